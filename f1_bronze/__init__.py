@@ -1,0 +1,25 @@
+"""f1_bronze: Formula 1 sessions from OpenF1 as a bronze layer on Dagster.
+
+The way of a lap:
+1. `openf1.calendar` finds the session that it was driven in and gives it a partition.
+2. `openf1.batches` asks for the laps of many sessions in one call, `openf1.client` at the API's
+   pace, and `openf1.outcomes` tells rows from an empty answer from a failure.
+3. `lake.records` turns the answer into typed rows that can be turned back, `lake.parquet` into
+   the bytes of a file, and `lake.landing` decides whether these become the partition's content.
+4. `defs.ingestion` runs the above for every selected partition and dataset, and `defs.events`
+   tells Dagster of each as it lands.
+
+Where do I go to…?
+- add a column or a dataset: `datasets/`, one file per dataset; then the roll-call in its __init__
+- change how often or how fast the API is asked: `openf1/pace.py`, `openf1/retries.py`
+- change how many sessions are asked at once: `openf1/batches.py`
+- change where files lie: `lake/paths.py`
+- change what Dagster shows of a partition: `defs/events.py`
+- add a setting: `settings.py`
+- make the stand-in misbehave: `simulator/fault_kinds.py`
+
+Imports go one way, held by a test:
+`datasets ← openf1, lake ← defs ← definitions, cli`. The simulator imports none of them.
+"""
+
+__version__ = "0.1.0"

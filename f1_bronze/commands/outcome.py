@@ -1,0 +1,128 @@
+"""What an ingest prints at its end: the table, the failures, where it landed.
+
+Belongs here: the final report, for people and as JSON. Stays out: counting (defs/progress.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from f1_bronze.defs.failures import Failed
+    from f1_bronze.defs.progress import Account
+    from f1_bronze.openf1.counters import Counters
+
+_KINDS_SHOWN = 20
+_FILES_SHOWN = 24
+REVISIONS = ("new", "unchanged", "changed", "refused", "empty")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """A finished ingest. `crashes` are failures that no partition was blamed for."""
+
+    account: Account
+    datasets: tuple[str, ...]
+    lake_uri: str
+    runs: tuple[str, ...]
+    crashes: tuple[str, ...]
+    counters: Counters
+    seconds: float
+    status: int
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The table: a row per dataset."""
+        rows = []
+        for name in self.datasets:
+            one = self.account.by_dataset[name]
+            revisions = {revision.value: count for revision, count in one.revisions.items()}
+            rows.append(
+                {
+                    "dataset": name,
+                    "sessions": one.sessions,
+                    "rows": one.rows,
+                    **{revision: revisions.get(revision, 0) for revision in REVISIONS},
+                    "failed": one.failed,
+                    "checks": one.checks,
+                    "api_calls": one.api_requests,
+                    "seconds": round(one.seconds, 2),
+                }
+            )
+        return rows
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything, as plain data."""
+        return {
+            "status": self.status,
+            "lake": self.lake_uri,
+            "runs": list(self.runs),
+            "datasets": self.rows(),
+            "api": {
+                "calls": self.counters.calls,
+                "retries": self.counters.retries,
+                "by_status": dict(self.counters.by_status),
+                "wait_seconds": round(self.counters.wait_seconds, 2),
+                "bytes": self.counters.bytes,
+                "splits": self.counters.splits,
+            },
+            "failed": [
+                {
+                    "dataset": failed.dataset.name,
+                    "partition": failed.partition.key,
+                    "error": type(failed.error).__name__,
+                    "message": str(failed.error),
+                }
+                for failed in self.account.failures
+            ],
+            "crashes": list(self.crashes),
+            "seconds": round(self.seconds, 2),
+        }
+
+
+def print_outcome(outcome: Outcome, *, as_json: bool) -> None:
+    """Table and sentences on standard output, failures on standard error; or one JSON object."""
+    from f1_bronze.commands.console import plain, print_json, print_rows, screen, seconds_text
+
+    if as_json:
+        print_json(outcome.to_json())
+        return
+    console = plain()
+    if outcome.account.finished:
+        print_rows(console, outcome.rows(), total=True)
+    written = outcome.account.written
+    if 0 < len(written) <= _FILES_SHOWN:
+        console.print("\nWritten:")
+        for uri in sorted(written):
+            console.print(f"  {uri.removeprefix(outcome.lake_uri)}", soft_wrap=True)
+    counters = outcome.counters
+    console.print(
+        f"\n{counters.calls} API calls ({counters.retries} retries, "
+        f"{counters.wait_seconds:.0f} s waiting), {counters.bytes / 1e6:.1f} MB, "
+        f"{seconds_text(outcome.seconds)}. Lake: {outcome.lake_uri}",
+        soft_wrap=True,
+    )
+    _print_failures(screen(), outcome.account.failures)
+    for crash in outcome.crashes:
+        screen().print(
+            f"failed: {crash} (a run broke unexpectedly; `f1-bronze ui` shows its log)",
+            style="red",
+            markup=False,
+            soft_wrap=True,
+        )
+
+
+def _print_failures(console: Console, failures: list[Failed]) -> None:
+    """Each distinct error once, with the partitions and datasets that it concerns."""
+    by_error: dict[str, list[Failed]] = {}
+    for failed in failures:
+        by_error.setdefault(str(failed.error), []).append(failed)
+    for error, group in list(by_error.items())[:_KINDS_SHOWN]:
+        where = f"{group[0].partition.key} {group[0].dataset.name}"
+        more = f" and {len(group) - 1} more" if len(group) > 1 else ""
+        console.print(f"failed: {where}{more}: {error}", style="red", markup=False, soft_wrap=True)
+    if len(by_error) > _KINDS_SHOWN:
+        rest = len(by_error) - _KINDS_SHOWN
+        console.print(f"… and {rest} more kinds of failure; --json lists them all", soft_wrap=True)

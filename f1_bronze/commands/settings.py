@@ -1,0 +1,44 @@
+"""f1-bronze settings: what is set, and to what."""
+
+import os
+from collections.abc import Mapping
+
+import click
+
+from f1_bronze.commands.speaking import as_json_option, told
+from f1_bronze.settings import SETTINGS, Setting, Settings, dagster_home
+
+
+@click.command()
+@as_json_option
+@told
+def settings(as_json: bool) -> None:
+    """List the settings: variable, value, default, meaning."""
+    Settings.read()
+    rows = [
+        {
+            "variable": setting.variable,
+            "value": _shown(setting, os.environ),
+            "set": bool(os.environ.get(setting.variable)),
+            "meaning": setting.meaning,
+        }
+        for setting in SETTINGS
+    ]
+    from f1_bronze.commands.console import plain, print_json, print_rows
+
+    home = {
+        "variable": "DAGSTER_HOME",
+        "value": str(dagster_home()),
+        "set": bool(os.environ.get("DAGSTER_HOME")),
+        "meaning": "Where Dagster remembers runs.",
+    }
+    if as_json:
+        print_json([*rows, home])
+        return
+    shown = [{**row, "set": "yes" if row["set"] else "default"} for row in [*rows, home]]
+    print_rows(plain(), shown, total=False)
+
+
+def _shown(setting: Setting, environ: Mapping[str, str]) -> str:
+    value = setting.read(environ)
+    return "(set, hidden)" if setting.secret and value else value

@@ -1,0 +1,29 @@
+"""f1-bronze ui: the Dagster UI on the same instance and lake."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+
+from f1_bronze.commands.speaking import told
+from f1_bronze.settings import Settings
+
+
+@click.command()
+@click.option("--port", type=click.IntRange(1, 65535), default=3000, help="Port of the UI.")
+@told
+def ui(port: int) -> None:
+    """Open the Dagster UI on the same instance and lake."""
+    from f1_bronze.defs.instance import prepare_home
+
+    Settings.read()
+    home = prepare_home()
+    click.echo(f"Dagster home: {home}")
+    dagster = str(Path(sys.executable).with_name("dagster"))
+    place = ["-h", "127.0.0.1", "-p", str(port)]
+    command = [dagster, "dev", "-m", "f1_bronze.definitions", *place]
+    try:
+        sys.exit(subprocess.call(command))
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,78 @@
+"""One session as a partition: its key, in both directions.
+
+Belongs here: what a partition key is made of and how names become slugs.
+Stays out: where a partition lies in the lake (lake/paths.py), and which
+sessions exist (openf1/calendar.py).
+"""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+_SLUG = re.compile(r"[a-z0-9]+(?:_[a-z0-9]+)*")
+_LETTERS_WITHOUT_DECOMPOSITION = str.maketrans(
+    {"ß": "ss", "ø": "o", "Ø": "O", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ł": "l", "Ł": "L",
+     "đ": "d", "Đ": "D", "ð": "d", "Ð": "D", "þ": "th", "Þ": "Th", "ı": "i"}
+)  # fmt: skip
+
+
+class PartitionKeyError(ValueError):
+    """A text that is no `YEAR/GRAND_PRIX/SESSION_TYPE`."""
+
+
+def slug(name: str) -> str:
+    """The name without accents, in lower case, its words joined by `_`.
+
+    Empty when the name holds no Latin letter and no digit.
+
+    >>> slug("São Paulo")
+    'sao_paulo'
+    >>> slug("Spa-Francorchamps")
+    'spa_francorchamps'
+    """
+    letters = unicodedata.normalize("NFKD", name.translate(_LETTERS_WITHOUT_DECOMPOSITION))
+    ascii_only = letters.encode("ascii", "ignore").decode("ascii").lower().replace("'", "")
+    return "_".join(re.findall(r"[a-z0-9]+", ascii_only))
+
+
+@dataclass(frozen=True, kw_only=True, order=True)
+class SessionPartition:
+    """A session's place: year, Grand Prix slug and session-type slug.
+
+    >>> SessionPartition(year=2025, grand_prix="bahrain", session_type="race").key
+    '2025/bahrain/race'
+    """
+
+    year: int
+    grand_prix: str
+    session_type: str
+
+    def __post_init__(self) -> None:
+        if not 1950 <= self.year <= 9999:
+            raise PartitionKeyError(f"{self.year} is no season; seasons have four digits.")
+        for part in (self.grand_prix, self.session_type):
+            if not _SLUG.fullmatch(part):
+                raise PartitionKeyError(
+                    f"{part!r} is no slug; use lower-case letters, digits and '_', "
+                    "for example 'sao_paulo'."
+                )
+
+    @property
+    def key(self) -> str:
+        """The Dagster partition key, `YEAR/GRAND_PRIX/SESSION_TYPE`."""
+        return f"{self.year}/{self.grand_prix}/{self.session_type}"
+
+    @classmethod
+    def parse(cls, key: str) -> "SessionPartition":
+        """The partition that a key names; `PartitionKeyError` when it names none.
+
+        >>> SessionPartition.parse("2024/sao_paulo/sprint_qualifying").session_type
+        'sprint_qualifying'
+        """
+        parts = key.split("/")
+        if len(parts) != 3 or not re.fullmatch(r"[0-9]{4}", parts[0]):
+            raise PartitionKeyError(
+                f"{key!r} is no partition key; write YEAR/GRAND_PRIX/SESSION_TYPE, "
+                "for example 2025/bahrain/race."
+            )
+        return cls(year=int(parts[0]), grand_prix=parts[1], session_type=parts[2])

@@ -1,0 +1,79 @@
+"""The six bronze assets, in two groups that share a partition definition each.
+
+Belongs here: what the Dagster catalog says of each dataset, and which run makes which. Stays out:
+the work itself (ingestion.py). Why one op makes many partitions: docs/adr/0002.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import dagster as dg
+
+from f1_bronze.datasets import DATASETS
+from f1_bronze.datasets.dataset import Dataset
+from f1_bronze.defs.events import asset_key, column_schema
+from f1_bronze.defs.ingestion import SESSIONS, Ingestion
+from f1_bronze.defs.io_managers import ParquetLakeIOManager
+from f1_bronze.defs.partitions import F1_RACE_SESSIONS, F1_SESSIONS
+from f1_bronze.defs.progress import Progress
+from f1_bronze.defs.resources import OpenF1
+
+GROUP = "bronze"
+MOST_PARTITIONS_A_RUN = 128
+"""A season with every session type; a longer backfill is cut into runs of this many."""
+
+OF_ALL_SESSIONS = tuple(dataset for dataset in DATASETS if dataset.session_types is None)
+OF_RACES = tuple(dataset for dataset in DATASETS if dataset.session_types is not None)
+
+
+def _spec(dataset: Dataset, partitions_def: dg.PartitionsDefinition[str]) -> dg.AssetSpec:
+    upstream = [dg.AssetDep(asset_key(SESSIONS), partition_mapping=dg.IdentityPartitionMapping())]
+    return dg.AssetSpec(
+        key=asset_key(dataset),
+        group_name=GROUP,
+        description=dataset.description,
+        deps=[] if dataset is SESSIONS else upstream,
+        partitions_def=partitions_def,
+        skippable=True,  # a run records partitions itself, and may record none
+        kinds={"parquet", "openf1"},
+        tags={"layer": "bronze", "need": "critical" if dataset.critical else "optional"},
+        code_version=str(dataset.schema_version),
+        metadata={
+            "dagster/column_schema": column_schema(dataset),
+            "openf1_endpoint": dataset.endpoint,
+            "key": ", ".join(dataset.key),
+            "session_types": ", ".join(sorted(dataset.session_types or {"all"})),
+        },
+    )
+
+
+def _ingesting(
+    name: str, datasets: Sequence[Dataset], partitions_def: dg.PartitionsDefinition[str]
+) -> dg.AssetsDefinition:
+    @dg.multi_asset(
+        name=name,
+        specs=[_spec(dataset, partitions_def) for dataset in datasets],
+        can_subset=True,
+        backfill_policy=dg.BackfillPolicy.multi_run(MOST_PARTITIONS_A_RUN),
+    )
+    def ingest(
+        context: dg.AssetExecutionContext,
+        openf1: dg.ResourceParam[OpenF1],
+        io_manager: dg.ResourceParam[ParquetLakeIOManager],
+        progress: dg.ResourceParam[Progress],
+    ) -> Iterator[dg.AssetMaterialization]:
+        selected = context.selected_asset_keys
+        yield from Ingestion(
+            context,
+            datasets=[dataset for dataset in datasets if asset_key(dataset) in selected],
+            openf1=openf1,
+            io_manager=io_manager,
+            progress=progress,
+        ).events()
+
+    return ingest
+
+
+ingest_sessions = _ingesting("ingest_sessions", OF_ALL_SESSIONS, F1_SESSIONS)
+ingest_races = _ingesting("ingest_races", OF_RACES, F1_RACE_SESSIONS)
+
+ASSETS = (ingest_sessions, ingest_races)

@@ -1,0 +1,106 @@
+"""What Dagster is told of a partition that landed.
+
+Belongs here: the materialization with its metadata and tags, the preview, column schemas. Stays
+out: the decision what landed (lake/landing.py).
+"""
+
+import socket
+from datetime import UTC, datetime
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+
+from f1_bronze import __version__
+from f1_bronze.datasets.dataset import EXTRA_FIELDS, Dataset
+from f1_bronze.datasets.partition import SessionPartition
+from f1_bronze.lake.landing import Landing
+from f1_bronze.openf1.batches import SessionAnswer
+
+PREVIEW_ROWS = 5
+_CELL = 40
+
+
+def asset_key(dataset: Dataset) -> dg.AssetKey:
+    """`bronze/<dataset>`."""
+    return dg.AssetKey(["bronze", dataset.name])
+
+
+def column_schema(dataset: Dataset) -> dg.TableSchema:
+    """The declared columns as the Dagster catalog shows them."""
+    columns = [
+        dg.TableColumn(
+            column.name,
+            column.type.value,
+            description=column.description,
+            constraints=dg.TableColumnConstraints(nullable=column.nullable),
+        )
+        for column in dataset.columns
+    ]
+    extra = dg.TableColumn(
+        EXTRA_FIELDS,
+        "string (JSON)",
+        description="What no declared column can hold, so that the API's record can be rebuilt.",
+    )
+    return dg.TableSchema(columns=[*columns, extra])
+
+
+def materialization(
+    dataset: Dataset, partition: SessionPartition, landing: Landing, answer: SessionAnswer
+) -> dg.AssetMaterialization:
+    """The event of one partition, its content hash as data version."""
+    changes = landing.changes
+    return dg.AssetMaterialization(
+        asset_key=asset_key(dataset),
+        partition=partition.key,
+        metadata={
+            "dagster/row_count": landing.rows,
+            "dagster/uri": landing.uri,
+            "dagster/column_schema": column_schema(dataset),
+            "session_key": answer.session_key,
+            "size_bytes": landing.size_bytes,
+            "content_sha256": landing.content_sha256,
+            "revision": landing.revision.value,
+            "rows_added": len(changes.added),
+            "rows_removed": len(changes.removed),
+            "rows_changed": len(changes.changed),
+            "api_requests": answer.api_requests,
+            "api_retries": answer.api_retries,
+            "extract_seconds": round(answer.extract_seconds, 4),
+            "source_url": dg.MetadataValue.url(answer.source_url),
+            "preview": dg.MetadataValue.md(preview(landing.table)),
+            "fetched_at": dg.MetadataValue.timestamp(datetime.now(UTC)),
+            "host": socket.gethostname(),
+            "code_version": __version__,
+        },
+        tags={
+            "dagster/data_version": landing.content_sha256,
+            "dagster/code_version": str(dataset.schema_version),
+        },
+    )
+
+
+def preview(table: pa.Table) -> str:
+    """The first rows as a Markdown table; columns that are null throughout are left out.
+
+    >>> print(preview(pa.table({"lap": [1, 2], "none": pa.array([None, None], pa.string())})))
+    | lap |
+    | --- |
+    | 1 |
+    | 2 |
+    """
+    if not table.num_rows:
+        return "No rows: OpenF1 answered that this session has none."
+    head = table.slice(0, PREVIEW_ROWS)
+    head = head.select([n for n in head.column_names if head.column(n).null_count < head.num_rows])
+    rows = [head.column_names, ["---"] * head.num_columns]
+    rows += [[_cell(value) for value in row.values()] for row in head.to_pylist()]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, datetime):
+        value = value.replace(tzinfo=None).isoformat(" ", "milliseconds")
+    text = "" if value is None else str(value)
+    text = text.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ")
+    return text if len(text) <= _CELL else text[: _CELL - 1] + "…"

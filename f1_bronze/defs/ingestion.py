@@ -1,0 +1,228 @@
+"""The work of a run: many sessions from OpenF1 into the lake, each recorded as it lands.
+
+Belongs here: the loop over datasets and partitions, and how one failure stays one failure. Stays
+out: asking (openf1/), landing (lake/), the shape of events (events.py), assets (assets.py).
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+import dagster as dg
+
+from f1_bronze import __version__
+from f1_bronze.datasets import DATASETS
+from f1_bronze.datasets.dataset import Dataset
+from f1_bronze.datasets.partition import SessionPartition
+from f1_bronze.defs.events import asset_key, materialization
+from f1_bronze.defs.failures import Failed, NoSuchSession, failure_of, not_listed, refusal
+from f1_bronze.defs.io_managers import ParquetLakeIOManager
+from f1_bronze.defs.progress import Progress
+from f1_bronze.defs.resources import OpenF1
+from f1_bronze.lake.errors import LakeError, LakeUnavailable
+from f1_bronze.lake.landing import Candidate, Landing, Revision
+from f1_bronze.openf1.batches import SessionAnswer, SessionRef, query_of, source_url
+from f1_bronze.openf1.calendar import CalendarSession
+from f1_bronze.openf1.outcomes import OpenF1Error
+
+SESSIONS = DATASETS[0]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Place:
+    """What is known of a partition before its datasets are asked for."""
+
+    session_key: int
+    listed: CalendarSession | None
+
+
+class Ingestion:
+    """One run's work. `events` does it, step by step, and raises at the end if anything failed."""
+
+    def __init__(
+        self,
+        context: dg.AssetExecutionContext,
+        *,
+        datasets: Sequence[Dataset],
+        openf1: OpenF1,
+        io_manager: ParquetLakeIOManager,
+        progress: Progress,
+    ) -> None:
+        self._context = context
+        self._datasets = tuple(datasets)
+        self._partitions = [SessionPartition.parse(key) for key in context.partition_keys]
+        self._openf1 = openf1
+        self._io_manager = io_manager
+        self._progress = progress
+        self._failed: list[Failed] = []
+        self._open: dict[tuple[Dataset, SessionPartition], None] = {}
+        """What has neither landed nor failed yet, in order."""
+
+    def events(self) -> Iterator[dg.AssetMaterialization]:
+        """A materialization for each dataset of each partition, as soon as it has landed.
+
+        One that fails does not keep the others from landing. `dagster.Failure` at the end lists
+        all that failed, the first one in its first line.
+        """
+        self._open = {
+            (dataset, partition): None
+            for dataset in self._datasets
+            for partition in self._partitions
+            if dataset.exists_for(partition.session_type)
+        }
+        try:
+            yield from self._recorded_before()
+            places = self._places()
+        except (LakeError, OpenF1Error) as error:
+            raise self._failure_of_rest(error) from error
+        self._progress.begun(tuple(self._open))
+        for dataset in self._datasets:
+            wanted = [partition for other, partition in self._open if other is dataset]
+            yield from self._land_all(dataset, {p: places[p] for p in wanted})
+        if self._failed:
+            raise failure_of(self._failed)
+
+    def _land_all(
+        self, dataset: Dataset, places: dict[SessionPartition, _Place]
+    ) -> Iterator[dg.AssetMaterialization]:
+        answers = self._listed(places) if dataset is SESSIONS else self._asked(dataset, places)
+        for partition, answer in answers:
+            if answer.error is not None:
+                self._fail(dataset, partition, answer.error)
+                continue
+            try:
+                landing = self._land(dataset, partition, answer)
+            except LakeUnavailable as error:
+                # What is asked of the API now could not be stored: spare it.
+                raise self._failure_of_rest(error) from error
+            except LakeError as error:
+                self._fail(dataset, partition, error)
+                continue
+            self._progress.landed(dataset, partition, landing, answer)
+            del self._open[dataset, partition]
+            if landing.revision is Revision.REFUSED:
+                self._fail(dataset, partition, refusal(dataset, landing))
+                continue
+            yield materialization(dataset, partition, landing, answer)
+
+    def _asked(
+        self, dataset: Dataset, places: dict[SessionPartition, _Place]
+    ) -> Iterator[tuple[SessionPartition, SessionAnswer]]:
+        refs = [
+            SessionRef(session_key=place.session_key, session_type=partition.session_type)
+            for partition, place in places.items()
+        ]
+        yield from zip(places, self._openf1.answers(dataset, refs), strict=True)
+
+    def _listed(
+        self, places: dict[SessionPartition, _Place]
+    ) -> Iterator[tuple[SessionPartition, SessionAnswer]]:
+        """The sessions themselves: the calendar has them, no further call is needed."""
+        base_url = self._openf1.base_url
+        counters = self._openf1.calendar_cost
+        for number, (partition, place) in enumerate(places.items()):
+            records = [dict(place.listed.record)] if place.listed else []
+            yield (
+                partition,
+                SessionAnswer(
+                    session_key=place.session_key,
+                    records=records,
+                    # The calendar was read once for all: the first session carries its calls.
+                    api_requests=counters.calls if number == 0 else 0,
+                    api_retries=counters.retries if number == 0 else 0,
+                    source_url=source_url(base_url, SESSIONS, place.session_key),
+                ),
+            )
+
+    def _land(
+        self, dataset: Dataset, partition: SessionPartition, answer: SessionAnswer
+    ) -> Landing:
+        return self._io_manager.land(
+            Candidate(
+                dataset=dataset,
+                partition=partition,
+                session_key=answer.session_key,
+                records=answer.records,
+                source=query_of(dataset, answer.session_key),
+                notes={
+                    "run-id": self._context.run_id,
+                    "code-version": __version__,
+                    "source-url": answer.source_url,
+                },
+            )
+        )
+
+    def _places(self) -> dict[SessionPartition, _Place]:
+        """Where the session of each open partition is.
+
+        The lake knows those that landed before; the calendar is read for the others, and when the
+        sessions themselves are to be landed. A partition without a session fails here.
+        """
+        lake = self._io_manager.lake
+        years = sorted({partition.year for _, partition in self._open})
+        placed = lake.placed(years)
+        known = {partition: session_key for session_key, partition in placed.items()}
+        partitions = list(dict.fromkeys(partition for _, partition in self._open))
+        listed: dict[SessionPartition, CalendarSession] = {}
+        asks_calendar = any(d is SESSIONS or p not in known for d, p in self._open)
+        if asks_calendar:
+            calendar = self._openf1.calendar(years, placed)
+            listed = {session.partition: session for session in calendar.sessions}
+        places: dict[SessionPartition, _Place] = {}
+        for partition in partitions:
+            session = listed.get(partition)
+            if session is not None:
+                places[partition] = _Place(session_key=session.session_key, listed=session)
+            elif not asks_calendar:
+                places[partition] = _Place(session_key=known[partition], listed=None)
+            else:
+                self._fail_rest(NoSuchSession(not_listed(partition)), {partition})
+        return places
+
+    def _recorded_before(self) -> Iterator[dg.AssetMaterialization]:
+        """What earlier attempts of this same run have landed is told again, without a call.
+
+        Dagster shows a partition as failed when the last run that meant to make it failed and did
+        not tell of it, so a second attempt must tell of each, or what landed would turn red.
+        """
+        run = self._context.run
+        if not run.root_run_id:
+            return
+        group = self._context.instance.get_run_group(run.run_id)
+        runs = [other.run_id for other in (group[1] if group else ()) if other.run_id != run.run_id]
+        by_key = {asset_key(dataset): dataset for dataset in self._datasets}
+        for run_id in runs:
+            for record in self._context.instance.get_records_for_run(
+                run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION
+            ).records:
+                event = record.event_log_entry.asset_materialization
+                if event is None or event.asset_key not in by_key or not event.partition:
+                    continue
+                dataset = by_key[event.asset_key]
+                partition = SessionPartition.parse(event.partition)
+                if (dataset, partition) in self._open:
+                    landing, session_key = self._io_manager.lake.current(dataset, partition)
+                    answer = SessionAnswer(
+                        session_key=session_key,
+                        source_url=source_url(self._openf1.base_url, dataset, session_key),
+                    )
+                    self._progress.landed(dataset, partition, landing, answer)
+                    del self._open[dataset, partition]
+                    yield materialization(dataset, partition, landing, answer)
+
+    def _fail_rest(
+        self, error: Exception, partitions: Collection[SessionPartition] | None = None
+    ) -> None:
+        """Everything that is still open fails of this, or everything of these partitions."""
+        for dataset, partition in tuple(self._open):
+            if partitions is None or partition in partitions:
+                self._fail(dataset, partition, error)
+
+    def _failure_of_rest(self, error: Exception) -> dg.Failure:
+        self._fail_rest(error)
+        return failure_of(self._failed)
+
+    def _fail(self, dataset: Dataset, partition: SessionPartition, error: Exception) -> None:
+        failed = Failed(dataset=dataset, partition=partition, error=error)
+        self._failed.append(failed)
+        self._open.pop((dataset, partition), None)
+        self._progress.failed(failed)

@@ -1,0 +1,167 @@
+"""Settings that build the plain objects which ops work with.
+
+Belongs here: the OpenF1 resource. Stays out: what the API is like (openf1/).
+"""
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import cached_property
+
+import dagster as dg
+from pydantic import Field
+
+from f1_bronze.datasets.dataset import Dataset
+from f1_bronze.datasets.partition import SessionPartition
+from f1_bronze.openf1.batches import SessionAnswer, SessionRef, fetch_sessions
+from f1_bronze.openf1.breaker import Breaker
+from f1_bronze.openf1.calendar import Calendar, read_calendar
+from f1_bronze.openf1.client import OpenF1Client
+from f1_bronze.openf1.counters import Counters
+from f1_bronze.openf1.credentials import Credentials
+from f1_bronze.openf1.pace import Pace, parse_limits, rate_store
+from f1_bronze.settings import PUBLIC_API, Settings
+
+
+class OpenF1:
+    """OpenF1 as one process sees it: one client, each season's calendar read once.
+
+    `expect` says what several runs of this process will ask for between them; `answers` then asks
+    in batches across these runs.
+    """
+
+    def __init__(
+        self,
+        make_client: Callable[[], OpenF1Client],
+        *,
+        base_url: str,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._make_client = make_client
+        self._clock = clock
+        self.base_url = base_url
+        """The address of the API, without a slash at the end."""
+        self._ahead: dict[Dataset, Iterator[SessionAnswer]] = {}
+        self._kept: dict[tuple[Dataset, int], SessionAnswer] = {}
+        self._expected: set[tuple[Dataset, int]] = set()
+        self._calendars: dict[tuple[int, ...], Calendar] = {}
+        self.calendar_cost = Counters()
+        """What the calendar that was read last has cost."""
+
+    @cached_property
+    def client(self) -> OpenF1Client:
+        """The client; made when first used, since many runs need no call at all."""
+        return self._make_client()
+
+    def calendar(self, years: Sequence[int], placed: Mapping[int, SessionPartition]) -> Calendar:
+        """All ended sessions of these seasons, of every type, in two calls at most.
+
+        A season that was read before is not asked again: `OpenF1Error` is not remembered.
+        """
+        wanted = set(years)
+        for known, calendar in self._calendars.items():
+            if wanted <= set(known):
+                return calendar
+        before = self.client.counters
+        read = read_calendar(
+            self.client, sorted(wanted), now=self._clock(), session_types=None, placed=placed
+        )
+        self.calendar_cost = self.client.counters - before
+        self._calendars[tuple(sorted(wanted))] = read
+        return read
+
+    def expect(self, wanted: Mapping[Dataset, Sequence[SessionRef]]) -> None:
+        """The sessions that later calls of `answers` will ask for, in about that order."""
+        for dataset, refs in wanted.items():
+            self._ahead[dataset] = fetch_sessions(self.client, dataset, refs)
+            self._expected |= {(dataset, ref.session_key) for ref in refs}
+
+    def answers(self, dataset: Dataset, refs: Sequence[SessionRef]) -> Iterator[SessionAnswer]:
+        """An answer for each session, in order; at most one batch is held in memory.
+
+        What was expected comes from the batches of all that is expected, the rest from batches
+        of its own.
+        """
+        others = [ref for ref in refs if (dataset, ref.session_key) not in self._expected]
+        asked = fetch_sessions(self.client, dataset, others) if others else iter(())
+        for ref in refs:
+            expected = (dataset, ref.session_key) in self._expected
+            yield self._next_expected(dataset, ref.session_key) if expected else next(asked)
+
+    def _next_expected(self, dataset: Dataset, session_key: int) -> SessionAnswer:
+        self._expected.remove((dataset, session_key))
+        while (dataset, session_key) not in self._kept:
+            answer = next(self._ahead[dataset])
+            self._kept[dataset, answer.session_key] = answer
+        return self._kept.pop((dataset, session_key))
+
+    def close(self) -> None:
+        """Give the connections back."""
+        if "client" in self.__dict__:
+            self.client.close()
+
+
+class OpenF1Resource(dg.ConfigurableResource[OpenF1]):
+    """How OpenF1 is asked; ops receive the plain `OpenF1` that it builds."""
+
+    url: str = Field(default=PUBLIC_API, description="Base URL, with the version: …/v1.")
+    username: str = Field(default="", description="User of the paid API; empty for free access.")
+    password: str = Field(default="", description="Its password; give it by dg.EnvVar.")
+    limits: str = Field(default="3/1s,30/60s", description="Calls allowed per rolling window.")
+    rate_store: str = Field(
+        default="file", description="Where the call budget is shared: file, file:/path, memory."
+    )
+    breaker_failures: int = Field(
+        default=5, gt=0, description="Failed calls in a row after which the API is left alone."
+    )
+    breaker_seconds: float = Field(
+        default=300.0, gt=0, description="Seconds after which it is tried again."
+    )
+
+    def create_resource(self, context: dg.InitResourceContext) -> OpenF1:
+        """The plain object; nothing is sent yet."""
+        tell = context.log.info if context.log else None  # waits show in the run's log
+        return self.make_openf1(observer=tell)
+
+    def make_openf1(self, *, observer: Callable[[str], None] | None = None) -> OpenF1:
+        """The plain object; `observer` is told in a sentence what takes long."""
+        return OpenF1(lambda: self.make_client(observer=observer), base_url=self.url.rstrip("/"))
+
+    def make_pace(self) -> Pace:
+        """The shared call budget with these settings."""
+        return Pace(parse_limits(self.limits), rate_store(self.rate_store, self.url))
+
+    def make_client(self, *, observer: Callable[[str], None] | None = None) -> OpenF1Client:
+        """A client with these settings; `observer` is told in a sentence what takes long."""
+        credentials = (
+            Credentials(username=self.username, password=self.password) if self.username else None
+        )
+        return OpenF1Client(
+            base_url=self.url,
+            pace=self.make_pace(),
+            breaker=Breaker(failures=self.breaker_failures, pause=self.breaker_seconds),
+            credentials=credentials,
+            observer=observer,
+        )
+
+
+def openf1_resource(settings: Settings) -> OpenF1Resource:
+    """The resource of a deployment; the password stays an environment variable in the UI."""
+    return OpenF1Resource(
+        url=settings.openf1_url,
+        username=settings.openf1_username,
+        password=dg.EnvVar("F1_BRONZE_OPENF1_PASSWORD") if settings.has_password else "",
+        limits=settings.openf1_limits,
+        rate_store=settings.rate_store,
+        breaker_failures=settings.breaker_failures,
+        breaker_seconds=settings.breaker_seconds,
+    )
+
+
+def resolved(resource: OpenF1Resource) -> OpenF1Resource:
+    """The resource with environment variables filled in, for use outside a run."""
+    if isinstance(resource.password, dg.EnvVar):
+        return resource.model_copy(
+            update={"password": os.environ.get("F1_BRONZE_OPENF1_PASSWORD", "")}
+        )
+    return resource

@@ -1,0 +1,32 @@
+"""What can go wrong in the lake, named by what the caller should do.
+
+Belongs here: the errors of this room. Stays out: how they are shown to a person.
+"""
+
+
+class LakeError(Exception):
+    """Something in the lake; the message ends with the remedy."""
+
+
+class LakeAddressError(LakeError):
+    """A lake URI that names no lake: mend the setting."""
+
+
+class LakeUnavailable(LakeError):
+    """The store cannot be reached, read or written: mend access, then run again."""
+
+
+class RecordUnfit(LakeError):
+    """A record that cannot be stored, because its key is missing: nothing was written."""
+
+
+class PartitionOccupied(LakeError):
+    """The partition holds another session's file: two sources share one lake."""
+
+
+class ForeignFile(LakeError):
+    """A file in the lake that this project did not write, or that was altered."""
+
+
+class NothingThere(LakeError):
+    """A partition was read that has not landed."""

@@ -1,0 +1,142 @@
+"""The lake as one object: land, read, list.
+
+Belongs here: the few verbs that the rim uses. Stays out: how each is done (landing.py,
+parquet.py, stores.py).
+"""
+
+from collections.abc import Callable, Collection, Iterator
+from datetime import UTC, datetime
+
+import pyarrow as pa
+
+from f1_bronze.datasets.dataset import PARTITION_COLUMNS, Dataset
+from f1_bronze.datasets.partition import SessionPartition
+from f1_bronze.lake import paths
+from f1_bronze.lake.changes import NO_CHANGES
+from f1_bronze.lake.errors import NothingThere
+from f1_bronze.lake.landing import Candidate, Landing, Revision, land
+from f1_bronze.lake.parquet import StoredFile, read_file, read_table, table_bytes
+from f1_bronze.lake.schema import arrow_schema
+from f1_bronze.lake.stores import ObjectStore, open_store
+
+
+class Lake:
+    """All files below one root, local or on S3."""
+
+    def __init__(
+        self,
+        store: ObjectStore,
+        *,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.store = store
+        self._clock = clock
+
+    @classmethod
+    def at(cls, lake_uri: str) -> "Lake":
+        """The lake at a folder or `s3://bucket/prefix`; `LakeError` for any other address."""
+        return cls(open_store(lake_uri))
+
+    def land(self, candidate: Candidate) -> Landing:
+        """Make the candidate the content of its partition, unless it would lose rows."""
+        return land(self.store, candidate, clock=self._clock)
+
+    def placed(self, years: Collection[int]) -> dict[int, SessionPartition]:
+        """Sessions that have landed in these seasons: session key → partition.
+
+        Read off file names alone. A session keeps its partition for good, whatever upstream
+        renames later.
+        """
+        found = {}
+        for year in sorted(years):
+            for _, partition, session_key in self._files("sessions", year):
+                found[session_key] = partition
+        return found
+
+    def landed(self, dataset: str, years: Collection[int]) -> set[SessionPartition]:
+        """Partitions of the dataset that have a file."""
+        return {partition for year in years for _, partition, _ in self._files(dataset, year)}
+
+    def read(self, dataset: Dataset, partition: SessionPartition) -> StoredFile:
+        """One partition's file; `NothingThere` when it has not landed."""
+        folder = paths.partition_folder(dataset.name, partition)
+        for entry in self.store.list(folder):
+            data = self.store.read(entry.path)
+            if paths.read_file_path(entry.path) and data is not None:
+                return read_file(data, self.store.uri(entry.path))
+        raise NothingThere(
+            f"{dataset.name} of {partition.key} is not in the lake ({self.store.uri(folder)}). "
+            f"Materialize bronze/{dataset.name} for this partition first."
+        )
+
+    def current(self, dataset: Dataset, partition: SessionPartition) -> tuple[Landing, int]:
+        """What the lake holds of a partition, as an unchanged landing, and its session key.
+
+        `NothingThere` when it has not landed.
+        """
+        folder = paths.partition_folder(dataset.name, partition)
+        stored = self.read(dataset, partition)
+        session_key = stored.provenance.session_key
+        path = paths.file_path(dataset.name, partition, session_key)
+        landing = Landing(
+            revision=Revision.UNCHANGED,
+            uri=self.store.uri(path),
+            table=stored.table,
+            size_bytes=sum(e.size for e in self.store.list(folder) if e.path == path),
+            content_sha256=stored.provenance.content_sha256,
+            changes=NO_CHANGES,
+        )
+        return landing, session_key
+
+    def table(
+        self, dataset: Dataset, partitions: Collection[SessionPartition] | None = None
+    ) -> pa.Table:
+        """The rows of several partitions (None: of all), with the partition columns in front.
+
+        `year` (int64), `grand_prix` and `session_type` (string) precede the dataset's columns.
+        """
+        if partitions is None:
+            partitions = {partition for _, partition, _ in self._files(dataset.name, None)}
+        tables = [
+            with_partition_columns(self.read(dataset, partition).table, partition)
+            for partition in sorted(partitions)
+        ]
+        if not tables:
+            anywhere = SessionPartition(year=2000, grand_prix="none", session_type="none")
+            return with_partition_columns(arrow_schema(dataset).empty_table(), anywhere)
+        return pa.concat_tables(tables, promote_options="default")
+
+    def write_table(self, path: str, table: pa.Table) -> tuple[str, int]:
+        """Put a table at a path of the lake, for assets that are no bronze dataset.
+
+        Returns its address and its size in bytes.
+        """
+        data = table_bytes(table)
+        self.store.write(path, data, {})
+        return self.store.uri(path), len(data)
+
+    def read_table(self, path: str) -> pa.Table:
+        """A table put there by `write_table`; `NothingThere` when there is none."""
+        data = self.store.read(path)
+        if data is None:
+            raise NothingThere(
+                f"{self.store.uri(path)} is not in the lake. Materialize that asset first."
+            )
+        return read_table(data, self.store.uri(path))
+
+    def _files(self, dataset: str, year: int | None) -> Iterator[tuple[str, SessionPartition, int]]:
+        for entry in self.store.list(paths.dataset_folder(dataset, year)):
+            if found := paths.read_file_path(entry.path):
+                yield found
+
+
+def with_partition_columns(table: pa.Table, partition: SessionPartition) -> pa.Table:
+    """The table with year, grand_prix and session_type in front."""
+    values = (
+        pa.array([partition.year] * table.num_rows, pa.int64()),
+        pa.array([partition.grand_prix] * table.num_rows, pa.string()),
+        pa.array([partition.session_type] * table.num_rows, pa.string()),
+    )
+    for position, (name, array) in enumerate(zip(PARTITION_COLUMNS, values, strict=True)):
+        table = table.add_column(position, name, array)
+    return table

@@ -1,0 +1,171 @@
+"""The settings: every `F1_BRONZE_*` variable, typed, with its default and meaning.
+
+Belongs here: reading and checking the environment. Stays out: what the settings are used for.
+AWS credentials, region and endpoint are no settings of ours: the standard AWS chain has them.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from f1_bronze.datasets.partition import slug
+
+PREFIX = "F1_BRONZE_"
+PUBLIC_API = "https://api.openf1.org/v1"
+ENVIRONMENTS = ("dev", "staging", "production")
+
+
+class SettingError(ValueError):
+    """A variable whose value cannot be used; the message names it and what it takes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """One variable: its name without prefix, default, meaning, and whether to hide its value."""
+
+    name: str
+    default: str
+    meaning: str
+    secret: bool = False
+
+    @property
+    def variable(self) -> str:
+        """The name in the environment."""
+        return PREFIX + self.name
+
+    def read(self, environ: Mapping[str, str]) -> str:
+        """The value, or the default where it is unset or empty."""
+        return environ.get(self.variable, "").strip() or self.default
+
+
+SETTINGS = (
+    Setting(
+        name="LAKE_URI",
+        default="data/lake",
+        meaning="Where the lake is: a folder or s3://bucket/prefix.",
+    ),
+    Setting(name="OPENF1_URL", default=PUBLIC_API, meaning="Base URL of the OpenF1 API."),
+    Setting(
+        name="OPENF1_USERNAME", default="", meaning="User of the paid API; empty for free access."
+    ),
+    Setting(name="OPENF1_PASSWORD", default="", meaning="Its password.", secret=True),
+    Setting(
+        name="OPENF1_LIMITS",
+        default="3/1s,30/60s",
+        meaning="Calls allowed per window; paid access has 6/1s,60/60s.",
+    ),
+    Setting(
+        name="OPENF1_BREAKER_FAILURES",
+        default="5",
+        meaning="Failed calls in a row after which the API is left alone.",
+    ),
+    Setting(
+        name="OPENF1_BREAKER_SECONDS",
+        default="300",
+        meaning="Seconds after which it is tried again.",
+    ),
+    Setting(
+        name="RATE_STORE",
+        default="file",
+        meaning="Where the call budget is shared: file, file:/path, or memory (one process).",
+    ),
+    Setting(
+        name="SESSION_TYPES",
+        default="qualifying,race",
+        meaning="Session types that are ingested, or all.",
+    ),
+    Setting(
+        name="ENVIRONMENT",
+        default="dev",
+        meaning="Which deployment: dev, staging, production.",
+    ),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """All settings, checked. `session_types` None means every type."""
+
+    lake_uri: str
+    openf1_url: str
+    openf1_username: str
+    openf1_limits: str
+    breaker_failures: int
+    breaker_seconds: float
+    rate_store: str
+    session_types: frozenset[str] | None
+    environment: str
+    has_password: bool
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str] | None = None) -> "Settings":
+        """From the environment; `SettingError` names the first variable that cannot be used."""
+        environ = os.environ if environ is None else environ
+        values = {setting.name: setting.read(environ) for setting in SETTINGS}
+        url = values["OPENF1_URL"].rstrip("/")
+        if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).netloc:
+            raise SettingError(
+                f"F1_BRONZE_OPENF1_URL is {url!r}, which is no http(s) address. "
+                f"Unset it for the public API, {PUBLIC_API}."
+            )
+        if values["ENVIRONMENT"] not in ENVIRONMENTS:
+            raise SettingError(
+                f"F1_BRONZE_ENVIRONMENT is {values['ENVIRONMENT']!r}; "
+                f"it takes one of {', '.join(ENVIRONMENTS)}."
+            )
+        if bool(values["OPENF1_USERNAME"]) != bool(values["OPENF1_PASSWORD"]):
+            raise SettingError(
+                "Paid access needs both F1_BRONZE_OPENF1_USERNAME and F1_BRONZE_OPENF1_PASSWORD; "
+                "set both or none."
+            )
+        return cls(
+            lake_uri=_absolute_lake(values["LAKE_URI"]),
+            openf1_url=url,
+            openf1_username=values["OPENF1_USERNAME"],
+            openf1_limits=values["OPENF1_LIMITS"],
+            breaker_failures=int(_number("OPENF1_BREAKER_FAILURES", values, whole=True)),
+            breaker_seconds=_number("OPENF1_BREAKER_SECONDS", values),
+            rate_store=values["RATE_STORE"],
+            session_types=session_type_selection(values["SESSION_TYPES"]),
+            environment=values["ENVIRONMENT"],
+            has_password=bool(values["OPENF1_PASSWORD"]),
+        )
+
+
+def session_type_selection(text: str) -> frozenset[str] | None:
+    """The session types of a comma-separated text; None for `all`.
+
+    >>> sorted(session_type_selection("Race, Sprint Qualifying"))
+    ['race', 'sprint_qualifying']
+    """
+    names = {slug(part) for part in text.split(",")} - {""}
+    if not names:
+        raise SettingError(
+            f"F1_BRONZE_SESSION_TYPES is {text!r}; write types such as qualifying,race, or all."
+        )
+    return None if "all" in names else frozenset(names)
+
+
+def dagster_home(environ: Mapping[str, str] | None = None) -> Path:
+    """`DAGSTER_HOME`, or `.dagster_home` in the working directory; always absolute."""
+    environ = os.environ if environ is None else environ
+    return Path(environ.get("DAGSTER_HOME") or ".dagster_home").expanduser().absolute()
+
+
+def _absolute_lake(uri: str) -> str:
+    # Dagster may start a run in another working directory than the one the setting was read in.
+    return uri if "://" in uri else str(Path(uri).expanduser().absolute())
+
+
+def _number(name: str, values: Mapping[str, str], *, whole: bool = False) -> float:
+    try:
+        number = int(values[name]) if whole else float(values[name])
+    except ValueError:
+        number = -1
+    if not 0 < number < float("inf"):
+        raise SettingError(
+            f"{PREFIX}{name} is {values[name]!r}; it takes a {'whole ' * whole}number above 0."
+        )
+    return number

@@ -1,0 +1,144 @@
+"""Changing the stand-in while it runs, and looking into it.
+
+Belongs here: all state that outlives a request, and the operations on it. Stays out:
+their HTTP form (`control_http`) and answering (`api`).
+"""
+
+import itertools
+import threading
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from f1_bronze.simulator.faults import Fault, FaultBoard
+from f1_bronze.simulator.journal import Entry, Journal
+from f1_bronze.simulator.limits import Limiter, read_limits
+from f1_bronze.simulator.manners import Credentials, Manners
+
+CHANGEABLE = (
+    "live",
+    "latency_seconds",
+    "limits",
+    "credentials",
+    "token_seconds",
+    "retry_after",
+    "too_much_rows",
+    "too_much_rows_of",
+)
+"""The manners that may be changed at run time; `for_seconds` goes with `live`."""
+
+
+class Control:
+    """The handle on a running stand-in. Safe for many threads."""
+
+    def __init__(self, manners: Manners) -> None:
+        self._first_manners = manners
+        self._lock = threading.Lock()
+        self._start_anew()
+
+    def _start_anew(self) -> None:
+        self.manners = self._first_manners
+        self.journal = Journal(self.manners.journal_size)
+        self.faults = FaultBoard(self.manners.faults)
+        self._turns = itertools.count(1)
+        self._tokens: dict[str, float] = {}
+        self._set_limiters()
+
+    def _set_limiters(self) -> None:
+        limits = read_limits(self.manners.limits)
+        self._free = Limiter(limits)
+        self._paid = Limiter(tuple(limit.doubled() for limit in limits))
+
+    def state(self) -> dict[str, Any]:
+        """Counters, the last requests, the faults with their hits, and the manners.
+
+        JSON-ready, shape in `control_http`. Holds no password and no token.
+        """
+        now = self.manners.clock()
+        return {
+            **self.journal.to_json(),
+            "faults": self.faults.to_json(),
+            "manners": {
+                "limits": self.manners.limits,
+                "live": self.manners.is_live(now),
+                "latency_seconds": self.manners.latency_seconds,
+                "credentials": self.manners.credentials is not None,
+                "token_seconds": self.manners.token_seconds,
+                "retry_after": self.manners.retry_after,
+                "too_much_rows": self.manners.too_much_rows,
+                "too_much_rows_of": dict(self.manners.too_much_rows_of),
+            },
+        }
+
+    def requests(self) -> tuple[Entry, ...]:
+        """The last requests as objects, oldest first."""
+        return self.journal.entries()
+
+    def change_manners(self, *, for_seconds: float | None = None, **changes: Any) -> None:
+        """Change some of CHANGEABLE; all others stay.
+
+        `live=True, for_seconds=30` closes the API for 30 s of the clock. `credentials` is a
+        Credentials, `{"username": …, "password": …}` or None. New limits start counting from
+        nothing; new credentials end all tokens. Raises ValueError and changes nothing when a
+        name or a value is wrong.
+        """
+        unknown = sorted(set(changes) - set(CHANGEABLE))
+        if unknown:
+            raise ValueError(f"no manners to change called {', '.join(unknown)}")
+        if for_seconds is not None and changes.get("live") is not True:
+            raise ValueError("for_seconds goes with live=true")
+        with self._lock:
+            if "live" in changes:
+                until = None if for_seconds is None else self.manners.clock() + for_seconds
+                changes["live_until"] = until
+            given = changes.get("credentials")
+            try:
+                if isinstance(given, dict):
+                    changes["credentials"] = Credentials(**given)
+                self.manners = replace(self.manners, **changes)
+            except (TypeError, AttributeError) as error:
+                raise ValueError(f"these manners have a value of the wrong type: {error}") from None
+            if "limits" in changes:
+                self._set_limiters()
+            if "credentials" in changes:
+                self._tokens = {}
+
+    def set_faults(self, faults: Iterable[Fault]) -> None:
+        """Put these faults in force instead of all others; none at all clears them."""
+        self.faults.set(faults)
+
+    def add_faults(self, *faults: Fault) -> None:
+        """Put these faults in force after those that are."""
+        self.faults.add(faults)
+
+    def reset(self) -> None:
+        """Back to the start: first manners and faults, empty journal, no tokens, fresh limits."""
+        with self._lock:
+            self._start_anew()
+
+    def next_turn(self) -> int:
+        """The number of a request, from 1; all that varies between calls is drawn from it."""
+        return next(self._turns)
+
+    def limiter(self, *, paid: bool) -> Limiter:
+        """The count of free or of paid calls."""
+        return self._paid if paid else self._free
+
+    def new_token(self, username: str, password: str) -> str | None:
+        """A token for the right user and password, else None."""
+        with self._lock:
+            if self.manners.credentials != Credentials(username=username, password=password):
+                return None
+            token = f"simulated-token-{len(self._tokens) + 1}"
+            self._tokens[token] = self.manners.clock() + self.manners.token_seconds
+            return token
+
+    def expire_tokens(self) -> None:
+        """End the life of every token given so far."""
+        with self._lock:
+            self._tokens = dict.fromkeys(self._tokens, float("-inf"))
+
+    def is_valid(self, token: str) -> bool:
+        """Whether a token was given here and still lives."""
+        with self._lock:
+            return self.manners.clock() < self._tokens.get(token, float("-inf"))
