@@ -136,8 +136,7 @@ def print_rows(console: Console, rows: Sequence[Mapping[str, Any]], *, total: bo
 
 def print_json(data: Any) -> None:
     """JSON on standard output, for other programs."""
-    json.dump(data, sys.stdout, indent=2, ensure_ascii=False)
-    sys.stdout.write("\n")
+    sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
 
 
 def seconds_text(seconds: float) -> str:

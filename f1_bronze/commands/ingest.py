@@ -113,6 +113,7 @@ def _simulator_if(offline: bool, settings: Settings) -> Iterator[Settings]:
     from f1_bronze.simulator.generated import GeneratedSeasons
     from f1_bronze.simulator.server import Simulator
 
+    click.echo("Invented data from the embedded simulator.", err=True)
     with Simulator(GeneratedSeasons()) as simulator:
         # Free access to the simulator, with a budget of its own: the real one is not touched.
         yield replace(
@@ -239,7 +240,10 @@ def _print_plan(plan: "Plan", calendar: "Calendar", seconds: float, as_json: boo
     from f1_bronze.commands.console import plain, print_json, print_rows, seconds_text
 
     calls, wanted = plan.calls(), plan.wanted()
-    rows = [{"dataset": name, "sessions": wanted[name], "api_calls": calls[name]} for name in calls]
+    rows = [
+        {"dataset": one.name, "sessions": len(wanted[one]), "api_calls": calls[one]}
+        for one in calls
+    ]
     left_out = Counter(left.reason.value for left in calendar.left_out)
     if as_json:
         print_json(

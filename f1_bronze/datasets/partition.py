@@ -49,7 +49,9 @@ class SessionPartition:
 
     def __post_init__(self) -> None:
         if not 1950 <= self.year <= 9999:
-            raise PartitionKeyError(f"{self.year} is no season; seasons have four digits.")
+            raise PartitionKeyError(
+                f"{self.year} is no season; use a year from 1950 to 9999, for example 2025."
+            )
         for part in (self.grand_prix, self.session_type):
             if not _SLUG.fullmatch(part):
                 raise PartitionKeyError(

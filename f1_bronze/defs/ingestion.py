@@ -25,6 +25,7 @@ from f1_bronze.openf1.calendar import CalendarSession
 from f1_bronze.openf1.outcomes import OpenF1Error
 
 SESSIONS = DATASETS[0]
+_ROOT_RUN = "dagster/root_run_id"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,7 +145,7 @@ class Ingestion:
                 records=answer.records,
                 source=query_of(dataset, answer.session_key),
                 notes={
-                    "run-id": self._context.run_id,
+                    "run-id": self._context.run.run_id,
                     "code-version": __version__,
                     "source-url": answer.source_url,
                 },
@@ -184,14 +185,15 @@ class Ingestion:
         Dagster shows a partition as failed when the last run that meant to make it failed and did
         not tell of it, so a second attempt must tell of each, or what landed would turn red.
         """
-        run = self._context.run
-        if not run.root_run_id:
+        run, instance = self._context.run, self._context.instance
+        root = run.tags.get(_ROOT_RUN)
+        if root is None:
             return
-        group = self._context.instance.get_run_group(run.run_id)
-        runs = [other.run_id for other in (group[1] if group else ()) if other.run_id != run.run_id]
+        attempts = instance.get_runs(dg.RunsFilter(tags={_ROOT_RUN: root}))
+        runs = {root, *(attempt.run_id for attempt in attempts)} - {run.run_id}
         by_key = {asset_key(dataset): dataset for dataset in self._datasets}
         for run_id in runs:
-            for record in self._context.instance.get_records_for_run(
+            for record in instance.get_records_for_run(
                 run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION
             ).records:
                 event = record.event_log_entry.asset_materialization

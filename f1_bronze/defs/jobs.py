@@ -6,18 +6,15 @@ Belongs here: jobs. Stays out: what they run (assets.py) and when (schedules and
 import dagster as dg
 
 from f1_bronze.defs.assets import ingest_races, ingest_sessions
-from f1_bronze.defs.partitions import F1_RACE_SESSIONS, F1_SESSIONS
 
 bronze_sessions = dg.define_asset_job(
     "bronze_sessions",
     selection=dg.AssetSelection.assets(ingest_sessions),
-    partitions_def=F1_SESSIONS,
     description="Sessions, drivers, results and laps of the selected sessions.",
 )
 bronze_races = dg.define_asset_job(
     "bronze_races",
     selection=dg.AssetSelection.assets(ingest_races),
-    partitions_def=F1_RACE_SESSIONS,
     description="Stints and pit stops of the selected races and sprints.",
 )
 

@@ -59,4 +59,5 @@ def _groups(dataset: Dataset, records: Iterable[Mapping[str, Any]]) -> dict[RowK
 
 def _comparable(value: Any) -> Any:
     """Key values are whole numbers, but one that was not declared so may be of any type."""
-    return value if value is None or isinstance(value, int) else None
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return value if whole else None

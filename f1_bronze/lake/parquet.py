@@ -57,8 +57,12 @@ class Provenance:
     @classmethod
     def from_metadata(cls, metadata: dict[bytes, bytes] | None, path: str) -> "Provenance":
         """Read back; `ForeignFile` when the pairs are missing or broken."""
-        pairs = {key.decode(): value.decode() for key, value in (metadata or {}).items()}
         try:
+            pairs = {
+                key.decode(): value.decode()
+                for key, value in (metadata or {}).items()
+                if key.startswith(_PREFIX.encode())
+            }
             return cls(
                 dataset=pairs[f"{_PREFIX}dataset"],
                 partition=pairs[f"{_PREFIX}partition"],
@@ -68,7 +72,7 @@ class Provenance:
                 content_sha256=pairs[f"{_PREFIX}content_sha256"],
                 absent_columns=tuple(json.loads(pairs[f"{_PREFIX}absent_columns"])),
             )
-        except (KeyError, ValueError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise ForeignFile(
                 f"{path} does not say which partition it holds, so it was not written by this "
                 "project. Move it out of the lake's bronze folder, then run again."
@@ -134,7 +138,7 @@ def read_table(data: bytes, path: str) -> pa.Table:
     try:
         file = pq.ParquetFile(pa.BufferReader(data))
         return file.read().replace_schema_metadata(file.metadata.metadata)
-    except (pa.ArrowInvalid, OSError) as error:
+    except (pa.ArrowException, ValueError, OSError) as error:  # ValueError: names in no UTF-8
         raise ForeignFile(
             f"{path} is no whole Parquet file. Move it out of the lake, then materialize its "
             "partition again."

@@ -7,7 +7,7 @@ Stays out: the root itself and all reading and writing (stores.py).
 import re
 from datetime import UTC, datetime
 
-from f1_bronze.datasets.partition import SessionPartition
+from f1_bronze.datasets.partition import PartitionKeyError, SessionPartition
 
 BRONZE = "bronze"
 REVISIONS = "revisions"
@@ -69,10 +69,14 @@ def read_file_path(path: str) -> tuple[str, SessionPartition, int] | None:
     match = _FILE.fullmatch(path)
     if match is None:
         return None
-    partition = SessionPartition(
-        year=int(match["year"]), grand_prix=match["grand_prix"], session_type=match["type"]
-    )
-    return match["dataset"], partition, int(match["session_key"])
+    try:
+        partition = SessionPartition(
+            year=int(match["year"]), grand_prix=match["grand_prix"], session_type=match["type"]
+        )
+    except PartitionKeyError:
+        return None
+    found = match["dataset"], partition, int(match["session_key"])
+    return found if file_path(*found) == path else None  # laps_007 is not laps_7
 
 
 def revision_folder(dataset: str, partition: SessionPartition, session_key: int) -> str:

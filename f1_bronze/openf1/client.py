@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self
-from urllib.parse import urlencode, urljoin
+from urllib.parse import urljoin
 
 import requests
 
@@ -27,31 +27,14 @@ from f1_bronze.openf1.outcomes import (
     read_answer,
 )
 from f1_bronze.openf1.pace import Pace
+from f1_bronze.openf1.question import Question
 from f1_bronze.openf1.remedies import error_for, limit_pause
-from f1_bronze.openf1.retries import Course, Fault, FaultKind, Patience, retrying
+from f1_bronze.openf1.retries import Fault, FaultKind, Patience, retrying
 from f1_bronze.openf1.transport import Reply, exchange, new_session, origin, without_login
 
 _log = logging.getLogger("f1_bronze.openf1")
 _LIMITED = 10
 _MOST_REDIRECTS = 3
-
-
-class _Question:
-    """One question on its way: what it has cost so far."""
-
-    def __init__(self, endpoint: str, url: str, sessions: int) -> None:
-        self.endpoint = endpoint
-        self.url = url
-        self.shown_url = without_login(url)
-        self.asked = self.shown_url  # in texts for people, who do not want sixty keys
-        if sessions > 1:
-            self.asked = f"{self.shown_url.partition('?')[0]} for {sessions} sessions"
-        self.sessions = sessions
-        self.course = Course()
-        self.calls = 0
-        self.retries = 0
-        self.repeating = False
-        self.token_renewed = False
 
 
 class OpenF1Client:
@@ -137,8 +120,7 @@ class OpenF1Client:
         `evidence=False` a failure says nothing about the API as a whole: the circuit breaker does
         not count it. Raises the errors of outcomes.py; their `attempts` say what was spent.
         """
-        url = f"{self._base_url}/{endpoint}" + (f"?{urlencode(params)}" if params else "")
-        question = _Question(endpoint, url, sum(key == "session_key" for key, _ in params))
+        question = Question(self._base_url, endpoint, params)
         self._breaker.check()
         try:
             answer = self._ask_patiently(question, attempts or self._attempts)
@@ -161,7 +143,7 @@ class OpenF1Client:
         self._log_outcome(question, logging.INFO, answer.status, rows, size)
         return answer
 
-    def _ask_patiently(self, question: _Question, attempts: int) -> Answer:
+    def _ask_patiently(self, question: Question, attempts: int) -> Answer:
         patience = Patience(
             attempts=attempts,
             timeouts=1 if attempts < 3 else 2,
@@ -194,7 +176,7 @@ class OpenF1Client:
             bytes=len(reply.body),
         )
 
-    def _ask(self, question: _Question) -> tuple[Reply, Verdict]:
+    def _ask(self, question: Question) -> tuple[Reply, Verdict]:
         """One attempt: an answer with rows, a `Fault` to be repeated, or an error that is final."""
         try:
             while True:
@@ -217,7 +199,7 @@ class OpenF1Client:
             question.repeating = True
             raise
 
-    def _follow(self, question: _Question, token: str | None) -> Reply:
+    def _follow(self, question: Question, token: str | None) -> Reply:
         """Ask, and follow redirects; only the API's own host ever sees the token."""
         url = question.url
         for _ in range(_MOST_REDIRECTS + 1):
@@ -232,7 +214,7 @@ class OpenF1Client:
             status=reply.status,
         )
 
-    def _fetch_token(self, question: _Question, form: dict[str, str]) -> bytes:
+    def _fetch_token(self, question: Question, form: dict[str, str]) -> bytes:
         url = token_url(self._base_url)
         reply = self._call(question, "POST", url, form=form)
         if reply.status == 200:
@@ -248,7 +230,7 @@ class OpenF1Client:
 
     def _call(
         self,
-        question: _Question,
+        question: Question,
         method: str,
         url: str,
         *,
@@ -302,30 +284,20 @@ class OpenF1Client:
         self._sleep(seconds)
         self._tally.add(wait_seconds=seconds)
 
-    def _tell_retry(self, question: _Question, fault: Fault, seconds: float) -> None:
+    def _tell_retry(self, question: Question, fault: Fault, seconds: float) -> None:
         wait = fault.seconds if fault.kind is FaultKind.LIMITED and fault.seconds else seconds
         message = f"{question.endpoint}: {fault.reason}, asking again in {wait:.0f} s"
-        _log.warning("%s", message, extra=self._fields(question, fault.status, seconds=wait))
+        _log.warning("%s", message, extra=question.log_fields(fault.status, seconds=wait))
         if self._observer is not None:
             self._observer(message)
 
     def _log_outcome(
-        self, question: _Question, level: int, status: int | str, rows: int, size: int
+        self, question: Question, level: int, status: int | str, rows: int, size: int
     ) -> None:
         spent = question.course.spent
         _log.log(
             level,
             "%s: %s, %d sessions asked, %d rows, %d bytes, %.1f s, %d calls",
             *(question.endpoint, status, question.sessions, rows, size, spent, question.calls),
-            extra=self._fields(question, status, rows=rows, bytes=size, seconds=spent),
+            extra=question.log_fields(status, rows=rows, bytes=size, seconds=spent),
         )
-
-    @staticmethod
-    def _fields(question: _Question, status: int | str | None, **more: object) -> dict[str, object]:
-        return {
-            "endpoint": question.endpoint,
-            "sessions": question.sessions,
-            "status": status,
-            "attempt": question.calls,
-            **more,
-        }

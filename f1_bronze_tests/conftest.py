@@ -1,0 +1,96 @@
+"""Fixtures that the rooms share: a clean environment, the stand-in, a lake and an instance.
+
+No test reads the settings of the machine it runs on, and none leaves loopback.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from f1_bronze.definitions import assemble
+from f1_bronze.settings import Settings
+from f1_bronze.simulator.generated import GeneratedSeasons
+from f1_bronze.simulator.server import Simulator
+
+RECORDINGS = Path(__file__).parents[2] / "shared" / "openf1_recordings"
+needs_recordings = pytest.mark.skipif(
+    not RECORDINGS.is_dir(), reason="the recorded answers are not part of the project (licence)"
+)
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting, credential or proxy of the machine reaches a test."""
+    for name in list(os.environ):
+        if name.startswith(("F1_BRONZE_", "AWS_", "DAGSTER_")) or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+    monkeypatch.setenv("DAGSTER_DISABLE_TELEMETRY", "1")
+
+
+@pytest.fixture(scope="session")
+def seasons() -> GeneratedSeasons:
+    """The invented seasons; what was made once is remembered by every test of the process."""
+    return GeneratedSeasons()
+
+
+@pytest.fixture
+def simulator(seasons: GeneratedSeasons) -> Iterator[Simulator]:
+    """A stand-in without limits, fresh counters and no faults."""
+    with Simulator(seasons, limits=None) as running:
+        yield running
+
+
+@pytest.fixture
+def settings(simulator: Simulator, tmp_path: Path) -> Settings:
+    """Settings for the stand-in and a lake of its own; calls are not slowed down."""
+    return Settings.read(
+        {
+            "F1_BRONZE_OPENF1_URL": simulator.url,
+            "F1_BRONZE_LAKE_URI": str(tmp_path / "lake"),
+            "F1_BRONZE_OPENF1_LIMITS": "1000/1s",
+            "F1_BRONZE_RATE_STORE": "memory",
+        }
+    )
+
+
+@pytest.fixture
+def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+    """A Dagster instance that forgets everything after the test."""
+    with dg.DagsterInstance.ephemeral(tempdir=str(tmp_path / "dagster")) as made:
+        yield made
+
+
+@pytest.fixture
+def definitions(settings: Settings) -> dg.Definitions:
+    """What Dagster would load with these settings."""
+    return assemble(settings)
+
+
+@pytest.fixture
+def materialize(
+    definitions: dg.Definitions, instance: dg.DagsterInstance
+) -> Callable[..., dg.ExecuteInProcessResult]:
+    """Run a job over neighbouring partitions, as the UI would, in this process."""
+
+    def run(
+        job: str, *keys: str, select: list[str] | None = None, **how: object
+    ) -> dg.ExecuteInProcessResult:
+        tags = {
+            "dagster/asset_partition_range_start": keys[0],
+            "dagster/asset_partition_range_end": keys[-1],
+        }
+        return definitions.resolve_job_def(job).execute_in_process(
+            instance=instance,
+            tags={**tags, **how.pop("tags", {})},
+            asset_selection=[dg.AssetKey(["bronze", name]) for name in select] if select else None,
+            raise_on_error=False,
+            **how,
+        )
+
+    return run

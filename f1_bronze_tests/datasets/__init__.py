@@ -1,0 +1,1 @@
+"""Tests of f1_bronze/datasets: what is promised of names, keys and columns, spelled out."""

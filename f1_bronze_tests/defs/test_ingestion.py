@@ -1,0 +1,360 @@
+"""A run over partitions: what lands, what is recorded, and how one failure stays one failure."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from f1_bronze.datasets import DATASETS
+from f1_bronze.datasets.partition import SessionPartition
+from f1_bronze.definitions import assemble
+from f1_bronze.defs.partitions import register
+from f1_bronze.lake.lake import Lake
+from f1_bronze.settings import Settings
+from f1_bronze.simulator.faults import Fault
+from f1_bronze.simulator.server import Simulator
+
+QUALIFYING, RACE = "2025/bahrain/qualifying", "2025/bahrain/race"
+NEXT = "2025/saudi_arabian/qualifying"
+KEYS = {QUALIFYING: 907043, RACE: 907047}
+DATASET = {dataset.name: dataset for dataset in DATASETS}
+
+Materialize = Callable[..., dg.ExecuteInProcessResult]
+
+
+@pytest.fixture(autouse=True)
+def partitions(instance: dg.DagsterInstance) -> None:
+    """Three sessions are registered."""
+    register(instance, [SessionPartition.parse(key) for key in (QUALIFYING, RACE, NEXT)])
+
+
+@pytest.fixture
+def lake(settings: Settings) -> Lake:
+    """The lake that the runs write to."""
+    return Lake.at(settings.lake_uri)
+
+
+def landed(result: dg.ExecuteInProcessResult) -> list[tuple[str, str]]:
+    """Dataset and partition of each materialization, in order."""
+    return [
+        (event.asset_key.path[-1], event.partition)
+        for event in result.all_events
+        if event.is_step_materialization
+    ]
+
+
+def revisions(result: dg.ExecuteInProcessResult) -> dict[tuple[str, str], str]:
+    """What each materialization says that became of the answer."""
+    return {
+        (event.asset_key.path[-1], event.partition): event.materialization.metadata[
+            "revision"
+        ].value
+        for event in result.all_events
+        if event.is_step_materialization
+    }
+
+
+def failure(result: dg.ExecuteInProcessResult) -> str:
+    """The text of the failure that a run ended in."""
+    [event] = [event for event in result.all_events if event.is_step_failure]
+    return event.step_failure_data.user_failure_data.description
+
+
+def statuses(instance: dg.DagsterInstance, dataset: str) -> tuple[set[str], set[str]]:
+    """The partitions that Dagster shows as materialized, and as failed."""
+    from dagster._core.storage.partition_status_cache import (
+        get_and_update_asset_status_cache_value,
+    )
+
+    definition = dg.DynamicPartitionsDefinition(name="f1_sessions")
+    key = dg.AssetKey(["bronze", dataset])
+    value = get_and_update_asset_status_cache_value(instance, key, definition)
+    return (
+        set(value.deserialize_materialized_partition_subsets(definition).get_partition_keys()),
+        set(value.deserialize_failed_partition_subsets(definition).get_partition_keys()),
+    )
+
+
+def test_a_weekend_lands_in_one_run(
+    materialize: Materialize, simulator: Simulator, lake: Lake
+) -> None:
+    """Two sessions cost one call per dataset and two for the calendar, and every row is there."""
+    result = materialize("bronze_sessions", QUALIFYING, RACE)
+    assert result.success
+    assert sorted(landed(result)) == sorted(
+        (name, key)
+        for name in ("sessions", "drivers", "results", "laps")
+        for key in (QUALIFYING, RACE)
+    )
+    assert simulator.control.state()["by_endpoint"] == {
+        "sessions": 1,
+        "meetings": 1,
+        "drivers": 1,
+        "session_result": 1,
+        "laps": 1,
+    }
+    race = SessionPartition.parse(RACE)
+    assert lake.read(DATASET["drivers"], race).table.num_rows == 20
+    assert lake.read(DATASET["laps"], race).table.num_rows > 900
+    assert lake.read(DATASET["sessions"], race).records(DATASET["sessions"])[0]["year"] == 2025
+
+
+def test_metadata_and_data_version(
+    materialize: Materialize, instance: dg.DagsterInstance, settings: Settings
+) -> None:
+    """A materialization carries all that DESIGN.md names, and its content hash as data version."""
+    result = materialize("bronze_sessions", QUALIFYING, RACE, select=["sessions", "laps"])
+    [event] = [
+        event
+        for event in result.all_events
+        if event.is_step_materialization
+        and event.asset_key.path[-1] == "laps"
+        and event.partition == RACE
+    ]
+    metadata = {name: value.value for name, value in event.materialization.metadata.items()}
+    assert set(metadata) >= {
+        "dagster/row_count",
+        "dagster/uri",
+        "dagster/column_schema",
+        "session_key",
+        "size_bytes",
+        "content_sha256",
+        "revision",
+        "rows_added",
+        "rows_removed",
+        "rows_changed",
+        "api_requests",
+        "api_retries",
+        "extract_seconds",
+        "source_url",
+        "preview",
+    }
+    path = Path(settings.lake_uri, "bronze/laps/year=2025/grand_prix=bahrain/session_type=race")
+    file = path / f"laps_{KEYS[RACE]}.parquet"
+    assert metadata["dagster/uri"] == f"file://{file}"
+    assert metadata["size_bytes"] == file.stat().st_size
+    assert metadata["session_key"] == KEYS[RACE]
+    assert metadata["revision"] == "new"
+    assert metadata["rows_added"] == metadata["dagster/row_count"] > 900
+    assert metadata["source_url"] == f"{settings.openf1_url}/laps?session_key={KEYS[RACE]}"
+    assert metadata["preview"].startswith("| session_key | driver_number | lap_number |")
+    assert event.materialization.tags["dagster/data_version"] == metadata["content_sha256"]
+    stored = instance.get_latest_data_version_record(
+        dg.AssetKey(["bronze", "laps"]), partition_key=RACE
+    )
+    assert metadata["content_sha256"] in stored.event_log_entry.tags.values()
+
+
+def test_calls_add_up(materialize: Materialize, simulator: Simulator) -> None:
+    """The calls that the materializations name are the calls that were made."""
+    result = materialize("bronze_sessions", QUALIFYING, RACE)
+    told = sum(
+        event.materialization.metadata["api_requests"].value
+        for event in result.all_events
+        if event.is_step_materialization
+    )
+    assert told == simulator.control.state()["calls"] == 5
+
+
+def test_the_same_again_writes_nothing(materialize: Materialize, settings: Settings) -> None:
+    """A second run says `unchanged` and leaves every file as it was."""
+    materialize("bronze_sessions", QUALIFYING, RACE)
+    files = {f: f.stat().st_mtime_ns for f in Path(settings.lake_uri).rglob("*") if f.is_file()}
+    again = materialize("bronze_sessions", QUALIFYING, RACE)
+    assert set(revisions(again).values()) == {"unchanged"}
+    after = {f: f.stat().st_mtime_ns for f in Path(settings.lake_uri).rglob("*") if f.is_file()}
+    assert after == files
+
+
+def test_races_need_no_calendar(
+    materialize: Materialize, simulator: Simulator, settings: Settings
+) -> None:
+    """Once a session has landed, the lake knows its key: stints and pit stops cost a call each."""
+    materialize("bronze_sessions", RACE, select=["sessions"])
+    simulator.control.reset()
+    result = materialize("bronze_races", RACE)
+    assert result.success
+    assert sorted(landed(result)) == [("pit_stops", RACE), ("stints", RACE)]
+    assert simulator.control.state()["by_endpoint"] == {"stints": 1, "pit": 1}
+
+
+def test_races_without_sessions_ask_the_calendar(
+    materialize: Materialize, simulator: Simulator
+) -> None:
+    """Stints of a session that has not landed are found through the calendar."""
+    result = materialize("bronze_races", RACE, select=["stints"])
+    assert landed(result) == [("stints", RACE)]
+    assert simulator.control.state()["by_endpoint"] == {"sessions": 1, "meetings": 1, "stints": 1}
+
+
+def test_an_optional_dataset_fails_alone(
+    materialize: Materialize, simulator: Simulator, instance: dg.DagsterInstance
+) -> None:
+    """Laps that cannot be had keep nothing else from landing, and do not land as empty."""
+    simulator.control.add_faults(
+        Fault(kind="unknown_path", endpoint="laps"),
+    )
+    result = materialize("bronze_sessions", QUALIFYING, RACE)
+    assert not result.success
+    assert {name for name, _ in landed(result)} == {"sessions", "drivers", "results"}
+    assert failure(result).splitlines()[0].startswith(f"{QUALIFYING} laps: OpenF1 refused ")
+    assert "(and 1 more)" in failure(result).splitlines()[0]
+    assert statuses(instance, "laps") == (set(), {QUALIFYING, RACE})
+    assert statuses(instance, "drivers") == ({QUALIFYING, RACE}, set())
+
+
+def test_one_session_fails_alone(
+    materialize: Materialize, simulator: Simulator, instance: dg.DagsterInstance
+) -> None:
+    """A record without its key fails its own partition and dataset; the rest of the batch lands."""
+    simulator.control.add_faults(
+        Fault(
+            kind="edit",
+            endpoint="session_result",
+            match={"session_key": KEYS[RACE], "position": 1},
+            patch={"driver_number": None},
+        )
+    )
+    result = materialize("bronze_sessions", QUALIFYING, RACE)
+    assert not result.success
+    assert ("results", QUALIFYING) in landed(result)
+    assert ("results", RACE) not in landed(result)
+    first_line = failure(result).splitlines()[0]
+    assert first_line.startswith(f"{RACE} results: A record of results has no driver_number")
+    assert statuses(instance, "results") == ({QUALIFYING}, {RACE})
+
+
+def test_a_body_that_is_no_json_is_no_empty_answer(
+    materialize: Materialize, simulator: Simulator, settings: Settings
+) -> None:
+    """HTML with status 200 is repeated, and fails in the end: nothing lands for it."""
+    simulator.control.add_faults(Fault(kind="html_200", endpoint="drivers", times=1))
+    assert materialize("bronze_sessions", RACE).success
+    materialized = Path(settings.lake_uri, "bronze/drivers").rglob("*.parquet")
+    assert len(list(materialized)) == 1
+    assert simulator.control.state()["by_endpoint"]["drivers"] == 2
+
+
+def test_a_true_empty_answer_lands_as_empty(
+    materialize: Materialize, simulator: Simulator, lake: Lake
+) -> None:
+    """No rows are stored as a file with the full schema and no rows, and told as `empty`."""
+    simulator.control.add_faults(Fault(kind="empty", endpoint="laps"))
+    result = materialize("bronze_sessions", RACE)
+    assert result.success
+    assert revisions(result)[("laps", RACE)] == "empty"
+    table = lake.read(DATASET["laps"], SessionPartition.parse(RACE)).table
+    assert table.num_rows == 0
+    assert table.column_names == [*DATASET["laps"].column_names, "extra_fields"]
+
+
+def test_a_correction_is_changed_and_a_loss_refused(
+    materialize: Materialize, simulator: Simulator, lake: Lake
+) -> None:
+    """Corrected rows replace the file; an answer that lost rows fails and the file stays."""
+    materialize("bronze_sessions", RACE, select=["sessions", "results"])
+    race = SessionPartition.parse(RACE)
+    simulator.control.set_faults(
+        [
+            Fault(
+                kind="edit", endpoint="session_result", match={"position": 3}, patch={"points": 0.0}
+            )
+        ]
+    )
+    corrected = materialize("bronze_sessions", RACE, select=["results"])
+    assert revisions(corrected) == {("results", RACE): "changed"}
+    before = lake.read(DATASET["results"], race).table
+    simulator.control.set_faults(
+        [Fault(kind="drop_rows", endpoint="session_result", rows_share=0.2)]
+    )
+    refused = materialize("bronze_sessions", RACE, select=["results"])
+    assert not refused.success
+    assert f"{RACE} results: OpenF1's answer lacks 4 rows that the lake has" in failure(refused)
+    assert lake.read(DATASET["results"], race).table.equals(before)
+
+
+def test_closed_for_a_live_session(materialize: Materialize, simulator: Simulator) -> None:
+    """A closed API costs one call and ends in a failure that says when to come back."""
+    simulator.control.change_manners(live=True)
+    result = materialize("bronze_sessions", QUALIFYING, RACE)
+    first_line = failure(result).splitlines()[0]
+    assert first_line.startswith(f"{QUALIFYING} sessions: OpenF1 is closed to free users")
+    assert "come back in 30 to 180 minutes" in first_line
+    [event] = [event for event in result.all_events if event.is_step_failure]
+    data = event.step_failure_data.user_failure_data
+    assert data.metadata["retry_after_seconds"].value == 3600.0
+    assert simulator.control.state()["calls"] == 1
+
+
+def test_a_partition_without_a_session(
+    materialize: Materialize, instance: dg.DagsterInstance
+) -> None:
+    """A key that the calendar does not have fails with the reason, and the others land."""
+    register(instance, [SessionPartition.parse("2025/atlantis/race")])
+    result = materialize("bronze_sessions", NEXT, "2025/atlantis/race", select=["sessions"])
+    assert landed(result) == [("sessions", NEXT)]
+    assert failure(result).startswith(
+        "2025/atlantis/race sessions: OpenF1's calendar has no ended session of this name."
+    )
+
+
+def test_a_lake_that_breaks_spares_the_api(
+    settings: Settings, instance: dg.DagsterInstance, simulator: Simulator, tmp_path: Path
+) -> None:
+    """When the lake cannot be written every partition fails of it and nothing more is asked."""
+    (tmp_path / "lake").mkdir()
+    (tmp_path / "lake" / "bronze").mkdir()
+    (tmp_path / "lake" / "bronze" / "drivers").write_text("in the way")
+    result = (
+        assemble(settings)
+        .resolve_job_def("bronze_sessions")
+        .execute_in_process(
+            instance=instance,
+            tags={
+                "dagster/asset_partition_range_start": QUALIFYING,
+                "dagster/asset_partition_range_end": RACE,
+            },
+            raise_on_error=False,
+        )
+    )
+    assert not result.success
+    assert {name for name, _ in landed(result)} == {"sessions"}
+    assert "The lake folder cannot be used: could not " in failure(result).splitlines()[0]
+    assert "(and 5 more)" in failure(result).splitlines()[0]
+    assert "laps" not in simulator.control.state()["by_endpoint"]
+
+
+def test_a_second_attempt_asks_only_for_what_is_missing(
+    materialize: Materialize, simulator: Simulator, instance: dg.DagsterInstance
+) -> None:
+    """Re-executed from failure, a run asks for what did not land, and nothing landed turns red."""
+    fault = Fault(kind="unknown_path", endpoint="laps")
+    simulator.control.add_faults(fault)
+    first = materialize("bronze_sessions", QUALIFYING, RACE)
+    again = {"dagster/root_run_id": first.run_id, "dagster/parent_run_id": first.run_id}
+    simulator.control.reset()
+    simulator.control.add_faults(Fault(kind="unknown_path", endpoint="laps"))
+    materialize("bronze_sessions", QUALIFYING, RACE, tags=again)
+    assert simulator.control.state()["by_endpoint"] == {"laps": 1}
+    assert statuses(instance, "drivers") == ({QUALIFYING, RACE}, set())
+    simulator.control.set_faults([])
+    third = materialize("bronze_sessions", QUALIFYING, RACE, tags=again)
+    assert third.success
+    assert statuses(instance, "laps") == ({QUALIFYING, RACE}, set())
+
+
+def test_live_sessions_are_no_partitions(settings: Settings) -> None:
+    """The calendar that a run reads leaves out what has not ended."""
+    from f1_bronze.defs.resources import OpenF1, openf1_resource
+
+    made = openf1_resource(settings)
+    openf1 = OpenF1(
+        made.make_client,
+        base_url=made.url,
+        clock=lambda: datetime(2025, 4, 13, 16, 0, tzinfo=UTC),  # an hour into the Bahrain race
+    )
+    keys = [session.partition.key for session in openf1.calendar([2025], {}).sessions]
+    assert keys[-1] == QUALIFYING
+    openf1.close()

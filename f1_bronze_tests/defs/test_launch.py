@@ -1,0 +1,116 @@
+"""From sessions that are wanted to as few runs as Dagster can record truthfully."""
+
+from datetime import UTC, datetime, timedelta
+
+from f1_bronze.datasets import DATASETS
+from f1_bronze.datasets.partition import SessionPartition
+from f1_bronze.defs.launch import Plan, PlannedRun, recent
+from f1_bronze.openf1.calendar import CalendarSession
+
+START = datetime(2025, 4, 13, 15, tzinfo=UTC)
+BY_NAME = {dataset.name: dataset for dataset in DATASETS}
+
+
+def session(number: int, key: str) -> CalendarSession:
+    """A session of the calendar, one a day."""
+    return CalendarSession(
+        partition=SessionPartition.parse(key),
+        session_key=number,
+        meeting_key=1,
+        session_name="any",
+        grand_prix_name="any",
+        date_start=START + timedelta(days=number),
+        date_end=START + timedelta(days=number, hours=2),
+        record={},
+    )
+
+
+KEYS = ["2025/a/qualifying", "2025/a/race", "2025/b/sprint", "2025/b/qualifying", "2025/b/race"]
+SESSIONS = tuple(session(number, key) for number, key in enumerate(KEYS))
+REGISTERED = {
+    "f1_sessions": KEYS,
+    "f1_race_sessions": ["2025/a/race", "2025/b/sprint", "2025/b/race"],
+}
+
+
+def shape(runs: list[PlannedRun]) -> list[tuple[str, list[str], tuple[str, ...]]]:
+    """Job, dataset names and keys of each run."""
+    return [(run.job, [d.name for d in run.datasets], run.keys) for run in runs]
+
+
+def test_neighbours_make_one_run() -> None:
+    """A whole season is one run of each job."""
+    runs = Plan(sessions=SESSIONS, datasets=DATASETS).runs(REGISTERED)
+    assert shape(runs) == [
+        ("bronze_sessions", ["sessions", "drivers", "results", "laps"], tuple(KEYS)),
+        (
+            "bronze_races",
+            ["stints", "pit_stops"],
+            ("2025/a/race", "2025/b/sprint", "2025/b/race"),
+        ),
+    ]
+    assert runs[0].tags == {
+        "dagster/asset_partition_range_start": "2025/a/qualifying",
+        "dagster/asset_partition_range_end": "2025/b/race",
+    }
+
+
+def test_a_gap_makes_two_runs() -> None:
+    """A partition that is not wanted is never between the ends of a run's range."""
+    plan = Plan(sessions=(SESSIONS[0], SESSIONS[1], SESSIONS[4]), datasets=(BY_NAME["laps"],))
+    assert shape(plan.runs(REGISTERED)) == [
+        ("bronze_sessions", ["laps"], ("2025/a/qualifying", "2025/a/race")),
+        ("bronze_sessions", ["laps"], ("2025/b/race",)),
+    ]
+    assert plan.runs(REGISTERED)[1].tags == {"dagster/partition": "2025/b/race"}
+
+
+def test_only_what_is_missing() -> None:
+    """Neighbours of which different datasets are missing are different runs."""
+    everything = {s.partition for s in SESSIONS}
+    landed = {
+        "drivers": everything,
+        "laps": everything - {SESSIONS[1].partition, SESSIONS[2].partition},
+        "results": everything - {SESSIONS[2].partition},
+    }
+    datasets = (BY_NAME["drivers"], BY_NAME["results"], BY_NAME["laps"])
+    plan = Plan(sessions=SESSIONS, datasets=datasets, landed=landed)
+    assert shape(plan.runs(REGISTERED)) == [
+        ("bronze_sessions", ["laps"], ("2025/a/race",)),
+        ("bronze_sessions", ["results", "laps"], ("2025/b/sprint",)),
+    ]
+    assert {d.name: n for d, n in plan.calls().items()} == {"drivers": 0, "results": 1, "laps": 1}
+
+
+def test_long_runs_are_cut() -> None:
+    """No run has more partitions than a season with every session type."""
+    many = [session(number, f"2025/gp{number}/race") for number in range(300)]
+    plan = Plan(sessions=tuple(many), datasets=(BY_NAME["sessions"],))
+    keys = [s.partition.key for s in many]
+    runs = plan.runs({"f1_sessions": keys, "f1_race_sessions": keys})
+    assert [len(run.keys) for run in runs] == [128, 128, 44]
+    assert [key for run in runs for key in run.keys] == keys
+
+
+def test_calls_of_a_season() -> None:
+    """48 sessions cost six calls besides the calendar."""
+    season = tuple(
+        session(2 * number + half, f"2025/gp{number}/{kind}")
+        for number in range(24)
+        for half, kind in enumerate(("qualifying", "race"))
+    )
+    calls = Plan(sessions=season, datasets=DATASETS).calls()
+    assert {dataset.name: n for dataset, n in calls.items()} == {
+        "sessions": 0,
+        "drivers": 1,
+        "results": 1,
+        "laps": 2,
+        "stints": 1,
+        "pit_stops": 1,
+    }
+
+
+def test_recent_counts_from_the_end() -> None:
+    """A session is recent by its end, not by its start."""
+    now = SESSIONS[2].date_end + timedelta(days=1)
+    assert recent(SESSIONS, 1, now) == SESSIONS[2:]

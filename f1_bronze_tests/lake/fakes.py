@@ -1,0 +1,90 @@
+"""Fakes at the port: a store in memory, one that notes and breaks, and a clock.
+
+Belongs here: what stands in for the outside. Stays out: records (examples.py), assertions.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+
+from f1_bronze.lake.errors import LakeUnavailable
+from f1_bronze.lake.stores import ObjectStore, StoredObject
+
+
+class MemoryStore:
+    """Objects in a dictionary."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, bytes] = {}
+
+    def uri(self, path: str) -> str:
+        return f"memory:///{path}"
+
+    def read(self, path: str) -> bytes | None:
+        return self.objects.get(path)
+
+    def write(self, path: str, data: bytes, metadata: Mapping[str, str]) -> None:
+        self.objects[path] = data
+
+    def list(self, prefix: str) -> Iterator[StoredObject]:
+        for path in sorted(self.objects):
+            if path.startswith(prefix):
+                yield StoredObject(path=path, size=len(self.objects[path]))
+
+    def check(self) -> None:
+        return None
+
+
+class NotingStore:
+    """Any store, with its writes noted and, when told, broken before the n-th from now."""
+
+    def __init__(self, inner: ObjectStore) -> None:
+        self.inner = inner
+        self.written: list[str] = []
+        self.notes: list[dict[str, str]] = []
+        self._writes_left: int | None = None
+
+    def break_after(self, writes: int) -> None:
+        """Let this many writes pass, then fail once."""
+        self._writes_left = writes
+
+    def forget(self) -> None:
+        self.written.clear()
+        self.notes.clear()
+
+    def contents(self) -> dict[str, bytes]:
+        """Every object by path."""
+        return {entry.path: self.inner.read(entry.path) or b"" for entry in self.inner.list("")}
+
+    def uri(self, path: str) -> str:
+        return self.inner.uri(path)
+
+    def read(self, path: str) -> bytes | None:
+        return self.inner.read(path)
+
+    def write(self, path: str, data: bytes, metadata: Mapping[str, str]) -> None:
+        if self._writes_left == 0:
+            self._writes_left = None
+            raise LakeUnavailable("The fake store broke, as it was told. Try again.")
+        if self._writes_left is not None:
+            self._writes_left -= 1
+        self.inner.write(path, data, metadata)
+        self.written.append(path)
+        self.notes.append(dict(metadata))
+
+    def list(self, prefix: str) -> Iterator[StoredObject]:
+        yield from self.inner.list(prefix)
+
+    def check(self) -> None:
+        self.inner.check()
+
+
+class Ticking:
+    """A clock that is a minute later each time it is asked."""
+
+    def __init__(self, start: datetime = datetime(2025, 4, 14, 6, 0, tzinfo=UTC)) -> None:
+        self.now = start
+
+    def __call__(self) -> datetime:
+        moment = self.now
+        self.now += timedelta(minutes=1)
+        return moment

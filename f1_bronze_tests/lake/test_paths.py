@@ -1,0 +1,115 @@
+"""Paths of the lake, spelled out: each is a promise to whoever reads it without us."""
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from f1_bronze.datasets import DATASETS
+from f1_bronze.datasets.partition import SessionPartition
+from f1_bronze.lake import paths
+
+SAO_PAULO = SessionPartition.parse("2024/sao_paulo/sprint_qualifying")
+SHA = "0123456789abcdef" * 4
+
+slugs = st.from_regex(r"[a-z0-9]{1,6}(_[a-z0-9]{1,6})?", fullmatch=True)
+partitions = st.builds(
+    SessionPartition, year=st.integers(1950, 9999), grand_prix=slugs, session_type=slugs
+)
+names = st.sampled_from([dataset.name for dataset in DATASETS])
+
+
+def test_paths() -> None:
+    """Where a file, its folders and its revisions lie."""
+    assert paths.hive_folder(SAO_PAULO) == (
+        "year=2024/grand_prix=sao_paulo/session_type=sprint_qualifying"
+    )
+    assert paths.dataset_folder("laps") == "bronze/laps/"
+    assert paths.dataset_folder("laps", 2024) == "bronze/laps/year=2024/"
+    assert paths.partition_folder("laps", SAO_PAULO) == (
+        "bronze/laps/year=2024/grand_prix=sao_paulo/session_type=sprint_qualifying/"
+    )
+    assert paths.file_path("pit_stops", SAO_PAULO, 9629) == (
+        "bronze/pit_stops/year=2024/grand_prix=sao_paulo/session_type=sprint_qualifying/"
+        "pit_stops_9629.parquet"
+    )
+    assert paths.revision_folder("laps", SAO_PAULO, 9629) == (
+        "revisions/laps/year=2024/grand_prix=sao_paulo/session_type=sprint_qualifying/laps_9629/"
+    )
+    assert paths.refused_path("r/", SHA) == "r/refused_0123456789ab.parquet"
+
+
+def test_revision_is_named_by_its_moment_in_utc() -> None:
+    """A local clock gives the same name as one in UTC, to the microsecond."""
+    moment = datetime(2025, 4, 14, 6, 0, 1, 250, tzinfo=UTC)
+    local = moment.astimezone(timezone(timedelta(hours=-4)))
+    expected = "r/20250414T060001_000250Z_0123456789ab.parquet"
+    assert paths.revision_path("r/", moment, SHA) == expected
+    assert paths.revision_path("r/", local, SHA) == expected
+
+
+@given(st.lists(st.datetimes(min_value=datetime(2000, 1, 1)), min_size=2))
+def test_revisions_sort_by_time(moments: list[datetime]) -> None:
+    """The order of the names is the order of the moments."""
+    aware = sorted(moment.replace(tzinfo=UTC) for moment in moments)
+    named = [paths.revision_path("r/", moment, SHA) for moment in aware]
+    assert named == sorted(named)
+
+
+@given(dataset=names, partition=partitions, session_key=st.integers(0, 10**9))
+def test_file_path_reads_back(dataset: str, partition: SessionPartition, session_key: int) -> None:
+    """Dataset, partition and session key are all in the path."""
+    path = paths.file_path(dataset, partition, session_key)
+    assert paths.read_file_path(path) == (dataset, partition, session_key)
+    assert path.startswith(paths.partition_folder(dataset, partition))
+    assert path.startswith(paths.dataset_folder(dataset, partition.year))
+
+
+FOLDER = "bronze/laps/year=2025/grand_prix=bahrain/session_type=race"
+
+
+@given(
+    st.from_regex(
+        r"bronze/[a-z_/]{1,5}/year=[0-9]{4}/grand_prix=[a-zA-Z_é/]{0,4}/session_type=\w{0,4}/"
+        r"laps_[0-9]{1,4}\.parquet",
+        fullmatch=True,
+    )
+)
+@example(f"{FOLDER}/laps_0010014.parquet")
+@example("bronze/laps/year=0000/grand_prix=bahrain/session_type=race/laps_1.parquet")
+@example("bronze/laps/year=2025/grand_prix=Bahrain/session_type=race/laps_1.parquet")
+def test_what_reads_as_ours_has_exactly_our_path(path: str) -> None:
+    """Any path is None, or is letter for letter the path of what it was read as."""
+    found = paths.read_file_path(path)
+    assert found is None or paths.file_path(*found) == path
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "",
+        "bronze/laps/notes.txt",
+        f"{FOLDER}/",
+        f"{FOLDER}/laps_10014.parquet.tmp",
+        f"{FOLDER}/.unfinished-x1",
+        f"{FOLDER}/drivers_10014.parquet",
+        f"{FOLDER}/laps_.parquet",
+        f"{FOLDER}/laps_x.parquet",
+        f"{FOLDER}/laps_-1.parquet",
+        f"{FOLDER}/laps_010014.parquet",
+        f"{FOLDER}/laps_10014.parquet\n",
+        f"{FOLDER}/copy/laps_10014.parquet",
+        f"/{FOLDER}/laps_10014.parquet",
+        f"silver/{FOLDER}/laps_10014.parquet",
+        "bronze/laps/year=25/grand_prix=bahrain/session_type=race/laps_1.parquet",
+        "bronze/laps/year=1949/grand_prix=bahrain/session_type=race/laps_1.parquet",
+        "bronze/laps/year=2025/grand_prix=São Paulo/session_type=race/laps_1.parquet",
+        "bronze/laps/year=2025/grand_prix=bahrain/session_type=Race/laps_1.parquet",
+        "bronze/laps/year=2025/session_type=race/grand_prix=bahrain/laps_1.parquet",
+        f"revisions/{FOLDER}/laps_10014/20250414T060001_000000Z_0123456789ab.parquet",
+    ],
+)
+def test_foreign_paths_are_none(path: str) -> None:
+    """Whatever else lies in the lake is passed over, never an error."""
+    assert paths.read_file_path(path) is None

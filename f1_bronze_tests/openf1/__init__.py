@@ -1,0 +1,1 @@
+"""Tests of f1_bronze/openf1, and the fakes that stand at its ports."""

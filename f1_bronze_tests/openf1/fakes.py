@@ -1,0 +1,139 @@
+"""Fakes at the ports: time, the network below requests, and a scripted API above it.
+
+Belongs here: what tests of this room share. Stays out: assertions.
+"""
+
+import io
+import json
+import random
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import requests
+import urllib3
+from requests.adapters import BaseAdapter, HTTPAdapter
+
+from f1_bronze.openf1.breaker import Breaker
+from f1_bronze.openf1.client import OpenF1Client
+from f1_bronze.openf1.pace import MemoryStore, Pace, parse_limits
+
+BASE_URL = "https://api.openf1.org/v1"
+NO_RESULTS = (404, '{"detail":"No results found."}')
+LIVE = (
+    401,
+    '{"detail":"Live F1 session in progress. Global API access (including past sessions) is '
+    'restricted to authenticated users until the session ends."}',
+)
+TOO_MUCH = (
+    422,
+    '{"detail":"Failed to retrieve information. You\'re likely asking for too much data at once."}',
+)
+LIMITED = (
+    429,
+    '{"detail":"Rate limit exceeded. Max 30 requests/minute.","error":"Too Many Requests"}',
+)
+
+Reply = tuple[int, str | bytes] | tuple[int, str | bytes, Mapping[str, str]] | BaseException
+
+
+class FakeTime:
+    """A clock that only sleeping moves; it notes what was slept."""
+
+    def __init__(self, now: float = 1_700_000_010.0) -> None:
+        self.now = now
+        self.slept: list[float] = []
+
+    def clock(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+class FakeNetwork(BaseAdapter):
+    """A transport for a real requests.Session that answers from a script and notes requests.
+
+    `script` is replies in order (the last one for ever after), or a function of the request.
+    """
+
+    def __init__(
+        self, script: Iterable[Reply] | Callable[[requests.PreparedRequest], Reply]
+    ) -> None:
+        super().__init__()
+        self._answer = script if callable(script) else self._in_turn
+        self._replies = [] if callable(script) else list(script)
+        self.requests: list[requests.PreparedRequest] = []
+        self.timeouts: list[object] = []
+
+    def _in_turn(self, request: requests.PreparedRequest) -> Reply:
+        return self._replies.pop(0) if len(self._replies) > 1 else self._replies[0]
+
+    def send(
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,
+        timeout: object = None,
+        verify: object = True,
+        cert: object = None,
+        proxies: object = None,
+    ) -> requests.Response:
+        self.requests.append(request)
+        self.timeouts.append(timeout)
+        reply = self._answer(request)
+        if isinstance(reply, BaseException):
+            raise reply
+        status, body, *headers = reply
+        raw = urllib3.HTTPResponse(
+            body=io.BytesIO(body.encode() if isinstance(body, str) else body),
+            headers=dict(headers[0]) if headers else {},
+            status=status,
+            preload_content=False,
+        )
+        return HTTPAdapter().build_response(request, raw)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def session(self) -> requests.Session:
+        session = requests.Session()
+        session.mount("https://", self)
+        session.mount("http://", self)
+        return session
+
+    @property
+    def urls(self) -> list[str]:
+        return [str(request.url) for request in self.requests]
+
+
+def client_of(network: FakeNetwork, time: FakeTime | None = None, **changes: Any) -> OpenF1Client:
+    """A client on a fake network and a fake clock, with a budget that is never in the way."""
+    time = time or FakeTime()
+    settings: dict[str, Any] = {
+        "base_url": BASE_URL,
+        "pace": Pace(parse_limits("1000/1s"), MemoryStore(), time.clock, time.sleep),
+        "breaker": Breaker(clock=time.clock),
+        "clock": time.clock,
+        "sleep": time.sleep,
+        "rng": random.Random(1),
+        "session": network.session(),
+    }
+    return OpenF1Client(**{**settings, **changes})
+
+
+def asked_keys(request: requests.PreparedRequest) -> list[int]:
+    """The session keys that a request names."""
+    query = parse_qsl(urlsplit(str(request.url)).query)
+    return [int(value) for name, value in query if name == "session_key"]
+
+
+def rows(*records: Mapping[str, Any]) -> tuple[int, str]:
+    """An answer of 200 with these records."""
+    return 200, json.dumps(records)
+
+
+def two_rows_each(request: requests.PreparedRequest) -> tuple[int, str]:
+    """Two records for every session that a request names."""
+    keys = asked_keys(request)
+    return rows(*({"session_key": key, "driver_number": n} for key in keys for n in (1, 4)))

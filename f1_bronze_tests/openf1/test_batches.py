@@ -1,0 +1,267 @@
+"""Several sessions in one call: every session answered exactly once, whatever goes wrong."""
+
+import json
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+import requests
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from f1_bronze.datasets import DATASETS
+from f1_bronze.datasets.dataset import Dataset
+from f1_bronze.datasets.drivers import DRIVERS
+from f1_bronze.datasets.laps import LAPS
+from f1_bronze.datasets.pit_stops import PIT_STOPS
+from f1_bronze.datasets.results import RESULTS
+from f1_bronze.datasets.stints import STINTS
+from f1_bronze.openf1.batches import (
+    SessionAnswer,
+    SessionRef,
+    fetch_sessions,
+    plan_batches,
+    query_of,
+    source_url,
+)
+from f1_bronze.openf1.breaker import Breaker
+from f1_bronze.openf1.outcomes import (
+    CircuitOpen,
+    ClosedForLiveSession,
+    Malformed,
+    OpenF1Error,
+    Refused,
+    TooMuchAsked,
+    Unavailable,
+)
+
+from .fakes import (
+    BASE_URL,
+    LIMITED,
+    LIVE,
+    NO_RESULTS,
+    TOO_MUCH,
+    FakeNetwork,
+    Reply,
+    asked_keys,
+    client_of,
+    rows,
+    two_rows_each,
+)
+
+SEASON = [
+    SessionRef(session_key=9500 + n, session_type="race" if n % 2 else "qualifying")
+    for n in range(48)
+]
+BUSY = (503, "upstream request timeout")
+
+
+def races(count: int) -> list[SessionRef]:
+    return [SessionRef(session_key=9000 + n, session_type="race") for n in range(count)]
+
+
+def poisoned(keys: set[int], answer: Callable[[requests.PreparedRequest], Reply]) -> FakeNetwork:
+    """An API that answers like `answer` as soon as one of these sessions is asked for."""
+    return FakeNetwork(
+        lambda request: (
+            answer(request) if keys & set(asked_keys(request)) else two_rows_each(request)
+        )
+    )
+
+
+def no_session_key(request: requests.PreparedRequest) -> Reply:
+    records = json.loads(two_rows_each(request)[1])
+    return rows(*records, {"driver_number": 44})
+
+
+POISONS: list[tuple[Callable[[requests.PreparedRequest], Reply], type[OpenF1Error]]] = [
+    (lambda request: TOO_MUCH, TooMuchAsked),
+    (lambda request: (500, "<html>"), Unavailable),
+    (lambda request: requests.ReadTimeout(), Unavailable),
+    (no_session_key, Malformed),
+]
+
+
+@pytest.mark.parametrize(
+    ("dataset", "most"), [(DRIVERS, 1), (RESULTS, 1), (LAPS, 2), (STINTS, 1), (PIT_STOPS, 1)]
+)
+def test_a_season_needs_few_calls(dataset: Dataset, most: int) -> None:
+    """Race and qualifying of 24 rounds: one call, two for laps; addresses stay short."""
+    sessions = [s for s in SEASON if dataset.exists_for(s.session_type)]
+    network = FakeNetwork(two_rows_each)
+    answers = list(fetch_sessions(client_of(network), dataset, sessions))
+    assert len(network.requests) == most
+    assert max(map(len, network.urls)) < 2000
+    assert [answer.session_key for answer in answers] == [s.session_key for s in sessions]
+
+
+@given(
+    dataset=st.sampled_from(DATASETS),
+    types=st.lists(st.sampled_from(["race", "sprint", "qualifying", "practice_1"]), max_size=150),
+    digits=st.sampled_from([1, 9_000, 10_000_000]),
+)
+def test_plans_hold_every_session_once_within_bounds(
+    dataset: Dataset, types: list[str], digits: int
+) -> None:
+    """Batches together are the sessions in their order, none too many, too long or too rich."""
+    sessions = [SessionRef(session_key=digits + n, session_type=t) for n, t in enumerate(types)]
+    batches = plan_batches(dataset, sessions)
+    assert [session for batch in batches for session in batch] == sessions
+    for batch in batches:
+        assert 1 <= len(batch) <= (60 if dataset.endpoint in LISTED_CHEAPLY else 25)
+        assert sum(dataset.rows_of(s.session_type) for s in batch) <= 32_500
+        assert sum(len(f"session_key={s.session_key}&") for s in batch) <= 1_800
+
+
+LISTED_CHEAPLY = {"sessions", "drivers", "session_result"}
+
+
+def test_a_session_named_twice_is_a_mistake() -> None:
+    """Asking for a session twice is refused before any call."""
+    network = FakeNetwork(two_rows_each)
+    with pytest.raises(ValueError, match="named twice"):
+        list(fetch_sessions(client_of(network), LAPS, [*races(2), races(1)[0]]))
+    assert network.requests == []
+
+
+def test_rows_go_to_their_session_and_none_is_a_true_empty() -> None:
+    """A session without rows in a good answer is empty, and so is every one of a 404."""
+    network = FakeNetwork([rows({"session_key": 9001, "lap_number": 1})])
+    first, second = fetch_sessions(client_of(network), LAPS, races(2))
+    assert (first.records, first.error) == ([], None)
+    assert (second.records, second.error) == ([{"session_key": 9001, "lap_number": 1}], None)
+    empty = list(fetch_sessions(client_of(FakeNetwork([NO_RESULTS])), STINTS, races(3)))
+    assert [(answer.records, answer.error) for answer in empty] == [([], None)] * 3
+
+
+def test_addresses_name_one_session() -> None:
+    """Where a session's rows come from is told without the rest of its batch."""
+    assert query_of(LAPS, 9472) == "laps?session_key=9472"
+    assert query_of(RESULTS, 9472) == "session_result?session_key=9472"
+    assert source_url(BASE_URL + "/", PIT_STOPS, 9472) == f"{BASE_URL}/pit?session_key=9472"
+    (answer,) = fetch_sessions(client_of(FakeNetwork(two_rows_each)), LAPS, races(1))
+    assert answer.source_url == f"{BASE_URL}/laps?session_key=9000"
+
+
+def test_answers_come_as_soon_as_their_batch() -> None:
+    """The first batch is handed on before the second is asked for."""
+    network = FakeNetwork(two_rows_each)
+    answers = fetch_sessions(client_of(network), LAPS, races(30))
+    assert next(answers).session_key == 9000
+    assert len(network.requests) == 1
+    assert len(list(answers)) == 29
+    assert len(network.requests) == 2
+
+
+@settings(deadline=None)
+@given(
+    poison=st.sets(st.integers(0, 39)),
+    which=st.integers(0, len(POISONS) - 1),
+    count=st.integers(1, 40),
+)
+def test_any_poisonous_sessions_harm_only_themselves(
+    poison: set[int], which: int, count: int
+) -> None:
+    """Each session is answered once, in order: poisonous ones by an error, others by rows."""
+    fault, error = POISONS[which]
+    keys = {9000 + n for n in poison}
+    network = poisoned(keys, fault)
+    client = client_of(network, breaker=Breaker(failures=10_000))
+    answers = list(fetch_sessions(client, LAPS, races(count)))
+    assert [answer.session_key for answer in answers] == [9000 + n for n in range(count)]
+    for answer in answers:
+        if answer.session_key in keys:
+            assert type(answer.error) is error
+            assert answer.records == []
+        else:
+            assert answer.error is None
+            assert [r["session_key"] for r in answer.records] == [answer.session_key] * 2
+    assert sum(answer.api_requests for answer in answers) == len(network.requests)
+    assert client.counters.calls == len(network.requests)
+    assert sum(answer.api_retries for answer in answers) == client.counters.retries
+
+
+@pytest.mark.parametrize("place", range(25))
+def test_one_poisonous_session_does_not_open_the_circuit(place: int) -> None:
+    """Wherever in a batch one session makes the API fail, all others land, at few calls."""
+    network = poisoned({9000 + place}, lambda request: (500, "<html>"))
+    client = client_of(network)
+    answers = list(fetch_sessions(client, LAPS, races(25)))
+    assert [a.session_key for a in answers if a.error] == [9000 + place]
+    assert len(network.requests) <= 5 + 2 * 5 + 5
+
+
+@pytest.mark.parametrize("fault", [BUSY, requests.ConnectionError(), requests.ReadTimeout()])
+def test_an_outage_is_noticed_soon(fault: Reply) -> None:
+    """When nothing works, five datasets of a season cost under thirty calls, then none."""
+    network = FakeNetwork([fault])
+    client = client_of(network)
+    answers = [
+        answer
+        for dataset in (DRIVERS, RESULTS, LAPS, STINTS, PIT_STOPS)
+        for answer in fetch_sessions(client, dataset, SEASON)
+    ]
+    assert len(answers) == 5 * 48
+    assert all(isinstance(answer.error, Unavailable) for answer in answers)
+    assert isinstance(answers[-1].error, CircuitOpen)
+    assert sum(answer.api_requests for answer in answers) == len(network.requests) < 30
+
+
+@pytest.mark.parametrize(
+    ("reply", "error", "calls"),
+    [
+        (LIVE, ClosedForLiveSession, 1),
+        ((404, '{"detail":"Not Found"}'), Refused, 1),
+        (LIMITED, Unavailable, 11),
+    ],
+)
+def test_what_holds_for_all_ends_the_asking(
+    reply: Reply, error: type[OpenF1Error], calls: int
+) -> None:
+    """Closed, refused or limited: no split, no further call, and each session left is told."""
+    network = FakeNetwork([two_rows_each(REQUEST), reply])
+    client = client_of(network)
+    answers = list(fetch_sessions(client, LAPS, races(60)))
+    assert [answer.session_key for answer in answers] == [9000 + n for n in range(60)]
+    assert Counter(type(answer.error) for answer in answers) == {type(None): 25, error: 35}
+    assert len(network.requests) == 1 + calls
+    assert client.counters.splits == 0
+
+
+REQUEST = requests.Request(
+    "GET", BASE_URL, params=[("session_key", 9000 + n) for n in range(25)]
+).prepare()
+
+
+def test_a_circuit_that_opens_in_a_split_ends_it() -> None:
+    """Sessions that were not asked for any more say that the circuit is open."""
+    client = client_of(FakeNetwork([BUSY]), breaker=Breaker(failures=2))
+    answers = list(fetch_sessions(client, LAPS, races(4)))
+    errors = [type(answer.error) for answer in answers]
+    assert errors == [Unavailable, CircuitOpen, CircuitOpen, CircuitOpen]
+    assert sum(answer.api_requests for answer in answers) == client.counters.calls == 5 + 2 + 2
+
+
+@pytest.mark.parametrize("key", [None, "9000", 9000.0, True, 8999, [9000]])
+def test_a_record_that_belongs_nowhere_is_malformed(key: object) -> None:
+    """A missing, mistyped or unasked session_key is an error that names dataset and session."""
+    network = FakeNetwork([rows({"session_key": 9000}, {"session_key": key})])
+    (answer,) = fetch_sessions(client_of(network), LAPS, races(1))
+    assert type(answer.error) is Malformed
+    assert str(answer.error).startswith("The laps of session 9000 came with a record")
+    assert "run this again later" in str(answer.error)
+
+
+def test_splits_are_counted_and_less_patient() -> None:
+    """The whole batch is tried five times, each half twice; each split is counted."""
+    network = poisoned({9000}, lambda request: BUSY)
+    client = client_of(network)
+    list(fetch_sessions(client, LAPS, races(2)))
+    assert [len(asked_keys(request)) for request in network.requests] == [2] * 5 + [1] * 3
+    assert client.counters.splits == 1
+
+
+def test_records_and_error_exclude_each_other() -> None:
+    """An answer is rows or an error, never both."""
+    with pytest.raises(ValueError, match="records or an error"):
+        SessionAnswer(session_key=1, records=[{}], error=Malformed("x"))

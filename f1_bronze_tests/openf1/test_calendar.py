@@ -1,0 +1,404 @@
+"""The calendar: which sessions are partitions, which are not and why."""
+
+import json
+import logging
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+import requests
+from hypothesis import given
+from hypothesis import strategies as st
+
+from f1_bronze.datasets.partition import SessionPartition
+from f1_bronze.openf1.calendar import (
+    Calendar,
+    Reason,
+    UnknownGrandPrix,
+    UnknownSeason,
+    read_calendar,
+    select_grands_prix,
+)
+from f1_bronze.openf1.outcomes import Unavailable
+
+from .fakes import BASE_URL, NO_RESULTS, FakeNetwork, Reply, client_of, rows
+
+RECORDINGS = Path(__file__).parents[3] / "shared" / "openf1_recordings"
+NOW = datetime(2025, 6, 1, 12, tzinfo=UTC)
+Record = dict[str, Any]
+
+
+def session(key: int, name: str = "Race", meeting: int | None = 1, **more: object) -> Record:
+    start = datetime(2025, 3, 1, 15, tzinfo=UTC) + timedelta(days=key)
+    return {
+        "session_key": key,
+        "meeting_key": meeting,
+        "session_name": name,
+        "session_type": "Race",
+        "date_start": start.isoformat(),
+        "date_end": (start + timedelta(hours=2)).isoformat(),
+        "year": 2025,
+        "location": "Sakhir",
+        "country_name": "Bahrain",
+        **more,
+    }
+
+
+def meeting(key: int = 1, name: str = "Bahrain Grand Prix", **more: object) -> Record:
+    start = datetime(2025, 3, 1, tzinfo=UTC) + timedelta(days=key)
+    return {
+        "meeting_key": key,
+        "meeting_name": name,
+        "year": 2025,
+        "date_start": start.isoformat(),
+        **more,
+    }
+
+
+def api(sessions: list[Record], meetings: list[Record]) -> FakeNetwork:
+    """An API that lists these, filtered by year like the real one."""
+
+    def answer(request: requests.PreparedRequest) -> Reply:
+        parts = urlsplit(str(request.url))
+        years = {int(value) for name, value in parse_qsl(parts.query) if name == "year"}
+        listed = sessions if parts.path.endswith("/sessions") else meetings
+        found = [record for record in listed if record.get("year") in {*years, None, "2025"}]
+        return rows(*found) if found else NO_RESULTS
+
+    return FakeNetwork(answer)
+
+
+def calendar_of(
+    sessions: list[Record],
+    meetings: list[Record],
+    *,
+    now: datetime = NOW,
+    session_types: set[str] | None = None,
+    **more: Any,
+) -> Calendar:
+    client = client_of(api(sessions, meetings))
+    return read_calendar(client, [2025], now=now, session_types=session_types, **more)
+
+
+def keys_of(calendar: Calendar) -> dict[int, str]:
+    return {s.session_key: s.partition.key for s in calendar.sessions}
+
+
+def reasons_of(calendar: Calendar) -> dict[int | None, str]:
+    return {left.session_key: str(left.reason) for left in calendar.left_out}
+
+
+def test_sessions_are_joined_to_their_meetings_in_order_of_start() -> None:
+    """A session takes its name from its meeting; the order is by start, not by key."""
+    sessions = [
+        session(2, "Race", date_start="2025-03-02T15:00:00+03:00"),
+        session(9, "Qualifying", date_start="2025-03-01T15:00:00+03:00"),
+    ]
+    first, second = calendar_of(sessions, [meeting()]).sessions
+    assert (first.partition.key, first.session_key) == ("2025/bahrain/qualifying", 9)
+    assert (second.partition.key, second.meeting_key) == ("2025/bahrain/race", 1)
+    assert second.date_start == datetime(2025, 3, 2, 12, tzinfo=UTC)
+    assert (second.grand_prix_name, second.session_name) == ("Bahrain Grand Prix", "Race")
+    assert second.record == sessions[0]
+
+
+def test_several_years_take_two_calls() -> None:
+    """Years are asked for together: one call for sessions, one for meetings."""
+    network = api(
+        [session(1), session(2, meeting=2, year=2024)], [meeting(), meeting(2, year=2024)]
+    )
+    read = read_calendar(client_of(network), [2025, 2024, 2025], now=NOW, session_types=None)
+    assert network.urls == [f"{BASE_URL}/{e}?year=2024&year=2025" for e in ("sessions", "meetings")]
+    assert keys_of(read) == {1: "2025/bahrain/race", 2: "2024/bahrain/race"}
+
+
+def test_what_is_left_out_says_why(caplog: pytest.LogCaptureFixture) -> None:
+    """Cancelled, future, live and unselected sessions are no partitions; each is accounted for."""
+    soon = (NOW + timedelta(minutes=1)).isoformat()
+    early = (NOW - timedelta(hours=2)).isoformat()
+    sessions = [
+        session(1),
+        session(2, meeting=2, is_cancelled=True),
+        session(3, meeting=3),
+        session(4, meeting=4, date_start=soon, date_end=soon),
+        session(5, meeting=5, date_start=early, date_end=(NOW - timedelta(minutes=44)).isoformat()),
+        session(6, meeting=6, date_start=early, date_end=(NOW - timedelta(minutes=45)).isoformat()),
+        session(7, "Practice 1"),
+        session(8, "Practice 2", date_start=soon, date_end=soon),
+    ]
+    meetings = [meeting(n, f"Round {n}", is_cancelled=n == 3) for n in range(1, 7)]
+    with caplog.at_level(logging.INFO, logger="f1_bronze.openf1"):
+        read = calendar_of(sessions, meetings, session_types={"race"})
+    assert set(keys_of(read)) == {1, 6}
+    assert reasons_of(read) == {
+        2: "cancelled",
+        3: "cancelled",
+        4: "future",
+        5: "live",
+        7: "not_selected",
+        8: "not_selected",
+    }
+    assert "future: 2025 Round 4 Race (session 4) is no partition" in caplog.messages
+    assert "2 sessions are of types that are not selected" in caplog.messages
+    assert not any("Practice" in message for message in caplog.messages)
+
+
+def test_the_settling_time_can_be_set() -> None:
+    """A session counts as live until the given time after its scheduled end."""
+    end = (NOW - timedelta(minutes=10)).isoformat()
+    sessions = [session(1, date_start="2025-06-01T09:00:00+00:00", date_end=end)]
+    assert reasons_of(calendar_of(sessions, [meeting()])) == {1: "live"}
+    read = calendar_of(sessions, [meeting()], settling=timedelta(minutes=5))
+    assert keys_of(read) == {1: "2025/bahrain/race"}
+
+
+@pytest.mark.parametrize(
+    "lack",
+    [
+        {"session_key": None},
+        {"session_key": "1"},
+        {"session_name": None},
+        {"session_name": "  "},
+        {"session_name": "決勝"},
+        {"date_start": None},
+        {"date_end": "soon"},
+        {"date_start": "2025-03-01T10:00:00"},
+        {"year": None},
+        {"year": "2025"},
+    ],
+)
+def test_a_record_that_cannot_be_placed_is_left_out(
+    lack: Record, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A record lacking key, name, year or a date is left out with a warning, the rest stays."""
+    read = calendar_of([session(1) | lack, session(2, "Qualifying")], [meeting()])
+    assert keys_of(read) == {2: "2025/bahrain/qualifying"}
+    assert [left.reason for left in read.left_out] == [Reason.UNPLACEABLE]
+    assert any(record.levelno == logging.WARNING for record in caplog.records)
+
+
+def test_a_missing_meeting_is_replaced_by_the_place(caplog: pytest.LogCaptureFixture) -> None:
+    """Without its meeting a session is named by its place, apart from another of that name."""
+    sessions = [
+        session(1, meeting=1),
+        session(2, "Qualifying", meeting=7, location=None, circuit_short_name="Sakhir"),
+        session(3, "Race", meeting=7),
+        session(4, "Race", meeting=8, location="", circuit_short_name=None),
+        session(5, "Race", meeting=None, location="Imola"),
+        session(6, "Qualifying", meeting=None, location="Imola"),
+    ]
+    read = calendar_of(sessions, [meeting(1, "Sakhir Grand Prix")])
+    assert keys_of(read) == {
+        1: "2025/sakhir/race",
+        2: "2025/sakhir_7/qualifying",
+        3: "2025/sakhir_7/race",
+        4: "2025/bahrain/race",
+        5: "2025/imola/race",
+        6: "2025/imola/qualifying",
+    }
+    warned = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
+    assert len(warned) == 3
+    assert warned[0].startswith("Meeting 7 of session 2 is not listed")
+
+
+def test_no_meetings_at_all_is_one_warning(caplog: pytest.LogCaptureFixture) -> None:
+    """When meetings come empty, places name the Grands Prix, with a single warning."""
+    read = calendar_of([session(1), session(2, meeting=2, location="Imola")], [])
+    assert keys_of(read) == {1: "2025/sakhir/race", 2: "2025/imola/race"}
+    assert [r.levelno for r in caplog.records].count(logging.WARNING) == 1
+
+
+def test_a_failure_of_meetings_is_no_empty_answer() -> None:
+    """When meetings cannot be read, the calendar fails rather than name by place."""
+
+    def answer(request: requests.PreparedRequest) -> Reply:
+        return rows(session(1)) if "/sessions" in str(request.url) else (503, "")
+
+    with pytest.raises(Unavailable):
+        read_calendar(client_of(FakeNetwork(answer)), [2025], now=NOW, session_types=None)
+
+
+def test_an_unknown_season_says_what_exists() -> None:
+    """A year without any session is an error, not an empty calendar."""
+    network = api([session(1)], [meeting()])
+    with pytest.raises(UnknownSeason, match=r"no sessions of 2019; ask for a season from 2023"):
+        read_calendar(client_of(network), [2019, 2025], now=NOW, session_types=None)
+    assert len(network.requests) == 1
+    assert read_calendar(client_of(network), [], now=NOW, session_types=None).sessions == ()
+
+
+def test_the_time_of_reading_must_say_its_offset() -> None:
+    """A naive `now` could be hours off, so it is refused."""
+    with pytest.raises(ValueError, match="offset"):
+        calendar_of([session(1)], [meeting()], now=datetime(2025, 6, 1))
+
+
+def test_sessions_stay_where_they_were_placed(caplog: pytest.LogCaptureFixture) -> None:
+    """A rename upstream moves no partition that exists, and is a warning."""
+    placed = {1: SessionPartition(year=2025, grand_prix="bahrain", session_type="race")}
+    read = calendar_of([session(1)], [meeting(1, "Gulf Grand Prix")], placed=placed)
+    assert keys_of(read) == {1: "2025/bahrain/race"}
+    assert "named 2025/gulf/race upstream now and stays in partition 2025/bahrain/race" in "".join(
+        caplog.messages
+    )
+
+
+def test_a_new_session_does_not_take_a_place() -> None:
+    """A session whose place another one has gets its meeting's key, or its own within a meeting."""
+    placed = {
+        1: SessionPartition(year=2025, grand_prix="bahrain", session_type="race"),
+        99: SessionPartition(year=2025, grand_prix="imola", session_type="race"),
+    }
+    sessions = [
+        session(1, meeting=1),
+        session(2, meeting=2),
+        session(3, meeting=2),
+        session(4, meeting=4),
+        session(5, meeting=1),
+    ]
+    meetings = [
+        meeting(1, "Gulf Grand Prix"),
+        meeting(2, "Bahrain Grand Prix"),
+        meeting(4, "Imola Grand Prix"),
+    ]
+    assert keys_of(calendar_of(sessions, meetings, placed=placed)) == {
+        1: "2025/bahrain/race",
+        2: "2025/bahrain_2/race",
+        3: "2025/bahrain_3/race",
+        4: "2025/imola_4/race",
+        5: "2025/gulf/race",
+    }
+
+
+def test_two_sessions_of_one_name_in_a_meeting() -> None:
+    """The later of two races of a meeting carries its own key."""
+    assert keys_of(calendar_of([session(1), session(2)], [meeting()])) == {
+        1: "2025/bahrain/race",
+        2: "2025/bahrain_2/race",
+    }
+
+
+@given(
+    drawn=st.lists(
+        st.tuples(
+            st.integers(1, 12),
+            st.sampled_from(["Race", "Qualifying", "Sprint Shootout", "Sprint Qualifying"]),
+            st.sampled_from([1, 2, 3, None]),
+            st.booleans(),
+        ),
+        min_size=1,
+        max_size=12,
+        unique_by=lambda one: one[0],
+    ),
+    listed=st.sets(st.sampled_from([1, 2, 3])),
+    placed=st.dictionaries(
+        st.integers(1, 14), st.sampled_from(["sakhir", "a", "a_2", "a_5"]), max_size=3
+    ),
+    data=st.data(),
+)
+def test_no_two_sessions_share_a_partition_and_none_moves(
+    drawn: list[tuple[int, str, int | None, bool]],
+    listed: set[int],
+    placed: dict[int, str],
+    data: st.DataObject,
+) -> None:
+    """For any calendar: keys are unique, placed ones stay, and cancelling moves no other."""
+    sessions = [session(k, name, home, is_cancelled=off) for k, name, home, off in drawn]
+    meetings = [meeting(key, "A Grand Prix") for key in sorted(listed)]
+    taken = {
+        key: SessionPartition(year=2025, grand_prix=f"{name}_x{key}", session_type="race")
+        if data.draw(st.booleans())
+        else SessionPartition(year=2025, grand_prix=f"{name}_{key}", session_type="qualifying")
+        for key, name in placed.items()
+    }
+    before = keys_of(calendar_of(sessions, meetings, placed=taken))
+    assert len(set(before.values())) == len(before)
+    assert all(before[key] == taken[key].key for key in before if key in taken)
+    others = {p.key for key, p in taken.items() if key not in before}
+    assert not others & set(before.values())
+    off = data.draw(st.sampled_from([one[0] for one in drawn]))
+    sessions = [
+        s | {"is_cancelled": s["is_cancelled"] or s["session_key"] == off} for s in sessions
+    ]
+    after = keys_of(calendar_of(sessions, meetings, placed=taken))
+    assert after == {key: name for key, name in before.items() if key != off}
+
+
+def test_grands_prix_are_chosen_by_slug_or_name() -> None:
+    """A slug, a name with accents and one with "Grand Prix" choose the same; none means all."""
+    sessions = [session(1), session(2, meeting=2), session(3, meeting=3, is_cancelled=True)]
+    meetings = [meeting(), meeting(2, "São Paulo Grand Prix"), meeting(3, "Dutch Grand Prix")]
+    read = calendar_of(sessions, meetings)
+    for name in ("sao_paulo", "São Paulo", "São Paulo Grand Prix"):
+        assert list(keys_of(select_grands_prix(read, [name]))) == [2]
+    assert select_grands_prix(read, []) == read
+    cancelled = select_grands_prix(read, ["dutch"])
+    assert (cancelled.sessions, reasons_of(cancelled)) == ((), {3: "cancelled"})
+    with pytest.raises(UnknownGrandPrix) as raised:
+        select_grands_prix(read, ["bahrein"])
+    assert str(raised.value) == (
+        "No Grand Prix is named 'bahrein'; did you mean bahrain? "
+        "choose from bahrain, dutch, sao_paulo."
+    )
+
+
+def recorded(endpoint: str, year: int) -> list[Record]:
+    path = RECORDINGS / endpoint / f"{year}.json"
+    if not RECORDINGS.exists():
+        pytest.skip(f"no recordings at {RECORDINGS}")
+    return json.loads(path.read_text()) if path.exists() else []
+
+
+def test_the_recorded_season_of_2024() -> None:
+    """25 meetings make 48 races and qualifyings, named as the lake's paths name them."""
+    sessions, meetings = recorded("sessions", 2024), recorded("meetings", 2024)
+    assert len(meetings) == 25
+    client = client_of(api(sessions, meetings))
+    types = {"qualifying", "race"}
+    read = read_calendar(client, [2024], now=NOW, session_types=types)
+    assert len(read.sessions) == 48
+    assert client.counters.calls == 2
+    keys = keys_of(read)
+    assert len(set(keys.values())) == 48
+    names = {s.partition.grand_prix for s in read.sessions}
+    assert len(names) == 24
+    assert names >= {"sao_paulo", "saudi_arabian", "emilia_romagna", "mexico_city", "las_vegas"}
+    assert [s.partition.key for s in read.sessions[:2]] == [
+        "2024/bahrain/qualifying",
+        "2024/bahrain/race",
+    ]
+    assert keys[9472] == "2024/bahrain/race"
+    starts = [s.date_start for s in read.sessions]
+    assert starts == sorted(starts)
+    assert Counter(left.reason for left in read.left_out) == {Reason.NOT_SELECTED: 75}
+
+
+def test_recorded_sprints_are_apart_from_races() -> None:
+    """Six sprint weekends of 2024, with sprint and sprint qualifying beside the race."""
+    client = client_of(api(recorded("sessions", 2024), recorded("meetings", 2024)))
+    read = read_calendar(client, [2024], now=NOW, session_types=None)
+    types = Counter(s.partition.session_type for s in read.sessions)
+    assert (types["race"], types["sprint"], types["sprint_qualifying"]) == (24, 6, 6)
+    testing = {s.partition.key for s in read.sessions if "testing" in s.partition.grand_prix}
+    assert testing == {f"2024/pre_season_testing/practice_{n}" for n in (1, 2, 3)}
+
+
+def test_the_recorded_qualifyings_of_2026(caplog: pytest.LogCaptureFixture) -> None:
+    """Without meetings places name them; two are cancelled, those to come are left out."""
+    client = client_of(api(recorded("sessions", 2026), []))
+    now = datetime(2026, 6, 20, tzinfo=UTC)
+    read = read_calendar(client, [2026], now=now, session_types={"qualifying"})
+    cancelled = {
+        s["meeting_key"]
+        for s in recorded("sessions", 2026)
+        if s["session_key"] in [k for k, r in reasons_of(read).items() if r == "cancelled"]
+    }
+    assert cancelled == {1282, 1283}
+    assert keys_of(read)[11303] == "2026/barcelona/qualifying"
+    assert all(s.date_end < now for s in read.sessions)
+    assert Counter(reasons_of(read).values()).keys() == {"cancelled", "future"}
+    assert len(read.sessions) + len(read.left_out) == 25
+    assert [r.levelno for r in caplog.records].count(logging.WARNING) == 1

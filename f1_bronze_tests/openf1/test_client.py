@@ -1,0 +1,352 @@
+"""One question: sent in its turn, repeated within bounds, counted, logged."""
+
+import gzip
+import logging
+import random
+import ssl
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+import requests
+import urllib3
+
+from f1_bronze.openf1.breaker import Breaker
+from f1_bronze.openf1.client import OpenF1Client
+from f1_bronze.openf1.outcomes import (
+    CircuitOpen,
+    ClosedForLiveSession,
+    OpenF1Error,
+    Refused,
+    TooMuchAsked,
+    Unavailable,
+)
+from f1_bronze.openf1.pace import MemoryStore, Pace, parse_limits
+
+from .fakes import (
+    BASE_URL,
+    LIMITED,
+    LIVE,
+    NO_RESULTS,
+    TOO_MUCH,
+    FakeNetwork,
+    FakeTime,
+    Reply,
+    client_of,
+    rows,
+)
+
+KEY = [("session_key", 9472)]
+BUSY = (503, "upstream request timeout")
+OK = rows({"session_key": 9472})
+
+
+def test_an_answer_tells_what_it_took() -> None:
+    """Records, address, status, calls and size of an answer at the first attempt."""
+    network = FakeNetwork([OK])
+    answer = client_of(network).get("laps", KEY)
+    assert answer.records == [{"session_key": 9472}]
+    assert (answer.url, answer.status) == (f"{BASE_URL}/laps?session_key=9472", 200)
+    assert (answer.attempts, answer.retries, answer.bytes) == (1, 0, len(OK[1]))
+    assert network.urls == [answer.url]
+    assert network.timeouts == [(5, 60)]
+
+
+def test_who_asks_is_honest() -> None:
+    """The request names this project and takes compressed answers, which are read."""
+    body = gzip.compress(OK[1].encode())
+    network = FakeNetwork([(200, body, {"Content-Encoding": "gzip"})])
+    answer = client_of(network).get("laps", KEY)
+    headers = network.requests[0].headers
+    assert headers["User-Agent"].startswith("f1-bronze/")
+    assert "gzip" in headers["Accept-Encoding"]
+    assert "Authorization" not in headers
+    assert (answer.records, answer.bytes) == ([{"session_key": 9472}], len(OK[1]))
+
+
+def test_repeated_keys_and_operators_go_out_as_the_api_reads_them() -> None:
+    """A key given twice is sent twice, and `date_start>` is encoded once."""
+    network = FakeNetwork([NO_RESULTS])
+    params = [("session_key", 1), ("session_key", 2), ("date_start>", "2024-01-01")]
+    assert client_of(network).get("sessions", params).records == []
+    assert network.urls == [
+        f"{BASE_URL}/sessions?session_key=1&session_key=2&date_start%3E=2024-01-01"
+    ]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        (500, "<html>Traceback</html>"),
+        (502, ""),
+        BUSY,
+        (200, "[{"),
+        (200, "{}"),
+        requests.ConnectionError("refused"),
+        requests.ConnectTimeout("slow"),
+        requests.exceptions.ChunkedEncodingError("cut short"),
+        requests.exceptions.SSLError(ssl.SSLEOFError("EOF")),
+        ConnectionResetError("reset"),
+    ],
+)
+def test_passing_faults_are_repeated(fault: Reply) -> None:
+    """Server faults, broken answers and transport faults are asked again, with a wait."""
+    time = FakeTime()
+    network = FakeNetwork([fault, OK])
+    answer = client_of(network, time).get("laps", KEY)
+    assert (answer.records, answer.attempts, answer.retries) == ([{"session_key": 9472}], 2, 1)
+    assert len(time.slept) == 1
+    assert 0.5 <= time.slept[0] <= 1.0
+
+
+def test_attempts_are_bounded_and_waits_grow() -> None:
+    """Five failures end it; the waits double, each at random between half and all of it."""
+    time = FakeTime()
+    network = FakeNetwork([BUSY])
+    with pytest.raises(Unavailable, match="run this again later") as raised:
+        client_of(network, time).get("laps", KEY)
+    assert (raised.value.status, raised.value.attempts, raised.value.retries) == (503, 5, 4)
+    assert len(network.requests) == 5
+    for slept, most in zip(time.slept, (1, 2, 4, 8), strict=True):
+        assert most / 2 <= slept <= most
+
+
+def test_total_time_is_bounded() -> None:
+    """When requests themselves take long, it ends before the attempts do."""
+    time = FakeTime()
+
+    def slow(request: requests.PreparedRequest) -> Reply:
+        time.now += 50.0
+        return BUSY
+
+    network = FakeNetwork(slow)
+    with pytest.raises(Unavailable):
+        client_of(network, time, total_seconds=120, attempts=50).get("laps", KEY)
+    assert len(network.requests) == 3
+
+
+def test_waits_between_attempts_count_as_time() -> None:
+    """A server that asks for a hundred seconds again and again is asked twice in three minutes."""
+    time = FakeTime()
+    network = FakeNetwork([(*BUSY, {"Retry-After": "100"})])
+    with pytest.raises(Unavailable) as raised:
+        client_of(network, time).get("laps", KEY)
+    assert (time.slept, raised.value.attempts, raised.value.spent) == ([100.0], 2, 100.0)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        requests.ReadTimeout("60 s"),
+        requests.ConnectionError(urllib3.exceptions.ReadTimeoutError(None, "/", "in the body")),
+    ],
+)
+def test_a_read_timeout_is_repeated_once(fault: Reply) -> None:
+    """Timeouts cost a minute each, so two of them are enough; one is made good by an answer."""
+    network = FakeNetwork([fault])
+    with pytest.raises(Unavailable, match="read timeout") as raised:
+        client_of(network).get("laps", KEY)
+    assert (raised.value.attempts, raised.value.status) == (2, None)
+    assert client_of(FakeNetwork([fault, OK])).get("laps", KEY).attempts == 2
+
+
+def test_a_body_that_trickles_in_is_a_timeout() -> None:
+    """An answer whose bytes never end is given up after the total time."""
+    network = FakeNetwork([(200, b"[" + b" " * (1 << 20))])
+    ticks = iter(range(0, 100_000, 100))  # each look at the clock is 100 s later
+    client = client_of(network, clock=lambda: float(next(ticks)))
+    with pytest.raises(Unavailable, match="no whole answer within"):
+        client.get("laps", KEY)
+    assert len(network.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("header", "least", "most"),
+    [
+        ("7", 7, 8),
+        ("0", 0.5, 1),
+        ("-5", 0.5, 1),
+        ("soon", 0.5, 1),
+        ("nan", 0.5, 1),
+        ("86400", 120, 121),
+        ("DATE+9", 8, 9.1),
+        ("DATE-9", 0.5, 1),
+    ],
+)
+def test_retry_after_is_obeyed_within_reason(header: str, least: float, most: float) -> None:
+    """Seconds and dates are obeyed; nothing, the past and nonsense are not; a day is cut."""
+    time = FakeTime()
+    if header.startswith("DATE"):
+        date = datetime.fromtimestamp(time.now, UTC) + timedelta(seconds=int(header[4:]))
+        header = format_datetime(date, usegmt=True)
+    network = FakeNetwork([(*BUSY, {"Retry-After": header}), OK])
+    client_of(network, time).get("laps", KEY)
+    assert least <= sum(time.slept) <= most
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "least", "most"),
+    [
+        (LIMITED[1], {}, 30, 31),
+        ("<html>", {}, 30, 31),
+        ('{"detail":"Rate limit exceeded. Max 3 requests/second."}', {}, 1, 2),
+        (LIMITED[1], {"Retry-After": "12"}, 12, 13),
+        (LIMITED[1], {"Retry-After": "0"}, 30, 31),
+    ],
+)
+def test_a_429_makes_everybody_wait(
+    body: str, headers: Mapping[str, str], least: float, most: float
+) -> None:
+    """Until the next clock minute (30 s from now), a second, or as told; in the shared budget."""
+    time, store = FakeTime(now=1_700_000_010.0), MemoryStore()  # 30 s past the minute
+    pace = Pace(parse_limits("100/1s"), store, time.clock, time.sleep)
+    network = FakeNetwork([(429, body, headers), OK])
+    start = time.now
+    answer = client_of(network, time, pace=pace).get("laps", KEY)
+    assert answer.attempts == 2
+    assert least <= time.now - start <= most
+    assert least <= store.read().blocked_until - start <= most
+
+
+def test_429s_use_no_attempts_but_are_bounded() -> None:
+    """Six limits in a row are borne by a client of two attempts; the eleventh ends it."""
+    network = FakeNetwork([LIMITED] * 6 + [OK])
+    assert client_of(network, attempts=2).get("laps", KEY).attempts == 7
+    network = FakeNetwork([LIMITED])
+    with pytest.raises(Unavailable) as raised:
+        client_of(network).get("laps", KEY)
+    assert (raised.value.status, len(network.requests)) == (429, 11)
+
+
+@pytest.mark.parametrize(
+    ("reply", "error", "remedy"),
+    [
+        (TOO_MUCH, TooMuchAsked, "ask for fewer sessions"),
+        ((404, '{"detail":"Not Found"}'), Refused, "check F1_BRONZE_OPENF1_URL"),
+        ((404, "<html>"), Refused, "check F1_BRONZE_OPENF1_URL"),
+        ((400, "{}"), Refused, "version of f1-bronze"),
+        ((401, "{}"), Refused, "F1_BRONZE_OPENF1_PASSWORD"),
+        (requests.exceptions.InvalidURL("bad"), Refused, "check F1_BRONZE_OPENF1_URL"),
+        (requests.exceptions.SSLError("handshake"), Refused, "proxy"),
+        (
+            requests.exceptions.SSLError(ssl.SSLCertVerificationError("expired")),
+            Refused,
+            "certificates",
+        ),
+    ],
+)
+def test_final_outcomes_are_not_repeated(
+    reply: Reply, error: type[OpenF1Error], remedy: str
+) -> None:
+    """What repeating cannot mend is said at once, with the remedy."""
+    time = FakeTime()
+    network = FakeNetwork([reply])
+    with pytest.raises(error, match=remedy) as raised:
+        client_of(network, time).get("laps", KEY)
+    assert (raised.value.attempts, time.slept) == (1, [])
+
+
+def test_a_live_session_says_when_to_come_back() -> None:
+    """The API's closure is told from a wrong login; without a header it is an hour."""
+    with pytest.raises(ClosedForLiveSession, match="30 to 180 minutes") as raised:
+        client_of(FakeNetwork([LIVE])).get("laps", KEY)
+    assert raised.value.retry_after == 3600.0
+    told = FakeNetwork([(*LIVE, {"Retry-After": "1800"})])
+    with pytest.raises(ClosedForLiveSession) as raised:
+        client_of(told).get("laps", KEY)
+    assert raised.value.retry_after == 1800.0
+
+
+def test_every_request_goes_in_its_turn() -> None:
+    """Retries too are reserved in the shared budget."""
+    time, store = FakeTime(), MemoryStore()
+    pace = Pace(parse_limits("100/600s"), store, time.clock, time.sleep)
+    client_of(FakeNetwork([BUSY, BUSY, OK]), time, pace=pace).get("laps", KEY)
+    assert len(store.read().slots) == 3
+
+
+def test_the_circuit_opens_after_failed_questions_and_answers_close_it() -> None:
+    """Failures that say nothing about the API, and 4xx, do not open the circuit; others do."""
+    network = FakeNetwork([BUSY])
+    client = client_of(network, attempts=1, breaker=Breaker(failures=2))
+    for _ in range(3):
+        with pytest.raises(Unavailable):
+            client.get("laps", KEY, evidence=False)
+    for _ in range(2):
+        with pytest.raises(Unavailable):
+            client.get("laps", KEY)
+    with pytest.raises(CircuitOpen) as raised:
+        client.get("laps", KEY)
+    assert (raised.value.attempts, len(network.requests)) == (0, 5)
+    refusing = client_of(FakeNetwork([BUSY, TOO_MUCH]), attempts=1, breaker=Breaker(failures=1))
+    with pytest.raises(Unavailable):
+        refusing.get("laps", KEY)
+    with pytest.raises(CircuitOpen):
+        refusing.get("laps", KEY)
+
+
+def test_an_interrupted_question_does_not_block_the_trial() -> None:
+    """Ctrl-C during a request goes through and leaves the breaker usable."""
+    client = client_of(FakeNetwork([KeyboardInterrupt(), OK]))
+    with pytest.raises(KeyboardInterrupt):
+        client.get("laps", KEY)
+    assert client.get("laps", KEY).status == 200
+
+
+def test_counters_are_snapshots_that_subtract() -> None:
+    """What one question did is the difference of two snapshots."""
+    time = FakeTime()
+    client = client_of(FakeNetwork([OK, BUSY, requests.ReadTimeout(), OK]), time)
+    client.get("laps", KEY)
+    before = client.counters
+    client.get("laps", KEY)
+    client.note_split()
+    done = client.counters - before
+    assert (done.calls, done.retries, done.splits) == (3, 2, 1)
+    assert done.by_status == {"503": 1, "timed out": 1, "200": 1}
+    assert done.bytes == len(OK[1]) + len(BUSY[1])
+    assert done.wait_seconds == pytest.approx(sum(time.slept))
+    assert before.calls == 1
+
+
+def test_log_lines_carry_fields(caplog: pytest.LogCaptureFixture) -> None:
+    """A call is one readable line with endpoint, sessions, status, rows, bytes and attempts."""
+    told: list[str] = []
+    client = client_of(FakeNetwork([BUSY, OK]), observer=told.append)
+    with caplog.at_level(logging.INFO, logger="f1_bronze.openf1"):
+        client.get("laps", [("session_key", 9472), ("session_key", 9480)])
+    retry, done = caplog.records
+    assert retry.getMessage() == "laps: status 503, asking again in 1 s"
+    assert told == [retry.getMessage()]
+    fields = ("endpoint", "sessions", "status", "rows", "bytes", "attempt")
+    values = [getattr(done, name) for name in fields]
+    assert values == ["laps", 2, 200, 1, len(OK[1]), 2]
+    assert done.getMessage().startswith("laps: 200, 2 sessions asked, 1 rows")
+
+
+def test_redirects_are_followed_in_turn_and_not_for_ever() -> None:
+    """A redirect is another paced call; a loop of them is refused."""
+    network = FakeNetwork([(307, "", {"Location": "/v1/laps/?session_key=9472"}), OK])
+    assert client_of(network).get("laps", KEY).attempts == 2
+    assert network.urls[1] == f"{BASE_URL}/laps/?session_key=9472"
+    loop = FakeNetwork([(302, "", {"Location": "/v1/laps"})])
+    with pytest.raises(Refused, match="over and over"):
+        client_of(loop).get("laps", KEY)
+    assert len(loop.requests) == 4
+
+
+def test_a_client_closes_only_what_it_opened() -> None:
+    """Its own session has the pool of connections; one handed in is left open."""
+    time = FakeTime()
+    pace = Pace(parse_limits("1/1s"), MemoryStore(), time.clock, time.sleep)
+    with OpenF1Client(base_url=BASE_URL + "/", pace=pace, breaker=Breaker()) as client:
+        adapter = client._session.get_adapter("https://api.openf1.org")
+        assert (adapter._pool_connections, adapter._pool_maxsize) == (10, 20)
+        assert adapter.max_retries.total == 0
+        assert client.base_url == BASE_URL
+    closed: list[str] = []
+    session = requests.Session()
+    session.close = lambda: closed.append("closed")  # type: ignore[method-assign]  # notes it
+    client_of(FakeNetwork([OK]), session=session, rng=random.Random(2)).close()
+    assert closed == []

@@ -1,0 +1,1 @@
+"""The simulator imitates OpenF1: held to OPENF1.md, answer by answer."""

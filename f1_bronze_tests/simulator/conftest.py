@@ -1,0 +1,55 @@
+"""What the simulator's tests share: the fakes, a way to start a stand-in, and a client."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import requests
+
+from f1_bronze.simulator.generated import GeneratedSeasons
+from f1_bronze.simulator.manners import Manners
+from f1_bronze.simulator.server import Simulator
+from f1_bronze.simulator.source import Source
+
+from .fakes import HandClock, TinySource
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock()
+
+
+@pytest.fixture
+def tiny() -> TinySource:
+    return TinySource()
+
+
+@pytest.fixture
+def simulate(clock: HandClock, tiny: TinySource) -> Iterator[Callable[..., Simulator]]:
+    """Starts a stand-in on a free port with the hand clock; all are stopped afterwards."""
+    with ExitStack() as running:
+
+        def start(source: Source = tiny, *, limits: str | None = None, **manners: Any) -> Simulator:
+            settled = replace(Manners(clock=clock, sleep=clock.sleep, limits=limits), **manners)
+            return running.enter_context(Simulator(source, manners=settled))
+
+        yield start
+
+
+@pytest.fixture
+def get() -> Iterator[Callable[..., requests.Response]]:
+    """A GET over one kept-alive connection."""
+    with requests.Session() as session:
+
+        def ask(url: str, **more: Any) -> requests.Response:
+            return session.get(url, timeout=5, **more)
+
+        yield ask
+
+
+@pytest.fixture(scope="session")
+def seasons() -> GeneratedSeasons:
+    """One generated source for all tests that only read it."""
+    return GeneratedSeasons(seed=1, keep=200)
