@@ -10,13 +10,14 @@ export GX_ANALYTICS_ENABLED := false
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export DAGSTER_HOME ?= $(CURDIR)/.dagster_home
 
-.PHONY: help run test check lint types ui bench clean
+.PHONY: help run test check lint types ui docs bench clean
 
 help:
 	@echo "make run    land a race weekend of the embedded simulator in data/lake"
 	@echo "make test   run the tests"
 	@echo "make check  lint, types and tests, as CI does"
 	@echo "make ui     open the Dagster UI on the same instance and lake"
+	@echo "make docs   derive docs/datasets.md from the declarations"
 	@echo "make bench  compare speeds, as ratios"
 	@echo "make clean  remove what these made, the demo's lake included"
 
@@ -37,6 +38,9 @@ types: $(VENV)/dev.stamp
 
 ui: $(VENV)/run.stamp
 	$(BIN)/f1-bronze ui
+
+docs: $(VENV)/run.stamp
+	$(BIN)/python -m f1_bronze.datasets.catalog > docs/datasets.md
 
 bench: $(VENV)/run.stamp
 	$(BIN)/python -m benchmarks

@@ -119,7 +119,7 @@ class Ingestion:
     ) -> Iterator[tuple[SessionPartition, SessionAnswer]]:
         """The sessions themselves: the calendar has them, no further call is needed."""
         base_url = self._openf1.base_url
-        counters = self._openf1.calendar_cost
+        cost = self._openf1.take_calendar_cost()
         for number, (partition, place) in enumerate(places.items()):
             records = [dict(place.listed.record)] if place.listed else []
             yield (
@@ -128,8 +128,8 @@ class Ingestion:
                     session_key=place.session_key,
                     records=records,
                     # The calendar was read once for all: the first session carries its calls.
-                    api_requests=counters.calls if number == 0 else 0,
-                    api_retries=counters.retries if number == 0 else 0,
+                    api_requests=cost.calls if number == 0 else 0,
+                    api_retries=cost.retries if number == 0 else 0,
                     source_url=source_url(base_url, SESSIONS, place.session_key),
                 ),
             )

@@ -45,8 +45,7 @@ class OpenF1:
         self._kept: dict[tuple[Dataset, int], SessionAnswer] = {}
         self._expected: set[tuple[Dataset, int]] = set()
         self._calendars: dict[tuple[int, ...], Calendar] = {}
-        self.calendar_cost = Counters()
-        """What the calendar that was read last has cost."""
+        self._calendar_cost = Counters()
 
     @cached_property
     def client(self) -> OpenF1Client:
@@ -66,9 +65,14 @@ class OpenF1:
         read = read_calendar(
             self.client, sorted(wanted), now=self._clock(), session_types=None, placed=placed
         )
-        self.calendar_cost = self.client.counters - before
+        self._calendar_cost = self.client.counters - before
         self._calendars[tuple(sorted(wanted))] = read
         return read
+
+    def take_calendar_cost(self) -> Counters:
+        """What the calendar that was read last has cost; nothing when that was told before."""
+        cost, self._calendar_cost = self._calendar_cost, Counters()
+        return cost
 
     def expect(self, wanted: Mapping[Dataset, Sequence[SessionRef]]) -> None:
         """The sessions that later calls of `answers` will ask for, in about that order."""

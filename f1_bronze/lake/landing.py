@@ -109,7 +109,7 @@ def land(store: ObjectStore, candidate: Candidate, *, clock: Callable[[], dateti
         store.write(path, data, notes)
         if not rows.table.num_rows:
             return landing(Revision.EMPTY)
-        return landing(Revision.NEW, _all_added(dataset, candidate))
+        return landing(Revision.NEW, _all_added(dataset, rows))
 
     current = read_file(current_bytes, store.uri(path))
     same_schema = current.provenance.schema_version == dataset.schema_version
@@ -155,18 +155,19 @@ def _changes(dataset: Dataset, current: StoredFile, rows: Rows, absent: Sequence
     return compare(dataset, current.records(dataset), records_of(dataset, rows.table, absent))
 
 
-def _all_added(dataset: Dataset, candidate: Candidate) -> Changes:
-    return compare(dataset, (), candidate.records)
+def _all_added(dataset: Dataset, rows: Rows) -> Changes:
+    return compare(dataset, (), records_of(dataset, rows.table, rows.absent))
 
 
 def _keep(store: ObjectStore, folder: str, current: StoredFile, data: bytes, now: datetime) -> None:
     """Copy the current content to `revisions/` unless its copy is already the latest there.
 
-    It is, when an earlier attempt stopped between this copy and the new file.
+    It is, when an earlier attempt stopped between this copy and the new file. The bytes decide:
+    after a change of the schema two files in a row have one content.
     """
     sha256 = current.provenance.content_sha256
     kept = [entry.path for entry in store.list(folder) if "/refused_" not in entry.path]
-    if kept and kept[-1].endswith(f"_{sha256[:12]}.parquet"):
+    if kept and kept[-1].endswith(f"_{sha256[:12]}.parquet") and store.read(kept[-1]) == data:
         return
     store.write(
         paths.revision_path(folder, now.astimezone(UTC), sha256), data, {"content-sha256": sha256}

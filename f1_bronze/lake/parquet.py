@@ -138,7 +138,7 @@ def read_table(data: bytes, path: str) -> pa.Table:
     try:
         file = pq.ParquetFile(pa.BufferReader(data))
         return file.read().replace_schema_metadata(file.metadata.metadata)
-    except (pa.ArrowException, ValueError, OSError) as error:  # ValueError: names in no UTF-8
+    except (pa.ArrowException, ValueError, OSError) as error:  # ValueError: a name not in UTF-8
         raise ForeignFile(
             f"{path} is no whole Parquet file. Move it out of the lake, then materialize its "
             "partition again."

@@ -121,8 +121,14 @@ class S3Store:
             remedy = {
                 "NoCredentialsError": "Give this process AWS credentials by the standard chain.",
                 "EndpointConnectionError": "Check the network and AWS_ENDPOINT_URL.",
+                "ParamValidationError": "Mend the bucket's name in F1_BRONZE_LAKE_URI.",
             }.get(reason, "Check AWS credentials, region and network.")
             raise self._unavailable(verb, path, reason, remedy) from error
+        except ValueError as error:  # how botocore says it, before any request
+            if not str(error).startswith("Invalid endpoint"):
+                raise
+            remedy = "Check AWS_ENDPOINT_URL: it begins with http:// or https://."
+            raise self._unavailable(verb, path, "InvalidEndpoint", remedy) from error
 
     def _unavailable(self, verb: str, path: str, code: str, remedy: str) -> LakeUnavailable:
         return LakeUnavailable(f"S3 answered {code}: could not {verb} {self.uri(path)}. {remedy}")

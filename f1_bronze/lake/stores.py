@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from f1_bronze.lake.errors import LakeAddressError
 
@@ -60,7 +60,12 @@ def open_store(lake_uri: str) -> ObjectStore:
     if parts.scheme in ("", "file"):
         from f1_bronze.lake.local import LocalStore
 
-        folder = parts.path if parts.scheme == "file" else lake_uri
+        if parts.scheme == "file" and parts.netloc not in ("", "localhost"):
+            raise LakeError(
+                f"F1_BRONZE_LAKE_URI is {lake_uri}, where {parts.netloc} is read as a host. Write "
+                f"file:///{parts.netloc}{parts.path}, or a folder without file://."
+            )
+        folder = unquote(parts.path) if parts.scheme == "file" else lake_uri
         if not folder:
             raise LakeAddressError(
                 "F1_BRONZE_LAKE_URI is empty. Set it to a folder or to s3://bucket/prefix."

@@ -1,0 +1,123 @@
+"""`make bench`: what batches, the lake and the code location cost, as ratios.
+
+Each figure compares two things measured in the same run on the same machine; nothing is asserted.
+"""
+
+import json
+import logging
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+
+from f1_bronze.datasets import DATASETS
+from f1_bronze.lake.lake import Lake
+from f1_bronze.lake.landing import Candidate
+from f1_bronze.openf1.batches import SessionRef, fetch_sessions, plan_batches, query_of
+from f1_bronze.openf1.breaker import Breaker
+from f1_bronze.openf1.calendar import read_calendar
+from f1_bronze.openf1.client import OpenF1Client
+from f1_bronze.openf1.pace import MemoryStore, Pace, parse_limits
+from f1_bronze.simulator.generated import GeneratedSeasons
+from f1_bronze.simulator.server import Simulator
+
+SEASON, TYPES, REPEATS = 2025, {"qualifying", "race"}, 5
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """Wall time of one call."""
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def say(what: str, ratio: float, detail: str) -> None:
+    """One figure."""
+    sys.stdout.write(f"{what:<58} {ratio:6.2f}   {detail}\n")
+
+
+def season() -> None:
+    """Calls and time of a season: in batches against one call per session; landing on top."""
+    from datetime import UTC, datetime
+
+    with (
+        Simulator(GeneratedSeasons(), limits=None) as simulator,
+        tempfile.TemporaryDirectory() as d,
+    ):
+        client = OpenF1Client(
+            base_url=simulator.url,
+            pace=Pace(parse_limits("100000/1s"), MemoryStore()),
+            breaker=Breaker(),
+        )
+        calendar = read_calendar(
+            client, [SEASON], now=datetime(2026, 1, 1, tzinfo=UTC), session_types=TYPES
+        )
+        places = {s.session_key: s.partition for s in calendar.sessions}
+        refs = {
+            dataset: [
+                SessionRef(session_key=key, session_type=place.session_type)
+                for key, place in places.items()
+                if dataset.exists_for(place.session_type)
+            ]
+            for dataset in DATASETS[1:]
+        }
+        batched = sum(len(plan_batches(dataset, some)) for dataset, some in refs.items())
+        single = sum(len(some) for some in refs.values())
+        say(
+            "calls of a season: one per session / in batches",
+            single / batched,
+            f"{single}/{batched}",
+        )
+
+        lake, size, stored = Lake.at(d), 0, 0
+
+        def ask() -> None:
+            for dataset, some in refs.items():
+                for _ in fetch_sessions(client, dataset, some):
+                    pass
+
+        def ask_and_land() -> None:
+            nonlocal size, stored
+            size = stored = 0
+            for dataset, some in refs.items():
+                for answer in fetch_sessions(client, dataset, some):
+                    landing = lake.land(
+                        Candidate(
+                            dataset=dataset,
+                            partition=places[answer.session_key],
+                            session_key=answer.session_key,
+                            records=answer.records,
+                            source=query_of(dataset, answer.session_key),
+                            notes={},
+                        )
+                    )
+                    size += len(json.dumps(answer.records))
+                    stored += landing.size_bytes
+
+        ask()  # the simulator invents the season once
+        asked, first, again = seconds(ask), seconds(ask_and_land), seconds(ask_and_land)
+        say("time of a season: ask and land / ask alone", first / asked, "first time")
+        say("time of a season: ask and land / ask alone", again / asked, "nothing changed")
+        say("size of a season: Parquet / JSON", stored / size, f"{stored / 1e6:.1f} MB")
+        client.close()
+
+
+def code_location() -> None:
+    """Loading the definitions against importing Dagster and pyarrow alone."""
+
+    def importing(names: str) -> float:
+        command = [sys.executable, "-c", f"import {names}"]
+        return statistics.median(
+            seconds(lambda: subprocess.run(command, check=True)) for _ in range(REPEATS)
+        )
+
+    ours, floor = importing("f1_bronze.definitions"), importing("dagster, pyarrow")
+    say("code location: load / importing dagster and pyarrow", ours / floor, f"median of {REPEATS}")
+
+
+if __name__ == "__main__":
+    logging.getLogger("f1_bronze").setLevel(logging.ERROR)
+    season()
+    code_location()

@@ -1,0 +1,115 @@
+"""What the README and docs say is what happens."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from f1_bronze.cli import main
+from f1_bronze.datasets.catalog import catalog_page
+from f1_bronze.settings import SETTINGS
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def blocks(text: str, language: str) -> list[str]:
+    """The fenced blocks of a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", text, flags=re.M | re.S)
+
+
+def command(line: str, folder: Path) -> str:
+    """What a command line of the README prints, both streams, run in a folder."""
+    environ = {**os.environ, "F1_BRONZE_RATE_STORE": "memory"}
+    words = [sys.executable, "-m", "f1_bronze.cli", *shlex.split(line, comments=True)[1:]]
+    done = subprocess.run(
+        words, cwd=folder, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+def alike(printed: str, promised: str) -> bool:
+    """Whether a print is what was promised, where `...` stands for anything in a line."""
+    lines, patterns = printed.splitlines(), promised.splitlines()
+    return len(lines) == len(patterns) and all(
+        re.fullmatch(
+            r"\s+".join(re.escape(word).replace(r"\.\.\.", ".*") for word in pattern.split()),
+            line.strip(),
+        )
+        for line, pattern in zip(lines, patterns, strict=True)
+    )
+
+
+@pytest.mark.parametrize("block", blocks(README, "console"), ids=lambda b: b.splitlines()[0])
+def test_console_blocks(block: str, tmp_path: Path) -> None:
+    """A command of the README prints what the README shows."""
+    line, promised = block.split("\n", 1)
+    printed = command(line.removeprefix("$ "), tmp_path)
+    assert alike(printed, promised), printed
+
+
+def test_python_blocks(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """The Python of the README runs on what the first command has landed."""
+    first = blocks(README, "console")[0].splitlines()[0].removeprefix("$ ")
+    command(first, tmp_path)
+    read, define = blocks(README, "python")
+    here = Path.cwd()
+    os.chdir(tmp_path)
+    try:
+        exec(compile(read, "README.md", "exec"), {})
+        names: dict[str, object] = {}
+        exec(compile(define, "README.md", "exec"), names)
+    finally:
+        os.chdir(here)
+    assert capfd.readouterr().out.strip().isdigit()
+    assert names["best_laps"].key.to_user_string() == "silver/best_laps"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_can_be_typed(page: Path) -> None:
+    """Every `f1-bronze` line of the docs is one that the command understands."""
+    for block in re.findall(r"^```\w*\n(.*?)^```", page.read_text("utf-8"), flags=re.M | re.S):
+        for line in block.splitlines():
+            if not line.startswith("f1-bronze "):
+                continue
+            words = shlex.split(line, comments=True)[1:]
+            subcommand = main.commands[words[0]]
+            words = [str(ROOT / "docs") if word == "recordings" else word for word in words[1:]]
+            with subcommand.make_context(words[0] if words else "", list(words)) as context:
+                assert isinstance(context, click.Context)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    """A relative link of a page leads to a file."""
+    for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text("utf-8")):
+        assert (page.parent / target).exists(), target
+
+
+def test_the_catalog_page_is_derived() -> None:
+    """docs/datasets.md is what the declarations say; `make docs` writes it."""
+    assert (ROOT / "docs/datasets.md").read_text("utf-8") == catalog_page()
+
+
+def test_settings_are_in_the_readme() -> None:
+    """Each variable stands in the README's table."""
+    table = README[README.index("## Settings") : README.index("## The simulator")]
+    table = re.sub(r"`(F1_BRONZE_\w+?)(_[A-Z]+)`, `(_[A-Z]+)`", r"`\1\2`, `\1\3`", table)
+    assert [s.variable for s in SETTINGS if f"`{s.variable}`" not in table] == []
+
+
+def test_every_dependency_has_its_reason() -> None:
+    """docs/dependencies.md names each runtime dependency, and no other."""
+    import tomllib
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    declared = {re.match(r"[\w-]+", name)[0] for name in project["dependencies"]}  # type: ignore[index]
+    page = (ROOT / "docs/dependencies.md").read_text("utf-8")
+    assert set(re.findall(r"^\| ([\w-]+) \|", page, flags=re.M)) - {"package"} == declared
