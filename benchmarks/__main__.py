@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from f1_bronze.datasets import DATASETS
 from f1_bronze.lake.lake import Lake
@@ -38,7 +39,7 @@ def say(what: str, ratio: float, detail: str) -> None:
     sys.stdout.write(f"{what:<58} {ratio:6.2f}   {detail}\n")
 
 
-def season() -> None:
+def benchmark_season() -> None:
     """Calls and time of a season: in batches against one call per session; landing on top."""
     from datetime import UTC, datetime
 
@@ -65,13 +66,10 @@ def season() -> None:
         }
         batched = sum(len(plan_batches(dataset, some)) for dataset, some in refs.items())
         single = sum(len(some) for some in refs.values())
-        say(
-            "calls of a season: one per session / in batches",
-            single / batched,
-            f"{single}/{batched}",
-        )
+        detail = f"{single}/{batched}"
+        say("calls of a season: one per session / in batches", single / batched, detail)
 
-        lake, size, stored = Lake.at(d), 0, 0
+        lake, size, stored = Lake.at(folder), 0, 0
 
         def ask() -> None:
             for dataset, some in refs.items():
@@ -119,5 +117,5 @@ def code_location() -> None:
 
 if __name__ == "__main__":
     logging.getLogger("f1_bronze").setLevel(logging.ERROR)
-    season()
+    benchmark_season()
     code_location()
