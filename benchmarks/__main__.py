@@ -41,11 +41,9 @@ def say(what: str, ratio: float, detail: str) -> None:
 
 def benchmark_season() -> None:
     """Calls and time of a season: in batches against one call per session; landing on top."""
-    from datetime import UTC, datetime
-
     with (
         Simulator(GeneratedSeasons(), limits=None) as simulator,
-        tempfile.TemporaryDirectory() as d,
+        tempfile.TemporaryDirectory() as folder,
     ):
         client = OpenF1Client(
             base_url=simulator.url,
