@@ -9,6 +9,7 @@ from f1_bronze.defs.io_managers import ParquetLakeIOManager
 from f1_bronze.defs.jobs import JOBS
 from f1_bronze.defs.progress import NoProgress
 from f1_bronze.defs.resources import openf1_resource
+from f1_bronze.defs.sensors import SENSORS
 from f1_bronze.settings import Settings
 
 
@@ -22,6 +23,7 @@ def assemble(settings: Settings, **resources: Any) -> dg.Definitions:
     return dg.Definitions(
         assets=ASSETS,
         jobs=JOBS,
+        sensors=SENSORS,
         resources=usual | resources,
         # A step in a process of its own costs 1.6 s and gains nothing: one step does it all.
         executor=dg.in_process_executor,

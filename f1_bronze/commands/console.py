@@ -118,11 +118,12 @@ def print_rows(console: Console, rows: Sequence[Mapping[str, Any]], *, total: bo
     if not rows:
         return
     table = Table(box=None, pad_edge=False, show_footer=total)
-    for name in rows[0]:
+    for place, name in enumerate(rows[0]):
         number = all(isinstance(row[name], int | float) for row in rows)
         footer = ""
         if total:
-            footer = _shown(sum(row[name] for row in rows)) if number else "total"
+            words = "" if place else "total"
+            footer = _shown(sum(row[name] for row in rows)) if number else words
         table.add_column(
             name.replace("_", " ").replace("api", "API"),
             footer=footer,

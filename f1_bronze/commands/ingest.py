@@ -143,14 +143,14 @@ def _ingest(wish: Wish, settings: Settings, *, dry_run: bool, as_json: bool) -> 
     with warnings_on(console), closing(openf1):
         calendar, plan = _plan(wish, openf1, lake)
         if dry_run:
-            _print_plan(plan, calendar, bar.estimate(sum(plan.calls().values())), as_json)
+            _print_plan(plan, calendar, bar.estimate(plan.calls), as_json)
             return 0
         total = sum(len(refs) for refs in plan.wanted().values())
         if not total:
             console.print(_nothing_to_do(wish, calendar), soft_wrap=True)
-        with bar.shown(total=total, calls=sum(plan.calls().values())):
+        with bar.shown(total=total, calls=plan.calls):
             runs, crashes = _run_all(plan, settings, openf1, account)
-        counters = openf1.client.counters
+        counters = openf1.counters
     status = _status(account, crashes)
     outcome = Outcome(
         account=account,
@@ -204,6 +204,7 @@ def _run_all(
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Register the partitions and make the runs; their ids, and what broke unexpectedly."""
     from f1_bronze.definitions import assemble
+    from f1_bronze.defs.failures import BY_COMMAND, TRIGGER_TAG
     from f1_bronze.defs.ingestion import SESSIONS
     from f1_bronze.defs.instance import open_instance
     from f1_bronze.defs.launch import crash_of, execute
@@ -220,7 +221,7 @@ def _run_all(
                 run,
                 definitions=definitions,
                 instance=instance,
-                tags={"f1_bronze/trigger": "command"},
+                tags={TRIGGER_TAG: BY_COMMAND},
             )
             runs.append(result.run_id)
             if not result.success and len(account.failures) == told:
@@ -239,10 +240,15 @@ def _status(account: "Account", crashes: tuple[str, ...]) -> int:
 def _print_plan(plan: "Plan", calendar: "Calendar", seconds: float, as_json: bool) -> None:
     from f1_bronze.commands.console import plain, print_json, print_rows, seconds_text
 
-    calls, wanted = plan.calls(), plan.wanted()
+    batches, wanted = plan.batches(), plan.wanted()
     rows = [
-        {"dataset": one.name, "sessions": len(wanted[one]), "api_calls": calls[one]}
-        for one in calls
+        {
+            "dataset": dataset.name,
+            "sessions": len(wanted[dataset]),
+            "api_calls": len(sizes),
+            "batches": sizes if as_json else " + ".join(map(str, sizes)),
+        }
+        for dataset, sizes in batches.items()
     ]
     left_out = Counter(left.reason.value for left in calendar.left_out)
     if as_json:
@@ -250,7 +256,7 @@ def _print_plan(plan: "Plan", calendar: "Calendar", seconds: float, as_json: boo
             {
                 "partitions": [session.partition.key for session in plan.sessions],
                 "datasets": rows,
-                "api_calls": sum(calls.values()),
+                "api_calls": plan.calls,
                 "eta_seconds": round(seconds, 1),
                 "left_out": dict(left_out),
             }
@@ -263,7 +269,7 @@ def _print_plan(plan: "Plan", calendar: "Calendar", seconds: float, as_json: boo
     print_rows(console, rows, total=True)
     left = ", ".join(f"{count} {reason}" for reason, count in sorted(left_out.items()))
     console.print(
-        f"\nPlan: {len(plan.sessions)} sessions in {sum(calls.values())} API calls, at least "
+        f"\nPlan: {len(plan.sessions)} sessions in {plan.calls} API calls, at least "
         f"{seconds_text(seconds)} by the call budget. Left out by the calendar: {left or 'none'}.",
         soft_wrap=True,
     )

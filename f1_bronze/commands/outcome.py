@@ -60,14 +60,7 @@ class Outcome:
             "lake": self.lake_uri,
             "runs": list(self.runs),
             "datasets": self.rows(),
-            "api": {
-                "calls": self.counters.calls,
-                "retries": self.counters.retries,
-                "by_status": dict(self.counters.by_status),
-                "wait_seconds": round(self.counters.wait_seconds, 2),
-                "bytes": self.counters.bytes,
-                "splits": self.counters.splits,
-            },
+            "api": self.counters.to_json(),
             "failed": [
                 {
                     "dataset": failed.dataset.name,

@@ -15,11 +15,11 @@ from f1_bronze.settings import Settings
 @told
 def ui(port: int) -> None:
     """Open the Dagster UI on the same instance and lake."""
-    from f1_bronze.defs.instance import prepare_home
+    from f1_bronze.defs.instance import open_instance
 
     Settings.read()
-    home = prepare_home()
-    click.echo(f"Dagster home: {home}")
+    with open_instance() as instance:
+        click.echo(f"Dagster home: {instance.root_directory}")
     dagster = str(Path(sys.executable).with_name("dagster"))
     place = ["-h", "127.0.0.1", "-p", str(port)]
     command = [dagster, "dev", "-m", "f1_bronze.definitions", *place]

@@ -18,6 +18,8 @@ from f1_bronze.defs.progress import Progress
 from f1_bronze.defs.resources import OpenF1
 
 GROUP = "bronze"
+API_POOL = "openf1"
+"""Pool of every run that asks the API: the UI shows under Deployment > Concurrency what waits."""
 MOST_PARTITIONS_A_RUN = 128
 """A season with every session type; a longer backfill is cut into runs of this many."""
 
@@ -53,6 +55,7 @@ def _ingesting(
         name=name,
         specs=[_spec(dataset, partitions_def) for dataset in datasets],
         can_subset=True,
+        pool=API_POOL,
         backfill_policy=dg.BackfillPolicy.multi_run(MOST_PARTITIONS_A_RUN),
     )
     def ingest(

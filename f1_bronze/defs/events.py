@@ -16,6 +16,7 @@ from f1_bronze.datasets.dataset import EXTRA_FIELDS, Dataset
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.lake.landing import Landing
 from f1_bronze.openf1.batches import SessionAnswer
+from f1_bronze.openf1.counters import Counters
 
 PREVIEW_ROWS = 5
 _CELL = 40
@@ -46,9 +47,16 @@ def column_schema(dataset: Dataset) -> dg.TableSchema:
 
 
 def materialization(
-    dataset: Dataset, partition: SessionPartition, landing: Landing, answer: SessionAnswer
+    dataset: Dataset,
+    partition: SessionPartition,
+    landing: Landing,
+    answer: SessionAnswer,
+    counters: Counters,
 ) -> dg.AssetMaterialization:
-    """The event of one partition, its content hash as data version."""
+    """The event of one partition, its content hash as data version.
+
+    `counters` is what the run has asked of the API so far: the last event has the run's sums.
+    """
     changes = landing.changes
     return dg.AssetMaterialization(
         asset_key=asset_key(dataset),
@@ -67,6 +75,7 @@ def materialization(
             "api_requests": answer.api_requests,
             "api_retries": answer.api_retries,
             "extract_seconds": round(answer.extract_seconds, 4),
+            "api_so_far": dg.MetadataValue.json(counters.to_json()),
             "source_url": dg.MetadataValue.url(answer.source_url),
             "preview": dg.MetadataValue.md(preview(landing.table)),
             "fetched_at": dg.MetadataValue.timestamp(datetime.now(UTC)),

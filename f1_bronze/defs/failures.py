@@ -12,8 +12,15 @@ import dagster as dg
 from f1_bronze.datasets.dataset import Dataset
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.lake.landing import Landing
+from f1_bronze.openf1.counters import Counters
 from f1_bronze.openf1.outcomes import ClosedForLiveSession
 
+RETRY_AT_TAG = "f1_bronze/retry_at"
+"""Run tag: the moment (ISO 8601, UTC) at which a run that met a closed API may go again."""
+TRIGGER_TAG, BY_COMMAND = "f1_bronze/trigger", "command"
+"""Run tag: who asked for the run, where it was the command."""
+ATTEMPT_TAG = "f1_bronze/attempt"
+"""Run tag: which attempt of a closed run this is."""
 _SHOWN = 20
 
 
@@ -37,7 +44,7 @@ class Failed:
         return f"{self.partition.key} {self.dataset.name}: {self.error}"
 
 
-def failure_of(failed: Sequence[Failed]) -> dg.Failure:
+def failure_of(failed: Sequence[Failed], counters: Counters) -> dg.Failure:
     """What the run shows: the first failure in the first line, then the others."""
     first = failed[0]
     more = len(failed) - 1
@@ -56,6 +63,7 @@ def failure_of(failed: Sequence[Failed]) -> dg.Failure:
                 for one in failed
             ]
         ),
+        "api": dg.MetadataValue.json(counters.to_json()),
         "remedy": dg.MetadataValue.text(
             "Mend the cause, then re-execute from failure or materialize 'Failed and missing': "
             "only what did not land is asked again."

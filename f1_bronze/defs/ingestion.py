@@ -6,6 +6,7 @@ out: asking (openf1/), landing (lake/), the shape of events (events.py), assets 
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
@@ -14,7 +15,16 @@ from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.dataset import Dataset
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.defs.events import asset_key, materialization
-from f1_bronze.defs.failures import Failed, NoSuchSession, failure_of, not_listed, refusal
+from f1_bronze.defs.failures import (
+    BY_COMMAND,
+    RETRY_AT_TAG,
+    TRIGGER_TAG,
+    Failed,
+    NoSuchSession,
+    failure_of,
+    not_listed,
+    refusal,
+)
 from f1_bronze.defs.io_managers import ParquetLakeIOManager
 from f1_bronze.defs.progress import Progress
 from f1_bronze.defs.resources import OpenF1
@@ -22,7 +32,7 @@ from f1_bronze.lake.errors import LakeError, LakeUnavailable
 from f1_bronze.lake.landing import Candidate, Landing, Revision
 from f1_bronze.openf1.batches import SessionAnswer, SessionRef, query_of, source_url
 from f1_bronze.openf1.calendar import CalendarSession
-from f1_bronze.openf1.outcomes import OpenF1Error
+from f1_bronze.openf1.outcomes import ClosedForLiveSession, OpenF1Error
 
 SESSIONS = DATASETS[0]
 _ROOT_RUN = "dagster/root_run_id"
@@ -80,7 +90,7 @@ class Ingestion:
             wanted = [partition for other, partition in self._open if other is dataset]
             yield from self._land_all(dataset, {p: places[p] for p in wanted})
         if self._failed:
-            raise failure_of(self._failed)
+            raise self._failure()
 
     def _land_all(
         self, dataset: Dataset, places: dict[SessionPartition, _Place]
@@ -103,7 +113,7 @@ class Ingestion:
             if landing.revision is Revision.REFUSED:
                 self._fail(dataset, partition, refusal(dataset, landing))
                 continue
-            yield materialization(dataset, partition, landing, answer)
+            yield materialization(dataset, partition, landing, answer, self._openf1.counters)
 
     def _asked(
         self, dataset: Dataset, places: dict[SessionPartition, _Place]
@@ -209,7 +219,9 @@ class Ingestion:
                     )
                     self._progress.landed(dataset, partition, landing, answer)
                     del self._open[dataset, partition]
-                    yield materialization(dataset, partition, landing, answer)
+                    yield materialization(
+                        dataset, partition, landing, answer, self._openf1.counters
+                    )
 
     def _fail_rest(
         self, error: Exception, partitions: Collection[SessionPartition] | None = None
@@ -221,7 +233,17 @@ class Ingestion:
 
     def _failure_of_rest(self, error: Exception) -> dg.Failure:
         self._fail_rest(error)
-        return failure_of(self._failed)
+        return self._failure()
+
+    def _failure(self) -> dg.Failure:
+        """The end of a run in which something failed; when the API was closed, marked for later."""
+        closed = [f.error for f in self._failed if isinstance(f.error, ClosedForLiveSession)]
+        run = self._context.run
+        if closed and run.tags.get(TRIGGER_TAG) != BY_COMMAND:  # its user was told to come back
+            retry_at = datetime.now(UTC) + timedelta(seconds=closed[0].retry_after)
+            tags = {RETRY_AT_TAG: retry_at.isoformat(timespec="seconds")}
+            self._context.instance.add_run_tags(run.run_id, tags)
+        return failure_of(self._failed, self._openf1.counters)
 
     def _fail(self, dataset: Dataset, partition: SessionPartition, error: Exception) -> None:
         failed = Failed(dataset=dataset, partition=partition, error=error)

@@ -8,12 +8,29 @@ from pathlib import Path
 
 import dagster as dg
 
+from f1_bronze.defs.assets import API_POOL
 from f1_bronze.settings import dagster_home
+
+RUNS_AT_ONCE = 2
+"""While one run writes to the lake another can ask; more would only wait for the same budget."""
 
 CONFIG = """\
 # Made by f1-bronze because there was no dagster.yaml here; change it as you like.
 telemetry:
   enabled: false
+# The pool "openf1" says how many runs ask the API at once; the others wait in the queue, where the
+# UI shows them. The rate itself is kept by F1_BRONZE_RATE_STORE, whatever the number of runs.
+concurrency:
+  pools:
+    granularity: run
+run_monitoring:
+  enabled: true
+run_coordinator:
+  module: dagster.core.run_coordinator
+  class: QueuedRunCoordinator
+  config:
+    dequeue_interval_seconds: 1
+    dequeue_use_threads: true
 run_retries:
   enabled: true
   max_retries: 2
@@ -47,6 +64,11 @@ def prepare_home() -> Path:
 
 
 def open_instance() -> dg.DagsterInstance:
-    """The instance at `DAGSTER_HOME`, made where it is missing."""
+    """The instance at `DAGSTER_HOME`, made where it is missing, with a limit for the API's pool."""
     prepare_home()
-    return dg.DagsterInstance.get()
+    instance = dg.DagsterInstance.get()
+    storage = instance.event_log_storage
+    # Without a limit of its own a pool lets every run in; a limit that somebody set stays.
+    if API_POOL not in {limit.name for limit in storage.get_pool_limits()}:
+        storage.set_concurrency_slots(API_POOL, RUNS_AT_ONCE)
+    return instance

@@ -68,12 +68,22 @@ class Plan:
             for dataset in self.datasets
         }
 
-    def calls(self) -> dict[Dataset, int]:
-        """API calls by dataset when nothing fails; the calendar, read already, is not in it."""
+    def batches(self) -> dict[Dataset, list[int]]:
+        """How many sessions each API call asks for, by dataset, when nothing fails.
+
+        The calendar, which has been read already and holds the sessions themselves, is not in it.
+        """
         return {
-            dataset: 0 if dataset is SESSIONS else len(plan_batches(dataset, refs))
+            dataset: []
+            if dataset is SESSIONS
+            else [len(batch) for batch in plan_batches(dataset, refs)]
             for dataset, refs in self.wanted().items()
         }
+
+    @property
+    def calls(self) -> int:
+        """API calls in all, when nothing fails."""
+        return sum(len(batches) for batches in self.batches().values())
 
     def runs(self, registered: Mapping[str, Sequence[str]]) -> list[PlannedRun]:
         """The runs, in the order in which they are to be made.

@@ -52,6 +52,11 @@ class OpenF1:
         """The client; made when first used, since many runs need no call at all."""
         return self._make_client()
 
+    @property
+    def counters(self) -> Counters:
+        """What was asked so far; nothing at all when no call was needed."""
+        return self.client.counters if "client" in self.__dict__ else Counters()
+
     def calendar(self, years: Sequence[int], placed: Mapping[int, SessionPartition]) -> Calendar:
         """All ended sessions of these seasons, of every type, in two calls at most.
 

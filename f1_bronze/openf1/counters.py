@@ -6,7 +6,8 @@ Belongs here: counting, and the difference of two counts. Stays out: metrics (te
 import threading
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +29,12 @@ class Counters:
     wait_seconds: float = 0.0
     bytes: int = 0
     splits: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """The counts as plain data, seconds to the hundredth."""
+        data = {each.name: getattr(self, each.name) for each in fields(self)}
+        by_status = dict(self.by_status)
+        return {**data, "by_status": by_status, "wait_seconds": round(self.wait_seconds, 2)}
 
     def __sub__(self, before: "Counters") -> "Counters":
         statuses = {

@@ -79,7 +79,9 @@ def test_only_what_is_missing() -> None:
         ("bronze_sessions", ["laps"], ("2025/a/race",)),
         ("bronze_sessions", ["results", "laps"], ("2025/b/sprint",)),
     ]
-    assert {d.name: n for d, n in plan.calls().items()} == {"drivers": 0, "results": 1, "laps": 1}
+    sizes = {dataset.name: batches for dataset, batches in plan.batches().items()}
+    assert sizes == {"drivers": [], "results": [1], "laps": [2]}
+    assert plan.calls == 2
 
 
 def test_long_runs_are_cut() -> None:
@@ -99,15 +101,16 @@ def test_calls_of_a_season() -> None:
         for number in range(24)
         for half, kind in enumerate(("qualifying", "race"))
     )
-    calls = Plan(sessions=season, datasets=DATASETS).calls()
-    assert {dataset.name: n for dataset, n in calls.items()} == {
-        "sessions": 0,
-        "drivers": 1,
-        "results": 1,
-        "laps": 2,
-        "stints": 1,
-        "pit_stops": 1,
+    plan = Plan(sessions=season, datasets=DATASETS)
+    assert {dataset.name: batches for dataset, batches in plan.batches().items()} == {
+        "sessions": [],
+        "drivers": [48],
+        "results": [48],
+        "laps": [25, 23],
+        "stints": [24],
+        "pit_stops": [24],
     }
+    assert plan.calls == 6
 
 
 def test_recent_counts_from_the_end() -> None:
