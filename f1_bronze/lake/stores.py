@@ -61,7 +61,7 @@ def open_store(lake_uri: str) -> ObjectStore:
         from f1_bronze.lake.local import LocalStore
 
         if parts.scheme == "file" and parts.netloc not in ("", "localhost"):
-            raise LakeError(
+            raise LakeAddressError(
                 f"F1_BRONZE_LAKE_URI is {lake_uri}, where {parts.netloc} is read as a host. Write "
                 f"file:///{parts.netloc}{parts.path}, or a folder without file://."
             )

@@ -131,7 +131,8 @@ _scalars = st.one_of(
 anything = st.recursive(
     _scalars,
     lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(_texts | st.just("$absent"), inner, max_size=2)
+        st.lists(inner, max_size=3)
+        | st.dictionaries(_texts | st.just("$absent"), inner, max_size=2)
     ),
     max_leaves=4,
 )

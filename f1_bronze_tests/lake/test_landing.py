@@ -156,15 +156,25 @@ def test_refused(store: NotingStore, land_it: Land) -> None:
     aside = f"{KEPT}refused_{sha12([lap(2, st_speed=1), lap(4)])}.parquet"
     assert landing.revision is Revision.REFUSED
     assert landing.missing_keys == (key(1), key(3))
-    assert landing.changes == Changes(
-        added=(key(4),), removed=(key(1), key(3)), changed=(key(2),)
-    )
+    assert landing.changes == Changes(added=(key(4),), removed=(key(1), key(3)), changed=(key(2),))
     assert landing.uri == store.uri(aside)
     assert landing.rows == 2
     assert store.written == [aside]
     assert store.read(PATH) == old
     kept = read_file(store.read(aside) or b"", aside)
     assert kept.records(LAPS) == [lap(2, st_speed=1), lap(4)]
+
+
+@pytest.mark.parametrize("more", [[lap(3)], [lap(3), lap(4)]], ids=["as many rows", "more rows"])
+def test_lost_row_is_refused_whatever_came_instead(
+    land_it: Land, held: Callable[[], Any], more: list[dict[str, Any]]
+) -> None:
+    """An answer as large or larger is refused as well when a row of ours is missing."""
+    land_it(TWO)
+    landing = land_it([lap(1), *more])
+    assert landing.revision is Revision.REFUSED
+    assert landing.missing_keys == (key(2),)
+    assert held() == TWO
 
 
 def test_refused_twice(store: NotingStore, land_it: Land) -> None:
@@ -368,9 +378,21 @@ def test_crash_between_copy_and_replacement(
     assert copies == {f"{KEPT}20250414T060000_000000Z_{sha12(TWO)}.parquet": old}
 
 
-def test_crash_before_the_copy(
-    store: NotingStore, land_it: Land, held: Callable[[], Any]
-) -> None:
+def test_crash_beside_a_refused_file(store: NotingStore, land_it: Land) -> None:
+    """A refused file in the same folder does not hide the copy that a crash left."""
+    land_it(TWO)
+    land_it([lap(1)])
+    store.break_after(1)
+    with pytest.raises(LakeUnavailable):
+        land_it([*TWO, lap(3)])
+    assert land_it([*TWO, lap(3)]).revision is Revision.CHANGED
+    assert [path for path in store.contents() if path.startswith(KEPT)] == [
+        f"{KEPT}20250414T060000_000000Z_{sha12(TWO)}.parquet",
+        f"{KEPT}refused_{sha12([lap(1)])}.parquet",
+    ]
+
+
+def test_crash_before_the_copy(store: NotingStore, land_it: Land, held: Callable[[], Any]) -> None:
     """A crash before the first write leaves everything as it was."""
     land_it(TWO)
     before = store.contents()

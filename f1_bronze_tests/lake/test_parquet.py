@@ -233,7 +233,9 @@ def test_no_whole_parquet_file(data: bytes) -> None:
         pytest.param({**GOOD, b"f1_bronze.absent_columns": b"["}, id="absent_columns is no JSON"),
         pytest.param({**GOOD, b"f1_bronze.absent_columns": b"1"}, id="absent_columns is no list"),
         *(
-            pytest.param({k: v for k, v in GOOD.items() if k != gone}, id=f"without {gone.decode()}")
+            pytest.param(
+                {k: v for k, v in GOOD.items() if k != gone}, id=f"without {gone.decode()}"
+            )
             for gone in GOOD
         ),
     ],

@@ -52,7 +52,7 @@ def stored(dataset: Dataset, record: dict[str, Any], column: str) -> tuple[Any, 
 
 
 @given(records=records_for(MOTLEY))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_records_come_back(records: list[dict[str, Any]]) -> None:
     """Whatever the records hold, the same ones are rebuilt from the rows."""
     rows = rows_of(MOTLEY, records)
@@ -301,7 +301,7 @@ small = st.lists(
 
 
 @given(one=small, other=small)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_equal_hash_means_equal_records(
     one: list[dict[str, Any]], other: list[dict[str, Any]]
 ) -> None:

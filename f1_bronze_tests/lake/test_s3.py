@@ -212,7 +212,9 @@ def test_no_one_answers(aws: str, verb: str) -> None:
 
 
 @EACH_VERB
-def test_endpoint_that_is_no_address(fresh_aws: str, monkeypatch: pytest.MonkeyPatch, verb: str) -> None:
+def test_endpoint_that_is_no_address(
+    fresh_aws: str, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
     """A mistyped AWS_ENDPOINT_URL is an unavailable lake, not a traceback."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", "localhost:9000/")
     store = S3Store(bucket="a-bucket")

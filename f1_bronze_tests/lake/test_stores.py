@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from f1_bronze.lake.errors import LakeError
+from f1_bronze.lake.errors import LakeAddressError
 from f1_bronze.lake.local import LocalStore
 from f1_bronze.lake.s3 import S3Store
 from f1_bronze.lake.stores import StoredObject, open_store
@@ -72,7 +72,7 @@ def test_bucket(address: str, uri: str) -> None:
 )
 def test_address_that_is_none(address: str, remedy: str) -> None:
     """Any other address is refused with the way to write one; nothing lands elsewhere."""
-    with pytest.raises(LakeError) as raised:
+    with pytest.raises(LakeAddressError) as raised:
         open_store(address)
     assert "F1_BRONZE_LAKE_URI" in str(raised.value)
     assert remedy in str(raised.value)
