@@ -7,27 +7,30 @@ WORKERS ?= auto
 # Neither the demo nor the tests phone home.
 export DAGSTER_DISABLE_TELEMETRY := 1
 export GX_ANALYTICS_ENABLED := false
+export MINISTACK := $(CURDIR)/$(VENV)/servers/bin/ministack
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export DAGSTER_HOME ?= $(CURDIR)/.dagster_home
 
-.PHONY: help run test check lint types ui docs bench clean
+.PHONY: help run test check lint types ui docs bench spark clean
 
 help:
 	@echo "make run    land a race weekend of the embedded simulator in data/lake"
 	@echo "make test   run the tests"
 	@echo "make check  lint, types and tests, as CI does"
 	@echo "make ui     open the Dagster UI on the same instance and lake"
-	@echo "make docs   derive docs/datasets.md from the declarations"
+	@echo "make docs   derive docs/datasets.md and the Glue tables from the declarations"
 	@echo "make bench  compare speeds, as ratios"
 	@echo "make clean  remove what these made, the demo's lake included"
 
 run: $(VENV)/run.stamp
 	$(BIN)/f1-bronze ingest 2025 --grand-prix bahrain --offline
 
-test: $(VENV)/dev.stamp
+test: $(VENV)/dev.stamp $(VENV)/servers.stamp
 	$(BIN)/python -m pytest -n $(WORKERS)
 
 check: lint types test
+
+spark: $(VENV)/spark.stamp
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
@@ -41,6 +44,7 @@ ui: $(VENV)/run.stamp
 
 docs: $(VENV)/run.stamp
 	$(BIN)/python -m f1_bronze.datasets.catalog > docs/datasets.md
+	$(BIN)/python -m f1_bronze.lake.glue > deploy/aws/tables.yaml
 
 bench: $(VENV)/run.stamp
 	$(BIN)/python -m benchmarks
@@ -53,6 +57,17 @@ $(VENV)/bin/python:
 
 $(VENV)/run.stamp: pyproject.toml setup.py | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+# S3 servers that are not moto, for the tests; ministack pins its own botocore, so they live apart.
+$(VENV)/servers.stamp: | $(VENV)/bin/python
+	$(BIN)/python -m venv $(VENV)/servers
+	$(VENV)/servers/bin/python -m pip install --quiet ministack swift
+	@touch $@
+
+# PySpark is large: CI installs it, and without it the tests that need it are skipped.
+$(VENV)/spark.stamp: pyproject.toml | $(VENV)/dev.stamp
+	$(BIN)/python -m pip install --quiet --editable ".[spark]"
 	@touch $@
 
 $(VENV)/dev.stamp: pyproject.toml setup.py | $(VENV)/bin/python

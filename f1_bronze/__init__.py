@@ -15,6 +15,9 @@ Where do I go to…?
 - change how many sessions are asked at once: `openf1/batches.py`
 - change where files lie: `lake/paths.py`
 - change what Dagster shows of a partition: `defs/events.py`
+- change what becomes of an answer that differs: `lake/landing.py`, `lake/history.py`
+- change what Spark, Athena and DuckDB are told of the lake: `lake/tables.py`, `glue.py`, `views.py`
+- add a subcommand: `commands/`, a module each, and the roll-call in `cli.py`
 - add a setting: `settings.py`
 - make the stand-in misbehave: `simulator/fault_kinds.py`
 

@@ -8,10 +8,14 @@ import logging
 import click
 
 from f1_bronze import __version__
+from f1_bronze.commands.doctor import doctor
+from f1_bronze.commands.history import history
 from f1_bronze.commands.ingest import ingest
 from f1_bronze.commands.settings import settings
 from f1_bronze.commands.simulate import simulate
+from f1_bronze.commands.sql import sql
 from f1_bronze.commands.ui import ui
+from f1_bronze.commands.verify import verify
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -22,7 +26,7 @@ def main(verbose: bool) -> None:
     logging.getLogger("f1_bronze").setLevel(logging.INFO if verbose else logging.WARNING)
 
 
-for command in (ingest, settings, simulate, ui):
+for command in (ingest, history, verify, sql, doctor, settings, simulate, ui):
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -17,7 +17,9 @@ def assemble(settings: Settings, **resources: Any) -> dg.Definitions:
     """All definitions for these settings; `resources` take the place of the usual ones."""
     usual = {
         "openf1": openf1_resource(settings),
-        "io_manager": ParquetLakeIOManager(lake_uri=settings.lake_uri),
+        "io_manager": ParquetLakeIOManager(
+            lake_uri=settings.lake_uri, s3_writes=dict(settings.s3_writes)
+        ),
         "progress": NoProgress(),
     }
     return dg.Definitions(

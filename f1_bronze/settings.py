@@ -15,6 +15,23 @@ from f1_bronze.datasets.partition import slug
 PREFIX = "F1_BRONZE_"
 PUBLIC_API = "https://api.openf1.org/v1"
 ENVIRONMENTS = ("dev", "staging", "production")
+S3_ENCRYPTIONS = ("AES256", "aws:kms", "aws:kms:dsse")
+S3_ACLS = (
+    "private",
+    "bucket-owner-read",
+    "bucket-owner-full-control",
+    "authenticated-read",
+    "public-read",
+)
+# Classes that a lake can be read from at once: GLACIER and DEEP_ARCHIVE take hours.
+S3_STORAGE_CLASSES = (
+    "STANDARD",
+    "INTELLIGENT_TIERING",
+    "STANDARD_IA",
+    "ONEZONE_IA",
+    "GLACIER_IR",
+    "REDUCED_REDUNDANCY",
+)
 
 
 class SettingError(ValueError):
@@ -46,6 +63,26 @@ SETTINGS = (
         default="data/lake",
         meaning="Where the lake is: a folder or s3://bucket/prefix.",
     ),
+    Setting(
+        name="S3_ENCRYPTION",
+        default="",
+        meaning="Server-side encryption to ask S3 for: AES256, aws:kms; empty: the bucket's own.",
+    ),
+    Setting(
+        name="S3_KMS_KEY_ID",
+        default="",
+        meaning="KMS key for aws:kms, as id, alias or ARN; empty: the account's key for S3.",
+    ),
+    Setting(
+        name="S3_ACL",
+        default="",
+        meaning="Canned ACL for objects, such as bucket-owner-full-control; empty: none is sent.",
+    ),
+    Setting(
+        name="S3_STORAGE_CLASS",
+        default="",
+        meaning="Storage class for objects, such as INTELLIGENT_TIERING; empty: the bucket's own.",
+    ),
     Setting(name="OPENF1_URL", default=PUBLIC_API, meaning="Base URL of the OpenF1 API."),
     Setting(
         name="OPENF1_USERNAME", default="", meaning="User of the paid API; empty for free access."
@@ -69,7 +106,7 @@ SETTINGS = (
     Setting(
         name="RATE_STORE",
         default="file",
-        meaning="Where the call budget is shared: file, file:/path, or memory (one process).",
+        meaning="Where calls are counted: file, file:/path, memory, postgresql://… or redis://…",
     ),
     Setting(
         name="SESSION_TYPES",
@@ -86,9 +123,13 @@ SETTINGS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """All settings, checked. `session_types` None means every type."""
+    """All settings, checked. `session_types` None means every type.
+
+    `s3_writes` holds those of encryption, kms_key_id, acl and storage_class that are set.
+    """
 
     lake_uri: str
+    s3_writes: Mapping[str, str]
     openf1_url: str
     openf1_username: str
     openf1_limits: str
@@ -107,7 +148,7 @@ class Settings:
         url = values["OPENF1_URL"].rstrip("/")
         if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).netloc:
             raise SettingError(
-                f"F1_BRONZE_OPENF1_URL is {url!r}, which is no http(s) address. "
+                f"F1_BRONZE_OPENF1_URL is {url.rpartition('@')[2]!r}, which is no http(s) address. "
                 f"Unset it for the public API, {PUBLIC_API}."
             )
         if values["ENVIRONMENT"] not in ENVIRONMENTS:
@@ -122,6 +163,7 @@ class Settings:
             )
         return cls(
             lake_uri=_absolute_lake(values["LAKE_URI"]),
+            s3_writes=_s3_writes(values),
             openf1_url=url,
             openf1_username=values["OPENF1_USERNAME"],
             openf1_limits=values["OPENF1_LIMITS"],
@@ -157,6 +199,27 @@ def dagster_home(environ: Mapping[str, str] | None = None) -> Path:
 def _absolute_lake(uri: str) -> str:
     # Dagster may start a run in another working directory than the one the setting was read in.
     return uri if "://" in uri else str(Path(uri).expanduser().absolute())
+
+
+def _s3_writes(values: Mapping[str, str]) -> dict[str, str]:
+    choices = {
+        "S3_ENCRYPTION": S3_ENCRYPTIONS,
+        "S3_ACL": S3_ACLS,
+        "S3_STORAGE_CLASS": S3_STORAGE_CLASSES,
+    }
+    for name, known in choices.items():
+        if values[name] and values[name] not in known:
+            raise SettingError(
+                f"{PREFIX}{name} is {values[name]!r}; it takes one of {', '.join(known)}, or "
+                "nothing."
+            )
+    if values["S3_KMS_KEY_ID"] and not values["S3_ENCRYPTION"].startswith("aws:kms"):
+        raise SettingError(
+            "F1_BRONZE_S3_KMS_KEY_ID names a key, which is used with F1_BRONZE_S3_ENCRYPTION "
+            "aws:kms only; set that too, or unset the key."
+        )
+    names = ("S3_ENCRYPTION", "S3_KMS_KEY_ID", "S3_ACL", "S3_STORAGE_CLASS")
+    return {name.removeprefix("S3_").lower(): values[name] for name in names if values[name]}
 
 
 def _number(name: str, values: Mapping[str, str], *, whole: bool = False) -> float:

@@ -25,9 +25,12 @@ ALLOWED = {
 ONLY_IN = {
     "dagster": {"defs", "definitions", "cli", "commands"},
     "requests": {"openf1"},
+    "psycopg": {"openf1"},
+    "redis": {"openf1"},
     "boto3": {"lake"},
     "botocore": {"lake"},
     "great_expectations": set(),
+    "duckdb": {"lake", "commands"},
     "pandas": {"defs"},
     "rich": {"commands"},
     "click": {"commands", "cli"},

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import click
 
 from f1_bronze.commands.outcome import Outcome, print_outcome
-from f1_bronze.commands.speaking import CLOSED, FAILED, Seasons, as_json_option, told
+from f1_bronze.commands.speaking import CLOSED, FAILED, STOPPED, Seasons, as_json_option, told
 from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.dataset import Dataset
 from f1_bronze.settings import Settings, session_type_selection
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from f1_bronze.defs.resources import OpenF1
     from f1_bronze.lake.lake import Lake
     from f1_bronze.openf1.calendar import Calendar
+
+INTERRUPTED = "interrupted; what landed stays, and --missing goes on from here"
 
 
 @click.command()
@@ -39,6 +41,9 @@ if TYPE_CHECKING:
 @click.option("--missing", is_flag=True, help="Only what the lake does not hold yet.")
 @click.option("--recent", type=click.IntRange(min=1), metavar="DAYS", help="Ended since then.")
 @click.option("--all", "everything", is_flag=True, help="Every session again (the default).")
+@click.option(
+    "--accept-loss", is_flag=True, help="Let answers with fewer rows replace what the lake holds."
+)
 @click.option("--dry-run", is_flag=True, help="Print the plan; ask for the calendar only.")
 @click.option("--offline", is_flag=True, help="Use the embedded simulator: invented data.")
 @as_json_option
@@ -51,6 +56,7 @@ def ingest(
     missing: bool,
     recent: int | None,
     everything: bool,
+    accept_loss: bool,
     dry_run: bool,
     offline: bool,
     as_json: bool,
@@ -74,6 +80,7 @@ def ingest(
         datasets=_datasets(datasets),
         only_missing=missing,
         recent_days=recent,
+        accept_loss=accept_loss,
     )
     with _simulator_if(offline, settings) as settings:
         sys.exit(_ingest(wish, settings, dry_run=dry_run, as_json=as_json))
@@ -89,6 +96,7 @@ class Wish:
     datasets: tuple[Dataset, ...]
     only_missing: bool
     recent_days: int | None
+    accept_loss: bool
 
 
 def _datasets(names: tuple[str, ...]) -> tuple[Dataset, ...]:
@@ -149,8 +157,9 @@ def _ingest(wish: Wish, settings: Settings, *, dry_run: bool, as_json: bool) -> 
         if not total:
             console.print(_nothing_to_do(wish, calendar), soft_wrap=True)
         with bar.shown(total=total, calls=plan.calls):
-            runs, crashes = _run_all(plan, settings, openf1, account)
+            runs, crashes = _run_all(plan, wish, settings, openf1, account)
         counters = openf1.counters
+    crashes += _unplaceable(calendar)
     status = _status(account, crashes)
     outcome = Outcome(
         account=account,
@@ -198,6 +207,7 @@ def _check_session_types(wish: Wish, calendar: "Calendar") -> None:
 
 def _run_all(
     plan: "Plan",
+    wish: Wish,
     settings: Settings,
     openf1: "OpenF1",
     account: "Account",
@@ -207,7 +217,7 @@ def _run_all(
     from f1_bronze.defs.failures import BY_COMMAND, TRIGGER_TAG
     from f1_bronze.defs.ingestion import SESSIONS
     from f1_bronze.defs.instance import open_instance
-    from f1_bronze.defs.launch import crash_of, execute
+    from f1_bronze.defs.launch import crash_of, execute, interrupted
     from f1_bronze.defs.partitions import register, registered
 
     definitions = assemble(settings, openf1=openf1, progress=account)
@@ -221,17 +231,36 @@ def _run_all(
                 run,
                 definitions=definitions,
                 instance=instance,
+                accept_loss=wish.accept_loss,
                 tags={TRIGGER_TAG: BY_COMMAND},
             )
             runs.append(result.run_id)
+            if interrupted(result):
+                crashes.append(INTERRUPTED)
+                break
             if not result.success and len(account.failures) == told:
                 crashes.append(crash_of(result))
     return tuple(runs), tuple(crashes)
 
 
+def _unplaceable(calendar: "Calendar") -> tuple[str, ...]:
+    """Sessions that the calendar lists and that cannot be asked for: a gap that must be told."""
+    from f1_bronze.openf1.calendar import Reason
+
+    return tuple(
+        f"session {left.session_key or 'without a key'} ({left.name}) of the calendar is listed in "
+        "a way that cannot be read, and was left out; run this again later, and report it to "
+        "OpenF1 if it stays"
+        for left in calendar.left_out
+        if left.reason is Reason.UNPLACEABLE
+    )
+
+
 def _status(account: "Account", crashes: tuple[str, ...]) -> int:
     from f1_bronze.openf1.outcomes import ClosedForLiveSession
 
+    if INTERRUPTED in crashes:
+        return STOPPED
     if any(isinstance(failed.error, ClosedForLiveSession) for failed in account.failures):
         return CLOSED
     return FAILED if account.failures or crashes else 0

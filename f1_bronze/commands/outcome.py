@@ -64,7 +64,7 @@ class Outcome:
             "failed": [
                 {
                     "dataset": failed.dataset.name,
-                    "partition": failed.partition.key,
+                    "partition": failed.key,
                     "error": type(failed.error).__name__,
                     "message": str(failed.error),
                 }
@@ -92,7 +92,8 @@ def print_outcome(outcome: Outcome, *, as_json: bool) -> None:
             console.print(f"  {uri.removeprefix(outcome.lake_uri)}", soft_wrap=True)
     counters = outcome.counters
     console.print(
-        f"\n{counters.calls} API calls ({counters.retries} retries, "
+        f"\n{counters.calls} API calls for {counters.questions} batches "
+        f"({counters.retries} retries, {counters.splits} splits, "
         f"{counters.wait_seconds:.0f} s waiting), {counters.bytes / 1e6:.1f} MB, "
         f"{seconds_text(outcome.seconds)}. Lake: {outcome.lake_uri}",
         soft_wrap=True,
@@ -100,7 +101,7 @@ def print_outcome(outcome: Outcome, *, as_json: bool) -> None:
     _print_failures(screen(), outcome.account.failures)
     for crash in outcome.crashes:
         screen().print(
-            f"failed: {crash} (a run broke unexpectedly; `f1-bronze ui` shows its log)",
+            f"failed: {crash}",
             style="red",
             markup=False,
             soft_wrap=True,
@@ -109,13 +110,11 @@ def print_outcome(outcome: Outcome, *, as_json: bool) -> None:
 
 def _print_failures(console: Console, failures: list[Failed]) -> None:
     """Each distinct error once, with the partitions and datasets that it concerns."""
-    by_error: dict[str, list[Failed]] = {}
-    for failed in failures:
-        by_error.setdefault(str(failed.error), []).append(failed)
-    for error, group in list(by_error.items())[:_KINDS_SHOWN]:
-        where = f"{group[0].partition.key} {group[0].dataset.name}"
-        more = f" and {len(group) - 1} more" if len(group) > 1 else ""
-        console.print(f"failed: {where}{more}: {error}", style="red", markup=False, soft_wrap=True)
-    if len(by_error) > _KINDS_SHOWN:
-        rest = len(by_error) - _KINDS_SHOWN
+    from f1_bronze.defs.failures import by_cause
+
+    causes = by_cause(failures)
+    for cause in causes[:_KINDS_SHOWN]:
+        console.print(f"failed: {cause}", style="red", markup=False, soft_wrap=True)
+    if len(causes) > _KINDS_SHOWN:
+        rest = len(causes) - _KINDS_SHOWN
         console.print(f"… and {rest} more kinds of failure; --json lists them all", soft_wrap=True)

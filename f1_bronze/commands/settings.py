@@ -1,6 +1,7 @@
 """f1-bronze settings: what is set, and to what."""
 
 import os
+import re
 from collections.abc import Mapping
 
 import click
@@ -41,4 +42,6 @@ def settings(as_json: bool) -> None:
 
 def _shown(setting: Setting, environ: Mapping[str, str]) -> str:
     value = setting.read(environ)
-    return "(set, hidden)" if setting.secret and value else value
+    if setting.secret and value:
+        return "(set, hidden)"
+    return re.sub(r"://[^/@]*@", "://(hidden)@", value)  # a login within an address

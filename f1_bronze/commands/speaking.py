@@ -3,9 +3,10 @@
 Belongs here: what every subcommand shares. Stays out: tables and progress (console.py).
 """
 
+import json
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any, NoReturn, TypeVar
 
@@ -13,7 +14,7 @@ import click
 
 from f1_bronze.settings import SettingError
 
-FAILED, WRONG_USE, CLOSED = 1, 2, 3
+FAILED, WRONG_USE, CLOSED, STOPPED = 1, 2, 3, 130
 _T = TypeVar("_T")
 as_json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print JSON for other programs."
@@ -58,15 +59,18 @@ def told(command: Callable[..., _T]) -> Callable[..., _T]:
             UnknownGrandPrix,
             UnknownSeason,
         ) as error:
-            _end(error, WRONG_USE)
+            _end(error, WRONG_USE, kwargs)
         except ClosedForLiveSession as error:
-            _end(error, CLOSED)
+            _end(error, CLOSED, kwargs)
         except (OpenF1Error, LakeError, RateStoreError, HomeUnusable) as error:
-            _end(error, FAILED)
+            _end(error, FAILED, kwargs)
 
     return run
 
 
-def _end(error: Exception, status: int) -> NoReturn:
+def _end(error: Exception, status: int, options: Mapping[str, Any]) -> NoReturn:
+    if options.get("as_json"):
+        told = {"status": status, "error": type(error).__name__, "message": str(error)}
+        click.echo(json.dumps(told, ensure_ascii=False))
     click.echo(f"f1-bronze: {error}", err=True)
     sys.exit(status)

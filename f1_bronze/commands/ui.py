@@ -15,14 +15,15 @@ from f1_bronze.settings import Settings
 @told
 def ui(port: int) -> None:
     """Open the Dagster UI on the same instance and lake."""
-    from f1_bronze.defs.instance import open_instance
+    from f1_bronze.defs.instance import WORKSPACE_FILE, open_instance
 
     Settings.read()
     with open_instance() as instance:
-        click.echo(f"Dagster home: {instance.root_directory}")
+        home = Path(instance.root_directory)
+    click.echo(f"Dagster home: {home}")
     dagster = str(Path(sys.executable).with_name("dagster"))
     place = ["-h", "127.0.0.1", "-p", str(port)]
-    command = [dagster, "dev", "-m", "f1_bronze.definitions", *place]
+    command = [dagster, "dev", "-w", str(home / WORKSPACE_FILE), *place]
     try:
         sys.exit(subprocess.call(command))
     except KeyboardInterrupt:

@@ -7,6 +7,7 @@ the work itself (ingestion.py). Why one op makes many partitions: docs/adr/0002.
 from collections.abc import Iterator, Sequence
 
 import dagster as dg
+from pydantic import Field
 
 from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.dataset import Dataset
@@ -25,6 +26,18 @@ MOST_PARTITIONS_A_RUN = 128
 
 OF_ALL_SESSIONS = tuple(dataset for dataset in DATASETS if dataset.session_types is None)
 OF_RACES = tuple(dataset for dataset in DATASETS if dataset.session_types is not None)
+
+
+class IngestConfig(dg.Config):
+    """What a run may be told."""
+
+    accept_loss: bool = Field(
+        default=False,
+        description=(
+            "Let an answer with fewer rows replace what the lake holds: somebody has seen that "
+            "upstream took the rows back for good. The old content is kept under revisions/."
+        ),
+    )
 
 
 def _spec(dataset: Dataset, partitions_def: dg.PartitionsDefinition[str]) -> dg.AssetSpec:
@@ -60,6 +73,7 @@ def _ingesting(
     )
     def ingest(
         context: dg.AssetExecutionContext,
+        config: IngestConfig,
         openf1: dg.ResourceParam[OpenF1],
         io_manager: dg.ResourceParam[ParquetLakeIOManager],
         progress: dg.ResourceParam[Progress],
@@ -68,6 +82,7 @@ def _ingesting(
         yield from Ingestion(
             context,
             datasets=[dataset for dataset in datasets if asset_key(dataset) in selected],
+            accept_loss=config.accept_loss,
             openf1=openf1,
             io_manager=io_manager,
             progress=progress,

@@ -5,6 +5,7 @@ out: the decision what landed (lake/landing.py).
 """
 
 import socket
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,12 +15,15 @@ import pyarrow as pa
 from f1_bronze import __version__
 from f1_bronze.datasets.dataset import EXTRA_FIELDS, Dataset
 from f1_bronze.datasets.partition import SessionPartition
-from f1_bronze.lake.landing import Landing
+from f1_bronze.lake.changes import RowKey
+from f1_bronze.lake.landing import Landing, Revision
 from f1_bronze.openf1.batches import SessionAnswer
 from f1_bronze.openf1.counters import Counters
 
 PREVIEW_ROWS = 5
+CHANGES_SHOWN = 20
 _CELL = 40
+_SAME_IN_ALL = ("session_key", "meeting_key")
 
 
 def asset_key(dataset: Dataset) -> dg.AssetKey:
@@ -52,9 +56,11 @@ def materialization(
     landing: Landing,
     answer: SessionAnswer,
     counters: Counters,
+    upstream: Mapping[str, str],
 ) -> dg.AssetMaterialization:
     """The event of one partition, its content hash as data version.
 
+    `upstream` has the tags of `provenance.upstream_tags`, empty for a dataset without upstream.
     `counters` is what the run has asked of the API so far: the last event has the run's sums.
     """
     changes = landing.changes
@@ -63,6 +69,7 @@ def materialization(
         partition=partition.key,
         metadata={
             "dagster/row_count": landing.rows,
+            "dagster/partition_row_count": landing.rows,
             "dagster/uri": landing.uri,
             "dagster/column_schema": column_schema(dataset),
             "session_key": answer.session_key,
@@ -72,20 +79,72 @@ def materialization(
             "rows_added": len(changes.added),
             "rows_removed": len(changes.removed),
             "rows_changed": len(changes.changed),
+            "what_changed": dg.MetadataValue.md(what_changed(dataset, landing)),
             "api_requests": answer.api_requests,
             "api_retries": answer.api_retries,
             "extract_seconds": round(answer.extract_seconds, 4),
             "api_so_far": dg.MetadataValue.json(counters.to_json()),
             "source_url": dg.MetadataValue.url(answer.source_url),
-            "preview": dg.MetadataValue.md(preview(landing.table)),
+            "preview": dg.MetadataValue.md(preview(landing.table.drop_columns(list(_SAME_IN_ALL)))),
             "fetched_at": dg.MetadataValue.timestamp(datetime.now(UTC)),
             "host": socket.gethostname(),
             "code_version": __version__,
         },
         tags={
             "dagster/data_version": landing.content_sha256,
+            "dagster/data_version_is_user_provided": "true",
             "dagster/code_version": str(dataset.schema_version),
+            **upstream,
         },
+    )
+
+
+def told_again(event: dg.AssetMaterialization, run_id: str) -> dg.AssetMaterialization:
+    """What an earlier attempt of a run has landed, for the attempt that goes on with it.
+
+    Everything is as it was told then, but that no call was made for it now.
+    """
+    metadata = {
+        **event.metadata,
+        "api_requests": dg.MetadataValue.int(0),
+        "api_retries": dg.MetadataValue.int(0),
+        "told_again_from": dg.MetadataValue.dagster_run(run_id),
+    }
+    return dg.AssetMaterialization(
+        asset_key=event.asset_key, partition=event.partition, metadata=metadata, tags=event.tags
+    )
+
+
+def what_changed(dataset: Dataset, landing: Landing) -> str:
+    """Added, removed and changed rows by key, and changed values by column, as Markdown.
+
+    At most 20 rows; the whole of it can be had by `f1-bronze history`.
+    """
+    if landing.revision is Revision.NEW:
+        return "All rows are new."
+    changes = landing.changes
+    lines = []
+    for word, keys in (("added", changes.added), ("removed", changes.removed)):
+        lines += [f"| {word} | {_key(dataset, key)} | | | |" for key in keys]
+    for row in changes.changed_values:
+        lines += [
+            f"| changed | {_key(dataset, row.key)} | {value.column} "
+            f"| {_cell(value.before)} | {_cell(value.after)} |"
+            for value in row.values
+        ]
+    if not lines:
+        return "Nothing."
+    more = len(lines) - CHANGES_SHOWN
+    head = ["| what | row | column | before | after |", "| --- | --- | --- | --- | --- |"]
+    tail = [f"| … {more} more | | | | |"] if more > 0 else []
+    return "\n".join(head + lines[:CHANGES_SHOWN] + tail)
+
+
+def _key(dataset: Dataset, key: RowKey) -> str:
+    """The key without the session, which all rows share."""
+    parts = zip(dataset.key, key, strict=True)
+    return (
+        ", ".join(f"{name} {value}" for name, value in parts if name != "session_key") or "the row"
     )
 
 

@@ -19,6 +19,10 @@ RETRY_AT_TAG = "f1_bronze/retry_at"
 """Run tag: the moment (ISO 8601, UTC) at which a run that met a closed API may go again."""
 TRIGGER_TAG, BY_COMMAND = "f1_bronze/trigger", "command"
 """Run tag: who asked for the run, where it was the command."""
+CLOSED_RUN_TAG = "f1_bronze/closed_run"
+"""Run tag: the run that met the closed API; differs where a re-execution inherited the tags."""
+GOES_ON_WITH_TAG = "f1_bronze/goes_on_with"
+"""Run tag: the run whose further attempt this is, where our sensor made it."""
 ATTEMPT_TAG = "f1_bronze/attempt"
 """Run tag: which attempt of a closed run this is."""
 _SHOWN = 20
@@ -32,32 +36,52 @@ class RowsMissing(Exception):
     """An answer without rows that the lake has: refused."""
 
 
+class NoPartition(Exception):
+    """A key that somebody added by hand and that names no session."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Failed:
-    """One dataset of one partition that did not land, and why."""
+    """One dataset of one partition key that did not land, and why."""
 
     dataset: Dataset
-    partition: SessionPartition
+    key: str
     error: Exception
 
-    def __str__(self) -> str:
-        return f"{self.partition.key} {self.dataset.name}: {self.error}"
+
+def by_cause(failed: Sequence[Failed]) -> list[str]:
+    """A sentence for each distinct error: the first partition and dataset, how many more, why.
+
+    The error's own text ends with the remedy.
+    """
+    groups: dict[str, list[Failed]] = {}
+    for one in failed:
+        groups.setdefault(str(one.error), []).append(one)
+    return [f"{_where(group)}: {error}" for error, group in groups.items()]
+
+
+def _where(group: Sequence[Failed]) -> str:
+    first = f"{group[0].key} {group[0].dataset.name}"
+    if len(group) == 1:
+        return first
+    datasets = ", ".join(dict.fromkeys(one.dataset.name for one in group))
+    sessions = len({one.key for one in group})
+    return (
+        f"{first} and {len(group) - 1} more ({datasets} of {sessions} session{'s'[: sessions > 1]})"
+    )
 
 
 def failure_of(failed: Sequence[Failed], counters: Counters) -> dg.Failure:
-    """What the run shows: the first failure in the first line, then the others."""
-    first = failed[0]
-    more = len(failed) - 1
-    lines = [str(first) + (f" (and {more} more)" if more else "")]
-    lines += [str(other) for other in failed[1:_SHOWN]]
-    if len(failed) > _SHOWN:
-        lines.append(f"… and {len(failed) - _SHOWN} more, see metadata `failed`.")
+    """What the run shows: a line for each distinct cause; metadata lists every partition."""
+    lines = by_cause(failed)
+    if len(lines) > _SHOWN:
+        lines[_SHOWN:] = [f"… and {len(lines) - _SHOWN} more causes, see metadata `failed`."]
     metadata: dict[str, dg.MetadataValue] = {
         "failed": dg.MetadataValue.json(
             [
                 {
                     "dataset": one.dataset.name,
-                    "partition": one.partition.key,
+                    "partition": one.key,
                     "error": type(one.error).__name__,
                 }
                 for one in failed
@@ -65,8 +89,9 @@ def failure_of(failed: Sequence[Failed], counters: Counters) -> dg.Failure:
         ),
         "api": dg.MetadataValue.json(counters.to_json()),
         "remedy": dg.MetadataValue.text(
-            "Mend the cause, then re-execute from failure or materialize 'Failed and missing': "
-            "only what did not land is asked again."
+            "Mend the cause. Then re-execute this run 'From failure' (not 'From asset failure'), "
+            "or open the page of the dataset and materialize 'Failed and missing': only what did "
+            "not land is asked for again."
         ),
     }
     closed = [f.error for f in failed if isinstance(f.error, ClosedForLiveSession)]
@@ -82,7 +107,19 @@ def refusal(dataset: Dataset, landing: Landing) -> RowsMissing:
     return RowsMissing(
         f"OpenF1's answer lacks {len(keys)} rows that the lake has ({shown}"
         f"{', …' if len(keys) > 5 else ''}). The lake keeps its rows, the smaller answer is kept "
-        f"at {landing.uri}. OpenF1 usually restores such rows within days: materialize again later."
+        f"at {landing.uri}. OpenF1 usually restores such rows within days: materialize again "
+        "later. If they are gone for good, accept the answer: `f1-bronze ingest … --accept-loss`, "
+        "or in the UI 'Open launchpad' with the config "
+        "ops: {ingest_sessions: {config: {accept_loss: true}}} (for stints and pit_stops: "
+        "ingest_races)."
+    )
+
+
+def no_partition(key: str) -> NoPartition:
+    """Why a key that was added by hand cannot be asked for."""
+    return NoPartition(
+        f"{key!r} is no session's key. Keys are registered by `f1-bronze ingest`; delete this one "
+        "in the asset's menu beside Materialize, 'Delete partitions'."
     )
 
 

@@ -4,7 +4,7 @@ Belongs here: the loop over datasets and partitions, and how one failure stays o
 out: asking (openf1/), landing (lake/), the shape of events (events.py), assets (assets.py).
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -13,20 +13,24 @@ import dagster as dg
 from f1_bronze import __version__
 from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.dataset import Dataset
-from f1_bronze.datasets.partition import SessionPartition
-from f1_bronze.defs.events import asset_key, materialization
+from f1_bronze.datasets.partition import PartitionKeyError, SessionPartition
+from f1_bronze.defs.events import asset_key, materialization, told_again
 from f1_bronze.defs.failures import (
     BY_COMMAND,
+    CLOSED_RUN_TAG,
+    GOES_ON_WITH_TAG,
     RETRY_AT_TAG,
     TRIGGER_TAG,
     Failed,
     NoSuchSession,
     failure_of,
+    no_partition,
     not_listed,
     refusal,
 )
 from f1_bronze.defs.io_managers import ParquetLakeIOManager
 from f1_bronze.defs.progress import Progress
+from f1_bronze.defs.provenance import upstream_tags
 from f1_bronze.defs.resources import OpenF1
 from f1_bronze.lake.errors import LakeError, LakeUnavailable
 from f1_bronze.lake.landing import Candidate, Landing, Revision
@@ -35,7 +39,12 @@ from f1_bronze.openf1.calendar import CalendarSession
 from f1_bronze.openf1.outcomes import ClosedForLiveSession, OpenF1Error
 
 SESSIONS = DATASETS[0]
-_ROOT_RUN = "dagster/root_run_id"
+_PARENT_RUN = "dagster/parent_run_id"
+_GOES_ON = (
+    "dagster/is_resume_retry",  # re-executed from failure
+    "dagster/is_asset_resume_retry",  # re-executed from asset failure
+    "dagster/retry_number",  # by Dagster, after a crash
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,13 +63,14 @@ class Ingestion:
         context: dg.AssetExecutionContext,
         *,
         datasets: Sequence[Dataset],
+        accept_loss: bool,
         openf1: OpenF1,
         io_manager: ParquetLakeIOManager,
         progress: Progress,
     ) -> None:
         self._context = context
         self._datasets = tuple(datasets)
-        self._partitions = [SessionPartition.parse(key) for key in context.partition_keys]
+        self._accept_loss = accept_loss
         self._openf1 = openf1
         self._io_manager = io_manager
         self._progress = progress
@@ -74,10 +84,11 @@ class Ingestion:
         One that fails does not keep the others from landing. `dagster.Failure` at the end lists
         all that failed, the first one in its first line.
         """
+        partitions = self._partitions()
         self._open = {
             (dataset, partition): None
             for dataset in self._datasets
-            for partition in self._partitions
+            for partition in partitions
             if dataset.exists_for(partition.session_type)
         }
         try:
@@ -92,10 +103,22 @@ class Ingestion:
         if self._failed:
             raise self._failure()
 
+    def _partitions(self) -> list[SessionPartition]:
+        """The run's partitions; a key that is none fails alone."""
+        partitions = []
+        for key in self._context.partition_keys:
+            try:
+                partitions.append(SessionPartition.parse(key))
+            except PartitionKeyError:
+                for dataset in self._datasets:
+                    self._note(Failed(dataset=dataset, key=key, error=no_partition(key)))
+        return partitions
+
     def _land_all(
         self, dataset: Dataset, places: dict[SessionPartition, _Place]
     ) -> Iterator[dg.AssetMaterialization]:
         answers = self._listed(places) if dataset is SESSIONS else self._asked(dataset, places)
+        upstream = self._upstream(dataset, places)
         for partition, answer in answers:
             if answer.error is not None:
                 self._fail(dataset, partition, answer.error)
@@ -113,7 +136,21 @@ class Ingestion:
             if landing.revision is Revision.REFUSED:
                 self._fail(dataset, partition, refusal(dataset, landing))
                 continue
-            yield materialization(dataset, partition, landing, answer, self._openf1.counters)
+            yield materialization(
+                dataset,
+                partition,
+                landing,
+                answer,
+                self._openf1.counters,
+                upstream.get(partition, {}),
+            )
+
+    def _upstream(
+        self, dataset: Dataset, partitions: Collection[SessionPartition]
+    ) -> Mapping[SessionPartition, Mapping[str, str]]:
+        if dataset is SESSIONS:
+            return {}
+        return upstream_tags(self._context.instance, asset_key(SESSIONS), partitions)
 
     def _asked(
         self, dataset: Dataset, places: dict[SessionPartition, _Place]
@@ -159,7 +196,8 @@ class Ingestion:
                     "code-version": __version__,
                     "source-url": answer.source_url,
                 },
-            )
+            ),
+            accept_loss=self._accept_loss,
         )
 
     def _places(self) -> dict[SessionPartition, _Place]:
@@ -193,35 +231,43 @@ class Ingestion:
         """What earlier attempts of this same run have landed is told again, without a call.
 
         Dagster shows a partition as failed when the last run that meant to make it failed and did
-        not tell of it, so a second attempt must tell of each, or what landed would turn red.
+        not tell of it, so a further attempt must tell of each, or what landed would turn red. A
+        run that was re-executed as a whole is no further attempt: it asks for everything.
         """
-        run, instance = self._context.run, self._context.instance
-        root = run.tags.get(_ROOT_RUN)
-        if root is None:
-            return
-        attempts = instance.get_runs(dg.RunsFilter(tags={_ROOT_RUN: root}))
-        runs = {root, *(attempt.run_id for attempt in attempts)} - {run.run_id}
+        instance = self._context.instance
         by_key = {asset_key(dataset): dataset for dataset in self._datasets}
-        for run_id in runs:
+        for run_id in self._earlier_attempts():
+            landed: dict[Dataset, dict[str, tuple[int, dg.AssetMaterialization]]] = {}
             for record in instance.get_records_for_run(
                 run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION
             ).records:
                 event = record.event_log_entry.asset_materialization
-                if event is None or event.asset_key not in by_key or not event.partition:
-                    continue
-                dataset = by_key[event.asset_key]
-                partition = SessionPartition.parse(event.partition)
-                if (dataset, partition) in self._open:
-                    landing, session_key = self._io_manager.lake.current(dataset, partition)
-                    answer = SessionAnswer(
-                        session_key=session_key,
-                        source_url=source_url(self._openf1.base_url, dataset, session_key),
-                    )
-                    self._progress.landed(dataset, partition, landing, answer)
-                    del self._open[dataset, partition]
-                    yield materialization(
-                        dataset, partition, landing, answer, self._openf1.counters
-                    )
+                if event is not None and event.asset_key in by_key and event.partition:
+                    by_partition = landed.setdefault(by_key[event.asset_key], {})
+                    by_partition[event.partition] = record.storage_id, event
+            for dataset, events in landed.items():
+                latest = instance.get_latest_storage_id_by_partition(
+                    asset_key(dataset), dg.DagsterEventType.ASSET_MATERIALIZATION, set(events)
+                )
+                for key, (storage_id, event) in events.items():
+                    place = dataset, SessionPartition.parse(key)
+                    # Where another run has landed something since, the old event would hide it.
+                    if place in self._open and latest.get(key) == storage_id:
+                        del self._open[place]
+                        yield told_again(event, run_id)
+
+    def _earlier_attempts(self) -> Iterator[str]:
+        """Ids of the runs that this one goes on with, the latest first."""
+        tags = self._context.run.tags
+        while _PARENT_RUN in tags and (
+            any(tag in tags for tag in _GOES_ON)
+            or tags.get(GOES_ON_WITH_TAG) == tags[_PARENT_RUN]  # by our sensor, after a closure
+        ):
+            parent = self._context.instance.get_run_by_id(tags[_PARENT_RUN])
+            if parent is None:
+                return
+            yield parent.run_id
+            tags = parent.tags
 
     def _fail_rest(
         self, error: Exception, partitions: Collection[SessionPartition] | None = None
@@ -241,12 +287,17 @@ class Ingestion:
         run = self._context.run
         if closed and run.tags.get(TRIGGER_TAG) != BY_COMMAND:  # its user was told to come back
             retry_at = datetime.now(UTC) + timedelta(seconds=closed[0].retry_after)
-            tags = {RETRY_AT_TAG: retry_at.isoformat(timespec="seconds")}
+            tags = {
+                RETRY_AT_TAG: retry_at.isoformat(timespec="seconds"),
+                CLOSED_RUN_TAG: run.run_id,
+            }
             self._context.instance.add_run_tags(run.run_id, tags)
         return failure_of(self._failed, self._openf1.counters)
 
     def _fail(self, dataset: Dataset, partition: SessionPartition, error: Exception) -> None:
-        failed = Failed(dataset=dataset, partition=partition, error=error)
-        self._failed.append(failed)
         self._open.pop((dataset, partition), None)
+        self._note(Failed(dataset=dataset, key=partition.key, error=error))
+
+    def _note(self, failed: Failed) -> None:
+        self._failed.append(failed)
         self._progress.failed(failed)

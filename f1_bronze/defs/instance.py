@@ -23,6 +23,8 @@ telemetry:
 concurrency:
   pools:
     granularity: run
+nux:
+  enabled: false
 run_monitoring:
   enabled: true
 run_coordinator:
@@ -39,6 +41,17 @@ run_retries:
 """
 
 
+WORKSPACE_FILE = "workspace.yaml"
+WORKSPACE = """\
+# The code location under the name that the project's own workspace.yaml gives it: switches of
+# sensors and schedules belong to that name.
+load_from:
+  - python_module:
+      module_name: f1_bronze.definitions
+      location_name: f1_bronze
+"""
+
+
 class HomeUnusable(Exception):
     """Runs cannot be remembered where DAGSTER_HOME points."""
 
@@ -49,11 +62,11 @@ def prepare_home() -> Path:
     `HomeUnusable` when the folder cannot be written.
     """
     home = dagster_home()
-    config = home / "dagster.yaml"
     try:
         home.mkdir(parents=True, exist_ok=True)
-        if not config.exists():
-            config.write_text(CONFIG, encoding="utf-8")
+        for name, text in (("dagster.yaml", CONFIG), (WORKSPACE_FILE, WORKSPACE)):
+            if not (home / name).exists():
+                (home / name).write_text(text, encoding="utf-8")
     except OSError as error:
         raise HomeUnusable(
             f"The Dagster home {home} cannot be used ({error.strerror}). Set DAGSTER_HOME to a "

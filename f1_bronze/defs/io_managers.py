@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import dagster as dg
 import pyarrow as pa
+from pydantic import Field
 
 from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.dataset import Dataset
@@ -19,6 +20,7 @@ from f1_bronze.lake.errors import NothingThere
 from f1_bronze.lake.lake import Lake
 from f1_bronze.lake.landing import Candidate, Landing
 from f1_bronze.lake.paths import hive_folder
+from f1_bronze.lake.s3_writes import S3Writes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,15 +47,19 @@ class ParquetLakeIOManager(dg.ConfigurableIOManager):
     """
 
     lake_uri: str
+    s3_writes: dict[str, str] = Field(
+        default={},
+        description="How objects are written to S3: encryption, kms_key_id, acl, storage_class.",
+    )
 
     @cached_property
     def lake(self) -> Lake:
         """The lake itself, for what is neither an output nor an input."""
-        return Lake.at(self.lake_uri)
+        return Lake.at(self.lake_uri, S3Writes(**self.s3_writes))
 
-    def land(self, candidate: Candidate) -> Landing:
+    def land(self, candidate: Candidate, *, accept_loss: bool = False) -> Landing:
         """Bring one session of a bronze dataset into the lake; see `lake.landing.land`."""
-        return self.lake.land(candidate)
+        return self.lake.land(candidate, accept_loss=accept_loss)
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         """Write what an asset returned; nothing when it returned None."""

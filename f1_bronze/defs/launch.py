@@ -22,8 +22,8 @@ from f1_bronze.openf1.batches import SessionRef, plan_batches
 from f1_bronze.openf1.calendar import CalendarSession
 
 _GROUPS = (
-    ("bronze_sessions", F1_SESSIONS, OF_ALL_SESSIONS),
-    ("bronze_races", F1_RACE_SESSIONS, OF_RACES),
+    ("bronze_sessions", "ingest_sessions", F1_SESSIONS, OF_ALL_SESSIONS),
+    ("bronze_races", "ingest_races", F1_RACE_SESSIONS, OF_RACES),
 )
 
 
@@ -32,6 +32,7 @@ class PlannedRun:
     """One Dagster run to be: datasets over partition keys that are neighbours."""
 
     job: str
+    op: str
     datasets: tuple[Dataset, ...]
     keys: tuple[str, ...]
 
@@ -94,7 +95,7 @@ class Plan:
         """
         wanted = {session.partition.key: session.partition for session in self.sessions}
         runs = []
-        for job, definition, group in _GROUPS:
+        for job, op, definition, group in _GROUPS:
             wishes = [
                 (key, self._wishes(group, wanted.get(key)))
                 for key in registered[str(definition.name)]
@@ -102,7 +103,7 @@ class Plan:
             for datasets, neighbours in itertools.groupby(wishes, key=lambda wish: wish[1]):
                 keys = [key for key, _ in neighbours]
                 runs += [
-                    PlannedRun(job=job, datasets=datasets, keys=tuple(chunk))
+                    PlannedRun(job=job, op=op, datasets=datasets, keys=tuple(chunk))
                     for chunk in _chunks(keys if datasets else [])
                 ]
         return runs
@@ -144,6 +145,7 @@ def execute(
     *,
     definitions: dg.Definitions,
     instance: dg.DagsterInstance,
+    accept_loss: bool,
     tags: Mapping[str, str],
 ) -> dg.ExecuteInProcessResult:
     """Make the run in this process, recorded in the instance like any other.
@@ -153,7 +155,10 @@ def execute(
     return definitions.resolve_job_def(run.job).execute_in_process(
         instance=instance,
         # What happened is in the event log; the terminal belongs to the command.
-        run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        run_config={
+            "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+            "ops": {run.op: {"config": {"accept_loss": accept_loss}}},
+        },
         asset_selection=[asset_key(dataset) for dataset in run.datasets],
         tags={**tags, **run.tags},
         raise_on_error=False,
@@ -166,5 +171,16 @@ def crash_of(result: dg.ExecuteInProcessResult) -> str:
         if event.is_step_failure and event.step_failure_data.error is not None:
             error = event.step_failure_data.error
             cause = error.cause or error
-            return f"{cause.cls_name}: {cause.message.strip().splitlines()[0]}"
-    return "the run failed before its first step"
+            what = f"{cause.cls_name}: {cause.message.strip().splitlines()[0]}"
+            return f"{what} (a run broke unexpectedly; `f1-bronze ui` shows its log)"
+    return "a run failed before its first step; `f1-bronze ui` shows its log"
+
+
+def interrupted(result: dg.ExecuteInProcessResult) -> bool:
+    """Whether somebody ended the run: Ctrl-C, or a signal to the process."""
+    return any(
+        event.is_step_failure
+        and event.step_failure_data.error is not None
+        and event.step_failure_data.error.cls_name == "DagsterExecutionInterruptedError"
+        for event in result.all_events
+    )

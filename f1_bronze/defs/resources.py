@@ -58,7 +58,9 @@ class OpenF1:
         return self.client.counters if "client" in self.__dict__ else Counters()
 
     def calendar(self, years: Sequence[int], placed: Mapping[int, SessionPartition]) -> Calendar:
-        """All ended sessions of these seasons, of every type, in two calls at most.
+        """All ended sessions of these seasons, of every type, in two calls.
+
+        Three where meetings are missing and are asked for once more.
 
         A season that was read before is not asked again: `OpenF1Error` is not remembered.
         """
@@ -118,10 +120,11 @@ class OpenF1Resource(dg.ConfigurableResource[OpenF1]):
     password: str = Field(default="", description="Its password; give it by dg.EnvVar.")
     limits: str = Field(default="3/1s,30/60s", description="Calls allowed per rolling window.")
     rate_store: str = Field(
-        default="file", description="Where the call budget is shared: file, file:/path, memory."
+        default="file",
+        description="Where calls are counted: file, file:/path, memory, postgresql://… or redis://…",
     )
     breaker_failures: int = Field(
-        default=5, gt=0, description="Failed calls in a row after which the API is left alone."
+        default=5, gt=0, description="Failed calls in a row after which an endpoint is left alone."
     )
     breaker_seconds: float = Field(
         default=300.0, gt=0, description="Seconds after which it is tried again."
@@ -155,13 +158,15 @@ class OpenF1Resource(dg.ConfigurableResource[OpenF1]):
 
 
 def openf1_resource(settings: Settings) -> OpenF1Resource:
-    """The resource of a deployment; the password stays an environment variable in the UI."""
+    """The resource of a deployment; in the UI secrets stay names of environment variables."""
     return OpenF1Resource(
         url=settings.openf1_url,
         username=settings.openf1_username,
         password=dg.EnvVar("F1_BRONZE_OPENF1_PASSWORD") if settings.has_password else "",
         limits=settings.openf1_limits,
-        rate_store=settings.rate_store,
+        rate_store=dg.EnvVar("F1_BRONZE_RATE_STORE")
+        if "@" in settings.rate_store  # a login
+        else settings.rate_store,
         breaker_failures=settings.breaker_failures,
         breaker_seconds=settings.breaker_seconds,
     )
@@ -169,8 +174,9 @@ def openf1_resource(settings: Settings) -> OpenF1Resource:
 
 def resolved(resource: OpenF1Resource) -> OpenF1Resource:
     """The resource with environment variables filled in, for use outside a run."""
-    if isinstance(resource.password, dg.EnvVar):
-        return resource.model_copy(
-            update={"password": os.environ.get("F1_BRONZE_OPENF1_PASSWORD", "")}
-        )
-    return resource
+    values = {
+        name: os.environ.get(value.env_var_name, "")
+        for name, value in resource
+        if isinstance(value, dg.EnvVar)
+    }
+    return resource.model_copy(update=values) if values else resource

@@ -8,17 +8,21 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from f1_bronze.defs.failures import ATTEMPT_TAG, RETRY_AT_TAG
-from f1_bronze.defs.jobs import JOBS
+from f1_bronze.defs.assets import OF_RACES
+from f1_bronze.defs.events import asset_key
+from f1_bronze.defs.failures import ATTEMPT_TAG, CLOSED_RUN_TAG, GOES_ON_WITH_TAG, RETRY_AT_TAG
+from f1_bronze.defs.ingestion import SESSIONS
+from f1_bronze.defs.jobs import JOBS, bronze_races, bronze_sessions
+from f1_bronze.defs.partitions import F1_RACE_SESSIONS, F1_SESSIONS, registered
 
 MOST_ATTEMPTS = 24
 _LOOKED_BACK = timedelta(days=3)
 _ROOT_RUN, _PARENT_RUN = "dagster/root_run_id", "dagster/parent_run_id"
-_PARTITION_TAGS = (
-    "dagster/partition",
-    "dagster/asset_partition_range_start",
-    "dagster/asset_partition_range_end",
-)
+_BACKFILL = "dagster/backfill"
+_BACKFILL_PARENT = "f1_bronze/left_out_by"
+_RANGE_START = "dagster/asset_partition_range_start"
+_RANGE_END = "dagster/asset_partition_range_end"
+_PARTITION_TAGS = ("dagster/partition", _RANGE_START, _RANGE_END)
 
 
 @dg.sensor(
@@ -37,28 +41,79 @@ def openf1_reopened(context: dg.SensorEvaluationContext) -> Iterator[dg.RunReque
     closed = context.instance.get_runs(
         dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], updated_after=now - _LOOKED_BACK)
     )
-    waiting = 0
+    waiting, due = 0, []
     for run in closed:
         retry_at = run.tags.get(RETRY_AT_TAG)
-        attempt = int(run.tags.get(ATTEMPT_TAG, "1"))
-        if retry_at is None or attempt >= MOST_ATTEMPTS:
+        # A re-execution by hand inherits our tags: only the run that met the closure counts.
+        if retry_at is None or run.tags.get(CLOSED_RUN_TAG) != run.run_id:
+            continue
+        if int(run.tags.get(ATTEMPT_TAG, "1")) >= MOST_ATTEMPTS:
             continue
         if datetime.fromisoformat(retry_at) > now:
             waiting += 1
-            continue
-        yield dg.RunRequest(
-            run_key=run.run_id,
-            job_name=run.job_name,
-            asset_selection=sorted(run.asset_selection) if run.asset_selection else None,
-            tags={
-                **{name: run.tags[name] for name in _PARTITION_TAGS if name in run.tags},
-                _ROOT_RUN: run.tags.get(_ROOT_RUN, run.run_id),
-                _PARENT_RUN: run.run_id,
-                ATTEMPT_TAG: str(attempt + 1),
-            },
-        )
-    if waiting:
+        else:
+            due.append(run)
+    for run in due:
+        yield _again(run)
+        yield from _races_left_out(context.instance, run)
+    if waiting and not due:  # Dagster takes requests or a reason, not both
         yield dg.SkipReason(f"{waiting} runs wait for OpenF1 to open again.")
+
+
+def _again(run: dg.DagsterRun) -> dg.RunRequest:
+    """The run once more, as a further attempt that asks only for what did not land.
+
+    A run from the catalog or a backfill has no job of its own, so its assets tell the job.
+    """
+    assets = run.asset_selection or set()
+    return dg.RunRequest(
+        run_key=run.run_id,
+        job_name=(bronze_races if _is_of_races(run) else bronze_sessions).name,
+        asset_selection=list(assets) or None,
+        tags={
+            **{name: run.tags[name] for name in _PARTITION_TAGS if name in run.tags},
+            _ROOT_RUN: run.tags.get(_ROOT_RUN, run.run_id),
+            _PARENT_RUN: run.run_id,
+            GOES_ON_WITH_TAG: run.run_id,
+            ATTEMPT_TAG: str(int(run.tags.get(ATTEMPT_TAG, "1")) + 1),
+        },
+        run_config=run.run_config,
+    )
+
+
+def _is_of_races(run: dg.DagsterRun) -> bool:
+    assets = run.asset_selection or set()
+    races = {asset_key(dataset) for dataset in OF_RACES}
+    return bool(assets & races) or run.job_name == bronze_races.name
+
+
+def _races_left_out(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Iterator[dg.RunRequest]:
+    """The races of a backfill whose sessions failed: Dagster never starts that second wave."""
+    backfill = instance.get_backfill(run.tags[_BACKFILL]) if _BACKFILL in run.tags else None
+    chosen = set(backfill.asset_selection or ()) if backfill else set()
+    assets = [asset_key(dataset) for dataset in OF_RACES if asset_key(dataset) in chosen]
+    if not assets or asset_key(SESSIONS) not in chosen or _is_of_races(run):
+        return
+    covered = set(_keys_of(instance, run))
+    keys = [key for key in registered(instance)[str(F1_RACE_SESSIONS.name)] if key in covered]
+    if keys:
+        yield dg.RunRequest(
+            run_key=f"{run.run_id}/races",
+            job_name=bronze_races.name,
+            asset_selection=assets,
+            tags={_RANGE_START: keys[0], _RANGE_END: keys[-1], _BACKFILL_PARENT: run.run_id},
+        )
+
+
+def _keys_of(instance: dg.DagsterInstance, run: dg.DagsterRun) -> list[str]:
+    """The partition keys that a run was made for."""
+    if "dagster/partition" in run.tags:
+        return [run.tags["dagster/partition"]]
+    keys = registered(instance)[str(F1_SESSIONS.name)]
+    ends = (run.tags.get(_RANGE_START), run.tags.get(_RANGE_END))
+    if ends[0] not in keys or ends[1] not in keys:
+        return []
+    return keys[keys.index(ends[0]) : keys.index(ends[1]) + 1]
 
 
 SENSORS = (openf1_reopened,)

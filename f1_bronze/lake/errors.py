@@ -13,7 +13,21 @@ class LakeAddressError(LakeError):
 
 
 class LakeUnavailable(LakeError):
-    """The store cannot be reached, read or written: mend access, then run again."""
+    """The store cannot be reached, read or written: mend access, then run again.
+
+    Attributes:
+        code: the store's own word for what went wrong; empty where it has none.
+        action: the permission that is missing (`s3:PutObject`); empty when it is not about that.
+    """
+
+    def __init__(self, message: str, *, code: str = "", action: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.action = action
+
+
+class Conflict(LakeError):
+    """Another writer was faster: look at what it wrote, then decide again."""
 
 
 class RecordUnfit(LakeError):
@@ -26,6 +40,10 @@ class PartitionOccupied(LakeError):
 
 class ForeignFile(LakeError):
     """A file in the lake that this project did not write, or that was altered."""
+
+
+class TornFile(ForeignFile):
+    """A file that is no whole Parquet file: nothing of it can be read."""
 
 
 class NothingThere(LakeError):

@@ -14,8 +14,10 @@ from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.lake import paths
 from f1_bronze.lake.changes import NO_CHANGES
 from f1_bronze.lake.errors import NothingThere
+from f1_bronze.lake.history import History, history_of, paths_as_of
 from f1_bronze.lake.landing import Candidate, Landing, Revision, land
 from f1_bronze.lake.parquet import StoredFile, read_file, read_table, table_bytes
+from f1_bronze.lake.s3_writes import S3Writes
 from f1_bronze.lake.schema import arrow_schema
 from f1_bronze.lake.stores import ObjectStore, open_store
 
@@ -33,13 +35,19 @@ class Lake:
         self._clock = clock
 
     @classmethod
-    def at(cls, lake_uri: str) -> "Lake":
-        """The lake at a folder or `s3://bucket/prefix`; `LakeError` for any other address."""
-        return cls(open_store(lake_uri))
+    def at(cls, lake_uri: str, s3_writes: S3Writes | None = None) -> "Lake":
+        """The lake at a folder or `s3://bucket/prefix`; `LakeError` for any other address.
 
-    def land(self, candidate: Candidate) -> Landing:
-        """Make the candidate the content of its partition, unless it would lose rows."""
-        return land(self.store, candidate, clock=self._clock)
+        `s3_writes` says how objects are written, should it be S3.
+        """
+        return cls(open_store(lake_uri, s3_writes))
+
+    def land(self, candidate: Candidate, *, accept_loss: bool = False) -> Landing:
+        """Make the candidate the content of its partition, unless it would lose rows.
+
+        With `accept_loss` also then: a person has seen that the rows are gone for good.
+        """
+        return land(self.store, candidate, clock=self._clock, accept_loss=accept_loss)
 
     def placed(self, years: Collection[int]) -> dict[int, SessionPartition]:
         """Sessions that have landed in these seasons: session key → partition.
@@ -105,6 +113,14 @@ class Lake:
             anywhere = SessionPartition(year=2000, grand_prix="none", session_type="none")
             return with_partition_columns(arrow_schema(dataset).empty_table(), anywhere)
         return pa.concat_tables(tables, promote_options="default")
+
+    def history(self, dataset: Dataset, partition: SessionPartition) -> History:
+        """What a partition has held, the oldest first; `NothingThere` when never anything."""
+        return history_of(self.store, dataset, partition)
+
+    def paths_as_of(self, dataset: Dataset, time: datetime) -> list[str]:
+        """The files of a dataset that were current at a moment; see `history.paths_as_of`."""
+        return paths_as_of(self.store, dataset, time)
 
     def write_table(self, path: str, table: pa.Table) -> tuple[str, int]:
         """Put a table at a path of the lake, for assets that are no bronze dataset.

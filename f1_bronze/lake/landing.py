@@ -6,7 +6,7 @@ that keeps every content. Stays out: bytes (parquet.py), comparing (changes.py),
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -16,10 +16,14 @@ from f1_bronze.datasets.dataset import Dataset
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.lake import paths
 from f1_bronze.lake.changes import NO_CHANGES, Changes, RowKey, compare
-from f1_bronze.lake.errors import PartitionOccupied, RecordUnfit
-from f1_bronze.lake.parquet import StoredFile, file_bytes, provenance_of, read_file
-from f1_bronze.lake.records import Rows, records_of, rows_of
-from f1_bronze.lake.stores import ObjectStore
+from f1_bronze.lake.errors import Conflict, PartitionOccupied, RecordUnfit
+from f1_bronze.lake.parquet import file_bytes, provenance_of, read_file
+from f1_bronze.lake.records import records_of, rows_of
+from f1_bronze.lake.stores import ABSENT, Fetched, ObjectStore
+
+_MOST_CONFLICTS = 25
+"""Each means that another writer has finished; so many in a row are no coincidence."""
+_TICK = timedelta(microseconds=1)
 
 
 class Revision(StrEnum):
@@ -75,55 +79,128 @@ class Landing:
         return self.changes.removed if self.revision is Revision.REFUSED else ()
 
 
-def land(store: ObjectStore, candidate: Candidate, *, clock: Callable[[], datetime]) -> Landing:
+def land(
+    store: ObjectStore,
+    candidate: Candidate,
+    *,
+    clock: Callable[[], datetime],
+    accept_loss: bool = False,
+) -> Landing:
     """Write the candidate unless the partition already holds it or would lose rows.
 
     - nothing there yet: written (`new`, or `empty` when the answer had no rows);
     - same content and schema: nothing is written (`unchanged`);
     - rows added or changed: the old file is copied to `revisions/` first (`changed`);
-    - rows missing: the current file stays, the candidate is kept aside (`refused`).
+    - rows missing: the current file stays, the candidate is kept aside (`refused`), unless the
+      loss is accepted: then it replaces the file like any other (`changed`).
 
+    A writer that was faster is no error: what it wrote is compared with the candidate.
     `RecordUnfit` and `PartitionOccupied` when it cannot be stored at all; `LakeUnavailable` when
-    the store fails. In each case the current file is untouched.
+    the store fails; `Conflict` when others write it without end. In each case the current file is
+    whole.
     """
-    dataset, partition = candidate.dataset, candidate.partition
     _check_session(candidate)
-    rows = rows_of(dataset, candidate.records)
-    provenance = provenance_of(dataset, partition, candidate.session_key, candidate.source, rows)
-    data = file_bytes(rows, provenance)
-    path = paths.file_path(dataset.name, partition, candidate.session_key)
-    notes = {**candidate.notes, "content-sha256": rows.content_sha256}
+    attempt = _Attempt(store, candidate)
+    for _ in range(_MOST_CONFLICTS):
+        try:
+            return attempt.land(clock, accept_loss=accept_loss)
+        except Conflict as error:
+            last = error
+    raise last
 
-    def landing(revision: Revision, changes: Changes = NO_CHANGES, at: str = path) -> Landing:
+
+class _Attempt:
+    """One candidate on its way into the store."""
+
+    def __init__(self, store: ObjectStore, candidate: Candidate) -> None:
+        self._store, self._candidate = store, candidate
+        dataset, partition = candidate.dataset, candidate.partition
+        self._rows = rows_of(dataset, candidate.records)
+        provenance = provenance_of(
+            dataset, partition, candidate.session_key, candidate.source, self._rows
+        )
+        self._data = file_bytes(self._rows, provenance)
+        self._path = paths.file_path(dataset.name, partition, candidate.session_key)
+        self._aside = paths.revision_folder(dataset.name, partition, candidate.session_key)
+        self._notes = {**candidate.notes, "content-sha256": self._rows.content_sha256}
+
+    def land(self, clock: Callable[[], datetime], *, accept_loss: bool) -> Landing:
+        """Compare with what lies there now, and write; `Conflict` if that changed meanwhile."""
+        dataset, rows, store = self._candidate.dataset, self._rows, self._store
+        there = self._current()
+        if there is None:
+            store.write(self._path, self._data, self._notes, expected=ABSENT)
+            if not rows.table.num_rows:
+                return self._landing(Revision.EMPTY)
+            records = records_of(dataset, rows.table, rows.absent)
+            return self._landing(Revision.NEW, compare(dataset, (), records))
+        current = read_file(there.data, store.uri(self._path))
+        same_schema = current.provenance.schema_version == dataset.schema_version
+        if current.provenance.content_sha256 == rows.content_sha256 and same_schema:
+            return self._landing(Revision.UNCHANGED)
+        # Both sides are rebuilt from their stored form, so that 25 and 25.0 are no change.
+        changes = compare(
+            dataset, current.records(dataset), records_of(dataset, rows.table, rows.absent)
+        )
+        if changes.removed and not accept_loss:
+            aside = paths.refused_path(self._aside, rows.content_sha256)
+            store.write(aside, self._data, self._notes)
+            return self._landing(Revision.REFUSED, changes, aside)
+        self._keep(there, current.provenance.content_sha256, clock)
+        store.write(self._path, self._data, self._notes, expected=there.version)
+        return self._landing(Revision.CHANGED, changes)
+
+    def _current(self) -> Fetched | None:
+        candidate, store = self._candidate, self._store
+        folder = paths.partition_folder(candidate.dataset.name, candidate.partition)
+        there = [entry.path for entry in store.list(folder) if entry.path.endswith(".parquet")]
+        if others := [other for other in there if other != self._path]:
+            raise PartitionOccupied(
+                f"{candidate.partition.key} already holds {store.uri(others[0])}, which is another "
+                f"session than {candidate.session_key}. Simulated and real data, or two versions "
+                "of a session, must not share a partition: use another F1_BRONZE_LAKE_URI, or move "
+                "that file away."
+            )
+        return store.fetch(self._path) if there else None
+
+    def _keep(self, there: Fetched, sha256: str, clock: Callable[[], datetime]) -> None:
+        """Copy the current content to `revisions/`, under the moment of its replacement.
+
+        Each attempt makes a copy of its own and removes none. One that is stopped, or that
+        another writer overtakes, leaves a copy too many, which history.py sees through and
+        verifying.py finds; a copy too few would be a content lost.
+
+        Names are in the order of the replacements: the moment is behind every content that was
+        replaced earlier, whatever the clocks of other machines say, and since what is there is
+        looked at once more after it, before every content that will be.
+        """
+        now = clock().astimezone(UTC)
+        kept = [paths.read_kept_path(entry.path) for entry in self._store.list(self._aside)]
+        moments = [one.replaced_at for one in kept if one is not None and one.replaced_at]
+        moment = max([now, *(earlier + _TICK for earlier in moments)])
+        again = self._store.fetch(self._path)
+        if again is None or again.version != there.version:
+            raise Conflict(f"{self._store.uri(self._path)} was changed by another writer.")
+        while True:
+            path = paths.revision_path(self._aside, moment, sha256)
+            try:
+                self._store.write(path, there.data, {"content-sha256": sha256}, expected=ABSENT)
+            except Conflict:
+                moment += _TICK
+            else:
+                return
+
+    def _landing(
+        self, revision: Revision, changes: Changes = NO_CHANGES, at: str | None = None
+    ) -> Landing:
         return Landing(
             revision=revision,
-            uri=store.uri(at),
-            table=rows.table,
-            size_bytes=len(data),
-            content_sha256=rows.content_sha256,
+            uri=self._store.uri(at or self._path),
+            table=self._rows.table,
+            size_bytes=len(self._data),
+            content_sha256=self._rows.content_sha256,
             changes=changes,
         )
-
-    current_bytes = _current(store, candidate, path)
-    if current_bytes is None:
-        store.write(path, data, notes)
-        if not rows.table.num_rows:
-            return landing(Revision.EMPTY)
-        return landing(Revision.NEW, _all_added(dataset, rows))
-
-    current = read_file(current_bytes, store.uri(path))
-    same_schema = current.provenance.schema_version == dataset.schema_version
-    if current.provenance.content_sha256 == rows.content_sha256 and same_schema:
-        return landing(Revision.UNCHANGED)
-    changes = _changes(dataset, current, rows, provenance.absent_columns)
-    folder = paths.revision_folder(dataset.name, partition, candidate.session_key)
-    if changes.removed:
-        aside = paths.refused_path(folder, rows.content_sha256)
-        store.write(aside, data, notes)
-        return landing(Revision.REFUSED, changes, aside)
-    _keep(store, folder, current, current_bytes, clock())
-    store.write(path, data, notes)
-    return landing(Revision.CHANGED, changes)
 
 
 def _check_session(candidate: Candidate) -> None:
@@ -134,41 +211,3 @@ def _check_session(candidate: Candidate) -> None:
                 f"{record.get('session_key')!r} where {candidate.session_key} was asked. Nothing "
                 "of this partition was written. Materialize the partition again later."
             )
-
-
-def _current(store: ObjectStore, candidate: Candidate, path: str) -> bytes | None:
-    folder = paths.partition_folder(candidate.dataset.name, candidate.partition)
-    there = [entry.path for entry in store.list(folder) if entry.path.endswith(".parquet")]
-    if others := [other for other in there if other != path]:
-        raise PartitionOccupied(
-            f"{candidate.partition.key} already holds {store.uri(others[0])}, which is another "
-            f"session than {candidate.session_key}. Simulated and real data, or two versions of "
-            "a session, must not share a partition: use another F1_BRONZE_LAKE_URI, or move that "
-            "file away."
-        )
-    return store.read(path) if there else None
-
-
-def _changes(dataset: Dataset, current: StoredFile, rows: Rows, absent: Sequence[str]) -> Changes:
-    # Both sides are rebuilt from their stored form, so that 25 and 25.0 are no change.
-
-    return compare(dataset, current.records(dataset), records_of(dataset, rows.table, absent))
-
-
-def _all_added(dataset: Dataset, rows: Rows) -> Changes:
-    return compare(dataset, (), records_of(dataset, rows.table, rows.absent))
-
-
-def _keep(store: ObjectStore, folder: str, current: StoredFile, data: bytes, now: datetime) -> None:
-    """Copy the current content to `revisions/` unless its copy is already the latest there.
-
-    It is, when an earlier attempt stopped between this copy and the new file. The bytes decide:
-    after a change of the schema two files in a row have one content.
-    """
-    sha256 = current.provenance.content_sha256
-    kept = [entry.path for entry in store.list(folder) if "/refused_" not in entry.path]
-    if kept and kept[-1].endswith(f"_{sha256[:12]}.parquet") and store.read(kept[-1]) == data:
-        return
-    store.write(
-        paths.revision_path(folder, now.astimezone(UTC), sha256), data, {"content-sha256": sha256}
-    )

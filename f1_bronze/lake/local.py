@@ -1,18 +1,29 @@
 """A folder as an object store.
 
-Belongs here: atomic writing on a file system. Stays out: what is written.
+Belongs here: atomic writing on a file system, and writers keeping out of each other's way.
+Stays out: what is written.
 """
 
+import errno
+import fcntl
+import hashlib
+import logging
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
 
-from f1_bronze.lake.errors import LakeUnavailable
-from f1_bronze.lake.stores import StoredObject
+from f1_bronze.lake.errors import Conflict, LakeUnavailable
+from f1_bronze.lake.stores import ABSENT, Fetched, StoredObject, Unfinished
 
 _UNFINISHED = ".unfinished-"
+_LOCKS = ".locks"
+_WITHOUT_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS}
+
+_log = logging.getLogger(__name__)
 
 
 class LocalStore:
@@ -20,6 +31,7 @@ class LocalStore:
 
     def __init__(self, root: Path) -> None:
         self.root = root.expanduser().absolute()
+        self._told_of_locks = False
 
     def uri(self, path: str) -> str:
         """The absolute `file://` address; `=` of hive folders stays readable."""
@@ -34,7 +46,19 @@ class LocalStore:
         except OSError as error:
             raise self._unavailable("read", path, error) from error
 
-    def write(self, path: str, data: bytes, metadata: Mapping[str, str]) -> None:
+    def fetch(self, path: str) -> Fetched | None:
+        """The file's bytes, their hash as version; None when there is none."""
+        data = self.read(path)
+        return None if data is None else Fetched(data=data, version=_version_of(data))
+
+    def write(
+        self,
+        path: str,
+        data: bytes,
+        metadata: Mapping[str, str],
+        *,
+        expected: str | None = None,
+    ) -> None:
         """Write beside, flush to disk, then rename: never half a file under its name.
 
         A file system has no place for `metadata`; the materialization keeps it.
@@ -49,7 +73,8 @@ class LocalStore:
                 file.flush()
                 os.fsync(file.fileno())
             os.chmod(unfinished, 0o644)  # mkstemp gives 0600, which other users' jobs cannot read
-            os.replace(unfinished, target)
+            with self._if_still(path, expected):
+                os.replace(unfinished, target)
             unfinished = None
             self._flush_folder(target.parent)
         except OSError as error:
@@ -58,20 +83,43 @@ class LocalStore:
             if unfinished is not None:
                 Path(unfinished).unlink(missing_ok=True)
 
+    def delete(self, path: str, *, expected: str | None = None) -> None:
+        """Remove the file; its folder stays, for another writer may be about to use it."""
+        target = self.root / path
+        try:
+            with self._if_still(path, expected):
+                target.unlink(missing_ok=True)
+            if target.parent.is_dir():
+                self._flush_folder(target.parent)
+        except OSError as error:
+            raise self._unavailable("delete", path, error) from error
+
     def list(self, prefix: str) -> Iterator[StoredObject]:
-        """Walk the folder that the prefix lies in; unfinished writes are not listed."""
+        """Walk the folder that the prefix lies in; unfinished writes and locks are not listed."""
         base = self.root / prefix
         top = base if prefix.endswith("/") or not prefix else base.parent
         found = []
         try:
-            for folder, _, names in os.walk(top, onerror=self._raise_unless_missing):
-                for name in names:
-                    file = Path(folder, name)
-                    path = file.relative_to(self.root).as_posix()
-                    if path.startswith(prefix) and not name.startswith(_UNFINISHED):
+            for file, path in self._walk(top):
+                if path.startswith(prefix) and not file.name.startswith(_UNFINISHED):
+                    with suppress(FileNotFoundError):  # it has just been removed
                         found.append(StoredObject(path=path, size=file.stat().st_size))
         except OSError as error:
             raise self._unavailable("list", prefix, error) from error
+        yield from sorted(found)
+
+    def unfinished(self) -> Iterator[Unfinished]:
+        """Temporary files whose writer was killed before the rename, or is writing now."""
+        found = []
+        try:
+            for file, path in self._walk(self.root):
+                if file.name.startswith(_UNFINISHED):
+                    with suppress(FileNotFoundError):  # its writer has just renamed it
+                        stat = file.stat()
+                        modified = datetime.fromtimestamp(stat.st_mtime, UTC)
+                        found.append(Unfinished(path=path, size=stat.st_size, modified=modified))
+        except OSError as error:
+            raise self._unavailable("list", "", error) from error
         yield from sorted(found)
 
     def check(self) -> None:
@@ -83,6 +131,66 @@ class LocalStore:
             os.unlink(name)
         except OSError as error:
             raise self._unavailable("write", "", error) from error
+
+    def _walk(self, top: Path) -> Iterator[tuple[Path, str]]:
+        """Every file below a folder with its path below the root, but for the locks."""
+        locks = self.root / _LOCKS
+        for folder, _, names in os.walk(top, onerror=self._raise_unless_missing):
+            here = Path(folder)
+            if here != locks:
+                yield from ((here / name, f"{_below(here, self.root)}{name}") for name in names)
+
+    @contextmanager
+    def _if_still(self, path: str, expected: str | None) -> Iterator[None]:
+        """Inside, no other writer changes the path, which holds what was expected; `Conflict`.
+
+        The locks are 256 empty files beside the data, each for many folders: held for a rename
+        only, and dropped by the kernel when their holder is killed.
+        """
+        if expected is None:
+            yield
+            return
+        folder = path.rpartition("/")[0]
+        lock = self._locked(self.root / _LOCKS / hashlib.sha256(folder.encode()).hexdigest()[:2])
+        try:
+            there = self.fetch(path)
+            if (there.version if there else ABSENT) != expected:
+                raise Conflict(
+                    f"{self.root / path} was changed by another writer. Run again: what it wrote "
+                    "is compared then."
+                )
+            yield
+        finally:
+            os.close(lock)
+
+    def _locked(self, file: Path) -> int:
+        """The handle of a lock file that is locked; closing it lets the next one in."""
+        while True:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            try:
+                self._flock(handle)
+                if os.path.samestat(os.fstat(handle), os.stat(file)):
+                    return handle
+            except FileNotFoundError:
+                pass
+            except BaseException:
+                os.close(handle)
+                raise
+            os.close(handle)  # somebody cleaned up meanwhile: others will lock another file
+
+    def _flock(self, handle: int) -> None:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        except OSError as error:
+            if error.errno not in _WITHOUT_LOCKS:
+                raise
+            if not self._told_of_locks:
+                self._told_of_locks = True
+                _log.warning(
+                    "The file system of %s has no locks: let one writer at a time use this lake.",
+                    self.root,
+                )
 
     @staticmethod
     def _raise_unless_missing(error: OSError) -> None:
@@ -103,3 +211,12 @@ class LocalStore:
             f"The lake folder cannot be used: could not {verb} {place} ({error.strerror}). Give "
             "this user write access, free disk space, or set F1_BRONZE_LAKE_URI to another folder."
         )
+
+
+def _version_of(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _below(folder: Path, root: Path) -> str:
+    inner = folder.relative_to(root).as_posix()
+    return "" if inner == "." else f"{inner}/"

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from f1_bronze.datasets.dataset import Dataset
 from f1_bronze.datasets.partition import SessionPartition
-from f1_bronze.lake.errors import ForeignFile
+from f1_bronze.lake.errors import ForeignFile, TornFile
 from f1_bronze.lake.records import Rows, records_of
 
 ROW_GROUP_SIZE = 50_000
@@ -133,13 +133,13 @@ def file_bytes(rows: Rows, provenance: Provenance) -> bytes:
 def read_table(data: bytes, path: str) -> pa.Table:
     """The table in these bytes, its key-value metadata on the schema.
 
-    `ForeignFile` when they are no whole Parquet file.
+    `TornFile` when they are no whole Parquet file.
     """
     try:
         file = pq.ParquetFile(pa.BufferReader(data))
         return file.read().replace_schema_metadata(file.metadata.metadata)
     except (pa.ArrowException, ValueError, OSError) as error:  # ValueError: a name not in UTF-8
-        raise ForeignFile(
+        raise TornFile(
             f"{path} is no whole Parquet file. Move it out of the lake, then materialize its "
             "partition again."
         ) from error

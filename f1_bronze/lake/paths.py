@@ -5,7 +5,9 @@ Stays out: the root itself and all reading and writing (stores.py).
 """
 
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 
 from f1_bronze.datasets.partition import PartitionKeyError, SessionPartition
 
@@ -16,6 +18,11 @@ _FOLDER = r"year=(?P<year>[0-9]{4})/grand_prix=(?P<grand_prix>[^/]+)/session_typ
 _FILE = re.compile(
     rf"{BRONZE}/(?P<dataset>[a-z_]+)/{_FOLDER}/(?P=dataset)_(?P<session_key>[0-9]+)\.parquet"
 )
+_KEPT = re.compile(
+    rf"{REVISIONS}/(?P<dataset>[a-z_]+)/{_FOLDER}/(?P=dataset)_(?P<session_key>[0-9]+)/"
+    r"(?P<what>[0-9]{8}T[0-9]{6}_[0-9]{6}Z|refused|altered)_(?P<sha256>[0-9a-f]{12})\.parquet"
+)
+_MOMENT = "%Y%m%dT%H%M%S_%fZ"
 
 
 def hive_folder(partition: SessionPartition) -> str:
@@ -79,13 +86,22 @@ def read_file_path(path: str) -> tuple[str, SessionPartition, int] | None:
     return found if file_path(*found) == path else None  # laps_007 is not laps_7
 
 
+def dataset_revisions(dataset: str) -> str:
+    """The folder of all that files of a dataset once held, ending in `/`.
+
+    >>> dataset_revisions("laps")
+    'revisions/laps/'
+    """
+    return f"{REVISIONS}/{dataset}/"
+
+
 def revision_folder(dataset: str, partition: SessionPartition, session_key: int) -> str:
     """The folder of what a partition's file once held, ending in `/`.
 
     >>> revision_folder("laps", SessionPartition.parse("2025/bahrain/race"), 10014)
     'revisions/laps/year=2025/grand_prix=bahrain/session_type=race/laps_10014/'
     """
-    return f"{REVISIONS}/{dataset}/{hive_folder(partition)}/{dataset}_{session_key}/"
+    return f"{dataset_revisions(dataset)}{hive_folder(partition)}/{dataset}_{session_key}/"
 
 
 def revision_path(folder: str, replaced_at: datetime, content_sha256: str) -> str:
@@ -94,7 +110,7 @@ def revision_path(folder: str, replaced_at: datetime, content_sha256: str) -> st
     >>> revision_path("r/", datetime(2025, 4, 14, 6, 0, 1, tzinfo=UTC), "ab" * 32)
     'r/20250414T060001_000000Z_abababababab.parquet'
     """
-    moment = replaced_at.astimezone(UTC).strftime("%Y%m%dT%H%M%S_%fZ")
+    moment = replaced_at.astimezone(UTC).strftime(_MOMENT)
     return f"{folder}{moment}_{content_sha256[:12]}.parquet"
 
 
@@ -105,3 +121,78 @@ def refused_path(folder: str, content_sha256: str) -> str:
     'r/refused_abababababab.parquet'
     """
     return f"{folder}refused_{content_sha256[:12]}.parquet"
+
+
+def altered_path(folder: str, file_sha256: str) -> str:
+    """A file that was moved aside because others had altered it, named by the hash of its bytes.
+
+    >>> altered_path("r/", "ab" * 32)
+    'r/altered_abababababab.parquet'
+    """
+    return f"{folder}altered_{file_sha256[:12]}.parquet"
+
+
+class KeptAs(StrEnum):
+    """Why a file lies under `revisions/`."""
+
+    REVISION = "revision"
+    REFUSED = "refused"
+    ALTERED = "altered"
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeptPath:
+    """What a path under `revisions/` tells.
+
+    Attributes:
+        replaced_at: UTC; None for files that were never replaced, only kept aside.
+        sha256: the first 12 letters of the content's hash; of the bytes' where it was altered.
+    """
+
+    path: str
+    dataset: str
+    partition: SessionPartition
+    session_key: int
+    kept_as: KeptAs
+    replaced_at: datetime | None
+    sha256: str
+
+
+def read_kept_path(path: str) -> KeptPath | None:
+    """What a path under `revisions/` tells; None for anything else.
+
+    >>> folder = revision_folder("laps", SessionPartition.parse("2025/bahrain/race"), 10014)
+    >>> moment = datetime(2025, 4, 14, 6, 0, 1, tzinfo=UTC)
+    >>> read_kept_path(revision_path(folder, moment, "ab" * 32)).replaced_at == moment
+    True
+    >>> read_kept_path(refused_path(folder, "ab" * 32)).kept_as
+    <KeptAs.REFUSED: 'refused'>
+    >>> read_kept_path(folder + "notes.txt") is None
+    True
+    """
+    match = _KEPT.fullmatch(path)
+    if match is None:
+        return None
+    try:
+        partition = SessionPartition(
+            year=int(match["year"]), grand_prix=match["grand_prix"], session_type=match["type"]
+        )
+        replaced_at = (
+            None
+            if match["what"] in (KeptAs.REFUSED, KeptAs.ALTERED)
+            else datetime.strptime(match["what"], _MOMENT).replace(tzinfo=UTC)
+        )
+    except ValueError:  # PartitionKeyError is one
+        return None
+    session_key = int(match["session_key"])
+    if not path.startswith(revision_folder(match["dataset"], partition, session_key)):
+        return None  # laps_007 is not laps_7
+    return KeptPath(
+        path=path,
+        dataset=match["dataset"],
+        partition=partition,
+        session_key=session_key,
+        kept_as=KeptAs(match["what"]) if replaced_at is None else KeptAs.REVISION,
+        replaced_at=replaced_at,
+        sha256=match["sha256"],
+    )

@@ -197,10 +197,6 @@ def rows_of(dataset: Dataset, records: Iterable[Record]) -> Rows:
         key = tuple((fitted.get(n) is None, fitted.get(n) or 0) for n in dataset.key)
         lines.append((key, json_text(restored), fitted, json_text(extra) if extra else None))
     lines.sort(key=lambda line: line[:2])
-    digest = hashlib.sha256()
-    for _, text, _, _ in lines:
-        digest.update(text.encode("utf-8"))
-        digest.update(b"\n")
     schema = arrow_schema(dataset)
     columns = [[fitted.get(name) for _, _, fitted, _ in lines] for name in kinds]
     columns.append([extra for _, _, _, extra in lines])
@@ -208,7 +204,23 @@ def rows_of(dataset: Dataset, records: Iterable[Record]) -> Rows:
         [pa.array(values, type=kind.type) for values, kind in zip(columns, schema, strict=True)],
         schema=schema,
     )
-    return Rows(table=table, absent=absent, content_sha256=digest.hexdigest())
+    return Rows(table=table, absent=absent, content_sha256=_hash(text for _, text, _, _ in lines))
+
+
+def content_sha256(dataset: Dataset, table: pa.Table, absent: Sequence[str] = ()) -> str:
+    """The hash of what a file holds, taken anew: `Rows.content_sha256` unless it was altered.
+
+    ValueError, TypeError or KeyError when the rows are none that this project writes.
+    """
+    return _hash(json_text(record) for record in records_of(dataset, table, absent))
+
+
+def _hash(texts: Iterable[str]) -> str:
+    digest = hashlib.sha256()
+    for text in texts:
+        digest.update(text.encode("utf-8"))
+        digest.update(b"\n")
+    return digest.hexdigest()
 
 
 def _rebuilt(

@@ -6,10 +6,13 @@ Stays out: what is written. Why boto3 alone and not dagster-aws: docs/adr/0004.
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from f1_bronze.lake.errors import LakeAddressError, LakeUnavailable
-from f1_bronze.lake.stores import StoredObject
+from f1_bronze.lake.s3_conditions import Conditions, Head
+from f1_bronze.lake.s3_refusals import ACTIONS, bucket_region, missing_action
+from f1_bronze.lake.s3_writes import S3Writes
+from f1_bronze.lake.stores import Fetched, StoredObject, Unfinished
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -25,8 +28,18 @@ _REMEDIES = {
     "SignatureDoesNotMatch": "The secret key is wrong: set a valid AWS_SECRET_ACCESS_KEY.",
     "ExpiredToken": "The session token has expired: log in to AWS again.",
     "PermanentRedirect": "The bucket is in another region: set AWS_REGION to it.",
+    "AuthorizationHeaderMalformed": "The bucket is in another region: set AWS_REGION to it.",
+    "IllegalLocationConstraintException": "The bucket is in another region: set AWS_REGION to it.",
+    "RequestTimeTooSkewed": "The clock of this machine is wrong: set it (NTP), then run again.",
+    "InvalidToken": "AWS does not know this session token: log in to AWS again.",
+    "AccessControlListNotSupported": "The bucket takes no ACLs: unset F1_BRONZE_S3_ACL.",
+    "InvalidStorageClass": "The store has no such class: mend or unset F1_BRONZE_S3_STORAGE_CLASS.",
+    "KMS.NotFoundException": "KMS has no such key in this region: mend F1_BRONZE_S3_KMS_KEY_ID.",
+    "KMS.DisabledException": "The KMS key is disabled: enable it, or use another.",
+    "KMS.KMSInvalidStateException": "The KMS key cannot be used now: see its state in AWS.",
     "SlowDown": "S3 asked for fewer requests and retries were used up: run again in a few minutes.",
 }
+_LAKE_ACTIONS = {ACTIONS[verb] for verb in ("read", "write", "list")}
 _CODES_OF_STATUS = {"403": "AccessDenied", "404": "NoSuchKey", "301": "PermanentRedirect"}
 
 
@@ -37,13 +50,25 @@ class S3Store:
     """
 
     def __init__(
-        self, *, bucket: str, prefix: str = "", client: "Callable[[], S3Client] | None" = None
+        self,
+        *,
+        bucket: str,
+        prefix: str = "",
+        client: "Callable[[], S3Client] | None" = None,
+        writes: S3Writes | None = None,
     ) -> None:
         if not bucket:
             raise LakeAddressError("F1_BRONZE_LAKE_URI names no bucket. Write s3://bucket/prefix.")
+        if "@" in bucket:  # not repeated: it may be a secret key
+            raise LakeAddressError(
+                "F1_BRONZE_LAKE_URI holds a login. Write s3://bucket/prefix, and give this process "
+                "AWS credentials by the standard chain."
+            )
         self.bucket = bucket
         self.prefix = f"{prefix}/" if prefix else ""
         self._make_client = client or _default_client
+        self._write_arguments = (writes or S3Writes()).arguments()
+        self._conditions = Conditions()
 
     @cached_property
     def _client(self) -> "S3Client":
@@ -55,20 +80,33 @@ class S3Store:
 
     def read(self, path: str) -> bytes | None:
         """The object's bytes; None when there is none."""
+        found = self.fetch(path)
+        return None if found is None else found.data
 
-        def get() -> bytes | None:
+    def fetch(self, path: str) -> Fetched | None:
+        """The object's bytes with its ETag as version; None when there is none."""
+
+        def get() -> Fetched | None:
             try:
                 answer = self._client.get_object(Bucket=self.bucket, Key=self.prefix + path)
             except self._client.exceptions.NoSuchKey:
                 return None
-            return answer["Body"].read()
+            return Fetched(data=answer["Body"].read(), version=answer["ETag"])
 
         return self._ask("read", path, get)
 
-    def write(self, path: str, data: bytes, metadata: Mapping[str, str]) -> None:
+    def write(
+        self,
+        path: str,
+        data: bytes,
+        metadata: Mapping[str, str],
+        *,
+        expected: str | None = None,
+    ) -> None:
         """One PUT, which S3 makes visible whole; `metadata` becomes the object's metadata."""
+        ascii_only = {k: v.encode("ascii", "replace").decode() for k, v in metadata.items()}
 
-        def put() -> None:
+        def put(more: dict[str, Any]) -> None:
             self._client.put_object(
                 Bucket=self.bucket,
                 Key=self.prefix + path,
@@ -76,13 +114,32 @@ class S3Store:
                 ContentType="application/vnd.apache.parquet"
                 if path.endswith(".parquet")
                 else "application/json",
-                Metadata={
-                    key: value.encode("ascii", "replace").decode()
-                    for key, value in metadata.items()
-                },
+                **self._write_arguments,
+                **more,
             )
 
-        self._ask("write", path, put)
+        self._ask(
+            "write",
+            path,
+            lambda: self._conditions.put(
+                self.uri(path), expected, ascii_only, request=put, head=lambda: self._head(path)
+            ),
+        )
+
+    def delete(self, path: str, *, expected: str | None = None) -> None:
+        """One DELETE; in a bucket with versions the bytes can still be restored."""
+        self._ask(
+            "delete",
+            path,
+            lambda: self._conditions.delete(
+                self.uri(path),
+                expected,
+                request=lambda more: self._client.delete_object(
+                    Bucket=self.bucket, Key=self.prefix + path, **more
+                ),
+                head=lambda: self._head(path),
+            ),
+        )
 
     def list(self, prefix: str) -> Iterator[StoredObject]:
         """Every object below the prefix, over as many pages as it takes."""
@@ -98,13 +155,36 @@ class S3Store:
 
         yield from self._ask("list", prefix, pages)
 
+    def unfinished(self) -> Iterator[Unfinished]:
+        """None: a PUT that was not finished leaves nothing."""
+        return iter(())
+
     def check(self) -> None:
         """Ask for one key of the listing: bucket, credentials and reachability in one request."""
-        self._ask(
+        self.regions()
+
+    def regions(self) -> tuple[str, str]:
+        """Where the client asks and where the bucket says it is; empty where it does not say."""
+        answer = self._ask(
             "list",
             "",
             lambda: self._client.list_objects_v2(Bucket=self.bucket, Prefix=self.prefix, MaxKeys=1),
         )
+        return self._client.meta.region_name, bucket_region(answer)
+
+    def _head(self, path: str) -> Head | None:
+        from botocore.exceptions import ClientError
+
+        try:
+            answer = self._client.head_object(Bucket=self.bucket, Key=self.prefix + path)
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") in ("404", "NoSuchKey"):
+                return None
+            raise
+        notes = {
+            name.lower(): value for name, value in answer["Metadata"].items()
+        }  # Swift: Write-Id
+        return Head(version=answer["ETag"], metadata=notes)
 
     def _ask(self, verb: str, path: str, request: Callable[[], _T]) -> _T:
         from botocore.exceptions import BotoCoreError, ClientError
@@ -115,7 +195,12 @@ class S3Store:
             code = error.response.get("Error", {}).get("Code", "unknown")
             code = _CODES_OF_STATUS.get(code, code)
             remedy = _REMEDIES.get(code, "See the S3 error code, mend it, then run again.")
-            raise self._unavailable(verb, path, code, remedy) from error
+            action = missing_action(verb, code, error.response)
+            if action and action not in _LAKE_ACTIONS:
+                remedy = f"Allow this identity {action}."
+            if "another region" in remedy and (region := bucket_region(error.response)):
+                remedy = f"The bucket is in {region}: set AWS_REGION to it."
+            raise self._unavailable(verb, path, code, remedy, action) from error
         except BotoCoreError as error:
             reason = type(error).__name__
             remedy = {
@@ -130,8 +215,14 @@ class S3Store:
             remedy = "Check AWS_ENDPOINT_URL: it begins with http:// or https://."
             raise self._unavailable(verb, path, "InvalidEndpoint", remedy) from error
 
-    def _unavailable(self, verb: str, path: str, code: str, remedy: str) -> LakeUnavailable:
-        return LakeUnavailable(f"S3 answered {code}: could not {verb} {self.uri(path)}. {remedy}")
+    def _unavailable(
+        self, verb: str, path: str, code: str, remedy: str, action: str = ""
+    ) -> LakeUnavailable:
+        return LakeUnavailable(
+            f"S3 answered {code}: could not {verb} {self.uri(path)}. {remedy}",
+            code=code,
+            action=action,
+        )
 
 
 def _default_client() -> "S3Client":

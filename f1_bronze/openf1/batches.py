@@ -4,21 +4,25 @@ Belongs here: how many sessions a call asks for, cutting a call in two, telling 
 Stays out: HTTP and retries (client.py), and what a row means.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import groupby
 from types import MappingProxyType
 from typing import Any
 
 from f1_bronze.datasets.dataset import Dataset
+from f1_bronze.openf1.batch_sizes import Cure
 from f1_bronze.openf1.client import OpenF1Client
+from f1_bronze.openf1.despair import Despair
 from f1_bronze.openf1.outcomes import (
     Answer,
-    CircuitOpen,
     Malformed,
     OpenF1Error,
     TooMuchAsked,
-    Unavailable,
+    holds_for_all,
+    may_be_too_large,
 )
+from f1_bronze.openf1.shares import Shares
 
 MOST_SESSIONS: Mapping[str, int] = MappingProxyType(
     {"sessions": 60, "drivers": 60, "session_result": 60, "laps": 25, "stints": 25, "pit": 25}
@@ -29,6 +33,9 @@ MOST_ROWS = 32_500
 _LONGEST_QUERY = 1_800  # characters; with host and path an address stays below 2,000
 _CAUTIOUS = 25
 _ATTEMPTS_AFTER_SPLIT = 2
+_IN_WORDS = MappingProxyType(
+    {TooMuchAsked: "too much at once", Malformed: "records that belong to no session asked for"}
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,11 +82,15 @@ def source_url(base_url: str, dataset: Dataset, session_key: int) -> str:
     return f"{base_url.rstrip('/')}/{query_of(dataset, session_key)}"
 
 
-def plan_batches(dataset: Dataset, sessions: Sequence[SessionRef]) -> list[tuple[SessionRef, ...]]:
+def plan_batches(
+    dataset: Dataset, sessions: Sequence[SessionRef], *, most_rows: int | None = None
+) -> list[tuple[SessionRef, ...]]:
     """Cut the sessions, in their order, into what is asked for in one call each.
 
-    ValueError when a session is named twice.
+    `most_rows` is how many rows may be expected of a call when it has turned out that
+    `MOST_ROWS` are too many. ValueError when a session is named twice.
     """
+    most_rows = MOST_ROWS if most_rows is None else min(most_rows, MOST_ROWS)
     if len({session.session_key for session in sessions}) < len(sessions):
         raise ValueError(f"A session of {dataset.name} is named twice; ask for each one once.")
     most_sessions = MOST_SESSIONS.get(dataset.endpoint, _CAUTIOUS)
@@ -91,7 +102,7 @@ def plan_batches(dataset: Dataset, sessions: Sequence[SessionRef]) -> list[tuple
         more_length = len(f"session_key={session.session_key}&")
         if batch and (
             len(batch) >= most_sessions
-            or rows + more_rows > MOST_ROWS
+            or rows + more_rows > most_rows
             or length + more_length > _LONGEST_QUERY
         ):
             batches.append(tuple(batch))
@@ -108,40 +119,38 @@ def fetch_sessions(
     """Ask for one dataset of many sessions: an answer for each, in order, as batches come in.
 
     A call that asks too much, fails for good or comes back malformed is cut in two, down to the
-    single session, whose error it then is. What would hold for all (circuit open, closed for a
-    live session, refused, limited beyond patience) ends the asking: every session left gets that
-    error without a call.
-    Only one batch is in memory. ValueError when a session is named twice.
+    single session, whose error it then is; where that cures it, later calls ask for less at once,
+    those planned already too. What would hold for all (circuit open, closed for a live session,
+    refused, limited beyond patience) ends the asking: every session left gets that error without a
+    call. So does what holds for all that were asked for one by one (despair.py). Only one batch is
+    in memory. ValueError when a session is named twice.
     """
     work = _Work(client, dataset)
-    batches = plan_batches(dataset, sessions)
-    pending = [_Part(group=batch, whole=True) for batch in reversed(batches)]
+    pending = work.planned(sessions)
+    turns = [session.session_key for session in reversed(sessions)]
+    ready: dict[int, SessionAnswer] = {}
     while pending:
+        pending = work.replanned(pending)
         part = pending.pop()
         try:
             rows = work.ask(part)
         except OpenF1Error as error:
-            if _holds_for_all(error):
-                for left in (part, *reversed(pending)):
-                    yield from work.failed(left.group, error)
-                return
-            if len(part.group) == 1:
-                yield from work.failed(part.group, error)
-                continue
-            client.note_split()
-            middle = len(part.group) // 2
-            pending.append(_Part(group=part.group[middle:]))
-            pending.append(_Part(group=part.group[:middle]))
-            continue
-        for session in part.group:
-            yield work.answered(session, rows.pop(session.session_key))
-
-
-def _holds_for_all(error: OpenF1Error) -> bool:
-    """Whether smaller questions would end no better: not with a 429 either, they are more calls."""
-    limited = isinstance(error, Unavailable) and error.status == 429
-    splittable = isinstance(error, TooMuchAsked | Malformed | Unavailable)
-    return not splittable or limited or isinstance(error, CircuitOpen)
+            if holds_for_all(error):
+                ready |= work.failed((part, *pending), error)
+                pending = []
+            elif len(part.group) == 1:
+                ready |= work.failed((part,), error)
+                if (final := work.despaired(error, pending)) is not None:
+                    ready |= work.failed(pending, final)
+                    pending = []
+                else:
+                    pending = work.with_samples_next(pending)
+            else:
+                pending += work.halves(part, error)
+        else:
+            ready |= work.answered(part, rows)
+        while turns and turns[-1] in ready:
+            yield ready.pop(turns.pop())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,17 +159,49 @@ class _Part:
 
     group: tuple[SessionRef, ...]
     whole: bool = False
+    cure: Cure | None = None
 
 
 class _Work:
-    """One dataset's asking: what each session has cost so far."""
+    """One dataset's asking: what is asked in one call, what each session has cost so far."""
 
     def __init__(self, client: OpenF1Client, dataset: Dataset) -> None:
         self._client = client
         self._dataset = dataset
-        self._calls: dict[int, int] = {}
-        self._retries: dict[int, int] = {}
-        self._seconds: dict[int, float] = {}
+        self._most_rows: int | None = None
+        self._despair = Despair()
+        self._shares = Shares()
+
+    def planned(self, sessions: Sequence[SessionRef]) -> list[_Part]:
+        """The calls to be made, the first one last."""
+        self._most_rows = self._client.batch_sizes.most_rows(self._dataset.endpoint)
+        batches = plan_batches(self._dataset, sessions, most_rows=self._most_rows)
+        return [_Part(group=batch, whole=True) for batch in reversed(batches)]
+
+    def replanned(self, pending: list[_Part]) -> list[_Part]:
+        """The same calls, or smaller ones once it is known that these would ask too much.
+
+        What is left of a split is cut further but never put together again.
+        """
+        if self._client.batch_sizes.most_rows(self._dataset.endpoint) == self._most_rows:
+            return pending
+        parts: list[_Part] = []
+        for whole, run in groupby(pending, key=lambda part: part.whole):
+            if whole:
+                parts += self.planned([s for part in reversed(list(run)) for s in part.group])
+                continue
+            for part in run:
+                smaller = self.planned(part.group)
+                parts += [_Part(group=p.group) for p in smaller] if len(smaller) > 1 else [part]
+        return parts
+
+    def halves(self, part: _Part, error: OpenF1Error) -> list[_Part]:
+        """Two calls in place of one that failed, the first one last; said, since it takes long."""
+        reason = _IN_WORDS.get(type(error), "no answer")
+        self._client.note_split(self._dataset.endpoint, len(part.group), reason)
+        cure = Cure() if may_be_too_large(error) else None
+        middle = len(part.group) // 2
+        return [_Part(group=half, cure=cure) for half in (part.group[middle:], part.group[:middle])]
 
     def ask(self, part: _Part) -> dict[int, list[dict[str, Any]]]:
         """The rows of each session of the part.
@@ -169,26 +210,62 @@ class _Work:
         outage for the circuit breaker: otherwise one poisonous session would open it. A whole
         batch and a single session are.
         """
+        keys = [session.session_key for session in part.group]
         try:
             answer = self._client.get(
                 self._dataset.endpoint,
-                [("session_key", session.session_key) for session in part.group],
+                [("session_key", key) for key in keys],
                 attempts=None if part.whole else _ATTEMPTS_AFTER_SPLIT,
                 evidence=part.whole or len(part.group) == 1,
             )
         except OpenF1Error as error:
-            self._charge(part.group, error.attempts, error.retries, error.spent)
+            self._shares.charge(keys, error.attempts, error.retries, error.spent)
             raise
-        self._charge(part.group, answer.attempts, answer.retries, answer.seconds)
-        return self._by_session(answer, part.group)
+        self._shares.charge(keys, answer.attempts, answer.retries, answer.seconds)
+        rows = self._by_session(answer, part.group)
+        if part.cure is not None:
+            borne = part.cure.answered(
+                sum(self._dataset.rows_of(session.session_type) for session in part.group)
+            )
+            if borne is not None:
+                self._client.batch_sizes.learn(self._dataset.endpoint, borne)
+        return rows
 
-    def answered(self, session: SessionRef, records: list[dict[str, Any]]) -> SessionAnswer:
-        """The answer of a session that has rows, or truly none."""
-        return self._answer(session, records, None)
+    def despaired(self, error: OpenF1Error, pending: Sequence[_Part]) -> OpenF1Error | None:
+        """The error of all that is left, when a single session's error seems to be everyone's."""
+        self._despair.failed(error)
+        if not self._despair.complete:
+            return None
+        left = sum(len(part.group) for part in pending)
+        return type(error)(
+            f"The {self._dataset.name} of {left} sessions were not asked for, since none was "
+            f"answered and several failed alike, the last one so: {error}"
+        )
 
-    def failed(self, group: Sequence[SessionRef], error: OpenF1Error) -> Iterator[SessionAnswer]:
-        """The same error for each session of the group."""
-        return (self._answer(session, [], error) for session in group)
+    def with_samples_next(self, pending: Sequence[_Part]) -> list[_Part]:
+        """The same calls; when all seems in vain, after some single sessions from among them."""
+        samples = self._despair.samples([s for part in reversed(pending) for s in part.group])
+        rest = [(part, tuple(s for s in part.group if s not in samples)) for part in pending]
+        parts = [replace(part, group=group) for part, group in rest if group]
+        return parts + [_Part(group=(session,)) for session in samples]
+
+    def answered(
+        self, part: _Part, rows: dict[int, list[dict[str, Any]]]
+    ) -> dict[int, SessionAnswer]:
+        """The answers of sessions that have rows, or truly none, by session key; rows are taken."""
+        self._despair.answered()
+        return {
+            session.session_key: self._answer(session, rows.pop(session.session_key), None)
+            for session in part.group
+        }
+
+    def failed(self, parts: Iterable[_Part], error: OpenF1Error) -> dict[int, SessionAnswer]:
+        """The same error for each session of the parts, by session key."""
+        return {
+            session.session_key: self._answer(session, [], error)
+            for part in parts
+            for session in part.group
+        }
 
     def _answer(
         self, session: SessionRef, records: list[dict[str, Any]], error: OpenF1Error | None
@@ -198,22 +275,11 @@ class _Work:
             session_key=key,
             records=records,
             error=error,
-            api_requests=self._calls.get(key, 0),
-            api_retries=self._retries.get(key, 0),
-            extract_seconds=self._seconds.get(key, 0.0),
+            api_requests=self._shares.calls[key],
+            api_retries=self._shares.retries[key],
+            extract_seconds=self._shares.seconds(key),
             source_url=source_url(self._client.base_url, self._dataset, key),
         )
-
-    def _charge(
-        self, group: Sequence[SessionRef], calls: int, retries: int, seconds: float
-    ) -> None:
-        """Share out what one question cost: whole calls from the first session on, time evenly."""
-        for place, session in enumerate(group):
-            key = session.session_key
-            size = len(group)
-            self._calls[key] = self._calls.get(key, 0) + (calls + size - 1 - place) // size
-            self._retries[key] = self._retries.get(key, 0) + (retries + size - 1 - place) // size
-            self._seconds[key] = self._seconds.get(key, 0.0) + seconds / size
 
     def _by_session(
         self, answer: Answer, group: Sequence[SessionRef]

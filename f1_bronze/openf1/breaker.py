@@ -1,7 +1,8 @@
 """The circuit breaker: after several failures in a row, stop asking for a while.
 
-Belongs here: when the circuit opens, and when one trial call may go. Stays out: what counts as a
-failure of a call (client.py) and which calls are evidence of an outage (batches.py).
+Belongs here: when a circuit opens, one endpoint's or that of the whole API, and when one trial
+call may go. Stays out: what counts as a failure of a call (client.py) and which calls are evidence
+of an outage (batches.py).
 """
 
 import threading
@@ -10,9 +11,53 @@ from collections.abc import Callable
 
 from f1_bronze.openf1.outcomes import CircuitOpen
 
+_MANY = 3  # endpoints left alone, of five that hold data
+
+
+class _Circuit:
+    """Failures in a row of one endpoint, or of the API; not thread-safe by itself."""
+
+    def __init__(self) -> None:
+        self.in_a_row = 0
+        self.reason = ""
+        self.open_until: float | None = None
+        self.trial_under_way = False
+
+    def check(self, now: float) -> None:
+        if self.open_until is None:
+            return
+        left = max(0.0, self.open_until - now)
+        if left > 0 or self.trial_under_way:
+            raise self.error(left)
+        self.trial_under_way = True
+
+    def error(self, left: float) -> CircuitOpen:
+        return CircuitOpen(
+            f"{self.reason} and is not asked for another {left:.0f} s; run this again after that.",
+            seconds=left,
+        )
+
+    def shut(self, now: float) -> bool:
+        return self.open_until is not None and self.open_until > now
+
+    def open(self, until: float, reason: str) -> None:
+        self.open_until = until
+        self.reason = reason
+        self.trial_under_way = False
+
+    def close(self) -> None:
+        self.in_a_row = 0
+        self.open_until = None
+        self.trial_under_way = False
+
 
 class Breaker:
     """Opens after `failures` failures in a row, and lets one trial call through after `pause` s.
+
+    Each endpoint has a circuit of its own, since one may fail while the others are well. When one
+    opens, the whole API is in doubt until it answers at any endpoint: who asks another endpoint
+    finds out first (`doubted`), and opens the circuit of the whole API if it does not answer at
+    all (`all_failed`). So do three endpoints that are left alone at the same time.
 
     Every `check()` that returns must be followed by exactly one of `succeeded()`, `failed()` and
     `inconclusive()`. Thread-safe. `clock` is any clock in seconds that does not go back.
@@ -31,40 +76,63 @@ class Breaker:
         self._pause = pause
         self._clock = clock
         self._lock = threading.Lock()
-        self._in_a_row = 0
-        self._open_until: float | None = None
-        self._trial_under_way = False
+        self._whole = _Circuit()
+        self._endpoints: dict[str, _Circuit] = {}
+        self._doubted: str | None = None
 
-    def check(self) -> None:
+    def check(self, endpoint: str) -> None:
         """Return when a call may go; `CircuitOpen` when none may."""
         with self._lock:
-            if self._open_until is None:
-                return
-            left = max(0.0, self._open_until - self._clock())
-            if left > 0 or self._trial_under_way:
-                raise CircuitOpen(
-                    f"OpenF1 failed {self._in_a_row} times in a row and is not asked for another "
-                    f"{left:.0f} s; run this again after that.",
-                    seconds=left,
-                )
-            self._trial_under_way = True
+            own, now = self._circuit(endpoint), self._clock()
+            self._whole.check(now)
+            try:
+                own.check(now)
+            except CircuitOpen:
+                self._whole.trial_under_way = False  # the trial is left to another endpoint
+                raise
 
-    def succeeded(self) -> None:
-        """The API answered (a 4xx too is an answer): close the circuit, forget the failures."""
+    def doubted(self) -> str | None:
+        """The endpoint whose circuit opened, if nothing has been answered anywhere since."""
         with self._lock:
-            self._in_a_row = 0
-            self._open_until = None
-            self._trial_under_way = False
+            return self._doubted
 
-    def failed(self) -> None:
-        """The API could not answer: one more failure in a row."""
+    def succeeded(self, endpoint: str) -> None:
+        """It answered (a 4xx too is an answer): close its circuit, forget its failures."""
         with self._lock:
-            self._in_a_row += 1
-            self._trial_under_way = False
-            if self._in_a_row >= self._limit:
-                self._open_until = self._clock() + self._pause
+            self._circuit(endpoint).close()
+            self._whole.close()
+            self._doubted = None
 
-    def inconclusive(self) -> None:
+    def failed(self, endpoint: str) -> None:
+        """It could not answer: one more failure in a row."""
+        with self._lock:
+            own, until = self._circuit(endpoint), self._clock() + self._pause
+            own.in_a_row += 1
+            own.trial_under_way = False
+            if own.in_a_row >= self._limit:
+                times = f"{own.in_a_row} time{'s' if own.in_a_row > 1 else ''} in a row"
+                own.open(until, f"OpenF1 failed {times} for {endpoint}")
+                self._doubted = self._doubted or endpoint
+                shut = sorted(name for name, c in self._endpoints.items() if c.shut(self._clock()))
+                if len(shut) >= _MANY:
+                    self._whole.open(until, f"OpenF1 failed over and over for {', '.join(shut)}")
+            if self._whole.trial_under_way:
+                self._whole.open(until, self._whole.reason)
+
+    def all_failed(self, reason: str) -> CircuitOpen:
+        """The API as a whole does not answer: open its circuit at once; the error that says so.
+
+        `reason` is a sentence without an end.
+        """
+        with self._lock:
+            self._whole.open(self._clock() + self._pause, reason)
+            return self._whole.error(self._pause)
+
+    def inconclusive(self, endpoint: str) -> None:
         """The call says nothing about the API: it was interrupted, or failed as part of a split."""
         with self._lock:
-            self._trial_under_way = False
+            self._circuit(endpoint).trial_under_way = False
+            self._whole.trial_under_way = False
+
+    def _circuit(self, endpoint: str) -> _Circuit:
+        return self._endpoints.setdefault(endpoint, _Circuit())

@@ -17,13 +17,14 @@ from typing import Any
 
 from f1_bronze.datasets.partition import SessionPartition, slug
 from f1_bronze.openf1.client import OpenF1Client
-from f1_bronze.openf1.grand_prix import moment, without_grand_prix
+from f1_bronze.openf1.grand_prix import is_meeting, moment, without_grand_prix
 from f1_bronze.openf1.outcomes import OpenF1Error
 from f1_bronze.openf1.placement import Entry, place
 
 _log = logging.getLogger("f1_bronze.openf1")
 SETTLING = timedelta(minutes=45)
 """How long after its scheduled end a session counts as live: until then its data is incomplete."""
+_SECOND_LOOK = 2.0  # seconds
 
 
 class UnknownSeason(OpenF1Error):
@@ -86,7 +87,7 @@ def read_calendar(
     placed: Mapping[int, SessionPartition] = MappingProxyType({}),
     settling: timedelta = SETTLING,
 ) -> Calendar:
-    """The calendar of these years, in two calls.
+    """The calendar of these years, in two calls; three where meetings are missing.
 
     Args:
         now: aware; what has not ended `settling` before it is left out.
@@ -101,18 +102,10 @@ def read_calendar(
         return Calendar(sessions=())
     if now.tzinfo is None:
         raise ValueError("`now` must say its offset; use datetime.now(UTC).")
-    asked = [("year", year) for year in sorted(set(years))]
-    records = client.get("sessions", asked).records
-    for _, year in asked:
-        if not any(record.get("year") == year for record in records):
-            raise UnknownSeason(
-                f"OpenF1 lists no sessions of {year}; ask for a season from 2023 on that has begun."
-            )
-    meetings = client.get("meetings", asked).records
-    if not meetings:
-        _log.warning("OpenF1 lists no meetings of %s; places name the Grands Prix.", list(years))
-
-    entries, left_out = _entries(records, {year for _, year in asked})
+    wanted = sorted(set(years))
+    records = _sessions(client, wanted)
+    entries, left_out = _entries(records, wanted)
+    meetings = _meetings(client, wanted, entries)
     sessions = []
     for entry in place(entries, meetings, placed):
         reason = _reason(entry, now, session_types, settling)
@@ -122,6 +115,60 @@ def read_calendar(
             left_out.append(_left_out(entry, reason or Reason.UNPLACEABLE))
     _log_left_out(left_out)
     return Calendar(sessions=tuple(sessions), left_out=tuple(left_out))
+
+
+def _sessions(client: OpenF1Client, years: Sequence[int]) -> list[dict[str, Any]]:
+    """The session records of these years; records that cannot be read prove no year unknown."""
+
+    def complaint(records: list[dict[str, Any]]) -> str | None:
+        read = [Entry.read(record) for record in records]
+        known = {entry.year for entry in read if entry is not None}
+        strange = None in read and not known.issuperset(years)
+        return "records that are no sessions" if strange else None
+
+    records = client.get("sessions", [("year", y) for y in years], complaint=complaint).records
+    for year in years:
+        if not any(record.get("year") == year for record in records):
+            raise UnknownSeason(
+                f"OpenF1 lists no sessions of {year}; ask for a season from 2023 on that has begun."
+            )
+    return records
+
+
+def _meetings(
+    client: OpenF1Client, years: Sequence[int], entries: Sequence[Entry]
+) -> list[dict[str, Any]]:
+    """The meeting records of these years; asked for twice where most of a year are missing.
+
+    What sessions are named now they are named for good, so a slip of the API must not name them.
+    """
+
+    def complaint(records: list[dict[str, Any]]) -> str | None:
+        usable = sum(is_meeting(record) for record in records)
+        return "records that are no meetings" if 2 * usable < len(records) else None
+
+    asked = [("year", year) for year in years]
+    records = client.get("meetings", asked, complaint=complaint).records
+    if lacking := _years_without_meetings(records, entries):
+        _log.info("OpenF1 lists hardly a meeting of %s; asking once more.", lacking)
+        client.pause(_SECOND_LOOK)
+        records = [*records, *client.get("meetings", asked, complaint=complaint).records]
+    if not records:
+        _log.warning("OpenF1 lists no meetings of %s; places name the Grands Prix.", list(years))
+    return records
+
+
+def _years_without_meetings(
+    records: Iterable[Mapping[str, Any]], entries: Iterable[Entry]
+) -> list[int]:
+    """Years in which most sessions name a meeting that is not listed."""
+    listed = {record["meeting_key"] for record in records if is_meeting(record)}
+    named, found = Counter[int](), Counter[int]()
+    for entry in entries:
+        if entry.meeting_key is not None:
+            named[entry.year] += 1
+            found[entry.year] += entry.meeting_key in listed
+    return sorted(year for year in named if 2 * found[year] < named[year])
 
 
 def select_grands_prix(calendar: Calendar, names: Collection[str]) -> Calendar:

@@ -1,7 +1,7 @@
 """The only one who asks OpenF1: paced, retried, counted, logged.
 
 Belongs here: how one question becomes an answer or an error. Stays out: several sessions in one
-question (batches.py), the single HTTP exchange (transport.py), the waits (pace.py, retries.py).
+question (batches.py), the single attempt (attempts.py), the waits (pace.py, retries.py).
 """
 
 import logging
@@ -9,32 +9,26 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Self
-from urllib.parse import urljoin
+from typing import Any, Self
 
 import requests
 
+from f1_bronze.openf1.attempts import Attempts
+from f1_bronze.openf1.batch_sizes import BatchSizes
 from f1_bronze.openf1.breaker import Breaker
 from f1_bronze.openf1.counters import Counters, Tally
-from f1_bronze.openf1.credentials import Credentials, Login, token_url
-from f1_bronze.openf1.outcomes import (
-    Answer,
-    Kind,
-    OpenF1Error,
-    Refused,
-    Unavailable,
-    Verdict,
-    read_answer,
-)
+from f1_bronze.openf1.credentials import Credentials, Login
+from f1_bronze.openf1.outcomes import Answer, CircuitOpen, OpenF1Error, Unavailable
 from f1_bronze.openf1.pace import Pace
 from f1_bronze.openf1.question import Question
-from f1_bronze.openf1.remedies import error_for, limit_pause
-from f1_bronze.openf1.retries import Fault, FaultKind, Patience, retrying
-from f1_bronze.openf1.transport import Reply, exchange, new_session, origin, without_login
+from f1_bronze.openf1.remedies import given_up, telling_retry
+from f1_bronze.openf1.retries import Fault, Patience, retrying
+from f1_bronze.openf1.transport import new_session, without_login
 
 _log = logging.getLogger("f1_bronze.openf1")
 _LIMITED = 10
-_MOST_REDIRECTS = 3
+_CALENDAR = "sessions"
+_PROBE = ((("session_key", 9158),), 2)  # one small row, asked for twice at most
 
 
 class OpenF1Client:
@@ -64,19 +58,29 @@ class OpenF1Client:
         self._base_url = base_url.rstrip("/")
         self.base_url = without_login(self._base_url)
         """The address of the API without credentials and without a slash at the end."""
-        self._pace = pace
         self._breaker = breaker
-        self._login = Login(credentials, clock) if credentials else None
-        self._timeout = timeout
         self._attempts = attempts
         self._total_seconds = total_seconds
-        self._clock = clock
         self._sleep = sleep
         self._rng = rng or random.Random()
         self._own_session = session is None
         self._session = session or new_session()
         self._observer = observer
         self._tally = Tally()
+        self._single = Attempts(
+            self._base_url,
+            session=self._session,
+            pace=pace,
+            login=Login(credentials, clock) if credentials else None,
+            timeout=timeout,
+            total_seconds=total_seconds,
+            clock=clock,
+            rng=self._rng,
+            observer=observer,
+            tally=self._tally,
+        )
+        self.batch_sizes = BatchSizes()
+        """What the endpoints have turned out to bear."""
 
     def __repr__(self) -> str:
         return f"OpenF1Client({self.base_url!r})"
@@ -102,9 +106,13 @@ class OpenF1Client:
         """A snapshot of what this client has done; two can be subtracted."""
         return self._tally.snapshot()
 
-    def note_split(self) -> None:
-        """Count one question that its asker cut in two."""
+    def note_split(self, endpoint: str, sessions: int, reason: str) -> None:
+        """Count one question that its asker cuts in two, and tell of it."""
         self._tally.add(splits=1)
+        message = f"{endpoint} of {sessions} sessions: {reason}, cut in two and asked again"
+        _log.info("%s", message, extra={"endpoint": endpoint, "sessions": sessions})
+        if self._observer is not None:
+            self._observer(message)
 
     def get(
         self,
@@ -113,35 +121,77 @@ class OpenF1Client:
         *,
         attempts: int | None = None,
         evidence: bool = True,
+        complaint: Callable[[list[dict[str, Any]]], str | None] | None = None,
     ) -> Answer:
         """Ask one endpoint; a repeated key in `params` means OR.
 
         `attempts` asks less patiently than usual (timeouts are then not repeated). With
-        `evidence=False` a failure says nothing about the API as a whole: the circuit breaker does
-        not count it. Raises the errors of outcomes.py; their `attempts` say what was spent.
+        `evidence=False` a failure says nothing about the API: the circuit breaker does not count
+        it. `complaint` says what is wrong with records that cannot be an answer: they are asked
+        for again, and `Malformed` in the end. Raises the errors of outcomes.py; their `attempts`
+        say what was spent.
         """
-        question = Question(self._base_url, endpoint, params)
-        self._breaker.check()
+        question = Question(self._base_url, endpoint, params, complaint)
+        self._breaker.check(endpoint)
+        self._tally.add(questions=1)
         try:
+            self._try_whole_api(question)
             answer = self._ask_patiently(question, attempts or self._attempts)
         except OpenF1Error as error:
             error.attempts, error.retries = question.calls, question.retries
             error.spent = question.course.spent
-            if not isinstance(error, Unavailable):
-                self._breaker.succeeded()
-            elif evidence:
-                self._breaker.failed()
-            else:
-                self._breaker.inconclusive()
+            self._note_failure(endpoint, error, evidence)
             self._log_outcome(question, logging.WARNING, type(error).__name__, 0, 0)
             raise
         except BaseException:
-            self._breaker.inconclusive()
+            self._breaker.inconclusive(endpoint)
             raise
-        self._breaker.succeeded()
-        rows, size = len(answer.records), answer.bytes
-        self._log_outcome(question, logging.INFO, answer.status, rows, size)
+        self._breaker.succeeded(endpoint)
+        self._log_outcome(question, logging.INFO, answer.status, len(answer.records), answer.bytes)
         return answer
+
+    def pause(self, seconds: float) -> None:
+        """Wait, which is counted."""
+        self._sleep(seconds)
+        self._tally.add(wait_seconds=seconds)
+
+    def _note_failure(self, endpoint: str, error: OpenF1Error, evidence: bool) -> None:
+        """What an error says of the API: any answer is a sign of life."""
+        if not isinstance(error, Unavailable):
+            self._breaker.succeeded(endpoint)
+        elif error.status == 429:
+            # The limit is of the address: another endpoint would wait as long and get no more.
+            self._breaker.inconclusive(endpoint)
+            self._breaker.all_failed("OpenF1 kept limiting this IP address")
+        elif evidence and not isinstance(error, CircuitOpen):
+            self._breaker.failed(endpoint)
+        else:
+            self._breaker.inconclusive(endpoint)
+
+    def _try_whole_api(self, question: Question) -> None:
+        """`CircuitOpen` when another endpoint has failed for good and the calendar does too.
+
+        The cheapest question of all tells one endpoint that is down from an outage. It is charged
+        to the question that needs to know.
+        """
+        doubted = self._breaker.doubted()
+        if doubted is None or question.endpoint == doubted:
+            return
+        if _CALENDAR in (question.endpoint, doubted):
+            return  # the question itself finds out
+        params, attempts = _PROBE
+        probe = Question(self._base_url, _CALENDAR, params)
+        try:
+            self._ask_patiently(probe, attempts)
+        except Unavailable:
+            raise self._breaker.all_failed(f"OpenF1 failed for {doubted} and {_CALENDAR}") from None
+        except OpenF1Error:
+            _log.info("%s: the API answers, only %s fails", question.endpoint, doubted)
+        finally:
+            question.calls += probe.calls
+            question.retries += probe.retries
+            question.course.spent += probe.course.spent
+        self._breaker.succeeded(_CALENDAR)
 
     def _ask_patiently(self, question: Question, attempts: int) -> Answer:
         patience = Patience(
@@ -153,19 +203,14 @@ class OpenF1Client:
         repeat = retrying(
             patience,
             question.course,
-            sleep=self._pause,
+            sleep=self.pause,
             rng=self._rng,
             before_sleep=lambda fault, seconds: self._tell_retry(question, fault, seconds),
         )
         try:
-            reply, verdict = repeat(self._ask, question)
+            reply, verdict = repeat(self._single.make, question)
         except Fault as fault:
-            raise Unavailable(
-                f"OpenF1 did not answer {question.asked} after {question.calls} calls in "
-                f"{question.course.spent:.0f} s ({fault.reason}); ask for fewer sessions, or run "
-                "this again later.",
-                status=fault.status,
-            ) from None
+            raise given_up(question, fault) from None
         return Answer(
             records=verdict.records,
             url=question.shown_url,
@@ -176,117 +221,8 @@ class OpenF1Client:
             bytes=len(reply.body),
         )
 
-    def _ask(self, question: Question) -> tuple[Reply, Verdict]:
-        """One attempt: an answer with rows, a `Fault` to be repeated, or an error that is final."""
-        try:
-            while True:
-                token = None
-                if self._login is not None:
-                    token = self._login.token(lambda form: self._fetch_token(question, form))
-                reply = self._follow(question, token)
-                verdict = read_answer(reply.status, reply.headers, reply.body)
-                if verdict.kind is not Kind.UNAUTHORIZED or token is None:
-                    break
-                if question.token_renewed:
-                    break
-                assert self._login is not None  # there was a token
-                self._login.forget(token)
-                question.token_renewed = question.repeating = True
-            self._raise_unless_rows(verdict, question.asked, reply.status)
-            return reply, verdict
-        except Fault as fault:
-            question.course.faults[fault.kind] += 1
-            question.repeating = True
-            raise
-
-    def _follow(self, question: Question, token: str | None) -> Reply:
-        """Ask, and follow redirects; only the API's own host ever sees the token."""
-        url = question.url
-        for _ in range(_MOST_REDIRECTS + 1):
-            own = origin(url) == origin(self._base_url)
-            reply = self._call(question, "GET", url, token=token if own else None)
-            target = reply.headers.get("location")
-            if reply.status not in (301, 302, 303, 307, 308) or not target:
-                return reply
-            url = urljoin(url, target)
-        raise Refused(
-            f"{question.asked} is redirected over and over; check F1_BRONZE_OPENF1_URL.",
-            status=reply.status,
-        )
-
-    def _fetch_token(self, question: Question, form: dict[str, str]) -> bytes:
-        url = token_url(self._base_url)
-        reply = self._call(question, "POST", url, form=form)
-        if reply.status == 200:
-            return reply.body
-        verdict = read_answer(reply.status, reply.headers, reply.body)
-        if verdict.kind in (Kind.REPEAT, Kind.LIMITED, Kind.CLOSED):
-            self._raise_unless_rows(verdict, without_login(url), reply.status)
-        raise Refused(
-            f"OpenF1 refused the login (status {reply.status}); check F1_BRONZE_OPENF1_USERNAME "
-            "and F1_BRONZE_OPENF1_PASSWORD, or unset both for free access.",
-            status=reply.status,
-        )
-
-    def _call(
-        self,
-        question: Question,
-        method: str,
-        url: str,
-        *,
-        form: dict[str, str] | None = None,
-        token: str | None = None,
-    ) -> Reply:
-        """One HTTP request, in its turn and counted."""
-        waited = self._pace.wait(question.endpoint, self._observer)
-        question.calls += 1
-        question.retries += question.repeating
-        began = self._clock()
-        outcome, size = str(FaultKind.FAILED), 0
-        try:
-            reply = exchange(
-                self._session,
-                method,
-                url,
-                timeout=self._timeout,
-                clock=self._clock,
-                at_most=max(1.0, self._total_seconds - question.course.spent),
-                form=form,
-                token=token,
-            )
-            outcome, size = str(reply.status), len(reply.body)
-            return reply
-        except Fault as fault:
-            outcome = str(fault.kind)
-            raise
-        finally:
-            question.course.spent += max(0.0, self._clock() - began)
-            self._tally.add(
-                calls=1,
-                retries=int(question.repeating),
-                status=outcome,
-                wait_seconds=waited,
-                size=size,
-            )
-            question.repeating = False
-
-    def _raise_unless_rows(self, verdict: Verdict, asked: str, status: int) -> None:
-        if verdict.kind is Kind.ROWS:
-            return
-        now = self._clock()
-        if verdict.kind is Kind.LIMITED:
-            pause = limit_pause(verdict, now, self._rng)
-            self._pace.back_off(self._pace.now() + pause)
-            raise Fault(FaultKind.LIMITED, verdict.reason, status=status, seconds=pause)
-        raise error_for(verdict, asked, status, now)
-
-    def _pause(self, seconds: float) -> None:
-        self._sleep(seconds)
-        self._tally.add(wait_seconds=seconds)
-
     def _tell_retry(self, question: Question, fault: Fault, seconds: float) -> None:
-        wait = fault.seconds if fault.kind is FaultKind.LIMITED and fault.seconds else seconds
-        message = f"{question.endpoint}: {fault.reason}, asking again in {wait:.0f} s"
+        message, wait = telling_retry(question, fault, seconds)
         _log.warning("%s", message, extra=question.log_fields(fault.status, seconds=wait))
         if self._observer is not None:
             self._observer(message)

@@ -15,14 +15,18 @@ class Counters:
     """A moment's counts; `after - before` is what happened in between.
 
     Attributes:
+        questions: batches and listings asked for, each in one call when nothing fails; what is
+            left of a split is a question of its own.
         calls: HTTP requests sent; retries, redirects and logins are among them.
         retries: calls that repeated an earlier one.
-        by_status: calls by HTTP status, as text, or by `failed` and `timed out` without one.
+        by_status: calls by HTTP status, as text, or by `failed`, `unreached` and `timed out`
+            without one.
         wait_seconds: time waited for the shared budget and between attempts.
         bytes: size of the answers, decompressed.
         splits: questions that were cut in two.
     """
 
+    questions: int = 0
     calls: int = 0
     retries: int = 0
     by_status: Mapping[str, int] = field(default_factory=dict)
@@ -42,6 +46,7 @@ class Counters:
             for status, calls in self.by_status.items()
         }
         return Counters(
+            questions=self.questions - before.questions,
             calls=self.calls - before.calls,
             retries=self.retries - before.retries,
             by_status={status: calls for status, calls in statuses.items() if calls},
@@ -63,6 +68,7 @@ class Tally:
     def add(
         self,
         *,
+        questions: int = 0,
         calls: int = 0,
         retries: int = 0,
         status: str | None = None,
@@ -72,7 +78,9 @@ class Tally:
     ) -> None:
         """Count what happened."""
         with self._lock:
-            self._numbers.update(calls=calls, retries=retries, bytes=size, splits=splits)
+            self._numbers.update(
+                questions=questions, calls=calls, retries=retries, bytes=size, splits=splits
+            )
             self._wait_seconds += wait_seconds
             if status is not None:
                 self._by_status[status] += 1
@@ -81,6 +89,7 @@ class Tally:
         """The counts now."""
         with self._lock:
             return Counters(
+                questions=self._numbers["questions"],
                 calls=self._numbers["calls"],
                 retries=self._numbers["retries"],
                 by_status=dict(self._by_status),

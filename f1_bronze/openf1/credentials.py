@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from f1_bronze.openf1.outcomes import Refused
+from f1_bronze.openf1.retries import Fault, FaultKind
 
 _EARLY = 60.0
 _DEFAULT_LIFE = 3600.0
@@ -65,7 +66,10 @@ class Login:
         return "Login(…)"
 
     def token(self, send: Callable[[dict[str, str]], bytes]) -> str:
-        """A token that is still good, fetched when there is none; `Refused` when none is given."""
+        """A token that is still good, fetched when there is none.
+
+        An answer without one is a `Fault`, `Refused` if it stays.
+        """
         with self._lock:
             if not self._token or self._clock() >= self._good_until:
                 asked_at = self._clock()
@@ -94,10 +98,11 @@ def _read_token(body: bytes) -> tuple[str, float]:
         token = None
     # Only what may stand in a header: a line break in it would end up in an error text.
     if not isinstance(token, str) or not token.isascii() or not token.isprintable() or not token:
-        raise Refused(
+        refused = Refused(
             "OpenF1 answered the login without a token; check F1_BRONZE_OPENF1_URL, or unset "
             "F1_BRONZE_OPENF1_USERNAME and F1_BRONZE_OPENF1_PASSWORD for free access."
-        ) from None
+        )
+        raise Fault(FaultKind.FAILED, "a login without a token", finally_=refused)
     try:
         life = float(answer.get("expires_in", _DEFAULT_LIFE))
     except (TypeError, ValueError):

@@ -54,6 +54,16 @@ def grand_prix_slugs(meetings: Iterable[Mapping[str, Any]]) -> dict[int, str]:
     return slugs
 
 
+def is_meeting(record: Mapping[str, Any]) -> bool:
+    """Whether a record has what sessions are joined and named by.
+
+    >>> is_meeting({"meeting_key": 1229, "meeting_name": "Bahrain Grand Prix"}), is_meeting({})
+    (True, False)
+    """
+    name = record.get("meeting_name")
+    return type(record.get("meeting_key")) is int and isinstance(name, str) and bool(name.strip())
+
+
 def without_grand_prix(name: str) -> str:
     """The name without the words "Grand Prix".
 

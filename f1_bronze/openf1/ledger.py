@@ -6,6 +6,7 @@ kept (the stores in pace.py) and how long a call has to wait (Pace in pace.py).
 
 import json
 import math
+from bisect import insort
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -57,8 +58,9 @@ class Ledger:
 
     def with_slot(self, slot: float, *, now: float, memory: float) -> "Ledger":
         """The ledger with one more reservation, without what is older than `memory` seconds."""
-        recent = tuple(old for old in self.slots if old > now - memory)
-        return replace(self, slots=(*recent, slot), written_at=now)
+        slots = [old for old in self.slots if old > now - memory]
+        insort(slots, slot)
+        return replace(self, slots=tuple(slots), written_at=now)
 
     def without_slot(self, slot: float, *, now: float) -> "Ledger":
         """The ledger with one reservation of that moment given back."""

@@ -69,12 +69,23 @@ class TooMuchAsked(OpenF1Error):
 
 
 class Unavailable(OpenF1Error):
-    """Retries are used up (5xx, timeouts, transport faults, 429): split, or come back later."""
+    """Retries are used up (5xx, timeouts, transport faults, 429): split, or come back later.
 
-    def __init__(self, message: str, *, status: int | None = None, attempts: int = 0) -> None:
+    `reached` is False when there was no connection to the API at all: the network, the address.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        attempts: int = 0,
+        reached: bool = True,
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.attempts = attempts
+        self.reached = reached
 
 
 class CircuitOpen(Unavailable):
@@ -100,11 +111,24 @@ class Malformed(OpenF1Error):
     """The answer is JSON but cannot be placed; split to find the session it comes from."""
 
 
+def holds_for_all(error: OpenF1Error) -> bool:
+    """Whether smaller questions would end no better: not with a 429 either, they are more calls."""
+    limited = isinstance(error, Unavailable) and error.status == 429
+    splittable = isinstance(error, TooMuchAsked | Malformed | Unavailable)
+    return not splittable or limited or isinstance(error, CircuitOpen)
+
+
+def may_be_too_large(error: OpenF1Error) -> bool:
+    """Whether a question may have failed for its size: not when the API was not even reached."""
+    return isinstance(error, TooMuchAsked) or (isinstance(error, Unavailable) and error.reached)
+
+
 class Kind(StrEnum):
     """What a reply means for the one who asked."""
 
     ROWS = "rows"  # also the true empty
     REPEAT = "repeat"
+    ASTRAY = "astray"  # repeated like the above, and refused if it stays
     LIMITED = "limited"
     CLOSED = "closed"
     TOO_MUCH = "too much"
@@ -136,15 +160,21 @@ def read_answer(status: int, headers: Mapping[str, str], body: bytes) -> Verdict
 
     Source: the table "Answers" of OPENF1.md. 413 and 414 are taken like 422 (a shorter question
     helps), 408 and 425 like 503. A 422 whose detail is a list is the API's complaint about a
-    parameter: asking for less would not help.
+    parameter: asking for less would not help. A 404 is the API's own only as a JSON object: one
+    that is cut short is repeated, and so is a page of somebody else's, perhaps a proxy's.
     """
     retry_after = next((v for k, v in headers.items() if k.lower() == "retry-after"), None)
     if status == 200:
         return _read_rows(body)
-    detail = _detail(body)
+    parsed = _error_object(body)
+    detail = parsed.get("detail") if parsed is not None else None
     said = detail.lower() if isinstance(detail, str) else ""
     if status == 404 and said.strip(" .") == "no results found":
         return Verdict(kind=Kind.ROWS, reason="no results")
+    if status == 404 and parsed is None:
+        cut = body.lstrip()[:1] == b"{"
+        kind = Kind.REPEAT if cut else Kind.ASTRAY
+        return Verdict(kind=kind, reason="status 404 with a body that is no JSON object")
     if status == 401:
         if "session in progress" in said:
             return Verdict(kind=Kind.CLOSED, reason="live session", retry_after=retry_after)
@@ -185,10 +215,10 @@ def _finite(text: str) -> float:
     return number
 
 
-def _detail(body: bytes) -> object:
-    """The `detail` of an error body; None when the body is something else, as HTML often is."""
+def _error_object(body: bytes) -> dict[str, Any] | None:
+    """The JSON object of an error body; None when it is something else, as HTML often is."""
     try:
         parsed = json.loads(body.decode("utf-8"))
     except (ValueError, RecursionError):
         return None
-    return parsed.get("detail") if isinstance(parsed, dict) else None
+    return parsed if isinstance(parsed, dict) else None

@@ -1,8 +1,8 @@
 """The pace at which OpenF1 may be asked, shared by all who ask from here.
 
 Belongs here: the limits, the reservation of calls, and which store shares them. Stays out:
-retries (retries.py) and HTTP. A further store (a row in PostgreSQL, a key in Redis) is one more
-class with the methods of `RateStore`, and one line in `rate_store`.
+the arithmetic of windows (timetable.py), the stores (file_store.py, server_store.py), retries
+(retries.py) and HTTP.
 """
 
 import hashlib
@@ -11,13 +11,17 @@ import re
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from f1_bronze.openf1.file_store import FileStore, own_directory
+from f1_bronze.openf1.file_store import FileStore, RateStoreError, own_directory
+from f1_bronze.openf1.interruption import unwinding_on_sigterm
 from f1_bronze.openf1.ledger import Ledger
+from f1_bronze.openf1.server_store import ServerStore
+from f1_bronze.openf1.timetable import Window, earliest, widened
 
 _log = logging.getLogger("f1_bronze.openf1")
 _LIMIT = re.compile(r"\s*([0-9]{1,6})\s*/\s*([0-9]{1,6}(?:\.[0-9]+)?)\s*s\s*")
@@ -105,36 +109,60 @@ class MemoryStore:
 
 
 def rate_store(setting: str, api_url: str) -> RateStore:
-    """The store that a setting names: `""` or `file`, `file:/path`, `memory`.
+    """The store that a setting names; nothing is asked of a server yet.
 
+    `""` or `file`, `file:/path`, `memory`, `postgresql://…` and `redis://…` with what their
+    clients take (`rediss://`, `unix:///redis.sock`, `postgresql:///database?host=/directory`).
     The default file is per user of the machine and per API (host and port), because the limit is
-    per IP address and API. `PaceSettingError` for anything else.
+    per IP address and API; so are the row and the key of a server. Else a `PaceSettingError`.
     """
     if setting in ("", "file"):
-        return FileStore(own_directory() / f"openf1-rate-{_api_id(api_url)}.json")
+        digest = hashlib.sha256(_api_id(api_url).encode()).hexdigest()[:12]
+        return FileStore(own_directory() / f"openf1-rate-{digest}.json")
     if setting == "memory":
         return MemoryStore()
     if setting.startswith("file:") and setting != "file:":
         return FileStore(Path(setting.removeprefix("file:")).expanduser())
+    try:
+        if setting.startswith(("postgresql://", "postgres://")):
+            from f1_bronze.openf1.postgresql_link import PostgresqlLink
+
+            return ServerStore(PostgresqlLink(setting, _api_id(api_url)))
+        if setting.startswith(("redis://", "rediss://", "unix://")):
+            from f1_bronze.openf1.redis_link import RedisLink
+
+            return ServerStore(RedisLink(setting, _api_id(api_url)))
+    except ModuleNotFoundError as missing:
+        extra = "postgresql" if setting.startswith("postgres") else "redis"
+        raise PaceSettingError(
+            f"F1_BRONZE_RATE_STORE names a server whose client {missing.name!r} is not installed; "
+            f'run pip install "f1_bronze[{extra}]", or set it to file.'
+        ) from None
+    except ValueError:  # its text may repeat the address
+        raise PaceSettingError(
+            f"F1_BRONZE_RATE_STORE holds a {setting.partition(':')[0]} address that its client "
+            f"does not understand; write {setting.partition(':')[0]}://user:password@host:port/"
+            "database, with special characters of the password as %XX."
+        ) from None
     raise PaceSettingError(
         f"{setting.split(':')[0]!r} names no place for the rate budget; set F1_BRONZE_RATE_STORE "
-        "to file, file:/path or memory."
+        "to file, file:/path or memory, to postgresql://… or redis://…."
     )
 
 
 def _api_id(api_url: str) -> str:
     parts = urlsplit(api_url)
     port = parts.port or (80 if parts.scheme == "http" else 443)
-    return hashlib.sha256(f"{parts.hostname}:{port}".encode()).hexdigest()[:12]
+    return f"{parts.hostname}:{port}"
 
 
 class Pace:
     """Lets calls go so that no limit is exceeded in any rolling window.
 
-    A call reserves the next free moment in the store and sleeps until then, outside the lock. The
-    server counts arrivals, which jitter, so every window is kept `margin` seconds longer: half of
-    it for the network, half for waking up late. A caller that is later still gives its moment back
-    and reserves another.
+    A call reserves the next free moment in the store and sleeps until then, outside the lock; who
+    reserves first goes first. The windows are kept longer than the limits by a margin: half of it
+    is for the network, half for waking up late. A caller that is later still, or wakes up into a
+    back-off, exchanges its moment for another.
     """
 
     def __init__(
@@ -144,18 +172,19 @@ class Pace:
         clock: Callable[[], float] | None = None,
         sleep: Callable[[float], None] = time.sleep,
         *,
-        margin: float = 0.05,
         observer: Callable[[str], None] | None = None,
     ) -> None:
         if not limits:
             raise PaceSettingError("A pace needs a limit; write for example 3/1s,30/60s.")
-        self._limits = tuple(limits)
         self._store = store
         self._clock = clock or store.now
         self._sleep = sleep
-        self._margin = margin
         self._observer = observer
-        self._memory = max(limit.seconds for limit in limits) + margin
+        self._most_at_once = max(limit.calls for limit in limits)
+        self._windows = widened([Window(calls=n.calls, seconds=n.seconds) for n in limits])
+        self._memory = max(window.seconds for window in self._windows)
+        margins = [w.seconds - n.seconds for w, n in zip(self._windows, limits, strict=True)]
+        self._latest = min(margins) / 2
 
     def now(self) -> float:
         """The time by which `back_off` is meant."""
@@ -165,32 +194,44 @@ class Pace:
         """Reserve one call and sleep until it may go; the seconds waited.
 
         `reason` tells the log who waits. Waits of more than a second are logged and told to the
-        observer.
+        observer. Interrupted (Ctrl-C, and SIGTERM in the main thread), it gives its moment back
+        and ends at once.
         """
         began = self._clock()
-        for _ in range(_MOST_MISSED_SLOTS):
+        with unwinding_on_sigterm():
             slot = self.reserve()
-            ahead = slot - self._clock()
-            if ahead > 0:
-                self._tell(ahead, reason, observer or self._observer)
+            for _ in range(_MOST_MISSED_SLOTS):
                 try:
-                    self._sleep(ahead)
+                    if self._in_time(slot, reason, observer or self._observer):
+                        break
+                    slot = self.reserve(instead_of=slot)
                 except BaseException:
-                    self.give_back(slot)
+                    with suppress(RateStoreError):  # the interruption matters more
+                        self.give_back(slot)
                     raise
-            if self._clock() - slot <= self._margin / 2 and not (ahead > 0 and self._blocked()):
-                break
-            self.give_back(slot)
         return max(0.0, self._clock() - began)
 
-    def reserve(self) -> float:
-        """Take the next free moment for one call, which must not go before it."""
+    def _in_time(self, slot: float, reason: str, observer: Callable[[str], None] | None) -> bool:
+        """Sleep until the moment; whether it can be used."""
+        ahead = slot - self._clock()
+        if ahead > 0:
+            self._tell(ahead, reason, observer)
+            self._sleep(ahead)
+        return self._clock() - slot <= self._latest and not (ahead > 0 and self._blocked())
+
+    def reserve(self, *, instead_of: float | None = None) -> float:
+        """Take the next free moment for one call, which must not go before it.
+
+        `instead_of` is a moment taken earlier, which is given back in the same step.
+        """
         taken = 0.0
 
         def step(ledger: Ledger | None) -> Ledger:
             nonlocal taken
             now = self._clock()
             ledger = self._as_of(ledger, now)
+            if instead_of is not None:
+                ledger = ledger.without_slot(instead_of, now=now)
             taken = self._next_slot(ledger, now)
             return ledger.with_slot(taken, now=now, memory=self._memory)
 
@@ -221,7 +262,7 @@ class Pace:
         ledger = self._as_of(self._store.read(), now)
         slot = now
         for _ in range(calls):
-            slot = self._next_slot(ledger, now)
+            slot = self._next_slot(ledger, slot)
             ledger = ledger.with_slot(slot, now=slot, memory=self._memory)
         return max(0.0, slot - now)
 
@@ -229,7 +270,7 @@ class Pace:
         """How many calls may go at once, without waiting."""
         now = self._clock()
         ledger = self._as_of(self._store.read(), now)
-        for free in range(max(limit.calls for limit in self._limits) + 1):
+        for free in range(self._most_at_once + 1):
             slot = self._next_slot(ledger, now)
             if slot > now:
                 return free
@@ -237,17 +278,12 @@ class Pace:
         return free
 
     def _next_slot(self, ledger: Ledger, now: float) -> float:
-        slots = ledger.slots
-        slot = max(now, ledger.blocked_until, slots[-1] if slots else now)
-        for limit in self._limits:
-            if len(slots) >= limit.calls:
-                slot = max(slot, slots[-limit.calls] + limit.seconds + self._margin)
-        return slot
+        return earliest(ledger.slots, max(now, ledger.blocked_until), self._windows)
 
     def _as_of(self, ledger: Ledger | None, now: float) -> Ledger:
         if ledger is None:
             _log.warning("The shared rate budget was damaged; waiting as if it were used up.")
-            return Ledger(slots=(now,) * max(limit.calls for limit in self._limits), written_at=now)
+            return Ledger(slots=(now,) * self._most_at_once, written_at=now)
         return ledger.seen_at(now)
 
     def _blocked(self) -> bool:

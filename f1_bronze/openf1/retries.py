@@ -11,6 +11,8 @@ from enum import StrEnum
 
 import tenacity
 
+from f1_bronze.openf1.outcomes import OpenF1Error
+
 _FIRST_WAIT, _LONGEST_WAIT = 1.0, 30.0
 
 
@@ -18,6 +20,7 @@ class FaultKind(StrEnum):
     """Faults told apart by how patiently they are repeated."""
 
     FAILED = "failed"  # 5xx, broken answers, transport
+    UNREACHED = "unreached"  # no connection
     TIMED_OUT = "timed out"
     LIMITED = "limited"
 
@@ -26,6 +29,8 @@ class Fault(Exception):
     """One attempt that came to nothing and may be repeated.
 
     `reason` is in our words; `seconds` is what the server asked to wait, already made sane.
+    `finally_` is the error that it comes to when it does not pass, where that is another one than
+    `Unavailable`.
     """
 
     def __init__(
@@ -35,12 +40,14 @@ class Fault(Exception):
         *,
         status: int | None = None,
         seconds: float | None = None,
+        finally_: OpenF1Error | None = None,
     ) -> None:
         super().__init__(reason)
         self.kind = kind
         self.reason = reason
         self.status = status
         self.seconds = seconds
+        self.finally_ = finally_
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,11 +78,15 @@ class Course:
         self.faults = dict.fromkeys(FaultKind, 0)
         self.spent = 0.0
 
+    @property
+    def failures(self) -> int:
+        """Faults that use up attempts."""
+        return sum(self.faults.values()) - self.faults[FaultKind.LIMITED]
+
     def is_over(self, patience: Patience, upcoming: float) -> bool:
         """Whether no further attempt is worth it, given the wait that would precede it."""
-        failed = self.faults[FaultKind.FAILED] + self.faults[FaultKind.TIMED_OUT]
         return (
-            failed >= patience.attempts
+            self.failures >= patience.attempts
             or self.faults[FaultKind.TIMED_OUT] >= patience.timeouts
             or self.faults[FaultKind.LIMITED] > patience.limited
             or self.spent + upcoming >= patience.total_seconds
@@ -101,8 +112,7 @@ def retrying(
         fault = _fault(state)
         if fault.kind is FaultKind.LIMITED:
             return 0.0
-        failed = course.faults[FaultKind.FAILED] + course.faults[FaultKind.TIMED_OUT]
-        backoff = min(_LONGEST_WAIT, _FIRST_WAIT * 2.0 ** min(failed - 1, 10))
+        backoff = min(_LONGEST_WAIT, _FIRST_WAIT * 2.0 ** min(course.failures - 1, 10))
         return max(backoff * rng.uniform(0.5, 1.0), fault.seconds or 0.0)
 
     def pause(seconds: float) -> None:

@@ -5,8 +5,9 @@ reply means (outcomes.py), pace and retries (client.py). The texts of requests' 
 here too: they can hold the address of a proxy with its password.
 """
 
+import socket
 import ssl
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, metadata
 from urllib.parse import urlsplit, urlunsplit
@@ -122,8 +123,9 @@ def _in_our_words(error: Exception, url: str) -> Exception:
             f"No TLS connection to {origin(url)} can be made; check F1_BRONZE_OPENF1_URL and the "
             "proxy."
         )
-    if isinstance(error, requests.ConnectTimeout):
-        return Fault(FaultKind.FAILED, "no connection in time")
+    unreached = _unreached(error, causes)
+    if unreached is not None:
+        return Fault(FaultKind.UNREACHED, unreached)
     if any(isinstance(c, requests.Timeout | urllib3.exceptions.ReadTimeoutError) for c in causes):
         return Fault(FaultKind.TIMED_OUT, "read timeout")
     if isinstance(error, ValueError):
@@ -133,6 +135,21 @@ def _in_our_words(error: Exception, url: str) -> Exception:
             "settings."
         )
     return Fault(FaultKind.FAILED, f"transport fault ({name})")
+
+
+def _unreached(error: Exception, causes: Sequence[BaseException]) -> str | None:
+    """Why there was no connection to the server; None when there was one."""
+    if isinstance(error, requests.ConnectTimeout):
+        return "no connection in time"
+    if isinstance(error, requests.exceptions.ProxyError):
+        return "no connection through the proxy"
+    if any(isinstance(cause, socket.gaierror) for cause in causes):
+        return "no address is known for its name"
+    if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
+        return "connection refused"
+    if any(isinstance(cause, urllib3.exceptions.NewConnectionError) for cause in causes):
+        return "no connection"
+    return None
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -11,5 +11,6 @@ Where do I go to…?
   (over HTTP: `control_http`)
 - see what "as OpenF1 does" means: `api` (the order of checks), `filters` (queries),
   `limits`, `answers` (exact bodies)
-- add a fault kind: one handler and one line in the table of `fault_kinds`
+- add a fault kind: one handler and one line in the table of `fault_kinds`, its name in
+  `faults.KINDS`, and in `faults.MIX` if it passes by itself
 """

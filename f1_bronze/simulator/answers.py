@@ -41,6 +41,7 @@ class Delivery(Enum):
     RESET_BEFORE = "reset_before"  # the connection dies before a byte is sent
     RESET_MIDWAY = "reset_midway"  # the headers promise more than what arrives
     STALL = "stall"  # headers, then silence for pause_seconds, then the body
+    REFUSED = "refused"  # no answer, and the port is closed for pause_seconds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +54,7 @@ class Answer:
     headers: tuple[tuple[str, str], ...] = ()
     rows: Sequence[Record] | None = None
     delivery: Delivery = Delivery.WHOLE
-    pause_seconds: float = 0.0
+    pause_seconds: float | None = 0.0  # None: until the client hangs up
 
 
 def json_answer(status: int, value: object) -> Answer:
@@ -134,7 +135,8 @@ def written(answer: Answer, turn: int) -> Answer:
     if answer.rows is None:
         return answer
     if not answer.rows:
-        return no_results()
+        empty = no_results()
+        return replace(answer, rows=None, status=empty.status, body=empty.body)
     names = sorted(set[str]().union(*answer.rows))
     chance = random.Random(turn)
     orders = [chance.sample(names, len(names)) for _ in range(3)]

@@ -17,6 +17,7 @@ from f1_bronze.simulator import answers
 from f1_bronze.simulator.answers import Answer, Delivery
 from f1_bronze.simulator.control import Control
 from f1_bronze.simulator.fault_kinds import HANDLERS, Hit
+from f1_bronze.simulator.faults import Target
 from f1_bronze.simulator.filters import Query
 from f1_bronze.simulator.journal import Entry
 from f1_bronze.simulator.source import LISTINGS, SESSION_ENDPOINTS, Record, Source
@@ -24,6 +25,7 @@ from f1_bronze.simulator.source import LISTINGS, SESSION_ENDPOINTS, Record, Sour
 BASE_PATH = "/v1"
 TOKEN_PATH = "/token"
 _SESSION_FIELDS = ("session_key", "meeting_key")
+_UNANSWERED = (Delivery.RESET_BEFORE, Delivery.REFUSED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +58,9 @@ class Api:
             control.manners.sleep(control.manners.latency_seconds)
         hits: list[str] = []
         if endpoint == "token":
-            answer = self._with_faults(request, endpoint, turn, hits, 0, now)
+            answer = self._with_faults(
+                request, self._target(request, endpoint, turn, now), turn, hits
+            )
         else:
             answer = self._admitted(request, endpoint, turn, hits, now)
         rows = len(answer.rows or ())
@@ -68,7 +72,7 @@ class Api:
                 path=request.path,
                 query=request.query,
                 endpoint=endpoint,
-                status=None if answer.delivery is Delivery.RESET_BEFORE else answer.status,
+                status=None if answer.delivery in _UNANSWERED else answer.status,
                 time=now,
                 rows=rows,
                 body_bytes=len(answer.body),
@@ -93,24 +97,41 @@ class Api:
             return answers.bad_token()
         if not paid and control.manners.is_live(now):
             return answers.live_closed()
-        answer = self._with_faults(request, endpoint, turn, hits, 0, now)
+        target = self._target(request, endpoint, turn, now, paid=paid)
+        answer = self._with_faults(request, target, turn, hits)
         if answer.status == 429:
             limiter.forget_one()
         return answer
 
-    def _with_faults(
-        self, request: Request, endpoint: str, turn: int, hits: list[str], start: int, now: float
-    ) -> Answer:
+    def _target(
+        self, request: Request, endpoint: str, turn: int, now: float, *, paid: bool = False
+    ) -> Target:
         query = Query.parse(request.query)
-        found = self._control.faults.next_hit(endpoint, query, start)
+        return Target(
+            endpoint,
+            query,
+            now=now,
+            paid=paid,
+            count_rows=lambda: len(self._plain(request, endpoint, query, turn, now).rows or ()),
+        )
+
+    def _with_faults(
+        self, request: Request, target: Target, turn: int, hits: list[str], start: int = 0
+    ) -> Answer:
+        found = self._control.faults.next_hit(target, start)
         if found is None:
-            return self._plain(request, endpoint, query, turn, now)
+            return self._plain(request, target.endpoint, target.query, turn, target.now)
         place, fault = found
         hits.append(fault.kind)
         return HANDLERS[fault.kind](
             fault,
-            Hit(turn=turn, sleep=self._control.manners.sleep),
-            lambda: self._with_faults(request, endpoint, turn, hits, place, now),
+            Hit(
+                turn=turn,
+                now=target.now,
+                sleep=self._control.manners.sleep,
+                expire_tokens=self._control.expire_tokens,
+            ),
+            lambda: self._with_faults(request, target, turn, hits, place),
         )
 
     def _plain(

@@ -15,7 +15,8 @@ POST /_control/faults   [{"kind": "status", "endpoint": "laps", "status": 502, "
 POST /_control/reset    back to the start
 
 POST answers the state after it; what cannot be understood answers 400 with a detail.
-These calls never count against limits, are never delayed and never hit by a fault.
+These calls never count against limits, are never delayed and never hit by a fault, but that
+nobody hears them while a `refused` has closed the port.
 """
 
 import json

@@ -1,15 +1,18 @@
 """What each kind of fault does to an answer: a table of small handlers, one per kind.
 
 Belongs here: a handler and its line in HANDLERS; a new kind is also named in
-`faults.KINDS`. Stays out: whom a fault hits (`faults`) and how bytes are sent (`server`).
+`faults.KINDS`, and in `faults.MIX` if it passes by itself. Stays out: whom a fault hits
+(`faults`, which also turns a `mix` into one of its kinds) and how bytes are sent (`server`).
 
 A handler gets the fault, the request it hits and `proceed`, which gives the answer that
 would have been sent (a further fault may have touched it). Not calling it is fine.
 """
 
+import math
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from email.utils import formatdate
 
 from f1_bronze.simulator import answers
 from f1_bronze.simulator.answers import Answer, Delivery
@@ -22,10 +25,12 @@ Proceed = Callable[[], Answer]
 
 @dataclass(frozen=True, kw_only=True)
 class Hit:
-    """What a handler may use of the request: its number and a way to let time pass."""
+    """What a handler may use: the request's number, the time, and ways to act on the stand-in."""
 
     turn: int
+    now: float
     sleep: Callable[[float], None]
+    expire_tokens: Callable[[], None]
 
 
 Handler = Callable[[Fault, Hit, Proceed], Answer]
@@ -52,11 +57,25 @@ def _too_much(fault: Fault, hit: Hit, proceed: Proceed) -> Answer:
 
 
 def _rate_limited(fault: Fault, hit: Hit, proceed: Proceed) -> Answer:
-    return answers.rate_limited(Limit(calls=30, seconds=60), fault.retry_after)
+    header = fault.retry_after
+    if fault.date_after is not None:
+        # Rounded up: a date has no fractions, and one that is early would be no wait at all.
+        header = formatdate(math.ceil(hit.now) + fault.date_after, usegmt=True)
+    return answers.rate_limited(Limit(calls=30, seconds=60), header)
 
 
 def _live(fault: Fault, hit: Hit, proceed: Proceed) -> Answer:
     return answers.live_closed()
+
+
+def _token_expiry(fault: Fault, hit: Hit, proceed: Proceed) -> Answer:
+    hit.expire_tokens()
+    return answers.bad_token()
+
+
+def _refused(fault: Fault, hit: Hit, proceed: Proceed) -> Answer:
+    closed = answers.no_results()
+    return replace(closed, delivery=Delivery.REFUSED, pause_seconds=fault.seconds)
 
 
 def _reset_before(fault: Fault, hit: Hit, proceed: Proceed) -> Answer:
@@ -84,7 +103,7 @@ def _wrong_json(fault: Fault, hit: Hit, proceed: Proceed) -> Answer:
 
 
 def _slow(fault: Fault, hit: Hit, proceed: Proceed) -> Answer:
-    hit.sleep(fault.seconds)
+    hit.sleep(fault.seconds or 0.0)
     return proceed()
 
 
@@ -144,6 +163,8 @@ HANDLERS: Mapping[str, Handler] = {
     "too_much": _too_much,
     "rate_limited": _rate_limited,
     "live": _live,
+    "token_expiry": _token_expiry,
+    "refused": _refused,
     "reset_before": _reset_before,
     "reset_midway": _reset_midway,
     "truncated_json": _truncated_json,

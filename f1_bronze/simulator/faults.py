@@ -5,9 +5,11 @@ hit does to an answer, one handler per kind (`fault_kinds`).
 """
 
 import random
+import re
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from typing import Any
 
 from f1_bronze.simulator.filters import Query
@@ -18,6 +20,8 @@ KINDS = (
     "too_much",
     "rate_limited",
     "live",
+    "token_expiry",
+    "refused",
     "reset_before",
     "reset_midway",
     "truncated_json",
@@ -29,7 +33,27 @@ KINDS = (
     "drop_rows",
     "edit",
     "unknown_path",
+    "mix",
 )
+MIX: tuple[Mapping[str, Any], ...] = (
+    {"kind": "status", "status": 500},
+    {"kind": "status", "status": 502},
+    {"kind": "status", "status": 503},
+    {"kind": "status", "status": 504},
+    {"kind": "rate_limited", "retry_after": None},
+    {"kind": "rate_limited", "retry_after": "0"},
+    {"kind": "rate_limited", "retry_after": "2"},
+    {"kind": "rate_limited", "retry_after": "date+2"},
+    {"kind": "refused"},
+    {"kind": "reset_before"},
+    {"kind": "reset_midway"},
+    {"kind": "truncated_json"},
+    {"kind": "html_200"},
+    {"kind": "wrong_json"},
+    {"kind": "slow"},
+    {"kind": "stall", "seconds": None},
+)
+"""All that passes by itself: each hit of a `mix` is one of these, drawn from its seed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,13 +65,24 @@ class Fault:
       endpoint: only this endpoint ("laps", "token"); None for every data endpoint.
       session_key: only requests that name this session, by equality or within a range;
         `drop_rows` and `edit` then touch the rows of that session alone.
+      sessions_above, rows_above: only requests that list more sessions than this, or whose
+        answer would have more rows.
+      after: so many requests that it would concern are spared first.
       times: how many hits before it is spent; None for ever.
+      for_seconds: how long after its first hit it is spent, by the stand-in's clock.
       share: the part of matching requests that is hit, drawn from `seed`.
+      Only requests with a valid token meet `token_expiry`, only those without meet `live`.
 
     What it does, by kind:
-      status: status:     the code (default 500); body, content_type: default by code.
-      rate_limited:       retry_after: text as sent: seconds, an HTTP date, "0", or None.
-      slow, stall:        seconds.
+      status:             status: the code (default 500); body, content_type: default by code.
+      html_200, wrong_json: body.
+      rate_limited:       retry_after: text as sent: seconds, an HTTP date, "0", or None;
+                          "date+7" is sent as the date in 7 s.
+      token_expiry:       every token given so far is worth nothing from now on.
+      slow:               seconds until the answer.
+      stall:              seconds of silence after the headers; None until the client hangs up.
+      refused:            the port is closed, open connections end; open again after seconds.
+      mix:                one of MIX for each hit; seconds are those of `slow` and `refused`.
       drop_rows:          rows_share: the part of rows missing, drawn from `seed`, the same
                           rows in every answer of the same size.
       edit:               match: the values a row must have; patch: values to put in its
@@ -57,14 +92,18 @@ class Fault:
     kind: str
     endpoint: str | None = None
     session_key: int | None = None
+    sessions_above: int | None = None
+    rows_above: int | None = None
+    after: int = 0
     times: int | None = None
+    for_seconds: float | None = None
     share: float = 1.0
     seed: int = 0
     status: int = 500
     body: str | None = None
     content_type: str | None = None
     retry_after: str | None = None
-    seconds: float = 1.0
+    seconds: float | None = 1.0
     rows_share: float = 0.5
     match: Mapping[str, Any] = field(default_factory=dict)
     patch: Mapping[str, Any] = field(default_factory=dict)
@@ -75,12 +114,28 @@ class Fault:
             raise ValueError(f"no fault kind {self.kind!r}; there are: {', '.join(KINDS)}")
         if self.times is not None and self.times < 1:
             raise ValueError("times is at least 1, or None for ever")
+        if self.after < 0 or (self.for_seconds is not None and self.for_seconds <= 0):
+            raise ValueError("after is 0 or more, for_seconds above 0 or None")
+        if min(self.sessions_above or 0, self.rows_above or 0) < 0:
+            raise ValueError("sessions_above and rows_above are 0 or more, or None")
         if not 0 < self.share <= 1 or not 0 <= self.rows_share <= 1:
             raise ValueError("share is above 0 and at most 1, rows_share from 0 to 1")
         if not 200 <= self.status <= 599:
             raise ValueError(f"{self.status} is no HTTP status")
+        if self.seconds is None and self.kind != "stall":
+            raise ValueError("only a stall may last until the client hangs up: give seconds")
+        if self.seconds is not None and self.seconds < 0:
+            raise ValueError("seconds cannot be negative")
+        if (self.retry_after or "").startswith("date") and self.date_after is None:
+            raise ValueError("a Retry-After date is written like date+7")
         if self.kind == "edit" and not self.patch and self.edit is None:
             raise ValueError("an edit needs a patch or a function")
+
+    @property
+    def date_after(self) -> int | None:
+        """How many seconds ahead a Retry-After date is; None for any other `retry_after`."""
+        found = re.fullmatch(r"date\+(\d{1,6})", self.retry_after or "")
+        return int(found[1]) if found else None
 
     @classmethod
     def from_json(cls, value: object) -> "Fault":
@@ -114,11 +169,62 @@ class Fault:
 _PLAIN = Fault(kind="status")
 
 
+@dataclass(frozen=True)
+class Target:
+    """What a fault may ask of a request; `count_rows` answers how many rows it would get."""
+
+    endpoint: str
+    query: Query
+    now: float = 0.0
+    paid: bool = False
+    count_rows: Callable[[], int] = lambda: 0
+
+    @cached_property
+    def rows(self) -> int:
+        """The rows of the answer, counted when a fault first asks."""
+        return self.count_rows()
+
+    @cached_property
+    def sessions(self) -> int:
+        """How many sessions the request lists."""
+        return len(self.query.listed("session_key"))
+
+
 @dataclass
 class _Armed:
     fault: Fault
     chance: random.Random
+    spared: int = 0
     hits: int = 0
+    first_hit: float = 0.0
+
+    def concerns(self, target: Target) -> bool:
+        fault = self.fault
+        if fault.endpoint != target.endpoint and (fault.endpoint or target.endpoint == "token"):
+            return False
+        if fault.kind in ("live", "token_expiry") and target.paid != (fault.kind != "live"):
+            return False
+        if fault.session_key is not None and not target.query.names_session(fault.session_key):
+            return False
+        if fault.sessions_above is not None and target.sessions <= fault.sessions_above:
+            return False
+        return fault.rows_above is None or target.rows > fault.rows_above
+
+    def is_spent(self, now: float) -> bool:
+        fault = self.fault
+        if fault.times is not None and self.hits >= fault.times:
+            return True
+        if fault.for_seconds is None or not self.hits:
+            return False
+        return now - self.first_hit >= fault.for_seconds
+
+    def hit(self, now: float) -> Fault:
+        if not self.hits:
+            self.first_hit = now
+        self.hits += 1
+        if self.fault.kind != "mix":
+            return self.fault
+        return replace(self.fault, **self.chance.choice(MIX))
 
 
 class FaultBoard:
@@ -139,7 +245,7 @@ class FaultBoard:
         with self._lock:
             self._armed += [_Armed(fault=f, chance=random.Random(f.seed)) for f in faults]
 
-    def next_hit(self, endpoint: str, query: Query, start: int) -> tuple[int, Fault] | None:
+    def next_hit(self, target: Target, start: int) -> tuple[int, Fault] | None:
         """The first fault at place `start` or later that hits, its hit counted; else None.
 
         The place after it is returned, so that a caller can go on from there.
@@ -147,17 +253,14 @@ class FaultBoard:
         with self._lock:
             for place in range(start, len(self._armed)):
                 armed = self._armed[place]
-                fault = armed.fault
-                if fault.endpoint != endpoint and (fault.endpoint or endpoint == "token"):
+                if armed.is_spent(target.now) or not armed.concerns(target):
                     continue
-                if fault.session_key is not None and not query.names_session(fault.session_key):
+                if armed.spared < armed.fault.after:
+                    armed.spared += 1
                     continue
-                if fault.times is not None and armed.hits >= fault.times:
+                if armed.fault.share < 1 and armed.chance.random() >= armed.fault.share:
                     continue
-                if fault.share < 1 and armed.chance.random() >= fault.share:
-                    continue
-                armed.hits += 1
-                return place + 1, fault
+                return place + 1, armed.hit(target.now)
             return None
 
     def to_json(self) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ Belongs here: the settings, checked when made. Stays out: acting on them (`api`)
 changing them while it runs (`control`).
 """
 
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -20,6 +21,12 @@ class Credentials:
     password: str = field(repr=False)
 
 
+def _by_timer(seconds: float, action: Callable[[], None]) -> None:
+    timer = threading.Timer(seconds, action)
+    timer.daemon = True  # an unfinished wait keeps no process alive
+    timer.start()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Manners:
     """Everything about the stand-in that is not its data.
@@ -27,6 +34,7 @@ class Manners:
     limits: as `"3/1s,30/60s"`, None for unlimited; a valid token doubles them.
     clock: epoch seconds; decides windows, tokens and which sessions have ended.
     sleep: how latency and slow faults pass time; inject one to keep tests quick.
+    later: how a port that was closed opens again: calls an action after so many seconds.
     latency_seconds: added before every answer.
     credentials: None means that no login succeeds and no token is valid.
     token_seconds: a token's life.
@@ -43,6 +51,7 @@ class Manners:
     limits: str | None = FREE_LIMITS
     clock: Callable[[], float] = time.time
     sleep: Callable[[float], None] = time.sleep
+    later: Callable[[float, Callable[[], None]], None] = _by_timer
     latency_seconds: float = 0.0
     credentials: Credentials | None = None
     token_seconds: int = 3600

@@ -49,27 +49,57 @@ class Simulator:
         self.control = Control(manners)
         self._api = Api(source, self.control)
         self._address = (host, port)
+        self._lock = threading.Lock()
         self._server: _Server | None = None
+        self._closed = 0
+        """How often the port was closed by `refuse` and is to be opened again."""
 
     def start(self) -> Self:
         """Begin to answer; returns at once, with `url` known."""
-        if self._server is None:
-            self._server = _Server(self._address, self._answer, self.control)
-            threading.Thread(
-                target=self._server.serve_forever,
-                kwargs={"poll_interval": 0.02},
-                name="openf1-stand-in",
-                daemon=True,
-            ).start()
+        with self._lock:
+            if self._server is None:
+                self._server = self._bound(self._address)
+                self._server.listen()
         return self
 
     def stop(self) -> None:
         """Stop answering and close every connection, kept-alive ones included."""
-        if self._server is not None:
-            self._server.shutdown()
-            self._server.close_connections()
-            self._server.server_close()
-            self._server = None
+        with self._lock:
+            if self._server is not None:
+                self._server.close_port()
+                self._server.close_connections()
+                self._server = None
+            self._closed = 0
+
+    def refuse(self, seconds: float | None = None) -> None:
+        """Close the port: connections are refused and those that are open end.
+
+        It opens again after so many seconds, else by `accept`.
+        """
+        with self._lock:
+            if self._server is None:
+                return
+            self._closed += 1
+            closed = self._server
+            if self._closed == 1:
+                host, port = closed.server_address[:2]
+                closed.close_port()
+                # Bound, so that nobody else takes the port, but deaf: who connects is refused.
+                self._server = self._bound((str(host), port))
+            if seconds is not None:
+                self.control.manners.later(seconds, self.accept)
+            # Last: whoever notices finds everything said above done.
+            closed.close_connections()
+
+    def accept(self) -> None:
+        """Open the port again, once this was said as often as `refuse`."""
+        with self._lock:
+            self._closed = max(0, self._closed - 1)
+            if self._server is not None and not self._closed:
+                self._server.listen()
+
+    def _bound(self, address: tuple[str, int]) -> "_Server":
+        return _Server(address, self._answer, self.refuse, self.control)
 
     def __enter__(self) -> Self:
         return self.start()
@@ -117,13 +147,43 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 128
 
     def __init__(
-        self, address: tuple[str, int], answer: Callable[[Request], Answer], control: Control
+        self,
+        address: tuple[str, int],
+        answer: Callable[[Request], Answer],
+        refuse: Callable[[float | None], None],
+        control: Control,
     ) -> None:
         self.answer = answer
+        self.refuse = refuse
         self.control = control
         self._connections: set[socket.socket] = set()
         self._lock = threading.Lock()
-        super().__init__(address, _Handler)
+        self._listens = False
+        super().__init__(address, _Handler, bind_and_activate=False)
+        try:
+            self.server_bind()
+        except OSError:
+            self.server_close()
+            raise
+
+    def listen(self) -> None:
+        """Begin to serve, unless it does already."""
+        if self._listens:
+            return
+        self._listens = True
+        self.server_activate()
+        threading.Thread(
+            target=self.serve_forever,
+            kwargs={"poll_interval": 0.02},
+            name="openf1-stand-in",
+            daemon=True,
+        ).start()
+
+    def close_port(self) -> None:
+        """Stop serving for good; connections that are open stay so."""
+        if self._listens:
+            self.shutdown()
+        self.server_close()
 
     def process_request(self, request: Any, client_address: Any) -> None:
         with self._lock:
@@ -176,6 +236,10 @@ class _Handler(BaseHTTPRequestHandler):
         if answer.delivery is Delivery.RESET_BEFORE:
             self._reset()
             return
+        if answer.delivery is Delivery.REFUSED:
+            self.close_connection = True
+            cast(_Server, self.server).refuse(answer.pause_seconds or 0.0)
+            return
         self.send_response(answer.status)
         self.send_header("Content-Type", answer.content_type)
         self.send_header("Content-Length", str(len(answer.body)))
@@ -188,8 +252,16 @@ class _Handler(BaseHTTPRequestHandler):
             self._reset()
             return
         if answer.delivery is Delivery.STALL:
+            if answer.pause_seconds is None:
+                self._until_hung_up()
+                return
             cast(_Server, self.server).control.manners.sleep(answer.pause_seconds)
         self.wfile.write(body)
+
+    def _until_hung_up(self) -> None:
+        self.close_connection = True
+        with suppress(OSError):
+            self.connection.recv(1)
 
     def _reset(self) -> None:
         # Lingering for 0 s makes closing a reset (RST) in place of a polite end.

@@ -31,7 +31,7 @@ def test_offline_weekend(run: Run, tmp_path: Path) -> None:
     ]
     race = "year=2025/grand_prix=bahrain/session_type=race"
     assert f"  bronze/pit_stops/{race}/pit_stops_907047.parquet" in lines
-    assert lines[-1].startswith("7 API calls (0 retries, ")
+    assert lines[-1].startswith("7 API calls for 7 batches (0 retries, ")
     assert ds.dataset(tmp_path / "data/lake/bronze/drivers", partitioning="hive").count_rows() == 40
     with dg.DagsterInstance.from_config(str(tmp_path / ".dagster_home")) as instance:
         jobs = sorted(record.job_name for record in instance.get_runs())
@@ -190,7 +190,10 @@ def test_unreachable_api(run: Run) -> None:
     """An API that is not there is exit status 1, its address and what to check."""
     ran = run(*WEEKEND, OPENF1_URL="http://127.0.0.1:9/v1")
     assert ran.status == 1
-    assert "f1-bronze: OpenF1 did not answer http://127.0.0.1:9/v1/sessions?year=2025" in ran.err
+    assert (
+        "f1-bronze: OpenF1 could not be reached for http://127.0.0.1:9/v1/sessions?year=2025"
+        in ran.err
+    )
     assert "Traceback" not in ran.err
 
 
@@ -203,3 +206,31 @@ def test_a_home_that_cannot_be_written(
     assert ran.status == 1
     assert "The Dagster home /proc/home cannot be used" in ran.err
     assert "Traceback" not in ran.err
+
+
+def test_json_when_nothing_can_be_asked(
+    run: Run, fast: dict[str, str], simulator: Simulator
+) -> None:
+    """With --json an error that ends the command is JSON as well."""
+    simulator.control.change_manners(live=True)
+    ran = run(*WEEKEND, "--json", **fast)
+    assert (ran.status, ran.data["status"]) == (3, 3)
+    assert ran.data["error"] == "ClosedForLiveSession"
+
+
+def test_a_session_that_cannot_be_placed_is_told(
+    run: Run, fast: dict[str, str], simulator: Simulator
+) -> None:
+    """A calendar row that cannot be read is a gap: the rest lands and the exit status is 1."""
+    simulator.control.add_faults(
+        Fault(
+            kind="edit",
+            endpoint="sessions",
+            match={"session_key": 907043},
+            patch={"session_name": None},
+        )
+    )
+    ran = run(*WEEKEND, "--json", **fast)
+    assert ran.status == 1
+    assert [row["new"] for row in ran.data["datasets"]] == [1, 1, 1, 1, 1, 1]
+    assert ran.data["crashes"][0].startswith("session 907043 (unnamed) of the calendar is listed")

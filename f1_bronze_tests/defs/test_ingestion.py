@@ -1,5 +1,6 @@
 """A run over partitions: what lands, what is recorded, and how one failure stays one failure."""
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -139,7 +140,7 @@ def test_metadata_and_data_version(
     assert metadata["revision"] == "new"
     assert metadata["rows_added"] == metadata["dagster/row_count"] > 900
     assert metadata["source_url"] == f"{settings.openf1_url}/laps?session_key={KEYS[RACE]}"
-    assert metadata["preview"].startswith("| session_key | driver_number | lap_number |")
+    assert metadata["preview"].startswith("| driver_number | lap_number | date_start |")
     assert event.materialization.tags["dagster/data_version"] == metadata["content_sha256"]
     stored = instance.get_latest_data_version_record(
         dg.AssetKey(["bronze", "laps"]), partition_key=RACE
@@ -199,8 +200,7 @@ def test_an_optional_dataset_fails_alone(
     result = materialize("bronze_sessions", QUALIFYING, RACE)
     assert not result.success
     assert {name for name, _ in landed(result)} == {"sessions", "drivers", "results"}
-    assert failure(result).splitlines()[0].startswith(f"{QUALIFYING} laps: OpenF1 refused ")
-    assert "(and 1 more)" in failure(result).splitlines()[0]
+    assert failure(result).startswith(f"{QUALIFYING} laps and 1 more (laps of 2 sessions): OpenF1")
     assert statuses(instance, "laps") == (set(), {QUALIFYING, RACE})
     assert statuses(instance, "drivers") == ({QUALIFYING, RACE}, set())
 
@@ -273,6 +273,46 @@ def test_a_correction_is_changed_and_a_loss_refused(
     assert not refused.success
     assert f"{RACE} results: OpenF1's answer lacks 4 rows that the lake has" in failure(refused)
     assert lake.read(DATASET["results"], race).table.equals(before)
+    config = {"ops": {"ingest_sessions": {"config": {"accept_loss": True}}}}
+    accepted = materialize("bronze_sessions", RACE, select=["results"], run_config=config)
+    assert revisions(accepted) == {("results", RACE): "changed"}
+    assert lake.read(DATASET["results"], race).table.num_rows == 16
+    assert len(list(lake.store.list("revisions/results/"))) == 3  # two contents, one refused
+
+
+def test_a_correction_names_rows_and_columns(
+    materialize: Materialize, simulator: Simulator
+) -> None:
+    """The materialization of a correction shows which values of which rows changed."""
+    first = materialize("bronze_sessions", RACE, select=["sessions", "results"])
+    assert what_changed(first) == "All rows are new."
+    simulator.control.set_faults(
+        [
+            Fault(
+                kind="edit",
+                endpoint="session_result",
+                match={"position": 1},
+                patch={"points": 0.0, "dsq": True},
+            )
+        ]
+    )
+    corrected = what_changed(materialize("bronze_sessions", RACE, select=["results"]))
+    head, _, points, dsq = corrected.splitlines()
+    assert head == "| what | row | column | before | after |"
+    assert re.fullmatch(r"\| changed \| driver_number \d+ \| points \| 2[56].0 \| 0.0 \|", points)
+    assert re.fullmatch(r"\| changed \| driver_number \d+ \| dsq \| False \| True \|", dsq)
+    again = materialize("bronze_sessions", RACE, select=["results"])
+    assert what_changed(again) == "Nothing."
+
+
+def what_changed(result: dg.ExecuteInProcessResult) -> str:
+    """What the materialization of the results says that changed."""
+    [text] = [
+        event.materialization.metadata["what_changed"].value
+        for event in result.all_events
+        if event.is_step_materialization and event.asset_key.path[-1] == "results"
+    ]
+    return text
 
 
 def test_closed_for_a_live_session(materialize: Materialize, simulator: Simulator) -> None:
@@ -280,7 +320,10 @@ def test_closed_for_a_live_session(materialize: Materialize, simulator: Simulato
     simulator.control.change_manners(live=True)
     result = materialize("bronze_sessions", QUALIFYING, RACE)
     first_line = failure(result).splitlines()[0]
-    assert first_line.startswith(f"{QUALIFYING} sessions: OpenF1 is closed to free users")
+    assert first_line.startswith(
+        f"{QUALIFYING} sessions and 7 more (sessions, drivers, results, laps of 2 sessions): "
+        "OpenF1 is closed to free users"
+    )
     assert "come back in 30 to 180 minutes" in first_line
     [event] = [event for event in result.all_events if event.is_step_failure]
     data = event.step_failure_data.user_failure_data
@@ -322,7 +365,7 @@ def test_a_lake_that_breaks_spares_the_api(
     assert not result.success
     assert {name for name, _ in landed(result)} == {"sessions"}
     assert "The lake folder cannot be used: could not " in failure(result).splitlines()[0]
-    assert "(and 5 more)" in failure(result).splitlines()[0]
+    assert "and 5 more (drivers, results, laps of 2 sessions)" in failure(result).splitlines()[0]
     assert "laps" not in simulator.control.state()["by_endpoint"]
 
 
@@ -333,16 +376,87 @@ def test_a_second_attempt_asks_only_for_what_is_missing(
     fault = Fault(kind="unknown_path", endpoint="laps")
     simulator.control.add_faults(fault)
     first = materialize("bronze_sessions", QUALIFYING, RACE)
-    again = {"dagster/root_run_id": first.run_id, "dagster/parent_run_id": first.run_id}
+    again = {
+        "dagster/root_run_id": first.run_id,
+        "dagster/parent_run_id": first.run_id,
+        "dagster/is_resume_retry": "true",
+    }
     simulator.control.reset()
     simulator.control.add_faults(Fault(kind="unknown_path", endpoint="laps"))
-    materialize("bronze_sessions", QUALIFYING, RACE, tags=again)
+    second = materialize("bronze_sessions", QUALIFYING, RACE, tags=again)
     assert simulator.control.state()["by_endpoint"] == {"laps": 1}
     assert statuses(instance, "drivers") == ({QUALIFYING, RACE}, set())
+    told = [e.materialization.metadata for e in second.all_events if e.is_step_materialization]
+    assert {each["told_again_from"].value for each in told} == {first.run_id}
+    assert {each["api_requests"].value for each in told} == {0}
+    assert {each["revision"].value for each in told} == {"new"}
     simulator.control.set_faults([])
-    third = materialize("bronze_sessions", QUALIFYING, RACE, tags=again)
+    third = materialize(
+        "bronze_sessions", QUALIFYING, RACE, tags={**again, "dagster/parent_run_id": second.run_id}
+    )
     assert third.success
     assert statuses(instance, "laps") == ({QUALIFYING, RACE}, set())
+
+
+def test_what_landed_since_is_not_hidden(
+    materialize: Materialize, simulator: Simulator, instance: dg.DagsterInstance
+) -> None:
+    """A further attempt of an old run does not tell again what another run has corrected since."""
+    simulator.control.add_faults(Fault(kind="unknown_path", endpoint="laps"))
+    old = materialize("bronze_sessions", RACE, RACE)
+    correction = Fault(
+        kind="edit", endpoint="session_result", match={"position": 1}, patch={"points": 0.0}
+    )
+    simulator.control.set_faults([correction])
+    materialize("bronze_sessions", RACE, RACE, select=["results"])
+    again = {"dagster/parent_run_id": old.run_id, "dagster/is_resume_retry": "true"}
+    further = materialize("bronze_sessions", RACE, RACE, tags=again)
+    assert revisions(further)[("results", RACE)] == "unchanged"
+    told = {
+        event.asset_key.path[-1]
+        for event in further.all_events
+        if event.is_step_materialization and "told_again_from" in event.materialization.metadata
+    }
+    assert told == {"sessions", "drivers"}
+
+
+def test_re_executing_all_asks_for_everything(
+    materialize: Materialize, simulator: Simulator
+) -> None:
+    """A run that is re-executed as a whole is no further attempt: corrections are picked up."""
+    first = materialize("bronze_sessions", RACE, RACE)
+    simulator.control.reset()
+    again = {"dagster/root_run_id": first.run_id, "dagster/parent_run_id": first.run_id}
+    assert materialize("bronze_sessions", RACE, RACE, tags=again).success
+    assert simulator.control.state()["calls"] == 5
+
+
+def test_a_key_added_by_hand_fails_alone(
+    materialize: Materialize, instance: dg.DagsterInstance
+) -> None:
+    """A key that names no session fails with what to do; the others land."""
+    instance.add_dynamic_partitions("f1_sessions", ["foo"])
+    result = materialize("bronze_sessions", NEXT, "foo", select=["sessions"])
+    assert landed(result) == [("sessions", NEXT)]
+    assert failure(result).startswith("foo sessions: 'foo' is no session's key. ")
+    register(instance, [SessionPartition.parse("2024/bahrain/race")])
+    assert instance.get_dynamic_partitions("f1_sessions") == [
+        "2024/bahrain/race",
+        QUALIFYING,
+        RACE,
+        NEXT,
+        "foo",
+    ]
+
+
+def test_a_cause_is_told_once(materialize: Materialize, simulator: Simulator) -> None:
+    """However many partitions fail of one cause, another cause is not hidden behind them."""
+    simulator.control.add_faults(
+        Fault(kind="unknown_path", endpoint="drivers"), Fault(kind="unknown_path", endpoint="laps")
+    )
+    drivers, laps = failure(materialize("bronze_sessions", QUALIFYING, RACE)).splitlines()
+    assert drivers.startswith(f"{QUALIFYING} drivers and 1 more (drivers of 2 sessions): OpenF1")
+    assert laps.startswith(f"{QUALIFYING} laps and 1 more (laps of 2 sessions): OpenF1 refused")
 
 
 def test_live_sessions_are_no_partitions(settings: Settings) -> None:
@@ -358,3 +472,46 @@ def test_live_sessions_are_no_partitions(settings: Settings) -> None:
     keys = [session.partition.key for session in openf1.calendar([2025], {}).sessions]
     assert keys[-1] == QUALIFYING
     openf1.close()
+
+
+def staleness(instance: dg.DagsterInstance, definitions: dg.Definitions, dataset: str) -> list[str]:
+    """Why Dagster shows a race's dataset as out of sync; nothing when it is fresh."""
+    from dagster._core.definitions.data_version import CachingStaleStatusResolver
+    from dagster._core.loader import LoadingContextForTest
+
+    resolver = CachingStaleStatusResolver(
+        instance=instance,
+        asset_graph=definitions.resolve_asset_graph(),
+        loading_context=LoadingContextForTest(instance),
+    )
+    causes = resolver.get_stale_causes(dg.AssetKey(["bronze", dataset]), RACE)
+    return [cause.reason for cause in causes]
+
+
+def test_partitions_are_in_sync_until_their_upstream_changes(
+    materialize: Materialize,
+    simulator: Simulator,
+    instance: dg.DagsterInstance,
+    definitions: dg.Definitions,
+) -> None:
+    """Dagster calls what landed fresh, also when the session lands again unchanged, and out of
+    sync when the session's own row was corrected, until it lands again."""
+    materialize("bronze_sessions", QUALIFYING, RACE)
+    materialize("bronze_races", RACE)
+    for dataset in DATASET:
+        assert staleness(instance, definitions, dataset) == []
+    materialize("bronze_sessions", QUALIFYING, RACE, select=["sessions"])
+    assert staleness(instance, definitions, "laps") == []
+    simulator.control.add_faults(
+        Fault(
+            kind="edit",
+            endpoint="sessions",
+            match={"session_key": KEYS[RACE]},
+            patch={"location": "Manama"},
+        )
+    )
+    materialize("bronze_sessions", QUALIFYING, RACE, select=["sessions"])
+    assert staleness(instance, definitions, "laps") == ["has a new dependency data version"]
+    assert staleness(instance, definitions, "stints") == ["has a new dependency data version"]
+    materialize("bronze_sessions", RACE, select=["laps"])
+    assert staleness(instance, definitions, "laps") == []

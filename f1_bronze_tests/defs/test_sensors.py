@@ -36,6 +36,42 @@ def make_due(instance: dg.DagsterInstance, run_id: str) -> None:
     instance.add_run_tags(run_id, {RETRY_AT_TAG: past.isoformat()})
 
 
+def test_one_due_and_one_waiting(
+    materialize: Materialize, simulator: Simulator, instance: dg.DagsterInstance
+) -> None:
+    """While one run waits, another that is due is run again all the same."""
+    simulator.control.change_manners(live=True)
+    first = materialize("bronze_sessions", QUALIFYING, QUALIFYING)
+    materialize("bronze_sessions", RACE, RACE)
+    make_due(instance, first.run_id)
+    result = tick(instance)
+    assert [request.run_key for request in result.run_requests] == [first.run_id]
+    assert result.skip_message is None
+
+
+def test_inherited_tags_do_not_count(
+    materialize: Materialize, simulator: Simulator, instance: dg.DagsterInstance
+) -> None:
+    """A re-execution by hand inherits our tags: it is not run again for the first one's closure,
+    and a re-execution of all asks for everything."""
+    simulator.control.change_manners(live=True)
+    closed = materialize("bronze_sessions", RACE, RACE)
+    make_due(instance, closed.run_id)
+    [request] = tick(instance).run_requests
+    simulator.control.reset()
+    again = materialize("bronze_sessions", RACE, RACE, tags=dict(request.tags))
+    simulator.control.reset()
+    simulator.control.add_faults(Fault(kind="unknown_path", endpoint="laps"))
+    inherited = {
+        **instance.get_run_by_id(closed.run_id).tags,
+        **dict(request.tags),
+        "dagster/parent_run_id": again.run_id,
+    }
+    by_hand = materialize("bronze_sessions", RACE, RACE, tags=inherited)
+    assert simulator.control.state()["calls"] == 5
+    assert by_hand.run_id not in [r.run_key for r in tick(instance).run_requests]
+
+
 def test_a_closed_run_waits_and_is_run_again(
     materialize: Materialize, simulator: Simulator, instance: dg.DagsterInstance
 ) -> None:
@@ -58,6 +94,36 @@ def test_a_closed_run_waits_and_is_run_again(
     again = materialize("bronze_sessions", QUALIFYING, RACE, tags=dict(request.tags))
     assert again.success
     assert simulator.control.state()["by_endpoint"] == {"laps": 1}
+
+
+def test_a_closed_backfill_gets_its_second_wave(
+    materialize: Materialize, simulator: Simulator, instance: dg.DagsterInstance
+) -> None:
+    """Runs of a backfill have no job of their own, and Dagster never starts the races after
+    sessions that failed: both are asked for."""
+    from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
+
+    every = [spec.key for spec in defs.resolve_all_asset_specs()]
+    backfill = PartitionBackfill(
+        backfill_id="weekend",
+        status=BulkActionStatus.REQUESTED,
+        from_failure=False,
+        tags={},
+        backfill_timestamp=datetime.now(UTC).timestamp(),
+        asset_selection=every,
+        serialized_asset_backfill_data=None,
+    )
+    instance.add_backfill(backfill)
+    simulator.control.change_manners(live=True)
+    tags = {"dagster/backfill": "weekend"}
+    closed = materialize("bronze_sessions", QUALIFYING, RACE, tags=tags)
+    make_due(instance, closed.run_id)
+    again, races = tick(instance).run_requests
+    assert (again.run_key, again.job_name) == (closed.run_id, "bronze_sessions")
+    assert (races.run_key, races.job_name) == (f"{closed.run_id}/races", "bronze_races")
+    assert sorted(key.path[-1] for key in races.asset_selection) == ["pit_stops", "stints"]
+    assert races.tags["dagster/asset_partition_range_start"] == RACE
+    assert races.tags["dagster/asset_partition_range_end"] == RACE
 
 
 def test_nothing_closed_is_no_request(

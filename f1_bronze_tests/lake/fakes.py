@@ -5,9 +5,10 @@ Belongs here: what stands in for the outside. Stays out: records (examples.py), 
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 
-from f1_bronze.lake.errors import LakeUnavailable
-from f1_bronze.lake.stores import ObjectStore, StoredObject
+from f1_bronze.lake.errors import Conflict, LakeUnavailable
+from f1_bronze.lake.stores import ABSENT, Fetched, ObjectStore, StoredObject, Unfinished
 
 
 class MemoryStore:
@@ -22,8 +23,32 @@ class MemoryStore:
     def read(self, path: str) -> bytes | None:
         return self.objects.get(path)
 
-    def write(self, path: str, data: bytes, metadata: Mapping[str, str]) -> None:
+    def fetch(self, path: str) -> Fetched | None:
+        data = self.objects.get(path)
+        return None if data is None else Fetched(data=data, version=sha256(data).hexdigest())
+
+    def write(
+        self,
+        path: str,
+        data: bytes,
+        metadata: Mapping[str, str],
+        *,
+        expected: str | None = None,
+    ) -> None:
+        self._check(path, expected)
         self.objects[path] = data
+
+    def delete(self, path: str, *, expected: str | None = None) -> None:
+        self._check(path, expected)
+        self.objects.pop(path, None)
+
+    def unfinished(self) -> Iterator[Unfinished]:
+        return iter(())
+
+    def _check(self, path: str, expected: str | None) -> None:
+        there = self.fetch(path)
+        if expected is not None and (there.version if there else ABSENT) != expected:
+            raise Conflict(f"{path} is another one. Look again.")
 
     def list(self, prefix: str) -> Iterator[StoredObject]:
         for path in sorted(self.objects):
@@ -61,13 +86,29 @@ class NotingStore:
     def read(self, path: str) -> bytes | None:
         return self.inner.read(path)
 
-    def write(self, path: str, data: bytes, metadata: Mapping[str, str]) -> None:
+    def fetch(self, path: str) -> Fetched | None:
+        return self.inner.fetch(path)
+
+    def delete(self, path: str, *, expected: str | None = None) -> None:
+        self.inner.delete(path, expected=expected)
+
+    def unfinished(self) -> Iterator[Unfinished]:
+        return self.inner.unfinished()
+
+    def write(
+        self,
+        path: str,
+        data: bytes,
+        metadata: Mapping[str, str],
+        *,
+        expected: str | None = None,
+    ) -> None:
         if self._writes_left == 0:
             self._writes_left = None
             raise LakeUnavailable("The fake store broke, as it was told. Try again.")
         if self._writes_left is not None:
             self._writes_left -= 1
-        self.inner.write(path, data, metadata)
+        self.inner.write(path, data, metadata, expected=expected)
         self.written.append(path)
         self.notes.append(dict(metadata))
 

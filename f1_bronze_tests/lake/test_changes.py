@@ -9,9 +9,18 @@ from hypothesis import strategies as st
 
 from f1_bronze.datasets.laps import LAPS
 from f1_bronze.datasets.pit_stops import PIT_STOPS
-from f1_bronze.lake.changes import NO_CHANGES, Changes, compare
+from f1_bronze.datasets.sessions import SESSIONS
+from f1_bronze.lake.changes import (
+    NO_CHANGES,
+    Absent,
+    ChangedRow,
+    ChangedValue,
+    Changes,
+    compare,
+)
+from f1_bronze.lake.records import json_text
 
-from .examples import RACE_KEY, lap, pit_stop
+from .examples import RACE_KEY, lap, pit_stop, session
 
 answers = st.lists(
     st.fixed_dictionaries(
@@ -29,6 +38,13 @@ def key(lap_number: int | None) -> tuple[int, int, int | None]:
     return (RACE_KEY, 4, lap_number)
 
 
+def row(lap_number: int, *values: tuple[str, Any, Any]) -> ChangedRow:
+    return ChangedRow(
+        key=(RACE_KEY, 4, lap_number),
+        values=tuple(ChangedValue(column=c, before=b, after=a) for c, b, a in values),
+    )
+
+
 @pytest.mark.parametrize(
     ("before", "after", "changes"),
     [
@@ -39,19 +55,39 @@ def key(lap_number: int | None) -> tuple[int, int, int | None]:
         pytest.param(
             [lap(1), lap(2)],
             [lap(1), lap(2, st_speed=302)],
-            Changes(changed=(key(2),)),
+            Changes(changed=(key(2),), changed_values=(row(2, ("st_speed", 301, 302)),)),
             id="changed",
         ),
         pytest.param(
             [lap(1, i2_speed=None)],
             [{name: value for name, value in lap(1).items() if name != "i2_speed"}],
-            Changes(changed=(key(1),)),
+            Changes(
+                changed=(key(1),),
+                changed_values=(row(1, ("i2_speed", None, Absent.NOT_SENT)),),
+            ),
             id="null became absent",
         ),
         pytest.param(
             [lap(10), lap(9), lap(3)],
-            [lap(3, st_speed=1), lap(11), lap(2)],
-            Changes(added=(key(2), key(11)), removed=(key(9), key(10)), changed=(key(3),)),
+            [
+                lap(3, st_speed=1, strange=["x"], date_start=None, is_pit_out_lap=0),
+                lap(11),
+                lap(2),
+            ],
+            Changes(
+                added=(key(2), key(11)),
+                removed=(key(9), key(10)),
+                changed=(key(3),),
+                changed_values=(
+                    row(
+                        3,
+                        ("date_start", lap(3)["date_start"], None),
+                        ("st_speed", 301, 1),
+                        ("is_pit_out_lap", False, 0),
+                        ("strange", Absent.NOT_SENT, ["x"]),
+                    ),
+                ),
+            ),
             id="all at once, in order of keys",
         ),
     ],
@@ -136,3 +172,41 @@ def test_the_way_back(before: list[dict[str, Any]], after: list[dict[str, Any]])
 def test_no_change_in_another_order(answer: list[dict[str, Any]], data: st.DataObject) -> None:
     """An answer in another order is the same answer."""
     assert compare(PIT_STOPS, answer, data.draw(st.permutations(answer))) == NO_CHANGES
+
+
+def test_columns_have_our_names() -> None:
+    """A changed field is told by the name of its column, which engines see."""
+    before = session(RACE_KEY, 2025, "Race", "Race")
+    [changed] = compare(SESSIONS, [before], [{**before, "year": 2026}]).changed_values
+    assert changed.values == (ChangedValue(column="openf1_year", before=2025, after=2026),)
+
+
+@given(before=answers, after=answers)
+def test_values_of_changed_rows(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> None:
+    """Each row that is changed and alone with its key is told with at least one value; applied to
+    the old row these values make the new one."""
+    changes = compare(PIT_STOPS, before, after)
+    keys = [row.key for row in changes.changed_values]
+    assert len(set(keys)) == len(keys)
+    assert set(keys) <= set(changes.changed)
+    for row in changes.changed_values:
+        [old] = [record for record in before if key_of(record) == row.key]
+        [new] = [record for record in after if key_of(record) == row.key]
+        assert row.values
+        assert json_text(old) != json_text(new)
+        changed = dict(old)
+        for value in row.values:
+            assert old.get(value.column, Absent.NOT_SENT) == value.before
+            changed.pop(value.column, None)
+            if value.after is not Absent.NOT_SENT:
+                changed[value.column] = value.after
+        assert json_text(changed) == json_text(new)
+    alone = Counter(map(key_of, before)), Counter(map(key_of, after))
+    assert set(keys) == {k for k in changes.changed if alone[0][k] == alone[1][k] == 1}
+
+
+def key_of(record: dict[str, Any]) -> tuple[Any, ...]:
+    return tuple(
+        value if isinstance(value, int) and not isinstance(value, bool) else None
+        for value in (record.get(name) for name in PIT_STOPS.key)
+    )

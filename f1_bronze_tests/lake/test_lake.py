@@ -1,6 +1,6 @@
 """The lake's few verbs: what has landed, what it holds, and what is not there."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -163,6 +163,26 @@ def test_other_tables(lake: Lake) -> None:
     assert lake.read_table("gold/standings.parquet").equals(table)
     with pytest.raises(NothingThere, match=r"memory:///gold/none\.parquet is not in the lake"):
         lake.read_table("gold/none.parquet")
+
+
+def test_history(lake: Lake, store: MemoryStore) -> None:
+    """What a partition has held, a loss that was accepted included, and the files of a moment."""
+    put(lake, LAPS, [lap(1), lap(2)])
+    candidate = Candidate(
+        dataset=LAPS,
+        partition=BAHRAIN,
+        session_key=RACE_KEY,
+        records=[lap(1)],
+        source="x",
+        notes={},
+    )
+    assert lake.land(candidate).revision is Revision.REFUSED
+    assert lake.land(candidate, accept_loss=True).revision is Revision.CHANGED
+    first, second = lake.history(LAPS, BAHRAIN).contents
+    assert first.replaced_at is not None
+    assert [content.file and content.file.table.num_rows for content in (first, second)] == [2, 1]
+    assert lake.paths_as_of(LAPS, first.replaced_at) == [f"{FOLDER}/laps_10014.parquet"]
+    assert lake.paths_as_of(LAPS, first.replaced_at - timedelta(seconds=1)) == [first.path]
 
 
 def test_lake_at_a_folder(tmp_path: Path) -> None:

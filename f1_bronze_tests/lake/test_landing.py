@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from f1_bronze.datasets.dataset import Dataset
 from f1_bronze.datasets.laps import LAPS
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.datasets.pit_stops import PIT_STOPS
-from f1_bronze.lake.changes import NO_CHANGES, Changes
+from f1_bronze.lake.changes import NO_CHANGES, ChangedRow, ChangedValue, Changes
 from f1_bronze.lake.errors import (
     ForeignFile,
     LakeUnavailable,
@@ -34,6 +35,18 @@ def key(lap_number: int | None) -> tuple[int, int, int | None]:
     return (RACE_KEY, 4, lap_number)
 
 
+def changed(lap_number: int, **values: tuple[Any, Any]) -> Changes:
+    """The changes when one lap has other values: column = (before, after)."""
+    row = ChangedRow(
+        key=key(lap_number),
+        values=tuple(
+            ChangedValue(column=column, before=before, after=after)
+            for column, (before, after) in values.items()
+        ),
+    )
+    return Changes(changed=(key(lap_number),), changed_values=(row,))
+
+
 def sha12(records: Sequence[dict[str, Any]], dataset: Dataset = LAPS) -> str:
     return rows_of(dataset, records).content_sha256[:12]
 
@@ -48,6 +61,7 @@ def land_it(store: NotingStore, clock: Ticking) -> Land:
         dataset: Dataset = LAPS,
         partition: SessionPartition = BAHRAIN,
         session_key: int = RACE_KEY,
+        accept_loss: bool = False,
     ) -> Landing:
         candidate = Candidate(
             dataset=dataset,
@@ -57,7 +71,8 @@ def land_it(store: NotingStore, clock: Ticking) -> Land:
             source=f"{dataset.endpoint}?session_key={session_key}",
             notes={"run-id": "abc"},
         )
-        return land(store, candidate, clock=clock)
+        moment = clock()
+        return land(store, candidate, clock=lambda: moment, accept_loss=accept_loss)
 
     return go
 
@@ -128,10 +143,10 @@ def test_changed(store: NotingStore, land_it: Land, held: Callable[[], Any]) -> 
     store.forget()
     corrected = [lap(1), lap(2, lap_duration=93.0)]
     landing = land_it(corrected)
-    copy = f"{KEPT}20250414T060000_000000Z_{sha12(TWO)}.parquet"
+    copy = f"{KEPT}20250414T060100_000000Z_{sha12(TWO)}.parquet"
     assert landing.revision is Revision.CHANGED
     assert landing.uri == store.uri(PATH)
-    assert landing.changes == Changes(changed=(key(2),))
+    assert landing.changes == changed(2, lap_duration=(94.35, 93.0))
     assert store.written == [copy, PATH]
     assert store.read(copy) == old
     assert held() == corrected
@@ -156,7 +171,9 @@ def test_refused(store: NotingStore, land_it: Land) -> None:
     aside = f"{KEPT}refused_{sha12([lap(2, st_speed=1), lap(4)])}.parquet"
     assert landing.revision is Revision.REFUSED
     assert landing.missing_keys == (key(1), key(3))
-    assert landing.changes == Changes(added=(key(4),), removed=(key(1), key(3)), changed=(key(2),))
+    assert landing.changes == dataclasses.replace(
+        changed(2, st_speed=(301, 1)), added=(key(4),), removed=(key(1), key(3))
+    )
     assert landing.uri == store.uri(aside)
     assert landing.rows == 2
     assert store.written == [aside]
@@ -197,7 +214,46 @@ def test_whole_answer_after_a_refused_one(store: NotingStore, land_it: Land) -> 
     assert land_it(TWO).revision is Revision.UNCHANGED
     assert store.written == []
     assert land_it([*TWO, lap(3)]).revision is Revision.CHANGED
-    assert store.written == [f"{KEPT}20250414T060000_000000Z_{sha12(TWO)}.parquet", PATH]
+    assert store.written == [f"{KEPT}20250414T060300_000000Z_{sha12(TWO)}.parquet", PATH]
+
+
+def test_accepted_loss(store: NotingStore, land_it: Land, held: Callable[[], Any]) -> None:
+    """A loss that a person accepts is a change like any other: the larger file is kept."""
+    land_it([*TWO, lap(3)])
+    old = store.read(PATH)
+    assert land_it(TWO).revision is Revision.REFUSED
+    store.forget()
+    landing = land_it(TWO, accept_loss=True)
+    copy = f"{KEPT}20250414T060200_000000Z_{sha12([*TWO, lap(3)])}.parquet"
+    assert landing.revision is Revision.CHANGED
+    assert landing.uri == store.uri(PATH)
+    assert landing.changes == Changes(removed=(key(3),))
+    assert landing.missing_keys == ()
+    assert store.written == [copy, PATH]
+    assert store.read(copy) == old
+    assert held() == TWO
+
+
+def test_accepted_loss_of_everything(land_it: Land, held: Callable[[], Any]) -> None:
+    """Also an empty answer can be accepted; where nothing is lost, accepting changes nothing."""
+    assert land_it(TWO, accept_loss=True).revision is Revision.NEW
+    assert land_it(TWO, accept_loss=True).revision is Revision.UNCHANGED
+    landing = land_it([], accept_loss=True)
+    assert landing.revision is Revision.CHANGED
+    assert landing.changes == Changes(removed=(key(1), key(2)))
+    assert held() == []
+
+
+def test_clock_that_goes_back(store: NotingStore, land_it: Land, clock: Ticking) -> None:
+    """The revisions are in the order of the replacements, whatever the clock says."""
+    contents = [[lap(1, st_speed=speed)] for speed in range(4)]
+    for content in contents:
+        land_it(content)
+        clock.now -= timedelta(hours=1)
+    assert [path for path in store.contents() if path.startswith(KEPT)] == [
+        f"{KEPT}20250414T050100_00000{number}Z_{sha12(content)}.parquet"
+        for number, content in enumerate(contents[:3])
+    ]
 
 
 def test_empty(store: NotingStore, land_it: Land, held: Callable[[], Any]) -> None:
@@ -238,9 +294,9 @@ def test_back_and_forth(store: NotingStore, land_it: Land, held: Callable[[], An
     for records in (TWO, other, TWO, other):
         land_it(records)
     assert [path for path in store.contents() if path.startswith(KEPT)] == [
-        f"{KEPT}20250414T060000_000000Z_{sha12(TWO)}.parquet",
-        f"{KEPT}20250414T060100_000000Z_{sha12(other)}.parquet",
-        f"{KEPT}20250414T060200_000000Z_{sha12(TWO)}.parquet",
+        f"{KEPT}20250414T060100_000000Z_{sha12(TWO)}.parquet",
+        f"{KEPT}20250414T060200_000000Z_{sha12(other)}.parquet",
+        f"{KEPT}20250414T060300_000000Z_{sha12(TWO)}.parquet",
     ]
     assert held() == other
 
@@ -363,7 +419,8 @@ def test_record_without_a_key(store: NotingStore, land_it: Land) -> None:
 def test_crash_between_copy_and_replacement(
     store: NotingStore, land_it: Land, held: Callable[[], Any]
 ) -> None:
-    """A crash after the copy leaves the old file; the next attempt completes with one copy."""
+    """A crash after the copy leaves the old file; the next attempt completes with its own copy,
+    named by the moment at which the file was really replaced."""
     corrected = [*TWO, lap(3)]
     land_it(TWO)
     old = store.read(PATH)
@@ -375,11 +432,14 @@ def test_crash_between_copy_and_replacement(
     assert landing.revision is Revision.CHANGED
     assert held() == corrected
     copies = {path: data for path, data in store.contents().items() if path.startswith(KEPT)}
-    assert copies == {f"{KEPT}20250414T060000_000000Z_{sha12(TWO)}.parquet": old}
+    assert copies == {
+        f"{KEPT}20250414T060100_000000Z_{sha12(TWO)}.parquet": old,
+        f"{KEPT}20250414T060200_000000Z_{sha12(TWO)}.parquet": old,
+    }
 
 
 def test_crash_beside_a_refused_file(store: NotingStore, land_it: Land) -> None:
-    """A refused file in the same folder does not hide the copy that a crash left."""
+    """A refused file in the same folder is no copy: its name is not read as a moment."""
     land_it(TWO)
     land_it([lap(1)])
     store.break_after(1)
@@ -387,7 +447,8 @@ def test_crash_beside_a_refused_file(store: NotingStore, land_it: Land) -> None:
         land_it([*TWO, lap(3)])
     assert land_it([*TWO, lap(3)]).revision is Revision.CHANGED
     assert [path for path in store.contents() if path.startswith(KEPT)] == [
-        f"{KEPT}20250414T060000_000000Z_{sha12(TWO)}.parquet",
+        f"{KEPT}20250414T060200_000000Z_{sha12(TWO)}.parquet",
+        f"{KEPT}20250414T060300_000000Z_{sha12(TWO)}.parquet",
         f"{KEPT}refused_{sha12([lap(1)])}.parquet",
     ]
 

@@ -113,3 +113,57 @@ def test_what_reads_as_ours_has_exactly_our_path(path: str) -> None:
 def test_foreign_paths_are_none(path: str) -> None:
     """Whatever else lies in the lake is passed over, never an error."""
     assert paths.read_file_path(path) is None
+
+
+@given(
+    name=names,
+    partition=partitions,
+    session_key=st.integers(0, 10**6),
+    moment=st.datetimes(datetime(1950, 1, 1), timezones=st.just(UTC)),
+)
+def test_kept_paths_are_read_back(
+    name: str, partition: SessionPartition, session_key: int, moment: datetime
+) -> None:
+    """What lies under revisions/ tells by its path what it is; its text is never ambiguous."""
+    folder = paths.revision_folder(name, partition, session_key)
+    assert folder.startswith(paths.dataset_revisions(name))
+    for path, kept_as, replaced_at in (
+        (paths.revision_path(folder, moment, SHA), paths.KeptAs.REVISION, moment),
+        (paths.refused_path(folder, SHA), paths.KeptAs.REFUSED, None),
+        (paths.altered_path(folder, SHA), paths.KeptAs.ALTERED, None),
+    ):
+        assert paths.read_kept_path(path) == paths.KeptPath(
+            path=path,
+            dataset=name,
+            partition=partition,
+            session_key=session_key,
+            kept_as=kept_as,
+            replaced_at=replaced_at,
+            sha256=SHA[:12],
+        )
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "20250414T060000_000000Z_0123456789ab.json",
+        "20250414T060000Z_0123456789ab.parquet",
+        "20251414T060000_000000Z_0123456789ab.parquet",
+        "lost_0123456789ab.parquet",
+        "refused_0123456789AB.parquet",
+        "refused_0123.parquet",
+        "more/refused_0123456789ab.parquet",
+    ],
+)
+def test_other_names_under_revisions(name: str) -> None:
+    """Whatever else lies there is none of ours."""
+    folder = paths.revision_folder("laps", SAO_PAULO, 9629)
+    assert paths.read_kept_path(f"{folder}{name}") is None
+
+
+@pytest.mark.parametrize(("there", "instead"), [("laps_9629", "laps_09629"), ("sao_", "São ")])
+def test_folders_under_revisions_that_are_none(there: str, instead: str) -> None:
+    """A folder that no partition or session has is none of ours either."""
+    path = paths.refused_path(paths.revision_folder("laps", SAO_PAULO, 9629), SHA)
+    assert paths.read_kept_path(path) is not None
+    assert paths.read_kept_path(path.replace(there, instead)) is None

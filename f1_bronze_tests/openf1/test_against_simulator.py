@@ -184,14 +184,18 @@ def test_a_session_that_always_fails_harms_no_other(
 
 
 def test_too_much_is_split_until_it_is_not(stand_in: Simulator, shared_time: FakeTime) -> None:
-    """When the API bears fewer rows than it did, batches shrink and all lands."""
+    """When the API bears fewer rows than it did, batches shrink, stay small, and all lands."""
     stand_in.control.change_manners(too_much_rows=8_000)
     with client_of(stand_in, shared_time) as client:
         races = refs(calendar_of(client, shared_time, 2024), "race")
         answers = list(fetch_sessions(client, LAPS, races))
         assert [a.error for a in answers] == [None] * 24
         assert sum(a.api_requests for a in answers) == client.counters.calls - 2
-        assert client.counters.splits == 3
+        # 24 and 12 races were too much, 6 were not: neither the other 12 nor later ones are tried.
+        assert client.counters.splits == 2
+        assert not_as_in(SOURCE, LAPS, list(fetch_sessions(client, LAPS, races[:12]))) == []
+        assert client.counters.splits == 2
+        assert client.counters.questions == client.counters.calls == 2 + 6 + 2
     assert all(a.records for a in answers)
 
 

@@ -153,24 +153,39 @@ def test_answers_come_as_soon_as_their_batch() -> None:
     assert len(network.requests) == 2
 
 
+def bears(most: int, network: FakeNetwork, refusal: Reply = TOO_MUCH) -> FakeNetwork:
+    """An API that answers so many sessions in one call, like `network`, and refuses more."""
+    return FakeNetwork(
+        lambda request: refusal if len(asked_keys(request)) > most else network._answer(request)
+    )
+
+
 @settings(deadline=None)
 @given(
-    poison=st.sets(st.integers(0, 39)),
+    poison=st.sets(st.integers(0, 69), max_size=30),
     which=st.integers(0, len(POISONS) - 1),
-    count=st.integers(1, 40),
+    count=st.integers(1, 70),
+    most=st.integers(1, 30),
+    refusal=st.sampled_from([TOO_MUCH, (500, "<html>")]),
 )
 def test_any_poisonous_sessions_harm_only_themselves(
-    poison: set[int], which: int, count: int
+    poison: set[int], which: int, count: int, most: int, refusal: Reply
 ) -> None:
-    """Each session is answered once, in order: poisonous ones by an error, others by rows."""
+    """Each session is answered once, in order: poisonous ones by an error, others by rows.
+
+    Whatever the API bears in one call, and whatever is learned of it on the way. Only where all
+    sessions that were asked for alone, six or more, are poisonous, the rest is given up.
+    """
     fault, error = POISONS[which]
     keys = {9000 + n for n in poison}
-    network = poisoned(keys, fault)
+    network = bears(most, poisoned(keys, fault), refusal)
     client = client_of(network, breaker=Breaker(failures=10_000))
     answers = list(fetch_sessions(client, LAPS, races(count)))
     assert [answer.session_key for answer in answers] == [9000 + n for n in range(count)]
+    alone = {asked_keys(r)[0] for r in network.requests if len(asked_keys(r)) == 1}
+    given_up = len(alone) >= 6 and alone <= keys and not any(a.records for a in answers)
     for answer in answers:
-        if answer.session_key in keys:
+        if answer.session_key in keys or given_up:
             assert type(answer.error) is error
             assert answer.records == []
         else:
@@ -179,6 +194,43 @@ def test_any_poisonous_sessions_harm_only_themselves(
     assert sum(answer.api_requests for answer in answers) == len(network.requests)
     assert client.counters.calls == len(network.requests)
     assert sum(answer.api_retries for answer in answers) == client.counters.retries
+
+
+@pytest.mark.parametrize(
+    ("reply", "error"), [(TOO_MUCH, TooMuchAsked), (rows({}), Malformed)], ids=["422", "strangers"]
+)
+def test_what_fails_for_every_session_is_given_up(reply: Reply, error: type[OpenF1Error]) -> None:
+    """Six sessions that failed alone, from all over the season, speak for the others."""
+    network = FakeNetwork([reply])
+    client = client_of(network)
+    answers = list(fetch_sessions(client, LAPS, SEASON))
+    assert [answer.session_key for answer in answers] == [s.session_key for s in SEASON]
+    assert {type(answer.error) for answer in answers} == {error}
+    assert len(network.requests) == sum(answer.api_requests for answer in answers) == 11
+    alone = [asked_keys(r)[0] - 9500 for r in network.requests if len(asked_keys(r)) == 1]
+    assert alone == [0, 1, 2, 14, 25, 47]
+    assert str(answers[-2].error).startswith("The laps of 42 sessions were not asked for, since ")
+    assert "again later" in str(answers[-2].error).rpartition(";")[2]
+
+
+@pytest.mark.parametrize("good", [0, 1, 2, 14, 20, 25, 47])
+def test_one_session_that_is_well_keeps_up_the_hope(good: int) -> None:
+    """If it is found before the rest is given up, then each session is asked for, and once."""
+    keys = {9500 + n for n in range(48)} - {9500 + good}
+    network = poisoned(keys, lambda request: TOO_MUCH)
+    answers = list(fetch_sessions(client_of(network), LAPS, SEASON))
+    found = [answer.session_key - 9500 for answer in answers if answer.records]
+    assert found == ([] if good == 20 else [good])
+    assert [answer.session_key for answer in answers] == [s.session_key for s in SEASON]
+    alone = [asked_keys(r)[0] for r in network.requests if len(asked_keys(r)) == 1]
+    assert len(alone) == len(set(alone)) == (6 if good == 20 else 48)
+
+
+def test_a_few_sessions_are_never_given_up() -> None:
+    """With a dozen left it is soon known which of them is well."""
+    network = poisoned({9000 + n for n in range(11)}, lambda request: TOO_MUCH)
+    answers = list(fetch_sessions(client_of(network), LAPS, races(12)))
+    assert [bool(answer.records) for answer in answers] == [False] * 11 + [True]
 
 
 @pytest.mark.parametrize("place", range(25))
@@ -250,6 +302,76 @@ def test_a_record_that_belongs_nowhere_is_malformed(key: object) -> None:
     assert type(answer.error) is Malformed
     assert str(answer.error).startswith("The laps of session 9000 came with a record")
     assert "run this again later" in str(answer.error)
+
+
+@given(count=st.integers(26, 150), most=st.integers(1, 30))
+@settings(deadline=None, max_examples=30)
+def test_what_an_api_bears_is_found_out_once(count: int, most: int) -> None:
+    """One descent by halves, then no call is refused any more: not of this asking, nor the next."""
+    network = bears(most, FakeNetwork(two_rows_each))
+    client = client_of(network)
+    assert all(answer.error is None for answer in fetch_sessions(client, LAPS, races(count)))
+    sizes = [len(asked_keys(request)) for request in network.requests]
+    refused = [size for size in sizes if size > most]
+    assert refused == sorted(set(refused), reverse=True)
+    assert len(refused) == client.counters.splits <= 5
+    network.requests.clear()
+    assert len(list(fetch_sessions(client, LAPS, races(count)))) == count
+    assert all(len(asked_keys(request)) <= most for request in network.requests)
+    assert client.counters.splits == len(refused)
+
+
+def test_what_was_learned_is_of_one_endpoint_and_in_rows() -> None:
+    """After laps of 25 races failed and of 13 did not, laps come in 13s, practices in 25s."""
+    network = bears(13, FakeNetwork(two_rows_each), BUSY)
+    client = client_of(network)
+    list(fetch_sessions(client, LAPS, races(51)))
+    assert [len(asked_keys(request)) for request in network.requests] == [25] * 5 + [
+        *(12, 13),
+        *(13, 13),
+    ]
+    borne = 13 * LAPS.rows_of("race")
+    assert client.batch_sizes.most_rows("laps") == borne
+    assert [len(batch) for batch in plan_batches(LAPS, races(51), most_rows=borne)] == [
+        *(13, 13, 13, 12)
+    ]
+    assert [len(batch) for batch in plan_batches(LAPS, SEASON[::2], most_rows=borne)] == [24]
+    assert client.batch_sizes.most_rows("stints") is None
+
+
+@pytest.mark.parametrize(
+    "fault", [requests.ConnectionError(ConnectionRefusedError()), (200, '[{"session_key": 1}]')]
+)
+def test_only_what_size_may_have_caused_is_learned(fault: Reply) -> None:
+    """No connection, or rows of another session: a split that cures it says nothing of size."""
+    replies = [fault] * (5 if isinstance(fault, Exception) else 1)
+    turns = iter(replies)
+    network = FakeNetwork(lambda request: next(turns, None) or two_rows_each(request))
+    client = client_of(network)
+    answers = list(fetch_sessions(client, LAPS, races(30)))
+    assert [answer.error for answer in answers] == [None] * 30
+    assert client.counters.splits == 1
+    assert client.batch_sizes.most_rows("laps") is None
+    assert [len(asked_keys(r)) for r in network.requests[len(replies) :]] == [12, 13, 5]
+
+
+def test_one_poisonous_session_teaches_nothing() -> None:
+    """A session that fails by itself makes no batch smaller: some half always fails with it."""
+    client = client_of(poisoned({9003}, lambda request: TOO_MUCH))
+    list(fetch_sessions(client, LAPS, races(60)))
+    assert client.batch_sizes.most_rows("laps") is None
+
+
+def test_learned_by_one_asking_used_by_another_under_way() -> None:
+    """Two askings of one client share what is learned, also between their batches."""
+    network = bears(25, FakeNetwork(two_rows_each))
+    client = client_of(network)
+    under_way = fetch_sessions(client, LAPS, races(75))
+    next(under_way)
+    client.batch_sizes.learn("laps", 10 * LAPS.rows_of("race"))
+    client.batch_sizes.learn("laps", 20 * LAPS.rows_of("race"))  # known better by now
+    assert [answer.session_key for answer in under_way] == [9000 + n for n in range(1, 75)]
+    assert [len(asked_keys(request)) for request in network.requests] == [25, 10, 10, 10, 10, 10]
 
 
 def test_splits_are_counted_and_less_patient() -> None:

@@ -22,7 +22,7 @@ from f1_bronze.openf1.calendar import (
     read_calendar,
     select_grands_prix,
 )
-from f1_bronze.openf1.outcomes import Unavailable
+from f1_bronze.openf1.outcomes import Malformed, Unavailable
 
 from .fakes import BASE_URL, NO_RESULTS, FakeNetwork, Reply, client_of, rows
 
@@ -219,6 +219,47 @@ def test_a_failure_of_meetings_is_no_empty_answer() -> None:
 
     with pytest.raises(Unavailable):
         read_calendar(client_of(FakeNetwork(answer)), [2025], now=NOW, session_types=None)
+
+
+def in_turn(sessions: list[Reply], meetings: list[Reply]) -> FakeNetwork:
+    """An API whose lists answer these in turn, the last ones for ever after."""
+
+    def answer(request: requests.PreparedRequest) -> Reply:
+        replies = sessions if "/sessions" in str(request.url) else meetings
+        return replies.pop(0) if len(replies) > 1 else replies[0]
+
+    return FakeNetwork(answer)
+
+
+def test_meetings_missing_once_name_nothing_by_place() -> None:
+    """A slip of the API (no results, strangers, the meetings of another season) costs a call."""
+    good = rows(meeting())
+    for slip in (NO_RESULTS, rows({}), rows(meeting(7, "Dutch Grand Prix"))):
+        client = client_of(in_turn([rows(session(1))], [slip, good]))
+        read = read_calendar(client, [2025], now=NOW, session_types=None)
+        assert keys_of(read) == {1: "2025/bahrain/race"}
+        assert client.counters.calls == 3
+
+
+def test_meetings_missing_twice_are_missing() -> None:
+    """One season's are, another's are not: one more look, then places name the one season."""
+    sessions = rows(session(1), session(2, meeting=2, year=2024, location="Imola"))
+    client = client_of(in_turn([sessions], [rows(meeting())]))
+    read = read_calendar(client, [2024, 2025], now=NOW, session_types=None)
+    assert keys_of(read) == {1: "2025/bahrain/race", 2: "2024/imola/race"}
+    assert client.counters.calls == 3
+
+
+@pytest.mark.parametrize("endpoint", ["sessions", "meetings"])
+@pytest.mark.parametrize("stranger", [{}, {"meeting_key": 1}, {"meeting_name": "A", "year": 2025}])
+def test_strangers_for_ever_are_an_error(endpoint: str, stranger: Record) -> None:
+    """Records that are no sessions or meetings tell of no unknown season and name nothing."""
+    lists = {"sessions": [rows(session(1))], "meetings": [rows(meeting())]}
+    lists[endpoint] = [rows(stranger)]
+    client = client_of(in_turn(**lists))
+    with pytest.raises(Malformed, match=f"^OpenF1 answered .*{endpoint}.* that are no {endpoint}"):
+        read_calendar(client, [2025], now=NOW, session_types=None)
+    assert client.counters.calls == (5 if endpoint == "sessions" else 6)
 
 
 def test_an_unknown_season_says_what_exists() -> None:

@@ -3,10 +3,13 @@
 import gzip
 import logging
 import random
+import socket
 import ssl
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -17,12 +20,14 @@ from f1_bronze.openf1.client import OpenF1Client
 from f1_bronze.openf1.outcomes import (
     CircuitOpen,
     ClosedForLiveSession,
+    Malformed,
     OpenF1Error,
     Refused,
     TooMuchAsked,
     Unavailable,
 )
 from f1_bronze.openf1.pace import MemoryStore, Pace, parse_limits
+from f1_bronze.openf1.transport import new_session
 
 from .fakes import (
     BASE_URL,
@@ -110,6 +115,55 @@ def test_attempts_are_bounded_and_waits_grow() -> None:
     assert len(network.requests) == 5
     for slept, most in zip(time.slept, (1, 2, 4, 8), strict=True):
         assert most / 2 <= slept <= most
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        (requests.ConnectionError(ConnectionRefusedError(111, "refused")), "connection refused"),
+        (requests.ConnectionError(socket.gaierror(-2, "?")), "no address is known for its name"),
+        (requests.ConnectTimeout("slow"), "no connection in time"),
+        (requests.exceptions.ProxyError("http://me:hunter2@proxy"), "no connection through the"),
+        (
+            requests.ConnectionError(
+                urllib3.exceptions.NewConnectionError(None, "[Errno 101] Network is unreachable")
+            ),
+            "no connection",
+        ),
+    ],
+)
+def test_an_api_that_cannot_be_reached_is_told_as_that(fault: Reply, reason: str) -> None:
+    """After the usual attempts the remedy is the network and the address, not fewer sessions."""
+    client = client_of(FakeNetwork([fault]))
+    with pytest.raises(Unavailable) as raised:
+        client.get("laps", KEY)
+    text = str(raised.value)
+    assert text.startswith(f"OpenF1 could not be reached for {BASE_URL}/laps?session_key=9472 ")
+    assert f"({reason}" in text
+    assert text.endswith("; check the network and F1_BRONZE_OPENF1_URL, or run this again later.")
+    assert "hunter2" not in text
+    assert (raised.value.attempts, raised.value.reached) == (5, False)
+    assert client.counters.by_status == {"unreached": 5}
+
+
+def test_nobody_at_the_port_and_no_such_host_are_unreached(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As requests really words them: a port that nobody listens at, a name that does not exist."""
+    with socket.socket() as one, new_session() as session:
+        one.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{one.getsockname()[1]}/v1"
+        client = client_of(FakeNetwork([OK]), base_url=url, session=session)
+        with pytest.raises(Unavailable, match=r"could not be reached.*connection refused"):
+            client.get("laps", KEY)
+
+        def unknown(*args: object, **kwargs: object) -> None:
+            raise socket.gaierror(-2, "Name or service not known")
+
+        monkeypatch.setattr(socket, "getaddrinfo", unknown)
+        client = client_of(FakeNetwork([OK]), base_url="http://nowhere.invalid", session=session)
+        with pytest.raises(Unavailable, match=r"could not be reached.*no address is known"):
+            client.get("laps", KEY)
 
 
 def test_total_time_is_bounded() -> None:
@@ -222,9 +276,8 @@ def test_429s_use_no_attempts_but_are_bounded() -> None:
 @pytest.mark.parametrize(
     ("reply", "error", "remedy"),
     [
-        (TOO_MUCH, TooMuchAsked, "ask for fewer sessions"),
+        (TOO_MUCH, TooMuchAsked, "too much at once; run this again later"),
         ((404, '{"detail":"Not Found"}'), Refused, "check F1_BRONZE_OPENF1_URL"),
-        ((404, "<html>"), Refused, "check F1_BRONZE_OPENF1_URL"),
         ((400, "{}"), Refused, "version of f1-bronze"),
         ((401, "{}"), Refused, "F1_BRONZE_OPENF1_PASSWORD"),
         (requests.exceptions.InvalidURL("bad"), Refused, "check F1_BRONZE_OPENF1_URL"),
@@ -245,6 +298,112 @@ def test_final_outcomes_are_not_repeated(
     with pytest.raises(error, match=remedy) as raised:
         client_of(network, time).get("laps", KEY)
     assert (raised.value.attempts, time.slept) == (1, [])
+
+
+@pytest.mark.parametrize(
+    ("body", "error", "remedy"),
+    [("<html>", Refused, "check F1_BRONZE_OPENF1_URL"), ('{"det', Unavailable, "again later")],
+)
+def test_a_404_that_is_no_json_is_repeated_first(
+    body: str, error: type[OpenF1Error], remedy: str
+) -> None:
+    """It may be a proxy's, or cut short; if it stays, a page is refused and a cut one is later."""
+    assert client_of(FakeNetwork([(404, body), NO_RESULTS])).get("laps", KEY).attempts == 2
+    with pytest.raises(error, match=remedy) as raised:
+        client_of(FakeNetwork([(404, body)])).get("laps", KEY)
+    assert raised.value.attempts == 5
+
+
+def test_only_who_asked_for_several_is_told_to_ask_for_fewer() -> None:
+    """For one session the remedy is to come back, whatever was wrong."""
+    several = [("session_key", 1), ("session_key", 2)]
+    for reply, error in ((BUSY, Unavailable), (TOO_MUCH, TooMuchAsked)):
+        with pytest.raises(error, match="; ask for fewer sessions"):
+            client_of(FakeNetwork([reply])).get("laps", several)
+        with pytest.raises(error, match="; run this again later"):
+            client_of(FakeNetwork([reply])).get("laps", KEY)
+
+
+def test_a_split_is_told() -> None:
+    """Whoever waits learns how many sessions are asked for in halves, and why."""
+    told: list[str] = []
+    client = client_of(FakeNetwork([OK]), observer=told.append)
+    client.note_split("laps", 25, "no answer")
+    assert told == ["laps of 25 sessions: no answer, cut in two and asked again"]
+
+
+def down(*endpoints: str) -> FakeNetwork:
+    """An API where these endpoints fail and all others answer."""
+    return FakeNetwork(
+        lambda request: BUSY if urlsplit(str(request.url)).path[4:] in endpoints else OK
+    )
+
+
+def test_one_endpoint_down_leaves_the_others_open() -> None:
+    """When a circuit has opened, one call to the calendar clears the API of the suspicion."""
+    network = down("laps")
+    client = client_of(network, attempts=1, breaker=Breaker(failures=1))
+    with pytest.raises(Unavailable):
+        client.get("laps", KEY)
+    answer = client.get("stints", KEY)
+    assert (answer.attempts, answer.retries) == (2, 0)
+    assert network.urls[1:] == [
+        f"{BASE_URL}/sessions?session_key=9158",
+        f"{BASE_URL}/stints?session_key=9472",
+    ]
+    assert client.get("pit", KEY).attempts == 1
+    with pytest.raises(CircuitOpen, match="for laps"):
+        client.get("laps", KEY)
+
+
+def test_an_outage_leaves_all_endpoints_alone() -> None:
+    """Where the calendar fails too, the next endpoint costs two calls and the others none."""
+    time, network = FakeTime(), down("laps", "sessions")
+    client = client_of(network, time, attempts=1, breaker=Breaker(failures=1, clock=time.clock))
+    with pytest.raises(Unavailable):
+        client.get("laps", KEY)
+    with pytest.raises(
+        CircuitOpen, match="failed for laps and sessions and is not asked"
+    ) as raised:
+        client.get("stints", KEY)
+    assert (raised.value.attempts, raised.value.retries) == (2, 1)
+    for endpoint in ("pit", "stints", "sessions"):
+        with pytest.raises(CircuitOpen):
+            client.get(endpoint, KEY)
+    assert len(network.requests) == client.counters.calls == 3
+    time.now += 300
+    with pytest.raises(Unavailable):
+        client.get("sessions", KEY)  # the trial
+    with pytest.raises(CircuitOpen):
+        client.get("pit", KEY)
+    time.now += 300
+    network._answer = lambda request: OK
+    assert client.get("pit", KEY).attempts == 2
+    assert client.get("laps", KEY).attempts == 1
+
+
+def test_a_limit_that_never_ends_is_waited_out_once() -> None:
+    """After eleven 429s no endpoint is asked for a while: it is the address that is limited."""
+    network = FakeNetwork([LIMITED])
+    client = client_of(network)
+    with pytest.raises(Unavailable):
+        client.get("laps", KEY, evidence=False)
+    with pytest.raises(CircuitOpen, match="kept limiting this IP address"):
+        client.get("stints", KEY)
+    assert len(network.requests) == 11
+
+
+def test_records_complained_of_are_asked_for_again() -> None:
+    """What cannot be an answer is repeated like any broken answer, and malformed in the end."""
+
+    def complaint(records: list[dict[str, Any]]) -> str | None:
+        return "records of nothing" if {} in records else None
+
+    network = FakeNetwork([rows({}), OK])
+    assert client_of(network).get("laps", KEY, complaint=complaint).attempts == 2
+    with pytest.raises(Malformed, match=r"^OpenF1 answered .* with records of nothing") as raised:
+        client_of(FakeNetwork([rows({})])).get("laps", KEY, complaint=complaint)
+    assert raised.value.attempts == 5
 
 
 def test_a_live_session_says_when_to_come_back() -> None:
@@ -301,9 +460,9 @@ def test_counters_are_snapshots_that_subtract() -> None:
     client.get("laps", KEY)
     before = client.counters
     client.get("laps", KEY)
-    client.note_split()
+    client.note_split("laps", 3, "no answer")
     done = client.counters - before
-    assert (done.calls, done.retries, done.splits) == (3, 2, 1)
+    assert (done.questions, done.calls, done.retries, done.splits) == (1, 3, 2, 1)
     assert done.by_status == {"503": 1, "timed out": 1, "200": 1}
     assert done.bytes == len(OK[1]) + len(BUSY[1])
     assert done.wait_seconds == pytest.approx(sum(time.slept))
@@ -317,7 +476,7 @@ def test_log_lines_carry_fields(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, logger="f1_bronze.openf1"):
         client.get("laps", [("session_key", 9472), ("session_key", 9480)])
     retry, done = caplog.records
-    assert retry.getMessage() == "laps: status 503, asking again in 1 s"
+    assert retry.getMessage() == "laps of 2 sessions: status 503, asking again in 1 s"
     assert told == [retry.getMessage()]
     fields = ("endpoint", "sessions", "status", "rows", "bytes", "attempt")
     values = [getattr(done, name) for name in fields]

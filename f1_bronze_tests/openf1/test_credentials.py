@@ -121,9 +121,13 @@ def test_a_refused_login_is_final_and_a_failing_one_is_repeated() -> None:
     "body", ["{}", "[]", "no", '{"access_token": null}', '{"access_token": "a\\nb"}']
 )
 def test_a_login_without_a_token_is_refused(body: str) -> None:
-    """An answer that holds no usable token names the settings."""
-    with pytest.raises(Refused, match="without a token"):
+    """An answer that holds no usable token is asked for again, then it names the settings."""
+    with pytest.raises(Refused, match="without a token") as raised:
         logged_in(FakeNetwork([(200, body)])).get("laps", KEY)
+    assert raised.value.attempts == 5
+    replies = iter([(200, body), (200, '{"access_token": "token-0"}'), OK])
+    answer = logged_in(FakeNetwork(lambda request: next(replies))).get("laps", KEY)
+    assert (answer.attempts, answer.retries) == (3, 1)
 
 
 def test_the_token_stays_with_its_host() -> None:

@@ -85,7 +85,7 @@ def test_a_damaged_file_is_a_full_window_and_repaired(tmp_path: Path, damage: by
     fake = FakeTime()
     pace = Pace(parse_limits("3/1s,30/60s"), FileStore(path), fake.clock, fake.sleep)
     assert pace.remaining() == 0
-    assert pace.wait() == pytest.approx(60.05, abs=1e-4)
+    assert pace.wait() == pytest.approx(60.25, abs=1e-4)
     repaired = FileStore(path).read()
     assert repaired is not None
     assert repaired.slots[-1] == pytest.approx(fake.now)
@@ -99,7 +99,7 @@ def test_budgets_are_remembered_by_a_new_process(tmp_path: Path) -> None:
     first.wait()
     first.wait()
     later = Pace(limits, FileStore(tmp_path / "rate"), fake.clock, fake.sleep)
-    assert later.estimate(1) == pytest.approx(10.05, abs=1e-4)
+    assert later.estimate(1) == pytest.approx(10.25, abs=1e-4)
     first.back_off(fake.now + 20.0)
     assert later.wait() == pytest.approx(20.0, abs=1e-4)
 

@@ -32,7 +32,8 @@ def simulate(clock: HandClock, tiny: TinySource) -> Iterator[Callable[..., Simul
     with ExitStack() as running:
 
         def start(source: Source = tiny, *, limits: str | None = None, **manners: Any) -> Simulator:
-            settled = replace(Manners(clock=clock, sleep=clock.sleep, limits=limits), **manners)
+            usual = Manners(clock=clock, sleep=clock.sleep, later=clock.later, limits=limits)
+            settled = replace(usual, **manners)
             return running.enter_context(Simulator(source, manners=settled))
 
         yield start

@@ -1,6 +1,6 @@
 """Fakes at the simulator's seams: a clock to turn by hand and a source of three sessions."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from f1_bronze.simulator.source import Record
@@ -14,6 +14,7 @@ class HandClock:
     def __init__(self) -> None:
         self.now = NOON
         self.slept: list[float] = []
+        self.due: list[tuple[float, Callable[[], None]]] = []
 
     def __call__(self) -> float:
         return self.now
@@ -21,6 +22,13 @@ class HandClock:
     def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
         self.now += seconds
+        for entry in [entry for entry in self.due if entry[0] <= self.now]:
+            self.due.remove(entry)
+            entry[1]()
+
+    def later(self, seconds: float, action: Callable[[], None]) -> None:
+        """Act when a sleep has turned the clock so far."""
+        self.due.append((self.now + seconds, action))
 
 
 class TinySource:

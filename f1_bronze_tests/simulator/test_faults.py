@@ -18,8 +18,8 @@ Get = Callable[..., requests.Response]
 
 
 def test_every_kind_has_a_handler() -> None:
-    """The names that may be declared are those in the table of handlers."""
-    assert tuple(HANDLERS) == KINDS
+    """The names that may be declared are those in the table of handlers, and the mix of them."""
+    assert (*HANDLERS, "mix") == KINDS
 
 
 @pytest.mark.parametrize(
@@ -80,6 +80,16 @@ def test_a_reset_breaks_the_connection(simulate: Simulate, get: Get, kind: str) 
     assert len(get(url).json()) == 4
     statuses = [entry.status for entry in sim.control.requests()]
     assert statuses == [None if kind == "reset_before" else 200, 200]
+
+
+@pytest.mark.parametrize("kind", ["reset_before", "reset_midway", "truncated_json"])
+def test_an_answer_without_rows_is_broken_too(simulate: Simulate, get: Get, kind: str) -> None:
+    """Where nothing matches, a broken answer is no good "No results" either."""
+    sim = simulate(faults=(Fault(kind=kind, times=1),))
+    url = f"{sim.url}/pit?session_key=1"
+    with pytest.raises(requests.RequestException):
+        get(url).json()
+    assert get(url).json() == {"detail": "No results found."}
 
 
 def test_truncated_json_is_good_http_and_bad_json(simulate: Simulate, get: Get) -> None:
@@ -205,6 +215,12 @@ def test_a_call_over_the_limit_uses_up_no_fault(simulate: Simulate, get: Get) ->
         {"kind": "status", "share": 0},
         {"kind": "edit"},
         {"kind": "slow", "colour": "red"},
+        {"kind": "slow", "seconds": None},
+        {"kind": "slow", "seconds": -1},
+        {"kind": "rate_limited", "retry_after": "date"},
+        {"kind": "too_much", "rows_above": -1},
+        {"kind": "status", "after": -1},
+        {"kind": "status", "for_seconds": 0},
         {"kind": "status", "status": "many"},
         {},
         [],

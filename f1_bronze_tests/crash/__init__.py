@@ -1,0 +1,1 @@
+"""Whatever happens to the writer, the lake holds whole files, and the next run completes."""

@@ -1,0 +1,113 @@
+"""A disk that is full: whole files, and the next run completes once there is room."""
+
+import errno
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from f1_bronze.lake.errors import LakeUnavailable
+from f1_bronze.lake.lake import Lake
+from f1_bronze.lake.local import LocalStore
+
+from .season import bronze, candidates, check_law, check_nothing_lost
+
+PASSES = 3
+
+
+def land_all(lake: Lake, number: int) -> None:
+    for candidate in candidates(number):
+        lake.land(candidate)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """What the lake holds when nothing goes wrong."""
+    lake = Lake(LocalStore(tmp_path_factory.mktemp("undisturbed")))
+    for number in range(PASSES):
+        land_all(lake, number)
+    return bronze(lake.store)
+
+
+@pytest.fixture
+def tiny_device(tmp_path: Path) -> Iterator[Path]:
+    """A file system whose size the test changes."""
+    place = tmp_path / "tiny"
+    place.mkdir()
+    try:
+        done = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(place)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except OSError as error:
+        pytest.skip(f"no tiny file system: {error}")
+    if done.returncode:
+        pytest.skip(f"no tiny file system: {done.stderr.strip()}")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+def grow(place: Path, kilobytes: int) -> None:
+    command = ["mount", "-o", f"remount,size={kilobytes}k", str(place)]
+    subprocess.run(command, check=True, capture_output=True)
+
+
+def test_disk_that_fills_up_again_and_again(
+    tiny_device: Path, undisturbed: dict[str, bytes]
+) -> None:
+    """Each time the disk is full the lake is as before or as after; with 12 KiB more it gets on a
+    little; nothing is lost and nothing unfinished fills the disk more."""
+    store, kilobytes, full = LocalStore(tiny_device), 64, 0
+    told: set[str] = set()
+    lake = Lake(store)
+    for number in range(PASSES):
+        while True:
+            try:
+                land_all(lake, number)
+                break
+            except LakeUnavailable as error:
+                told.add(str(error).partition("(")[2].partition(")")[0])
+                full += 1
+                check_law(store, number)
+                assert list(store.unfinished()) == []
+                kilobytes += 12
+                grow(tiny_device, kilobytes)
+    assert full > 10
+    assert told == {"No space left on device"}
+    assert bronze(store) == undisturbed
+    check_nothing_lost(store, PASSES)
+
+
+def test_flushes_that_find_the_disk_full(
+    tmp_path: Path, undisturbed: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same where no file system can be mounted: any flush to disk may fail, of the file or of
+    its folder."""
+    store, dice = LocalStore(tmp_path), Random(7)
+    lake, real, failed = Lake(store), os.fsync, 0
+
+    def now_and_then(handle: int) -> None:
+        nonlocal failed
+        if dice.random() < 0.4:
+            failed += 1
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", now_and_then)
+    for number in range(PASSES):
+        for candidate in candidates(number):
+            while True:
+                try:
+                    lake.land(candidate)
+                    break
+                except LakeUnavailable:
+                    assert list(store.unfinished()) == []
+        check_law(store, number)
+    assert failed > 50
+    assert bronze(store) == undisturbed
+    check_nothing_lost(store, PASSES)

@@ -1,0 +1,93 @@
+"""The command itself killed with kill -9: the next one completes lake and record."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from f1_bronze.commands.verify import verify
+from f1_bronze.lake.local import LocalStore
+from f1_bronze.lake.verifying import check_lake
+from f1_bronze.simulator.server import Simulator
+
+from ..commands.weekend import Weekend, ingested_weekend
+from .season import HARMLESS, YEAR, bronze
+
+__all__ = ["ingested_weekend"]  # a fixture
+
+FILES = 10
+"""How many a weekend has."""
+
+
+class Command:
+    """`f1-bronze` on a lake and a record of its own."""
+
+    def __init__(self, folder: Path, simulator: Simulator) -> None:
+        self.store = LocalStore(folder / "lake")
+        self._folder = folder
+        self._environ = os.environ | {
+            "F1_BRONZE_OPENF1_URL": simulator.url,
+            "F1_BRONZE_OPENF1_LIMITS": "1000/1s",
+            "F1_BRONZE_RATE_STORE": f"file:{folder / 'rate'}",
+            "F1_BRONZE_LAKE_URI": str(folder / "lake"),
+            "DAGSTER_HOME": str(folder / "home"),
+        }
+        folder.mkdir()
+
+    def ingest(self) -> subprocess.Popen[str]:
+        """Started, not waited for."""
+        return self._start("ingest", "2025", "--grand-prix", "bahrain", "--json")
+
+    def verify(self) -> dict[str, Any]:
+        """What `f1-bronze verify` says."""
+        said: dict[str, Any] = Weekend(self._folder).say(verify, "2025", "--json").data
+        return said
+
+    def _start(self, *words: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "f1_bronze.cli", *words],
+            env=self._environ,
+            cwd=self._folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+
+
+def kill_after(command: Command, files: int, seconds: float) -> int:
+    """Kill an ingest so many seconds after so many files have landed; its exit status."""
+    with command.ingest() as process:
+        while process.poll() is None and len(bronze(command.store)) < files:
+            time.sleep(0.002)
+        time.sleep(seconds)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+    return process.returncode
+
+
+@pytest.mark.slow
+def test_three_kills(ingested_weekend: Weekend, simulator: Simulator, tmp_path: Path) -> None:
+    """Killed before, between and after landings, the lake holds whole files; what was not recorded
+    is told; one ingest that nobody kills completes both, byte for byte."""
+    dice, disturbed = Random(44), Command(tmp_path / "disturbed", simulator)
+    for files in (1, 4, FILES - 1):
+        status = kill_after(disturbed, files, dice.uniform(0, 0.03))
+        assert status == -signal.SIGKILL
+        checked = check_lake(disturbed.store, [YEAR])
+        assert files <= len(checked.sound) <= FILES
+        assert {finding.trouble for finding in checked.findings} <= HARMLESS
+    troubles = {finding["trouble"] for finding in disturbed.verify()["findings"]}
+    assert troubles <= {"unrecorded", *(trouble.value for trouble in HARMLESS)}
+    with disturbed.ingest() as last:
+        last.communicate()
+    assert last.returncode == 0
+    assert len(bronze(disturbed.store)) == FILES
+    assert bronze(disturbed.store) == bronze(ingested_weekend.lake.store)
+    told = disturbed.verify()
+    assert told["status"] == 0, told

@@ -1,0 +1,106 @@
+"""Writers killed with kill -9 at random moments: the lake never holds half a file, loses nothing,
+and ends as if nobody had been killed."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from f1_bronze.lake.lake import Lake
+from f1_bronze.lake.local import LocalStore
+from f1_bronze.lake.verifying import Trouble, check_lake, mend
+
+from .season import (
+    HARMLESS,
+    YEAR,
+    bronze,
+    candidates,
+    check_law,
+    check_nothing_lost,
+)
+
+REPOSITORY = Path(__file__).parents[2]
+KILLS = 50
+
+
+class Nursery:
+    """Orders to the process that forks and kills the writers."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+
+    def land(self, number: int, start: int = 0, *, after: float | None = None) -> dict[str, Any]:
+        """What became of a writer of the n-th pass."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        order = {"pass": number, "start": start, "after": after}
+        self._process.stdin.write(json.dumps(order) + "\n")
+        self._process.stdin.flush()
+        answer: dict[str, Any] = json.loads(self._process.stdout.readline())
+        return answer
+
+
+@contextmanager
+def nursery(root: Path) -> Iterator[Nursery]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "f1_bronze_tests.crash.nursery", str(root)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+    )
+    with process:
+        yield Nursery(process)
+        assert process.stdin is not None
+        process.stdin.close()
+        assert process.wait(30) == 0
+
+
+@pytest.mark.slow
+def test_fifty_kills(tmp_path: Path) -> None:
+    """50 writers are killed in the middle of a landing, corrections among them; each goes on where
+    the one before was ended; one that nobody ends completes."""
+    disturbed = LocalStore(tmp_path / "disturbed")
+    dice = Random(2025)
+    troubles: set[Trouble] = set()
+    number = start = kills = 0
+    with nursery(tmp_path / "timing") as timing:
+        told = timing.land(0)
+        landing = told["seconds"] / told["done"]
+    with nursery(tmp_path / "disturbed") as raised:
+        while kills < KILLS:
+            told = raised.land(number, start, after=dice.uniform(0, 4 * landing))
+            landing *= 0.95 if told["done"] else 1.15  # the machine may have other work meanwhile
+            assert told["killed"] or told["status"] == 0
+            kills += told["killed"]
+            checked = check_law(disturbed, number)
+            troubles |= {finding.trouble for finding in checked.findings}
+            start += max(0, told["done"] - 1)  # the last one again, as --recent would
+            if not told["killed"]:
+                number, start = number + 1, 0
+        last = raised.land(number)
+        assert (last["done"], last["status"]) == (len(candidates(0)), 0)
+    assert number >= 1, "no correction was at stake"
+
+    undisturbed = Lake(LocalStore(tmp_path / "undisturbed"))
+    for each in range(number + 1):
+        for candidate in candidates(each):
+            undisturbed.land(candidate)
+    assert bronze(disturbed) == bronze(undisturbed.store)
+    check_nothing_lost(disturbed, number + 1)
+    check_nothing_lost(undisturbed.store, number + 1)
+    for finding in check_lake(disturbed, [YEAR]).findings:
+        assert mend(disturbed, finding, now=datetime.now(UTC) + timedelta(hours=2))
+    assert check_lake(disturbed, [YEAR]).findings == ()
+    assert bronze(disturbed) == bronze(undisturbed.store)
+    check_nothing_lost(disturbed, number + 1)
+    assert troubles <= HARMLESS
+    assert troubles, "no kill hit a write: the moments are badly chosen"

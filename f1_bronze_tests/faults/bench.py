@@ -1,0 +1,243 @@
+"""A stand-in, a lake, a Dagster instance and a clock of their own: ingest under faults.
+
+`f1-bronze ingest` runs in this process, as it is, but for two things: the client's time is a
+clock that nobody waits for, and the instance is in memory.
+"""
+
+import json
+import random
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import dagster as dg
+from click.testing import CliRunner
+
+from f1_bronze.cli import main
+from f1_bronze.defs.resources import OpenF1Resource
+from f1_bronze.openf1.breaker import Breaker
+from f1_bronze.openf1.client import OpenF1Client
+from f1_bronze.openf1.credentials import Credentials
+from f1_bronze.openf1.pace import MemoryStore, Pace, parse_limits
+from f1_bronze.simulator.faults import Fault
+from f1_bronze.simulator.manners import Manners
+from f1_bronze.simulator.server import Simulator
+from f1_bronze.simulator.source import Record, Source
+
+LIMITS = "3/1s,30/60s"
+SEASON = ("ingest", "2023")
+PLACES = ("bahrain", "emilia_romagna", "spanish", "british", "italian", "abu_dhabi")
+"""Bahrain's race has no pit rows, Imola was cancelled and has drivers only: true empties."""
+PART = (*SEASON, *(word for place in PLACES for word in ("--grand-prix", place)))
+
+
+class Timeline:
+    """A clock for both sides: sleeping moves it on, and does what has come due."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 6, 1, 12, 0, 20, tzinfo=UTC).timestamp()
+        self._due: list[tuple[float, Callable[[], None]]] = []
+        self._lock = threading.Lock()
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        """Move on without waiting."""
+        with self._lock:
+            self.now += seconds
+            due = [entry for entry in self._due if entry[0] <= self.now]
+            self._due = [entry for entry in self._due if entry[0] > self.now]
+        for _, action in due:
+            action()
+
+    def later(self, seconds: float, action: Callable[[], None]) -> None:
+        """Act once the clock has moved on so far."""
+        with self._lock:
+            self._due.append((self.now + seconds, action))
+
+
+class ThinSource:
+    """A source with every session and every dataset, but only every twelfth lap."""
+
+    def __init__(self, whole: Source) -> None:
+        self._whole = whole
+
+    def sessions(self) -> Sequence[Record]:
+        return self._whole.sessions()
+
+    def meetings(self) -> Sequence[Record]:
+        return self._whole.meetings()
+
+    def rows(self, endpoint: str, session_key: int) -> Sequence[Record]:
+        rows = self._whole.rows(endpoint, session_key)
+        if endpoint != "laps":
+            return rows
+        return [row for row in rows if row["lap_number"] % 12 == 1]
+
+
+def content_of(lake: Path) -> dict[str, bytes]:
+    """Every file below the folder, unfinished ones included; but locks, which hold nothing."""
+    return {
+        name: file.read_bytes()
+        for file in sorted(lake.rglob("*"))
+        if file.is_file() and not (name := str(file.relative_to(lake))).startswith(".locks/")
+    }
+
+
+Place = tuple[str, str]
+"""Dataset and partition key."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """What one ingest said, and what the stand-in saw of it.
+
+    said: the object of --json; empty where the command ended before any run.
+    in_runs: what the failures of the Dagster runs list.
+    calls, by_status, by_endpoint, hits: by the stand-in's journal.
+    asked: calls by the client's own count, those among them that nobody heard.
+    seconds: how far the clock moved.
+    """
+
+    status: int
+    said: Mapping[str, Any]
+    err: str
+    in_runs: frozenset[Place]
+    calls: int
+    asked: int
+    by_status: Mapping[str, int]
+    by_endpoint: Mapping[str, int]
+    hits: Mapping[str, int]
+    seconds: float
+
+    @property
+    def failed(self) -> frozenset[Place]:
+        """What the outcome lists as failed."""
+        return frozenset((f["dataset"], f["partition"]) for f in self.said.get("failed", ()))
+
+    @property
+    def errors(self) -> dict[str, int]:
+        """How many failures of each type the outcome lists."""
+        return dict(Counter(f["error"] for f in self.said.get("failed", ())))
+
+
+class Bench:
+    """One stand-in and one lake, for one test."""
+
+    def __init__(self, simulator: Simulator, time: Timeline, home: Path) -> None:
+        self.simulator = simulator
+        self.time = time
+        self.lake = home / "lake"
+        self.credentials: Credentials | None = None
+        self.read_timeout = 10.0
+        self.keeps_client = False
+        """Whether the next ingest is by the same process as the last one, at once after it."""
+        self._clients: list[OpenF1Client] = []
+        self._instance = dg.DagsterInstance.ephemeral(tempdir=str(home / "dagster"))
+        self._home = home
+
+    @classmethod
+    @contextmanager
+    def over(cls, source: Source, home: Path, **manners: Any) -> "Iterator[Bench]":
+        """A bench around a running stand-in, with the true limits on both sides."""
+        home.mkdir(exist_ok=True)
+        time = Timeline()
+        settled = Manners(clock=time, sleep=time.sleep, later=time.later, limits=LIMITS, **manners)
+        with Simulator(source, manners=settled) as running:
+            bench = cls(running, time, home)
+            with bench._instance:
+                yield bench
+
+    def arm(self, *faults: Mapping[str, Any]) -> None:
+        """These faults, as they are written for `f1-bronze simulate --fault`; none: all is well."""
+        self.simulator.control.set_faults([Fault.from_json(dict(fault)) for fault in faults])
+
+    def ingest(self, words: Sequence[str] = PART) -> Told:
+        """`f1-bronze ingest … --json`, two minutes after the last one."""
+        if not self.keeps_client:
+            self.time.sleep(120)  # a new process, later: no budget is used up
+            self._clients.clear()
+        began, seen, asked = self.time(), self._seen(), self._asked()
+        environ = {
+            "F1_BRONZE_OPENF1_URL": self.simulator.url,
+            "F1_BRONZE_LAKE_URI": str(self.lake),
+            "F1_BRONZE_RATE_STORE": "memory",
+            "DAGSTER_HOME": str(self._home / "unused"),
+        }
+        with (
+            patch.object(OpenF1Resource, "make_client", lambda _, observer=None: self._client()),
+            patch("f1_bronze.defs.instance.open_instance", self._open_instance),
+        ):
+            ran = CliRunner().invoke(main, [*words, "--json"], env=environ)
+        if ran.exception is not None and not isinstance(ran.exception, SystemExit):
+            raise ran.exception
+        said = json.loads(ran.stdout) if ran.stdout else {}
+        calls, statuses, endpoints, hits = (
+            now - before for now, before in zip(self._seen(), seen, strict=True)
+        )
+        return Told(
+            status=ran.exit_code,
+            said=said,
+            err=ran.stderr,
+            in_runs=frozenset(self._listed_in(said.get("runs", ()))),
+            calls=calls.total(),
+            asked=self._asked() - asked,
+            by_status=dict(statuses),
+            by_endpoint=dict(endpoints),
+            hits=dict(hits),
+            seconds=self.time() - began,
+        )
+
+    def content(self) -> dict[str, bytes]:
+        """Every file of the lake."""
+        return content_of(self.lake)
+
+    def _client(self) -> OpenF1Client:
+        if not self._clients:
+            made = OpenF1Client(
+                base_url=self.simulator.url,
+                pace=Pace(parse_limits(LIMITS), MemoryStore(), self.time, self.time.sleep),
+                breaker=Breaker(clock=self.time),
+                credentials=self.credentials,
+                timeout=(5, self.read_timeout),
+                clock=self.time,
+                sleep=self.time.sleep,
+                rng=random.Random(1),
+            )
+            self._clients.append(made)
+        return self._clients[0]
+
+    def _asked(self) -> int:
+        return sum(client.counters.calls for client in self._clients)
+
+    @contextmanager
+    def _open_instance(self) -> Iterator[dg.DagsterInstance]:
+        yield self._instance
+
+    def _seen(self) -> tuple[Counter[str], Counter[str], Counter[str], Counter[str]]:
+        state = self.simulator.control.state()
+        hits: Counter[str] = Counter()
+        for entry in self.simulator.control.requests():
+            hits.update(entry.faults)
+        endpoints = Counter(state["by_endpoint"])
+        return Counter(endpoints), Counter(state["by_status"]), endpoints, hits
+
+    def _listed_in(self, runs: Sequence[str]) -> Iterator[Place]:
+        for run in runs:
+            records = self._instance.get_records_for_run(
+                run, of_type=dg.DagsterEventType.STEP_FAILURE
+            ).records
+            for record in records:
+                event = record.event_log_entry.dagster_event
+                assert event is not None
+                failure = event.step_failure_data.user_failure_data
+                assert failure is not None, event.step_failure_data.error
+                for one in failure.metadata["failed"].value:
+                    yield one["dataset"], one["partition"]

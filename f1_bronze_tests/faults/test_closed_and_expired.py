@@ -1,0 +1,118 @@
+"""The API closed for a live session, and tokens that do not last."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from f1_bronze.openf1.credentials import Credentials
+from f1_bronze.simulator.manners import Credentials as Account
+
+from .bench import Bench
+from .laws import CLOSED, Content, assert_lawful
+
+MakeBench = Callable[..., Bench]
+LOGIN = {"username": "ada", "password": "lovelace"}
+
+
+@pytest.fixture
+def paying(make_bench: MakeBench) -> Callable[..., Bench]:
+    """A bench with a login."""
+
+    def make(**manners: Any) -> Bench:
+        bench = make_bench(credentials=Account(**LOGIN), **manners)
+        bench.credentials = Credentials(**LOGIN)
+        return bench
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("fault", "closed", "calls"),
+    [
+        ({"after": 3}, {"results", "laps", "stints", "pit_stops"}, 7),
+        ({"after": 3, "times": 2}, {"results", "laps"}, 7),
+        ({"after": 4, "for_seconds": 1800}, {"laps", "stints", "pit_stops"}, 7),
+        ({"endpoint": "pit"}, {"pit_stops"}, 7),
+    ],
+    ids=["for good", "after n calls", "after n seconds", "one endpoint"],
+)
+def test_closed_in_mid_season(
+    bench: Bench, clean: Content, fault: dict[str, Any], closed: set[str], calls: int
+) -> None:
+    """No call is repeated, what is closed is told as such with status 3, and lands later."""
+    bench.arm({"kind": "live", **fault})
+    told = assert_lawful(bench, clean)
+    assert told.status == CLOSED
+    assert {dataset for dataset, _ in told.failed} == closed
+    assert set(told.errors) == {"ClosedForLiveSession"}
+    assert told.calls <= calls
+    assert told.said["api"]["retries"] == 0
+
+
+def test_closed_from_the_start(bench: Bench, clean: Content) -> None:
+    """One call, status 3, and a sentence that says when to come back."""
+    bench.arm({"kind": "live"})
+    told = assert_lawful(bench, clean)
+    assert (told.status, told.calls) == (CLOSED, 1)
+    assert "come back in 30 to 180 minutes" in told.err
+
+
+def test_it_opens_again_by_itself(bench: Bench, clean: Content) -> None:
+    """The same fault, still armed, is over after its time: a second run completes the season."""
+    bench.arm({"kind": "live", "after": 3, "for_seconds": 1800})
+    assert bench.ingest().status == CLOSED
+    assert bench.ingest().status == CLOSED
+    bench.time.sleep(1800)
+    assert assert_lawful(bench, clean).status == 0
+
+
+def test_never_closed_to_those_who_pay(paying: MakeBench, clean: Content) -> None:
+    """With credentials a live session costs a login and nothing else."""
+    bench = paying(live=True)
+    told = assert_lawful(bench, clean)
+    assert (told.status, told.calls) == (0, 8)
+    assert told.by_status == {"200": 8}
+
+
+@pytest.mark.parametrize(
+    ("fault", "calls"),
+    [({"after": 3, "times": 1}, 10), ({"share": 0.4}, 14)],
+    ids=["once", "two of five"],
+)
+def test_tokens_expire_in_mid_season(
+    paying: MakeBench, clean: Content, fault: dict[str, Any], calls: int
+) -> None:
+    """Each expiry costs a login and the call again, and no partition."""
+    bench = paying()
+    bench.arm({"kind": "token_expiry", **fault})
+    told = assert_lawful(bench, clean)
+    assert told.status == 0
+    assert told.hits["token_expiry"] >= 1
+    assert told.calls == 8 + 2 * told.hits["token_expiry"] <= calls
+
+
+def test_a_short_life(paying: MakeBench, clean: Content) -> None:
+    """Tokens that live for a second are renewed as often as needed."""
+    told = assert_lawful(paying(token_seconds=1), clean)
+    assert told.status == 0
+    assert told.calls <= 3 * 7
+
+
+def test_tokens_that_never_hold(paying: MakeBench, clean: Content) -> None:
+    """A token is renewed once for a question, then that is told; nothing is asked over and over."""
+    bench = paying()
+    bench.arm({"kind": "token_expiry", "after": 3})
+    told = assert_lawful(bench, clean)
+    assert told.status == 1
+    assert set(told.errors) == {"Refused"}
+    assert told.calls <= 20
+
+
+@pytest.mark.parametrize("kind", ["status", "reset_before", "rate_limited", "truncated_json"])
+def test_a_login_that_fails_for_a_moment(paying: MakeBench, clean: Content, kind: str) -> None:
+    """The login is repeated like any other call."""
+    bench = paying()
+    bench.arm({"kind": kind, "endpoint": "token", "times": 2})
+    told = assert_lawful(bench, clean)
+    assert (told.status, told.calls) == (0, 8 + 2)

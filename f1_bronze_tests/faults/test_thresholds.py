@@ -1,0 +1,66 @@
+"""Questions that ask too much are cut: no session is lost, none lands twice, and cutting ends."""
+
+from typing import Any
+
+import pytest
+
+from .bench import Bench
+from .laws import Content, assert_lawful, assert_within_limits
+
+
+@pytest.mark.parametrize(
+    ("threshold", "most"),
+    [
+        ({"sessions_above": 8}, 13),
+        ({"sessions_above": 5}, 29),
+        ({"sessions_above": 2}, 61),
+        ({"sessions_above": 1}, 93),
+        ({"rows_above": 500}, 9),
+        ({"rows_above": 300}, 11),
+        ({"rows_above": 150, "endpoint": "laps"}, 29),
+    ],
+    ids=str,
+)
+def test_422(bench: Bench, clean: Content, threshold: dict[str, Any], most: int) -> None:
+    """A 422 is never repeated as it is, and every session lands in the end."""
+    bench.arm({"kind": "too_much", **threshold})
+    told = assert_lawful(bench, clean)
+    assert told.status == 0
+    assert told.asked <= most
+    assert told.said["api"]["retries"] == 0
+    assert told.said["api"]["splits"] <= told.by_status["422"]
+    assert_each_session_answered_once(bench)
+    assert_within_limits(bench)
+
+
+@pytest.mark.parametrize(("sessions", "most"), [(8, 25), (5, 55), (2, 103)])
+def test_500_over_the_servers_five_seconds(
+    bench: Bench, clean: Content, sessions: int, most: int
+) -> None:
+    """A 500 that only large questions meet is repeated first, then cut."""
+    bench.arm({"kind": "status", "status": 500, "sessions_above": sessions})
+    told = assert_lawful(bench, clean)
+    assert told.status == 0
+    assert told.asked <= most
+    assert_each_session_answered_once(bench)
+
+
+def test_one_race_is_too_much_by_itself(bench: Bench, clean: Content) -> None:
+    """The session that cannot be asked for at all fails by itself, the others land."""
+    bench.arm({"kind": "too_much", "rows_above": 100, "endpoint": "laps"})
+    told = assert_lawful(bench, clean)
+    assert told.failed == {("laps", "2023/spanish/race")}
+    assert told.errors == {"TooMuchAsked": 1}
+    assert told.asked <= 27
+
+
+def assert_each_session_answered_once(bench: Bench) -> None:
+    """Among the answers with status 200 or 404 of an endpoint no session is named twice."""
+    for endpoint in ("drivers", "session_result", "laps", "stints", "pit"):
+        named = [
+            key
+            for entry in bench.simulator.control.requests()
+            if entry.endpoint == endpoint and entry.status in (200, 404)
+            for key in entry.query.split("&")
+        ]
+        assert len(named) == len(set(named)) == (12 if endpoint not in ("stints", "pit") else 6)

@@ -1,0 +1,127 @@
+"""How small the files are, and that readers can leave out what they do not ask for."""
+
+import json
+import random
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.dataset
+import pyarrow.fs
+import pyarrow.parquet as pq
+import pytest
+
+from f1_bronze.datasets import DATASETS
+from f1_bronze.datasets.dataset import Dataset
+from f1_bronze.lake.parquet import file_bytes, provenance_of
+from f1_bronze.lake.records import rows_of
+from f1_bronze_tests.conftest import RECORDINGS, needs_recordings
+
+from .examples import BAHRAIN, RACE_KEY
+
+SMALLER = 0.7
+"""The share of the JSON's bytes that Parquet must save, over all datasets."""
+
+Answer = tuple[Dataset, int, list[dict[str, Any]], int]
+
+
+def stored_bytes(dataset: Dataset, session_key: int, records: list[dict[str, Any]]) -> bytes:
+    """The file of one session's records."""
+    rows = rows_of(dataset, records)
+    source = f"{dataset.endpoint}?session_key={session_key}"
+    return file_bytes(rows, provenance_of(dataset, BAHRAIN, session_key, source, rows))
+
+
+def saved(answers: Iterable[Answer]) -> tuple[float, int]:
+    """The share of JSON's bytes that the files save, and the number of files."""
+    sizes = Counter[str]()
+    for dataset, session_key, records, size in answers:
+        sizes["json"] += size
+        sizes["parquet"] += len(stored_bytes(dataset, session_key, records))
+        sizes["files"] += 1
+    return 1 - sizes["parquet"] / sizes["json"], sizes["files"]
+
+
+def simulated_season(seasons: Any) -> Iterator[Answer]:
+    """Every answer of 2025 that is ingested by default, its size as the tightest JSON."""
+    for session in seasons.sessions():
+        session_type = session["session_name"].lower()
+        if session["year"] == 2025 and session_type in ("race", "qualifying"):
+            for dataset in DATASETS:
+                if dataset.exists_for(session_type):
+                    key = session["session_key"]
+                    alone = dataset.name == "sessions"
+                    records = [session] if alone else list(seasons.rows(dataset.endpoint, key))
+                    text = json.dumps(records, separators=(",", ":"), ensure_ascii=False)
+                    yield dataset, key, records, len(text.encode())
+
+
+def recorded() -> Iterator[Answer]:
+    """Every recorded answer at the size in which it came; sessions one by one, as stored."""
+    for dataset in DATASETS[1:]:
+        for file in sorted((RECORDINGS / dataset.endpoint).glob("*.json")):
+            data = file.read_bytes()
+            yield dataset, int(file.stem), json.loads(data), len(data)
+    for session in json.loads((RECORDINGS / "sessions/2024.json").read_bytes()):
+        yield DATASETS[0], session["session_key"], [session], len(json.dumps([session]))
+
+
+def test_a_season_is_smaller_than_its_json(seasons: Any) -> None:
+    """A simulated season is 240 files that save 70 percent of the JSON, footers included."""
+    share, files = saved(simulated_season(seasons))
+    assert files == 240
+    assert share >= SMALLER
+
+
+@needs_recordings
+def test_recorded_answers_are_smaller_as_files() -> None:
+    """So are the recorded answers, although their many small sessions are mostly footers."""
+    share, files = saved(recorded())
+    assert files > 300
+    assert share >= SMALLER
+
+
+@pytest.fixture(scope="module")
+def large_file() -> bytes:
+    """A file of 120,000 laps in three row groups, from an answer in no order."""
+    laps = DATASETS[3]
+    records = [
+        {"session_key": RACE_KEY, "driver_number": driver, "lap_number": lap, "lap_duration": 90.5}
+        for driver in range(100)
+        for lap in range(1, 1201)
+    ]
+    random.Random(4).shuffle(records)
+    return stored_bytes(laps, RACE_KEY, records)
+
+
+def test_each_row_group_has_statistics(large_file: bytes) -> None:
+    """Every row group of 50,000 says least, greatest and nulls of each plain column."""
+    metadata = pq.read_metadata(pa.BufferReader(large_file))
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    assert [group.num_rows for group in groups] == [50_000, 50_000, 20_000]
+    for group in groups:
+        for number in range(group.num_columns):
+            column = group.column(number)
+            assert column.is_stats_set, column.path_in_schema
+            full = column.statistics.null_count < group.num_rows
+            assert not full or column.statistics.has_min_max, column.path_in_schema
+            assert column.compression == "SNAPPY"
+
+
+def test_sorted_keys_part_the_row_groups(large_file: bytes) -> None:
+    """Drivers of one row group are not in the next but for the one on the border."""
+    metadata = pq.read_metadata(pa.BufferReader(large_file))
+    place = metadata.schema.names.index("driver_number")
+    found = [metadata.row_group(n).column(place).statistics for n in range(3)]
+    assert [(one.min, one.max) for one in found] == [(0, 41), (41, 83), (83, 99)]
+
+
+def test_a_reader_skips_row_groups(large_file: bytes, tmp_path: Any) -> None:
+    """One driver's laps are read from one row group of three, by statistics alone."""
+    (tmp_path / "laps.parquet").write_bytes(large_file)
+    [fragment] = pyarrow.dataset.dataset(tmp_path / "laps.parquet").get_fragments()
+    field = pyarrow.dataset.field("driver_number")
+    assert [group.id for group in fragment.subset(field == 60).row_groups] == [1]
+    assert fragment.subset(field == 1000).row_groups == []
+    assert fragment.count_rows(filter=field == 60) == 1200

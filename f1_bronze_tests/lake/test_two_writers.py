@@ -1,0 +1,205 @@
+"""Writers of one partition at the same time: one of their whole contents stays, none is lost."""
+
+import multiprocessing
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from f1_bronze.datasets.laps import LAPS
+from f1_bronze.lake import paths
+from f1_bronze.lake.errors import Conflict
+from f1_bronze.lake.history import history_of
+from f1_bronze.lake.lake import Lake
+from f1_bronze.lake.landing import Candidate, Landing, Revision, land
+from f1_bronze.lake.local import LocalStore
+from f1_bronze.lake.stores import ObjectStore
+
+from .examples import BAHRAIN, RACE_KEY, lap
+from .fakes import MemoryStore, NotingStore, Ticking
+from .turns import Referee, TurnStore
+
+PATH = paths.file_path("laps", BAHRAIN, RACE_KEY)
+
+
+def content(speed: int) -> list[dict[str, Any]]:
+    """Contents of equal keys: each may replace any other."""
+    return [lap(1, st_speed=speed), lap(2)]
+
+
+def candidate(records: Sequence[dict[str, Any]]) -> Candidate:
+    return Candidate(
+        dataset=LAPS,
+        partition=BAHRAIN,
+        session_key=RACE_KEY,
+        records=records,
+        source="laps?session_key=10014",
+        notes={},
+    )
+
+
+def speeds_held(store: ObjectStore) -> list[int]:
+    """The contents that the partition has held, in order; the last is current."""
+    found = []
+    for one in history_of(store, LAPS, BAHRAIN).contents:
+        assert one.file is not None
+        found.append(one.file.records(LAPS)[0]["st_speed"])
+    return found
+
+
+def play(
+    store: ObjectStore, first: int | None, speeds: Sequence[int], schedule: Sequence[int]
+) -> list[Landing]:
+    """Each speed is landed by a writer of its own, their calls in the order of the schedule."""
+    clock = Ticking()
+    if first is not None:
+        land(store, candidate(content(first)), clock=clock)
+    referee = Referee(schedule)
+
+    def writer(number: int) -> Any:
+        view = TurnStore(store, referee, number)
+        return lambda: land(view, candidate(content(speeds[number])), clock=clock)
+
+    results = referee.play([writer(number) for number in range(len(speeds))])
+    errors = [result for result in results if isinstance(result, Exception)]
+    assert errors == []
+    return results
+
+
+def check(
+    store: ObjectStore, first: int | None, speeds: Sequence[int], told: list[Landing]
+) -> None:
+    """Every content that was ever current is there, in an order that the writers tell of."""
+    held = speeds_held(store)
+    written = [
+        s for s, one in zip(speeds, told, strict=True) if one.revision is not Revision.UNCHANGED
+    ]
+    assert held[-1] in {first, *speeds}
+    # A content that comes back while a slow writer still holds it is one entry the less, so the
+    # set is the law; where all differ, so is the number.
+    assert set(held) == {*([] if first is None else [first]), *written}
+    if len({first, *speeds}) == len(speeds) + 1:
+        assert sorted(held) == sorted([*([] if first is None else [first]), *speeds])
+        new = Counter(one.revision for one in told)
+        assert new[Revision.NEW] == (1 if first is None else 0)
+        assert new[Revision.UNCHANGED] == new[Revision.REFUSED] == 0
+        for speed, one in zip(speeds, told, strict=True):
+            if one.revision is Revision.CHANGED:
+                [row] = one.changes.changed_values
+                before = held[held.index(speed) - 1]
+                assert [(value.before, value.after) for value in row.values] == [(before, speed)]
+
+
+schedules = st.lists(st.integers(0, 2), min_size=1, max_size=40)
+
+
+@settings(deadline=None)
+@given(
+    first=st.none() | st.just(0),
+    speeds=st.lists(st.integers(0, 3), min_size=2, max_size=3),
+    schedule=schedules,
+)
+def test_any_interleaving(first: int | None, speeds: list[int], schedule: list[int]) -> None:
+    """Two or three writers, the same content or others, their calls in any order at all."""
+    store = MemoryStore()
+    told = play(store, first, speeds, schedule)
+    check(store, first, speeds, told)
+
+
+@pytest.mark.parametrize("first", [None, 0], ids=["nothing there", "something there"])
+def test_interleavings_on_each_store(store: NotingStore, first: int | None) -> None:
+    """The same on a folder and on S3, for a handful of orders."""
+    dice = Random(1)
+    for turn in range(4):
+        for path in store.contents():
+            store.delete(path)
+        schedule = [dice.randrange(2) for _ in range(12)] if turn else [0, 1]
+        told = play(store, first, [1, 2], schedule)
+        check(store, first, [1, 2], told)
+
+
+def test_overtaken_at_the_last_moment(store: NotingStore) -> None:
+    """Both have read the same file; the slower one finds another and replaces that in turn."""
+    told = play(store, 0, [1, 2], [0, 1])
+    assert [one.revision for one in told] == [Revision.CHANGED, Revision.CHANGED]
+    assert speeds_held(store) == [0, 1, 2]
+    assert told[1].changes.changed_values[0].values[0].before == 1
+
+
+def test_overtaken_by_the_same_content(store: NotingStore) -> None:
+    """When the faster one wrote the very same, the slower one has nothing left to do."""
+    told = play(store, 0, [1, 1], [0, 1])
+    assert [one.revision for one in told] == [Revision.CHANGED, Revision.UNCHANGED]
+    assert speeds_held(store) == [0, 1]
+
+
+def test_overtaken_by_more_rows(store: NotingStore) -> None:
+    """What the faster one added must not be lost to the slower one's smaller answer."""
+    clock, referee = Ticking(), Referee([0, 1])
+    land(store, candidate([lap(1)]), clock=clock)
+    larger, smaller = [lap(1), lap(2), lap(3)], [lap(1), lap(2)]
+    first, second = referee.play(
+        [
+            lambda: land(TurnStore(store, referee, 0), candidate(larger), clock=clock),
+            lambda: land(TurnStore(store, referee, 1), candidate(smaller), clock=clock),
+        ]
+    )
+    assert (first.revision, second.revision) == (Revision.CHANGED, Revision.REFUSED)
+    assert second.missing_keys == ((RACE_KEY, 4, 3),)
+    current = history_of(store, LAPS, BAHRAIN).contents[-1].file
+    assert current is not None
+    assert current.records(LAPS) == larger
+
+
+class AlwaysFaster(MemoryStore):
+    """A store in which somebody else has always just written the file."""
+
+    def write(self, path: str, *args: Any, expected: str | None = None, **kwargs: Any) -> None:
+        if path == PATH and expected is not None:
+            raise Conflict("Overtaken. Run again.")
+        super().write(path, *args, expected=expected, **kwargs)
+
+
+def test_overtaken_without_end(clock: Ticking) -> None:
+    """After many defeats a writer gives up with the way on, rather than never end."""
+    store = AlwaysFaster()
+    with pytest.raises(Conflict, match="Run again"):
+        land(store, candidate(content(1)), clock=clock)
+    assert store.objects == {}
+
+
+def land_many(root: Path, numbers: Sequence[int], ready: Any) -> None:
+    lake = Lake(LocalStore(root))
+    ready.wait()
+    for number in numbers:
+        landing = lake.land(candidate(content(number)))
+        assert landing.revision in (Revision.NEW, Revision.CHANGED)
+
+
+def test_processes(tmp_path: Path) -> None:
+    """Four processes that land 15 contents each in one partition at once leave 60 contents."""
+    fork = multiprocessing.get_context("fork")
+    ready = fork.Barrier(4)
+    batches = [range(first, first + 15) for first in (100, 200, 300, 400)]
+    processes = [
+        fork.Process(target=land_many, args=(tmp_path, numbers, ready)) for numbers in batches
+    ]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+    assert [process.exitcode for process in processes] == [0] * 4
+    store = LocalStore(tmp_path)
+    held = speeds_held(store)
+    assert sorted(held) == sorted(number for numbers in batches for number in numbers)
+    for numbers in batches:  # each process sees its own in order
+        assert [number for number in held if number in numbers] == list(numbers)
+    assert list(store.unfinished()) == []
+    moments = [one.replaced_at for one in history_of(store, LAPS, BAHRAIN).contents[:-1]]
+    assert all(moment and moment <= datetime.now(UTC) for moment in moments)

@@ -1,0 +1,321 @@
+"""Whether the lake is what it says: every kind of damage is found, and mended only in truth."""
+
+import dataclasses
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+
+from f1_bronze.datasets.dataset import Dataset
+from f1_bronze.datasets.laps import LAPS
+from f1_bronze.datasets.partition import SessionPartition
+from f1_bronze.lake import paths
+from f1_bronze.lake.errors import LakeUnavailable
+from f1_bronze.lake.landing import Candidate, land
+from f1_bronze.lake.local import LocalStore
+from f1_bronze.lake.parquet import file_bytes, provenance_of, read_file
+from f1_bronze.lake.records import content_sha256, rows_of
+from f1_bronze.lake.stores import ObjectStore
+from f1_bronze.lake.verifying import AT_WORK, Checked, Trouble, check_lake, mend
+
+from .examples import BAHRAIN, MOTLEY, RACE_KEY, lap, records_for
+from .fakes import MemoryStore, NotingStore, Ticking
+
+MONACO = SessionPartition.parse("2024/monaco/race")
+PATH = paths.file_path("laps", BAHRAIN, RACE_KEY)
+KEPT = paths.revision_folder("laps", BAHRAIN, RACE_KEY)
+TWO = [lap(1), lap(2)]
+LATER = datetime(2025, 4, 14, 9, 0, tzinfo=UTC)
+Put = Callable[..., None]
+
+
+@pytest.fixture
+def store() -> NotingStore:
+    """In memory: what the checks see of a store is the same in each."""
+    return NotingStore(MemoryStore())
+
+
+@pytest.fixture
+def put(store: NotingStore, clock: Ticking) -> Put:
+    def go(
+        records: list[dict[str, Any]],
+        partition: SessionPartition = BAHRAIN,
+        session_key: int = RACE_KEY,
+    ) -> None:
+        land(store, candidate(records, partition, session_key), clock=clock)
+
+    return go
+
+
+def candidate(
+    records: list[dict[str, Any]],
+    partition: SessionPartition = BAHRAIN,
+    session_key: int = RACE_KEY,
+    dataset: Dataset = LAPS,
+) -> Candidate:
+    return Candidate(
+        dataset=dataset,
+        partition=partition,
+        session_key=session_key,
+        records=records,
+        source="laps",
+        notes={},
+    )
+
+
+def found(checked: Checked) -> list[tuple[Trouble, str]]:
+    return [(finding.trouble, finding.path) for finding in checked.findings]
+
+
+def forged(records: list[dict[str, Any]], of: Dataset = LAPS, **says: Any) -> bytes:
+    """A whole file whose metadata says something else than is true."""
+    rows = rows_of(of, records)
+    true = provenance_of(of, BAHRAIN, RACE_KEY, "laps", rows)
+    return file_bytes(rows, dataclasses.replace(true, **says))
+
+
+def test_sound_lake(store: NotingStore, put: Put) -> None:
+    """Files, corrections and refused answers of these seasons are read, others are left alone."""
+    put(TWO)
+    put([*TWO, lap(3)])
+    put([lap(1)])
+    put([lap(1, session=7)], MONACO, 7)
+    checked = check_lake(store, [2025])
+    assert checked.findings == ()
+    assert (checked.files, checked.revisions) == (1, 2)
+    [sound] = checked.sound
+    assert (sound.dataset, sound.partition, sound.session_key) == ("laps", BAHRAIN, RACE_KEY)
+    assert sound.path == PATH
+    assert sound.size_bytes == len(store.read(PATH) or b"")
+    assert sound.file.records(LAPS) == [*TWO, lap(3)]
+    assert (check_lake(store, [2024, 2025]).files, check_lake(store, [2023]).files) == (2, 0)
+
+
+def test_lake_that_is_not_there(store: NotingStore) -> None:
+    """Nothing is wrong with nothing."""
+    assert check_lake(store, [2025]) == Checked(sound=(), findings=(), files=0, revisions=0)
+
+
+@settings(deadline=None)
+@given(records=records_for(MOTLEY))
+def test_hash_of_what_was_stored(records: list[dict[str, Any]]) -> None:
+    """The hash taken anew from a file is the one that was taken of the records, whatever they
+    hold: what nobody has altered is never called altered."""
+    rows = rows_of(MOTLEY, [{**record, "session_key": 1} for record in records])
+    data = file_bytes(rows, provenance_of(MOTLEY, BAHRAIN, 1, "x", rows))
+    file = read_file(data, "x")
+    assert content_sha256(MOTLEY, file.table, file.provenance.absent_columns) == rows.content_sha256
+
+
+SAYS = {
+    "torn": (lambda whole: whole[:-20], Trouble.TORN, "It is no whole Parquet file."),
+    "empty": (lambda whole: b"", Trouble.TORN, "It is no whole Parquet file."),
+    "other rows": (
+        lambda whole: forged([lap(1)], content_sha256="ab" * 32),
+        Trouble.ALTERED,
+        f"Its rows hash to {rows_of(LAPS, [lap(1)]).content_sha256[:12]}, its metadata says "
+        "abababababab.",
+    ),
+    "rows in another order": (
+        lambda whole: _turned(),
+        Trouble.ALTERED,
+        "Its rows hash to ",
+    ),
+    "other partition": (
+        lambda whole: forged(TWO, partition="2025/monaco/race"),
+        Trouble.ALTERED,
+        "It says that it holds laps of 2025/monaco/race, session 10014, and lies where laps of "
+        "2025/bahrain/race, session 10014 belongs.",
+    ),
+    "other session": (
+        lambda whole: forged(TWO, session_key=7),
+        Trouble.ALTERED,
+        "It says that it holds laps of 2025/bahrain/race, session 7, and lies where ",
+    ),
+    "other dataset": (
+        lambda whole: forged(TWO, dataset="stints"),
+        Trouble.ALTERED,
+        "It says that it holds stints of 2025/bahrain/race, session 10014, and lies where ",
+    ),
+    "other columns": (
+        lambda whole: forged([{"session_key": 1, "driver_number": 4}], MOTLEY, dataset="laps"),
+        Trouble.ALTERED,
+        "Its columns are not those of laps in schema version 1.",
+    ),
+    "other columns of another version": (
+        lambda whole: forged(
+            [{"session_key": 1, "driver_number": 4, "date": "2025-04-13T15:00:00+00:00"}],
+            MOTLEY,
+            dataset="laps",
+            schema_version=0,
+        ),
+        Trouble.ALTERED,
+        "Its rows hash to ",
+    ),
+    "no metadata": (
+        lambda whole: _without_metadata(),
+        Trouble.ALTERED,
+        "It does not say what it holds.",
+    ),
+}
+
+
+def _turned() -> bytes:
+    rows = rows_of(LAPS, TWO)
+    provenance = provenance_of(LAPS, BAHRAIN, RACE_KEY, "laps", rows)
+    return file_bytes(dataclasses.replace(rows, table=rows.table.take([1, 0])), provenance)
+
+
+def _without_metadata() -> bytes:
+    from f1_bronze.lake.parquet import table_bytes
+
+    return table_bytes(rows_of(LAPS, TWO).table)
+
+
+@pytest.mark.parametrize("damage", SAYS)
+def test_damaged_file(store: NotingStore, put: Put, damage: str) -> None:
+    """A current file that is not what it says is found; mending moves it aside, byte for byte,
+    and leaves the partition to be asked for again."""
+    change, trouble, detail = SAYS[damage]
+    put(TWO)
+    put([*TWO, lap(3)])
+    damaged = change(store.read(PATH) or b"")
+    store.inner.write(PATH, damaged, {})
+    checked = check_lake(store, [2025])
+    assert found(checked) == [(trouble, PATH)]
+    assert checked.sound == ()
+    [finding] = checked.findings
+    assert finding.detail.startswith(detail)
+    assert (finding.dataset, finding.partition) == ("laps", BAHRAIN)
+    assert mend(store, finding, now=LATER)
+    assert store.read(PATH) is None
+    [aside] = [path for path in store.contents() if "altered_" in path]
+    assert aside.startswith(KEPT)
+    assert store.read(aside) == damaged
+    assert check_lake(store, [2025]).findings == ()
+    put([*TWO, lap(3)])
+    assert check_lake(store, [2025]).sound[0].file.records(LAPS) == [*TWO, lap(3)]
+
+
+def test_damaged_file_that_was_replaced_meanwhile(store: NotingStore, put: Put) -> None:
+    """What another writer has put there since is not moved aside."""
+    put(TWO)
+    whole = store.read(PATH) or b""
+    store.inner.write(PATH, b"torn", {})
+    [finding] = check_lake(store, [2025]).findings
+    store.inner.write(PATH, whole, {})
+    assert not mend(store, finding, now=LATER)
+    assert store.read(PATH) == whole
+
+
+@pytest.mark.parametrize(
+    ("what", "trouble", "detail"),
+    [
+        (b"torn", Trouble.TORN, "It is no whole Parquet file."),
+        (forged(TWO, content_sha256="ab" * 32), Trouble.ALTERED, "Its name says "),
+        (forged([lap(9)]), Trouble.ALTERED, "Its name says "),
+    ],
+)
+def test_damaged_revision(
+    store: NotingStore, put: Put, what: bytes, trouble: Trouble, detail: str
+) -> None:
+    """A revision that was damaged is told, and nobody can mend it."""
+    put(TWO)
+    put([*TWO, lap(3)])
+    [path] = [entry.path for entry in store.list(KEPT)]
+    store.inner.write(path, what, {})
+    checked = check_lake(store, [2025])
+    assert found(checked) == [(trouble, path)]
+    assert checked.findings[0].detail.startswith(detail)
+    assert not mend(store, checked.findings[0], now=LATER)
+    assert store.read(path) == what
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "bronze/notes.txt",
+        "bronze/laps/year=2025/grand_prix=bahrain/session_type=race/_SUCCESS",
+        "bronze/lapz/year=2025/grand_prix=bahrain/session_type=race/lapz_7.parquet",
+        "bronze/laps/year=2025/grand_prix=Monaco GP/session_type=race/laps_7.parquet",
+        "bronze/laps/year=2025/grand_prix=bahrain/session_type=race/laps_007.parquet",
+        f"{KEPT}notes.txt",
+        f"{KEPT}20251399T060000_000000Z_abababababab.parquet",
+    ],
+)
+def test_foreign_file(store: NotingStore, put: Put, path: str) -> None:
+    """A file of a name that is none of ours is told and left where it is."""
+    put(TWO)
+    store.inner.write(path, b"x", {})
+    checked = check_lake(store, [2025])
+    assert found(checked) == [(Trouble.FOREIGN, path)]
+    assert not mend(store, checked.findings[0], now=LATER)
+    assert store.read(path) == b"x"
+    assert len(checked.sound) == 1
+
+
+def test_other_folders_are_not_ours_to_check(store: NotingStore, put: Put) -> None:
+    """Lineage, metrics and users' own assets lie in the same lake."""
+    put(TWO)
+    store.inner.write("gold/standings.parquet", b"x", {})
+    assert check_lake(store, [2025]).findings == ()
+
+
+def test_two_files_in_a_partition(store: NotingStore, put: Put) -> None:
+    """Two sessions in one place is for a person to decide."""
+    put(TWO)
+    second = paths.file_path("laps", BAHRAIN, 20000)
+    rows = rows_of(LAPS, [lap(1, session=20000)])
+    provenance = provenance_of(LAPS, BAHRAIN, 20000, "laps", rows)
+    store.inner.write(second, file_bytes(rows, provenance), {})
+    checked = check_lake(store, [2025])
+    assert found(checked) == [(Trouble.DOUBLE, second)]
+    assert store.uri(PATH) in checked.findings[0].detail
+    assert not mend(store, checked.findings[0], now=LATER)
+
+
+def test_leftover_copies(store: NotingStore, put: Put) -> None:
+    """Copies of attempts that were interrupted are told with their age, and removed when old;
+    what the partition has held stays as it was."""
+    put(TWO)
+    for _ in range(2):
+        store.break_after(1)
+        with pytest.raises(LakeUnavailable):
+            put([*TWO, lap(3)])
+    first, second = [entry.path for entry in store.list(KEPT)]
+    assert found(check_lake(store, [2025])) == [
+        (Trouble.LEFTOVER, first),
+        (Trouble.LEFTOVER, second),
+    ]
+    put([*TWO, lap(3)])
+    checked = check_lake(store, [2025])
+    assert found(checked) == [(Trouble.LEFTOVER, first), (Trouble.LEFTOVER, second)]
+    now = (checked.findings[0].since or LATER) + AT_WORK
+    assert [finding.may_be_at_work(now) for finding in checked.findings] == [False, True]
+    assert [mend(store, finding, now=now) for finding in checked.findings] == [True, False]
+    assert found(check_lake(store, [2025])) == [(Trouble.LEFTOVER, second)]
+    assert len(list(store.list(KEPT))) == 2
+
+
+def test_unfinished_files(tmp_path: Path) -> None:
+    """What a killed writer left in any folder is told, and removed after an hour."""
+    store: ObjectStore = LocalStore(tmp_path)
+    land(store, candidate(TWO), clock=Ticking())
+    for name in ("bronze/laps/.unfinished-a", "lineage/.unfinished-b"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"12345")
+    os.utime(tmp_path / "bronze/laps/.unfinished-a", (0, 0))
+    checked = check_lake(store, [2025])
+    assert found(checked) == [
+        (Trouble.UNFINISHED, "bronze/laps/.unfinished-a"),
+        (Trouble.UNFINISHED, "lineage/.unfinished-b"),
+    ]
+    now = datetime.now(UTC)
+    assert [mend(store, finding, now=now) for finding in checked.findings] == [True, False]
+    assert [left.path for left in store.unfinished()] == ["lineage/.unfinished-b"]
+    assert mend(store, checked.findings[1], now=now + timedelta(hours=2))
+    assert list(store.unfinished()) == []

@@ -1,0 +1,175 @@
+"""The ledger on a server: its time, its absences, and what is said of them. No real server here."""
+
+import os
+from collections.abc import Callable
+from urllib.parse import quote
+
+import pytest
+
+from f1_bronze.openf1.file_store import RateStoreError
+from f1_bronze.openf1.ledger import Ledger
+from f1_bronze.openf1.pace import Pace, parse_limits
+from f1_bronze.openf1.server_store import LinkFault, ServerStore, without_secret
+
+from .fakes import FakeTime
+
+AWAY = LinkFault("connection refused", passing=True)
+DENIED = LinkFault("permission denied", passing=False)
+
+
+class FakeLink:
+    """A server in memory whose clock is ahead of ours, with faults in the order given."""
+
+    place = "Nowhere at host:1"
+
+    def __init__(self, time: FakeTime, *, ahead: float = 5000.0) -> None:
+        self.clock = time
+        self.ahead = ahead
+        self.text: bytes | None = None
+        self.faults: list[BaseException | None] = []
+        self.dropped = 0
+
+    def _maybe_fail(self) -> None:
+        fault = self.faults.pop(0) if self.faults else None
+        if fault is not None:
+            raise fault
+
+    def time(self) -> float:
+        self._maybe_fail()
+        return self.clock.now + self.ahead
+
+    def load(self) -> bytes | None:
+        self._maybe_fail()
+        return self.text
+
+    def swap(self, renew: Callable[[bytes | None], bytes]) -> None:
+        self.text = renew(self.text)
+        self._maybe_fail()  # after the fact: the answer is lost
+
+    def drop(self) -> None:
+        self.dropped += 1
+
+
+def store_of(link: FakeLink, time: FakeTime) -> ServerStore:
+    return ServerStore(link, patience=20.0, clock=time.clock, sleep=time.sleep)
+
+
+def test_times_are_the_servers() -> None:
+    """Two machines whose clocks differ by an hour reserve in the time of the server."""
+    here, there = FakeTime(now=10_000.0), FakeTime(now=13_600.0)
+    link = FakeLink(here)
+    pace = Pace(parse_limits("1/10s"), store_of(link, here), sleep=here.sleep)
+    assert pace.now() == 15_000.0
+    assert pace.wait() == 0.0
+    link.clock, link.ahead = there, 5000.0 - 3600.0
+    other = Pace(parse_limits("1/10s"), store_of(link, there), sleep=there.sleep)
+    assert other.estimate(1) == pytest.approx(10.25)
+    assert other.reserve() == pytest.approx(15_010.25)
+
+
+def test_a_server_that_was_never_reached_is_wrong_in_the_setting() -> None:
+    """The first exchange is not repeated; the error names place, reason and remedy."""
+    time = FakeTime()
+    link = FakeLink(time)
+    link.faults = [AWAY]
+    with pytest.raises(RateStoreError) as raised:
+        store_of(link, time).change(lambda ledger: Ledger())
+    assert str(raised.value) == (
+        "The rate budget cannot be kept in Nowhere at host:1 (connection refused); check that the "
+        "server runs and that F1_BRONZE_RATE_STORE names it with a user who may use it, or set it "
+        "to file (one machine)."
+    )
+    assert (time.slept, link.dropped) == ([], 1)
+
+
+def test_a_server_that_is_away_for_a_while_is_waited_for() -> None:
+    """A restart is survived, each time on a new connection; twenty seconds are enough."""
+    time = FakeTime()
+    link = FakeLink(time)
+    store = store_of(link, time)
+    store.read()
+    link.faults = [AWAY, AWAY, AWAY]
+    assert store.change(lambda ledger: ledger or Ledger(written_at=-1.0)) == Ledger()
+    assert time.slept == pytest.approx([0.1, 0.2, 0.4])
+    assert link.dropped == 3
+    began = time.now
+    link.faults = [AWAY] * 1000
+    with pytest.raises(RateStoreError, match="connection refused"):
+        store.read()
+    assert 17.0 < time.now - began <= 20.0
+
+
+def test_what_does_not_pass_is_said_at_once() -> None:
+    """A right that was taken away is not asked for again and again."""
+    time = FakeTime()
+    link = FakeLink(time)
+    store = store_of(link, time)
+    store.read()
+    link.faults = [DENIED]
+    with pytest.raises(RateStoreError, match="permission denied"):
+        store.read()
+    assert time.slept == []
+
+
+def test_a_change_whose_answer_was_lost_is_made_again() -> None:
+    """Then a call too many is reserved: the budget is never exceeded."""
+    time = FakeTime()
+    link = FakeLink(time)
+    pace = Pace(parse_limits("5/10s"), store_of(link, time), sleep=time.sleep)
+    pace.reserve()
+    link.faults = [None, AWAY]  # the time is told, the answer to the change is lost
+    pace.reserve()
+    assert pace.remaining() == 2
+
+
+@pytest.mark.parametrize("text", [b"", b"{", b"\xff"])
+def test_a_damaged_text_is_a_full_window(text: bytes) -> None:
+    """As in a file: the next call waits for the longest window, then all is well."""
+    time = FakeTime()
+    link = FakeLink(time)
+    link.text = text
+    pace = Pace(parse_limits("3/1s,30/60s"), store_of(link, time), sleep=time.sleep)
+    assert pace.wait() == pytest.approx(60.25)
+    assert pace.remaining() == 2
+
+
+def test_a_text_that_vanished_is_a_full_window() -> None:
+    """A server that forgets all at a restart does not free the calls made before it."""
+    time = FakeTime()
+    link = FakeLink(time)
+    pace = Pace(parse_limits("3/1s,30/60s"), store_of(link, time), sleep=time.sleep)
+    assert pace.wait() == 0.0
+    link.text = None
+    assert pace.wait() == pytest.approx(60.25)
+
+
+def test_an_interrupted_exchange_is_not_used_again() -> None:
+    """Ctrl-C amid an exchange goes through, and the connection is dropped."""
+    time = FakeTime()
+    link = FakeLink(time)
+    link.faults = [KeyboardInterrupt()]
+    with pytest.raises(KeyboardInterrupt):
+        store_of(link, time).read()
+    assert link.dropped == 1
+
+
+def test_a_forked_process_makes_its_own_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The connection of the parent is not shared, and no lock of it is waited for."""
+    time = FakeTime()
+    link = FakeLink(time)
+    store = store_of(link, time)
+    store.read()
+    store._lock.acquire()  # held by another thread of the parent, for ever
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+    assert store.read() == Ledger()
+    assert link.dropped == 1
+
+
+def test_no_password_is_ever_told() -> None:
+    """However a client writes it, plain or as in an address; and the rest stays readable."""
+    secret = "p@ss/word"
+    for written in (secret, quote(secret, safe="")):
+        error = ValueError(f"cannot ask redis://:{written}@host.\nsecond line")
+        assert without_secret(error, secret) == "cannot ask redis://:…@host"
+    assert without_secret(ValueError(), "") == "ValueError"
+    assert repr(store_of(FakeLink(FakeTime()), FakeTime())) == "ServerStore(Nowhere at host:1)"
