@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from f1_bronze.commands.speaking import as_json_option, told
-from f1_bronze.commands.sql import Moment
+from f1_bronze.commands.speaking import Moment, as_json_option, told
 from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.dataset import Dataset
 from f1_bronze.datasets.partition import PartitionKeyError, SessionPartition

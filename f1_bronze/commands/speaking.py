@@ -7,6 +7,7 @@ import json
 import re
 import sys
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from functools import wraps
 from typing import Any, NoReturn, TypeVar
 
@@ -36,6 +37,20 @@ class Seasons(click.ParamType[tuple[int, ...]]):
                 self.fail(f"{value!r} names no seasons; write 2025, 2023-2025 or 2023,2025.")
             years |= set(range(first, last + 1))
         return tuple(sorted(years))
+
+
+class Moment(click.ParamType[datetime]):
+    """`2025-04-14` or `2025-04-14T06:00:00+02:00`; UTC unless it says otherwise."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> datetime:
+        """The moment in UTC; a usage error for anything else."""
+        try:
+            moment = datetime.fromisoformat(str(value))
+        except ValueError:
+            self.fail(f"{value!r} is no time; write 2025-04-14 or 2025-04-14T06:00:00, in UTC.")
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def told(command: Callable[..., _T]) -> Callable[..., _T]:

@@ -8,14 +8,14 @@ import json
 import math
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime, time
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from f1_bronze.commands.speaking import WRONG_USE, as_json_option, told
+from f1_bronze.commands.speaking import WRONG_USE, Moment, as_json_option, told
 from f1_bronze.settings import Settings
 
 if TYPE_CHECKING:
@@ -23,20 +23,6 @@ if TYPE_CHECKING:
 
 SHOWN_ROWS = 100
 """How many rows the table for people has at most."""
-
-
-class Moment(click.ParamType[datetime]):
-    """`2025-04-14` or `2025-04-14T06:00:00+02:00`; UTC unless it says otherwise."""
-
-    name = "time"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> datetime:
-        """The moment in UTC; a usage error for anything else."""
-        try:
-            moment = datetime.fromisoformat(str(value))
-        except ValueError:
-            self.fail(f"{value!r} is no time; write 2025-04-14 or 2025-04-14T06:00:00, in UTC.")
-        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 @click.command()

@@ -29,6 +29,11 @@ class LakeUnavailable(LakeError):
 class Conflict(LakeError):
     """Another writer was faster: look at what it wrote, then decide again."""
 
+    def __init__(self, where: str) -> None:
+        super().__init__(
+            f"{where} was changed by another writer. Run again: what it wrote is compared then."
+        )
+
 
 class RecordUnfit(LakeError):
     """A record that cannot be stored, because its key is missing: nothing was written."""

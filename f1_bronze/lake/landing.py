@@ -180,7 +180,7 @@ class _Attempt:
         moment = max([now, *(earlier + _TICK for earlier in moments)])
         again = self._store.fetch(self._path)
         if again is None or again.version != there.version:
-            raise Conflict(f"{self._store.uri(self._path)} was changed by another writer.")
+            raise Conflict(self._store.uri(self._path))
         while True:
             path = paths.revision_path(self._aside, moment, sha256)
             try:

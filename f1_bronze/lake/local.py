@@ -155,10 +155,7 @@ class LocalStore:
         try:
             there = self.fetch(path)
             if (there.version if there else ABSENT) != expected:
-                raise Conflict(
-                    f"{self.root / path} was changed by another writer. Run again: what it wrote "
-                    "is compared then."
-                )
+                raise Conflict(self.uri(path))
             yield
         finally:
             os.close(lock)

@@ -103,7 +103,7 @@ class Conditions:
                 if code in _NOT_AS_EXPECTED:
                     if is_done():
                         return
-                    raise _conflict(uri) from error
+                    raise Conflict(uri) from error
                 if code not in _NOT_KNOWN:
                     raise
                 self._known = False
@@ -116,11 +116,5 @@ class Conditions:
                 return
         there = head()  # no more than a look before the leap: the store can do no better
         if (there.version if there else ABSENT) != expected:
-            raise _conflict(uri)
+            raise Conflict(uri)
         request({})
-
-
-def _conflict(uri: str) -> Conflict:
-    return Conflict(
-        f"{uri} was changed by another writer. Run again: what it wrote is compared then."
-    )

@@ -48,7 +48,7 @@ class MemoryStore:
     def _check(self, path: str, expected: str | None) -> None:
         there = self.fetch(path)
         if expected is not None and (there.version if there else ABSENT) != expected:
-            raise Conflict(f"{path} is another one. Look again.")
+            raise Conflict(path)
 
     def list(self, prefix: str) -> Iterator[StoredObject]:
         for path in sorted(self.objects):

@@ -162,7 +162,7 @@ class AlwaysFaster(MemoryStore):
 
     def write(self, path: str, *args: Any, expected: str | None = None, **kwargs: Any) -> None:
         if path == PATH and expected is not None:
-            raise Conflict("Overtaken. Run again.")
+            raise Conflict(path)
         super().write(path, *args, expected=expected, **kwargs)
 
 
