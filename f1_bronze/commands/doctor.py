@@ -139,10 +139,10 @@ def _api(settings: Settings, observer: Callable[[str], None]) -> Iterator[Check]
 
 
 def _lake(settings: Settings) -> Iterator[Check]:
+    from f1_bronze.lake.addresses import open_store
     from f1_bronze.lake.errors import LakeAddressError
     from f1_bronze.lake.probing import prove_access
     from f1_bronze.lake.s3_writes import S3Writes
-    from f1_bronze.lake.stores import open_store
 
     try:
         store = open_store(settings.lake_uri, S3Writes(**settings.s3_writes))

@@ -55,7 +55,7 @@ def sql(
         raise click.UsageError("--csv, --json and --parquet exclude each other; give one.")
     import duckdb
 
-    from f1_bronze.lake.stores import open_store
+    from f1_bronze.lake.addresses import open_store
     from f1_bronze.lake.views import Views
 
     store = open_store(Settings.read().lake_uri)

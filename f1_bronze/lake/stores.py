@@ -1,18 +1,13 @@
-"""The port to where bytes lie, and the choice of a store from the lake's URI.
+"""The port to where bytes lie.
 
-Belongs here: the protocol that every store keeps, and `open_store`. Stays out: the stores
-themselves (local.py, s3.py).
+Belongs here: the protocol that every store keeps, and its words. Stays out: the stores themselves
+(local.py, s3.py) and the choice among them (addresses.py).
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Protocol
-from urllib.parse import unquote, urlsplit
-
-from f1_bronze.lake.errors import LakeAddressError
-from f1_bronze.lake.s3_writes import S3Writes
 
 
 @dataclass(frozen=True, kw_only=True, order=True)
@@ -88,37 +83,3 @@ class ObjectStore(Protocol):
 
     def check(self) -> None:
         """Find out whether the store can be used, before anything else is asked."""
-
-
-def open_store(lake_uri: str, s3_writes: S3Writes | None = None) -> ObjectStore:
-    """The store of a lake: `s3://bucket[/prefix]`, a folder, or `file:///folder`.
-
-    `s3_writes` says how objects are written, should it be S3.
-
-    >>> open_store("s3://my-bucket/f1").uri("bronze/")
-    's3://my-bucket/f1/bronze/'
-    """
-    parts = urlsplit(lake_uri)
-    if parts.scheme == "s3":
-        from f1_bronze.lake.s3 import S3Store  # boto3 costs 0.2 s; only where S3 is used
-
-        prefix = parts.path.strip("/")
-        return S3Store(bucket=parts.netloc, prefix=prefix, writes=s3_writes)
-    if parts.scheme in ("", "file"):
-        from f1_bronze.lake.local import LocalStore
-
-        if parts.scheme == "file" and parts.netloc not in ("", "localhost"):
-            raise LakeAddressError(
-                f"F1_BRONZE_LAKE_URI is {lake_uri}, where {parts.netloc} is read as a host. Write "
-                f"file:///{parts.netloc}{parts.path}, or a folder without file://."
-            )
-        folder = unquote(parts.path) if parts.scheme == "file" else lake_uri
-        if not folder:
-            raise LakeAddressError(
-                "F1_BRONZE_LAKE_URI is empty. Set it to a folder or to s3://bucket/prefix."
-            )
-        return LocalStore(Path(folder))
-    raise LakeAddressError(
-        f"F1_BRONZE_LAKE_URI has the scheme {parts.scheme!r}, which is not supported. "
-        "Use a folder or s3://bucket/prefix."
-    )

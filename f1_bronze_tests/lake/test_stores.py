@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from f1_bronze.lake.addresses import open_store
 from f1_bronze.lake.errors import LakeAddressError
 from f1_bronze.lake.local import LocalStore
 from f1_bronze.lake.s3 import S3Store
-from f1_bronze.lake.stores import StoredObject, open_store
+from f1_bronze.lake.stores import StoredObject
 
 from .fakes import MemoryStore, NotingStore
 
