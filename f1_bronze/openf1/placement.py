@@ -72,13 +72,14 @@ def place(
     Every session takes part, also one that is cancelled or yet to come, so that neither the time
     of reading nor a cancellation moves a name. Sessions in `placed` stay where they are; a new
     one whose place is taken gets its meeting's key as a suffix, or its own where the meeting is
-    the same.
+    the same. A place held by a session that is not listed here at all (invented data in the same
+    lake, or a session that upstream lost) is no reason to give another a name that it would keep:
+    landing there is refused, aloud.
     """
     named = _with_homes(entries, {m["meeting_key"]: m for m in _readable(meetings)})
-    owner: dict[SessionPartition, int | None] = dict.fromkeys(placed.values())
-    for entry, _ in named:
-        if entry.session_key in placed:
-            owner[placed[entry.session_key]] = entry.home
+    owner: dict[SessionPartition, int | None] = {
+        placed[entry.session_key]: entry.home for entry, _ in named if entry.session_key in placed
+    }
     result = []
     for entry, grand_prix in named:
         partition = _partition(entry, grand_prix)

@@ -7,8 +7,10 @@ import pyarrow.dataset as ds
 import pytest
 
 from f1_bronze.simulator.faults import Fault
+from f1_bronze.simulator.recorded import RecordedSeasons
 from f1_bronze.simulator.server import Simulator
 
+from ..conftest import RECORDINGS, needs_recordings
 from .conftest import Run
 
 WEEKEND = ("ingest", "2025", "--grand-prix", "bahrain")
@@ -234,3 +236,20 @@ def test_a_session_that_cannot_be_placed_is_told(
     assert ran.status == 1
     assert [row["new"] for row in ran.data["datasets"]] == [1, 1, 1, 1, 1, 1]
     assert ran.data["crashes"][0].startswith("session 907043 (unnamed) of the calendar is listed")
+
+
+@needs_recordings
+def test_invented_and_real_data_do_not_mix(run: Run, fast: dict[str, str]) -> None:
+    """A lake with an invented weekend refuses the real one aloud, and gives it no new name."""
+    assert run("ingest", "2024", "--grand-prix", "bahrain", "--offline").status == 0
+    with Simulator(RecordedSeasons(RECORDINGS), limits=None) as recorded:
+        ran = run(
+            *("ingest", "2024", "--grand-prix", "bahrain"),
+            OPENF1_URL=recorded.url,
+            OPENF1_LIMITS="1000/1s",
+        )
+    assert ran.status == 1
+    assert "failed: 2024/bahrain/qualifying sessions: 2024/bahrain/qualifying already holds" in (
+        ran.err
+    )
+    assert "use another F1_BRONZE_LAKE_URI" in ran.err

@@ -288,7 +288,10 @@ def test_sessions_stay_where_they_were_placed(caplog: pytest.LogCaptureFixture) 
 
 
 def test_a_new_session_does_not_take_a_place() -> None:
-    """A session whose place another one has gets its meeting's key, or its own within a meeting."""
+    """A session whose place another one has gets its meeting's key, or its own within a meeting.
+
+    A place held by a session that the calendar does not list gives nobody another name.
+    """
     placed = {
         1: SessionPartition(year=2025, grand_prix="bahrain", session_type="race"),
         99: SessionPartition(year=2025, grand_prix="imola", session_type="race"),
@@ -309,7 +312,7 @@ def test_a_new_session_does_not_take_a_place() -> None:
         1: "2025/bahrain/race",
         2: "2025/bahrain_2/race",
         3: "2025/bahrain_3/race",
-        4: "2025/imola_4/race",
+        4: "2025/imola/race",  # held by 99, which is not listed: landing there is refused
         5: "2025/gulf/race",
     }
 
