@@ -13,10 +13,9 @@ from f1_bronze.datasets.dataset import PARTITION_COLUMNS, Dataset
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.lake import paths
 from f1_bronze.lake.addresses import open_store
-from f1_bronze.lake.changes import NO_CHANGES
 from f1_bronze.lake.errors import NothingThere
 from f1_bronze.lake.history import History, history_of, paths_as_of
-from f1_bronze.lake.landing import Candidate, Landing, Revision, land
+from f1_bronze.lake.landing import Candidate, Landing, land
 from f1_bronze.lake.parquet import StoredFile, read_file, read_table, table_bytes
 from f1_bronze.lake.s3_writes import S3Writes
 from f1_bronze.lake.schema import arrow_schema
@@ -77,25 +76,6 @@ class Lake:
             f"{dataset.name} of {partition.key} is not in the lake ({self.store.uri(folder)}). "
             f"Materialize bronze/{dataset.name} for this partition first."
         )
-
-    def current(self, dataset: Dataset, partition: SessionPartition) -> tuple[Landing, int]:
-        """What the lake holds of a partition, as an unchanged landing, and its session key.
-
-        `NothingThere` when it has not landed.
-        """
-        folder = paths.partition_folder(dataset.name, partition)
-        stored = self.read(dataset, partition)
-        session_key = stored.provenance.session_key
-        path = paths.file_path(dataset.name, partition, session_key)
-        landing = Landing(
-            revision=Revision.UNCHANGED,
-            uri=self.store.uri(path),
-            table=stored.table,
-            size_bytes=sum(e.size for e in self.store.list(folder) if e.path == path),
-            content_sha256=stored.provenance.content_sha256,
-            changes=NO_CHANGES,
-        )
-        return landing, session_key
 
     def table(
         self, dataset: Dataset, partitions: Collection[SessionPartition] | None = None

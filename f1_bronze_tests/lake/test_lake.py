@@ -11,7 +11,6 @@ from f1_bronze.datasets.dataset import Dataset
 from f1_bronze.datasets.laps import LAPS
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.datasets.sessions import SESSIONS
-from f1_bronze.lake.changes import NO_CHANGES
 from f1_bronze.lake.errors import ForeignFile, NothingThere
 from f1_bronze.lake.lake import Lake
 from f1_bronze.lake.landing import Candidate, Landing, Revision
@@ -103,8 +102,6 @@ def test_read_what_is_not_there(lake: Lake) -> None:
     assert message.startswith("laps of 2025/bahrain/race is not in the lake")
     assert f"memory:///{FOLDER}/" in message
     assert message.endswith("Materialize bronze/laps for this partition first.")
-    with pytest.raises(NothingThere):
-        lake.current(LAPS, BAHRAIN)
 
 
 def test_read_a_broken_file(lake: Lake, store: MemoryStore) -> None:
@@ -114,22 +111,6 @@ def test_read_a_broken_file(lake: Lake, store: MemoryStore) -> None:
     store.objects[path] = store.objects[path][:-100]
     with pytest.raises(ForeignFile, match=f"memory:///{path}"):
         lake.read(LAPS, BAHRAIN)
-
-
-def test_current(lake: Lake, store: MemoryStore) -> None:
-    """What the lake holds looks like an unchanged landing of it."""
-    landed = put(lake, LAPS, [lap(1)])
-    current, session_key = lake.current(LAPS, BAHRAIN)
-    assert session_key == RACE_KEY
-    assert current.revision is Revision.UNCHANGED
-    assert current.changes == NO_CHANGES
-    assert (current.uri, current.size_bytes, current.content_sha256, current.rows) == (
-        landed.uri,
-        landed.size_bytes,
-        landed.content_sha256,
-        landed.rows,
-    )
-    assert current.table.equals(landed.table)
 
 
 def test_table(lake: Lake) -> None:
