@@ -132,6 +132,11 @@ def what_changed(dataset: Dataset, landing: Landing) -> str:
             f"| {_cell(value.before)} | {_cell(value.after)} |"
             for value in row.values
         ]
+    told = {row.key for row in changes.changed_values}
+    # Rows that share a key changed too, but no one can tell which became which.
+    lines += [
+        f"| changed | {_key(dataset, key)} | | | |" for key in changes.changed if key not in told
+    ]
     if not lines:
         return "Nothing."
     more = len(lines) - CHANGES_SHOWN
