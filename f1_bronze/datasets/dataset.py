@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from f1_bronze.datasets.conditions import Condition
+
 EXTRA_FIELDS = "extra_fields"
 """Name of the column that every stored file ends with: whatever a record holds that no
 declared column can, as JSON text, so that the record can be rebuilt."""
@@ -61,6 +63,72 @@ class Column:
         return f"{self.meaning} [{self.unit}]" if self.unit else self.meaning
 
 
+class Severity(StrEnum):
+    """What a failed rule means; the values are Dagster's."""
+
+    ERROR = "ERROR"  # the partition must not be used downstream
+    WARN = "WARN"  # a person should look
+
+
+class Check(StrEnum):
+    """The asset checks that the rules of a dataset are grouped into (docs/adr/0010)."""
+
+    SCHEMA = "schema"  # shape: rows, columns, types, keys
+    VALUES = "values"  # single values
+    RACING = "racing"  # what only the sport explains, across rows and datasets
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scope:
+    """The sessions that a rule is about; the default is all of them."""
+
+    session_types: frozenset[str] | None = None
+    first_year: int | None = None
+    last_year: int | None = None
+
+    def covers(self, year: int, session_type: str) -> bool:
+        """Whether a session of that season and type is meant."""
+        return (
+            (self.session_types is None or session_type in self.session_types)
+            and (self.first_year is None or year >= self.first_year)
+            and (self.last_year is None or year <= self.last_year)
+        )
+
+
+EVERYWHERE = Scope()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """What the rows of one session must fulfil.
+
+    Attributes:
+        name: unique within the dataset; what a verdict is filed under.
+        condition: what is demanded, in the words of conditions.py.
+        says: the demand as one sentence for people.
+        mostly: share of the rows (0 to 1] that must fulfil it, where upstream is imperfect.
+        scope: the sessions that it is about.
+        promised: the rule that users were promised and that this one keeps; None beyond that.
+        why: why it is as it is, above all where it differs from the promise.
+    """
+
+    name: str
+    check: Check
+    severity: Severity
+    condition: Condition
+    says: str
+    why: str
+    mostly: float = 1.0
+    scope: Scope = EVERYWHERE
+    promised: str | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 < self.mostly <= 1:
+            raise DeclarationError(
+                f"The rule {self.name} has mostly={self.mostly}: use 0 < … <= 1."
+            )
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)  # each is one object, equal to itself alone
 class Dataset:
     """One bronze dataset, declared once; everything else is derived from it.
@@ -74,6 +142,7 @@ class Dataset:
         expected_rows: rows of one session by session type, `""` for every other type;
             rounded up from what was recorded. The size of a batch follows from it.
         schema_version: grows by one with each change of the columns.
+        rules: what the rows of a session must fulfil.
     """
 
     name: str
@@ -85,6 +154,7 @@ class Dataset:
     expected_rows: Mapping[str, int]
     session_types: frozenset[str] | None = None
     schema_version: int = 1
+    rules: tuple[Rule, ...] = ()
     _by_name: Mapping[str, Column] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
