@@ -214,11 +214,11 @@ def _run_all(
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Register the partitions and make the runs; their ids, and what broke unexpectedly."""
     from f1_bronze.definitions import assemble
-    from f1_bronze.defs.failures import BY_COMMAND, TRIGGER_TAG
     from f1_bronze.defs.ingestion import SESSIONS
     from f1_bronze.defs.instance import open_instance
     from f1_bronze.defs.launch import crash_of, execute, interrupted
     from f1_bronze.defs.partitions import register, registered
+    from f1_bronze.defs.tags import BY_COMMAND, TRIGGER_TAG
 
     definitions = assemble(settings, openf1=openf1, progress=account)
     runs, crashes = [], []

@@ -15,16 +15,6 @@ from f1_bronze.lake.landing import Landing
 from f1_bronze.openf1.counters import Counters
 from f1_bronze.openf1.outcomes import ClosedForLiveSession
 
-RETRY_AT_TAG = "f1_bronze/retry_at"
-"""Run tag: the moment (ISO 8601, UTC) at which a run that met a closed API may go again."""
-TRIGGER_TAG, BY_COMMAND = "f1_bronze/trigger", "command"
-"""Run tag: who asked for the run, where it was the command."""
-CLOSED_RUN_TAG = "f1_bronze/closed_run"
-"""Run tag: the run that met the closed API; differs where a re-execution inherited the tags."""
-GOES_ON_WITH_TAG = "f1_bronze/goes_on_with"
-"""Run tag: the run whose further attempt this is, where our sensor made it."""
-ATTEMPT_TAG = "f1_bronze/attempt"
-"""Run tag: which attempt of a closed run this is."""
 _SHOWN = 20
 
 

@@ -16,11 +16,6 @@ from f1_bronze.datasets.dataset import Dataset
 from f1_bronze.datasets.partition import PartitionKeyError, SessionPartition
 from f1_bronze.defs.events import asset_key, materialization, told_again
 from f1_bronze.defs.failures import (
-    BY_COMMAND,
-    CLOSED_RUN_TAG,
-    GOES_ON_WITH_TAG,
-    RETRY_AT_TAG,
-    TRIGGER_TAG,
     Failed,
     NoSuchSession,
     failure_of,
@@ -32,6 +27,14 @@ from f1_bronze.defs.io_managers import ParquetLakeIOManager
 from f1_bronze.defs.progress import Progress
 from f1_bronze.defs.provenance import upstream_tags
 from f1_bronze.defs.resources import OpenF1
+from f1_bronze.defs.tags import (
+    BY_COMMAND,
+    CLOSED_RUN_TAG,
+    GOES_ON_WITH_TAG,
+    PARENT_RUN,
+    RETRY_AT_TAG,
+    TRIGGER_TAG,
+)
 from f1_bronze.lake.errors import LakeError, LakeUnavailable
 from f1_bronze.lake.landing import Candidate, Landing, Revision
 from f1_bronze.openf1.batches import SessionAnswer, SessionRef, query_of, source_url
@@ -39,7 +42,6 @@ from f1_bronze.openf1.calendar import CalendarSession
 from f1_bronze.openf1.outcomes import ClosedForLiveSession, OpenF1Error
 
 SESSIONS = DATASETS[0]
-_PARENT_RUN = "dagster/parent_run_id"
 _GOES_ON = (
     "dagster/is_resume_retry",  # re-executed from failure
     "dagster/is_asset_resume_retry",  # re-executed from asset failure
@@ -259,11 +261,11 @@ class Ingestion:
     def _earlier_attempts(self) -> Iterator[str]:
         """Ids of the runs that this one goes on with, the latest first."""
         tags = self._context.run.tags
-        while _PARENT_RUN in tags and (
+        while PARENT_RUN in tags and (
             any(tag in tags for tag in _GOES_ON)
-            or tags.get(GOES_ON_WITH_TAG) == tags[_PARENT_RUN]  # by our sensor, after a closure
+            or tags.get(GOES_ON_WITH_TAG) == tags[PARENT_RUN]  # by our sensor, after a closure
         ):
-            parent = self._context.instance.get_run_by_id(tags[_PARENT_RUN])
+            parent = self._context.instance.get_run_by_id(tags[PARENT_RUN])
             if parent is None:
                 return
             yield parent.run_id

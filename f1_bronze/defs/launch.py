@@ -17,6 +17,7 @@ from f1_bronze.defs.assets import MOST_PARTITIONS_A_RUN, OF_ALL_SESSIONS, OF_RAC
 from f1_bronze.defs.events import asset_key
 from f1_bronze.defs.ingestion import SESSIONS
 from f1_bronze.defs.partitions import F1_RACE_SESSIONS, F1_SESSIONS
+from f1_bronze.defs.tags import PARTITION, RANGE_END, RANGE_START
 from f1_bronze.lake.lake import Lake
 from f1_bronze.openf1.batches import SessionRef, plan_batches
 from f1_bronze.openf1.calendar import CalendarSession
@@ -40,11 +41,8 @@ class PlannedRun:
     def tags(self) -> dict[str, str]:
         """The tags by which Dagster knows the run's partitions."""
         if len(self.keys) == 1:
-            return {"dagster/partition": self.keys[0]}
-        return {
-            "dagster/asset_partition_range_start": self.keys[0],
-            "dagster/asset_partition_range_end": self.keys[-1],
-        }
+            return {PARTITION: self.keys[0]}
+        return {RANGE_START: self.keys[0], RANGE_END: self.keys[-1]}
 
 
 @dataclass(frozen=True, kw_only=True)

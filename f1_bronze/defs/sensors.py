@@ -10,19 +10,26 @@ import dagster as dg
 
 from f1_bronze.defs.assets import OF_RACES
 from f1_bronze.defs.events import asset_key
-from f1_bronze.defs.failures import ATTEMPT_TAG, CLOSED_RUN_TAG, GOES_ON_WITH_TAG, RETRY_AT_TAG
 from f1_bronze.defs.ingestion import SESSIONS
 from f1_bronze.defs.jobs import JOBS, bronze_races, bronze_sessions
 from f1_bronze.defs.partitions import F1_RACE_SESSIONS, F1_SESSIONS, registered
+from f1_bronze.defs.tags import (
+    ATTEMPT_TAG,
+    BACKFILL,
+    CLOSED_RUN_TAG,
+    GOES_ON_WITH_TAG,
+    LEFT_OUT_BY_TAG,
+    PARENT_RUN,
+    PARTITION,
+    RANGE_END,
+    RANGE_START,
+    RETRY_AT_TAG,
+    ROOT_RUN,
+)
 
 MOST_ATTEMPTS = 24
 _LOOKED_BACK = timedelta(days=3)
-_ROOT_RUN, _PARENT_RUN = "dagster/root_run_id", "dagster/parent_run_id"
-_BACKFILL = "dagster/backfill"
-_BACKFILL_PARENT = "f1_bronze/left_out_by"
-_RANGE_START = "dagster/asset_partition_range_start"
-_RANGE_END = "dagster/asset_partition_range_end"
-_PARTITION_TAGS = ("dagster/partition", _RANGE_START, _RANGE_END)
+_PARTITION_TAGS = (PARTITION, RANGE_START, RANGE_END)
 
 
 @dg.sensor(
@@ -72,8 +79,8 @@ def _again(run: dg.DagsterRun) -> dg.RunRequest:
         asset_selection=list(assets) or None,
         tags={
             **{name: run.tags[name] for name in _PARTITION_TAGS if name in run.tags},
-            _ROOT_RUN: run.tags.get(_ROOT_RUN, run.run_id),
-            _PARENT_RUN: run.run_id,
+            ROOT_RUN: run.tags.get(ROOT_RUN, run.run_id),
+            PARENT_RUN: run.run_id,
             GOES_ON_WITH_TAG: run.run_id,
             ATTEMPT_TAG: str(int(run.tags.get(ATTEMPT_TAG, "1")) + 1),
         },
@@ -89,7 +96,7 @@ def _is_of_races(run: dg.DagsterRun) -> bool:
 
 def _races_left_out(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Iterator[dg.RunRequest]:
     """The races of a backfill whose sessions failed: Dagster never starts that second wave."""
-    backfill = instance.get_backfill(run.tags[_BACKFILL]) if _BACKFILL in run.tags else None
+    backfill = instance.get_backfill(run.tags[BACKFILL]) if BACKFILL in run.tags else None
     chosen = set(backfill.asset_selection or ()) if backfill else set()
     assets = [asset_key(dataset) for dataset in OF_RACES if asset_key(dataset) in chosen]
     if not assets or asset_key(SESSIONS) not in chosen or _is_of_races(run):
@@ -101,16 +108,16 @@ def _races_left_out(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Iterato
             run_key=f"{run.run_id}/races",
             job_name=bronze_races.name,
             asset_selection=assets,
-            tags={_RANGE_START: keys[0], _RANGE_END: keys[-1], _BACKFILL_PARENT: run.run_id},
+            tags={RANGE_START: keys[0], RANGE_END: keys[-1], LEFT_OUT_BY_TAG: run.run_id},
         )
 
 
 def _keys_of(instance: dg.DagsterInstance, run: dg.DagsterRun) -> list[str]:
     """The partition keys that a run was made for."""
-    if "dagster/partition" in run.tags:
-        return [run.tags["dagster/partition"]]
+    if PARTITION in run.tags:
+        return [run.tags[PARTITION]]
     keys = registered(instance)[str(F1_SESSIONS.name)]
-    ends = (run.tags.get(_RANGE_START), run.tags.get(_RANGE_END))
+    ends = (run.tags.get(RANGE_START), run.tags.get(RANGE_END))
     if ends[0] not in keys or ends[1] not in keys:
         return []
     return keys[keys.index(ends[0]) : keys.index(ends[1]) + 1]

@@ -8,9 +8,9 @@ import pytest
 
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.definitions import defs
-from f1_bronze.defs.failures import ATTEMPT_TAG, BY_COMMAND, RETRY_AT_TAG, TRIGGER_TAG
 from f1_bronze.defs.partitions import register
 from f1_bronze.defs.sensors import MOST_ATTEMPTS, openf1_reopened
+from f1_bronze.defs.tags import ATTEMPT_TAG, BY_COMMAND, RETRY_AT_TAG, TRIGGER_TAG
 from f1_bronze.simulator.faults import Fault
 from f1_bronze.simulator.server import Simulator
 

@@ -1,0 +1,25 @@
+"""Tags by which runs are told apart, ours and those of Dagster that no public name stands for.
+
+Belongs here: names of run tags and their values. Stays out: what follows from them.
+"""
+
+RETRY_AT_TAG = "f1_bronze/retry_at"
+"""Run tag: the moment (ISO 8601, UTC) at which a run that met a closed API may go again."""
+TRIGGER_TAG, BY_COMMAND = "f1_bronze/trigger", "command"
+"""Run tag: who asked for the run, where it was the command."""
+CLOSED_RUN_TAG = "f1_bronze/closed_run"
+"""Run tag: the run that met the closed API; differs where a re-execution inherited the tags."""
+GOES_ON_WITH_TAG = "f1_bronze/goes_on_with"
+"""Run tag: the run whose further attempt this is, where our sensor made it."""
+ATTEMPT_TAG = "f1_bronze/attempt"
+"""Run tag: which attempt of a closed run this is."""
+LEFT_OUT_BY_TAG = "f1_bronze/left_out_by"
+"""Run tag: the run whose failure kept a backfill from starting this one."""
+
+RANGE_START, RANGE_END = (
+    "dagster/asset_partition_range_start",
+    "dagster/asset_partition_range_end",
+)
+PARTITION = "dagster/partition"
+ROOT_RUN, PARENT_RUN = "dagster/root_run_id", "dagster/parent_run_id"
+BACKFILL, SCHEDULE, SENSOR = "dagster/backfill", "dagster/schedule_name", "dagster/sensor_name"
