@@ -18,7 +18,7 @@ help:
 	@echo "make test   run the tests"
 	@echo "make check  lint, types and tests, as CI does"
 	@echo "make ui     open the Dagster UI on the same instance and lake"
-	@echo "make docs   derive docs/datasets.md and the Glue tables from the declarations"
+	@echo "make docs   derive docs/datasets.md, docs/rules.md and the Glue tables from the declarations"
 	@echo "make bench  compare speeds, as ratios"
 	@echo "make clean  remove what these made, the demo's lake included"
 
@@ -44,6 +44,7 @@ ui: $(VENV)/run.stamp
 
 docs: $(VENV)/run.stamp
 	$(BIN)/python -m f1_bronze.datasets.catalog > docs/datasets.md
+	$(BIN)/python -m f1_bronze.datasets.rulebook docs/measured_rules.json > docs/rules.md
 	$(BIN)/python -m f1_bronze.lake.glue > deploy/aws/tables.yaml
 
 bench: $(VENV)/run.stamp

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from benchmarks.pictures import draw_season
 from f1_bronze.datasets import DATASETS
 from f1_bronze.lake.lake import Lake
 from f1_bronze.lake.landing import Candidate
@@ -97,6 +98,9 @@ def benchmark_season() -> None:
         say("time of a season: ask and land / ask alone", first / asked, "first time")
         say("time of a season: ask and land / ask alone", again / asked, "nothing changed")
         say("size of a season: Parquet / JSON", stored / size, f"{stored / 1e6:.1f} MB")
+        drawn, lengths = draw_season(lake, places.values())
+        detail = f"{len(lengths)} pictures, {sum(lengths) / 1e6:.1f} MB, at most {max(lengths)} B"
+        say("time of a season: pictures / ask and land", drawn / first, detail)
         client.close()
 
 

@@ -11,9 +11,12 @@ from f1_bronze import __version__
 from f1_bronze.commands.doctor import doctor
 from f1_bronze.commands.history import history
 from f1_bronze.commands.ingest import ingest
+from f1_bronze.commands.lineage import lineage
+from f1_bronze.commands.metrics import metrics
 from f1_bronze.commands.settings import settings
 from f1_bronze.commands.simulate import simulate
 from f1_bronze.commands.sql import sql
+from f1_bronze.commands.status import status
 from f1_bronze.commands.ui import ui
 from f1_bronze.commands.verify import verify
 
@@ -26,7 +29,10 @@ def main(verbose: bool) -> None:
     logging.getLogger("f1_bronze").setLevel(logging.INFO if verbose else logging.WARNING)
 
 
-for command in (ingest, history, verify, sql, doctor, settings, simulate, ui):
+for command in (
+    *(ingest, status, history, verify, sql, lineage, metrics),
+    *(doctor, settings, simulate, ui),
+):
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from f1_bronze.datasets.partition import slug
 PREFIX = "F1_BRONZE_"
 PUBLIC_API = "https://api.openf1.org/v1"
 ENVIRONMENTS = ("dev", "staging", "production")
+METRICS_SINKS = ("local", "cloudwatch")
 S3_ENCRYPTIONS = ("AES256", "aws:kms", "aws:kms:dsse")
 S3_ACLS = (
     "private",
@@ -114,9 +115,24 @@ SETTINGS = (
         meaning="Session types that are ingested, or all.",
     ),
     Setting(
+        name="INGEST_NEW",
+        default="false",
+        meaning="true: ingest new sessions as soon as they are there, not on Mondays alone.",
+    ),
+    Setting(
         name="ENVIRONMENT",
         default="dev",
         meaning="Which deployment: dev, staging, production.",
+    ),
+    Setting(
+        name="METRICS",
+        default="local",
+        meaning="Where metrics go: local (JSON lines in the lake) or cloudwatch.",
+    ),
+    Setting(
+        name="LINEAGE_URL",
+        default="",
+        meaning="OpenLineage HTTP consumer that gets the events too; empty: the lake alone.",
     ),
 )
 
@@ -137,7 +153,10 @@ class Settings:
     breaker_seconds: float
     rate_store: str
     session_types: frozenset[str] | None
+    ingest_new: bool
     environment: str
+    metrics: str
+    lineage_url: str
     has_password: bool
 
     @classmethod
@@ -146,7 +165,7 @@ class Settings:
         environ = os.environ if environ is None else environ
         values = {setting.name: setting.read(environ) for setting in SETTINGS}
         url = values["OPENF1_URL"].rstrip("/")
-        if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).netloc:
+        if not _is_http(url):
             raise SettingError(
                 f"F1_BRONZE_OPENF1_URL is {url.rpartition('@')[2]!r}, which is no http(s) address. "
                 f"Unset it for the public API, {PUBLIC_API}."
@@ -155,6 +174,16 @@ class Settings:
             raise SettingError(
                 f"F1_BRONZE_ENVIRONMENT is {values['ENVIRONMENT']!r}; "
                 f"it takes one of {', '.join(ENVIRONMENTS)}."
+            )
+        if values["METRICS"] not in METRICS_SINKS:
+            raise SettingError(
+                f"F1_BRONZE_METRICS is {values['METRICS']!r}; "
+                f"it takes one of {', '.join(METRICS_SINKS)}."
+            )
+        if values["LINEAGE_URL"] and not _is_http(values["LINEAGE_URL"]):
+            raise SettingError(
+                f"F1_BRONZE_LINEAGE_URL is {values['LINEAGE_URL'].rpartition('@')[2]!r}, which is "
+                "no http(s) address. Unset it to keep lineage events in the lake alone."
             )
         if bool(values["OPENF1_USERNAME"]) != bool(values["OPENF1_PASSWORD"]):
             raise SettingError(
@@ -171,7 +200,10 @@ class Settings:
             breaker_seconds=_number("OPENF1_BREAKER_SECONDS", values),
             rate_store=values["RATE_STORE"],
             session_types=session_type_selection(values["SESSION_TYPES"]),
+            ingest_new=_switch("INGEST_NEW", values),
             environment=values["ENVIRONMENT"],
+            metrics=values["METRICS"],
+            lineage_url=values["LINEAGE_URL"].rstrip("/"),
             has_password=bool(values["OPENF1_PASSWORD"]),
         )
 
@@ -194,6 +226,10 @@ def dagster_home(environ: Mapping[str, str] | None = None) -> Path:
     """`DAGSTER_HOME`, or `.dagster_home` in the working directory; always absolute."""
     environ = os.environ if environ is None else environ
     return Path(environ.get("DAGSTER_HOME") or ".dagster_home").expanduser().absolute()
+
+
+def _is_http(url: str) -> bool:
+    return urlsplit(url).scheme in ("http", "https") and bool(urlsplit(url).netloc)
 
 
 def _absolute_lake(uri: str) -> str:
@@ -220,6 +256,13 @@ def _s3_writes(values: Mapping[str, str]) -> dict[str, str]:
         )
     names = ("S3_ENCRYPTION", "S3_KMS_KEY_ID", "S3_ACL", "S3_STORAGE_CLASS")
     return {name.removeprefix("S3_").lower(): values[name] for name in names if values[name]}
+
+
+def _switch(name: str, values: Mapping[str, str]) -> bool:
+    switches = {"true": True, "false": False}
+    if values[name].lower() not in switches:
+        raise SettingError(f"{PREFIX}{name} is {values[name]!r}; it takes true or false.")
+    return switches[values[name].lower()]
 
 
 def _number(name: str, values: Mapping[str, str], *, whole: bool = False) -> float:

@@ -10,7 +10,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.definitions import assemble
+from f1_bronze.quality.verdicts import CheckVerdict
 from f1_bronze.settings import Settings
 from f1_bronze.simulator.generated import GeneratedSeasons
 from f1_bronze.simulator.server import Simulator
@@ -66,10 +68,18 @@ def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
         yield made
 
 
+class Unjudged:
+    """Stands in for the judge where checks are not the point: it has no verdict on anything."""
+
+    def judge(self, *args: object, **kwargs: object) -> dict[SessionPartition, list[CheckVerdict]]:
+        """Nothing."""
+        return {}
+
+
 @pytest.fixture
 def definitions(settings: Settings) -> dg.Definitions:
-    """What Dagster would load with these settings."""
-    return assemble(settings)
+    """What Dagster would load with these settings, but for the judge."""
+    return assemble(settings, judge=Unjudged())
 
 
 @pytest.fixture

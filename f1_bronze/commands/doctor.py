@@ -1,44 +1,23 @@
 """f1-bronze doctor: can everything be reached and used, and what is to be mended?
 
-Belongs here: the checks of a deployment and how they are shown. Stays out: how access is proven
-(lake/probing.py, openf1/probing.py), what the settings mean (settings.py).
+Belongs here: the order of the checks, those of settings, API and Dagster. Stays out: those of the
+lake (checkup_lake.py), how a check is shown (checkup.py), how access to the API is proven
+(openf1/probing.py).
 """
 
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from difflib import get_close_matches
-from enum import StrEnum
 from pathlib import Path
 
 import click
 
+from f1_bronze.commands.checkup import Check, State, print_checks
+from f1_bronze.commands.checkup_lake import lake_checks
 from f1_bronze.commands.speaking import FAILED, as_json_option
 from f1_bronze.settings import PREFIX, SETTINGS, SettingError, Settings, dagster_home
-
-
-class State(StrEnum):
-    """How a check ended; warnings do not change the exit status."""
-
-    OK = "ok"
-    WARNING = "warning"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Check:
-    """One line: what was checked, how it ended, what was seen, what to do.
-
-    `remedy` is empty where nothing is to be done or `detail` ends with it. `action` is the AWS
-    permission that is missing.
-    """
-
-    check: str
-    state: State
-    detail: str
-    remedy: str = ""
-    action: str = ""
 
 
 @click.command()
@@ -57,7 +36,7 @@ def doctor(as_json: bool) -> None:
     if as_json:
         print_json({"status": status, "checks": [asdict(check) for check in checks]})
     else:
-        _print(checks)
+        print_checks(checks)
     sys.exit(status)
 
 
@@ -70,7 +49,7 @@ def _checks(environ: Mapping[str, str], observer: Callable[[str], None]) -> Iter
         yield Check(check="settings", state=State.OK, detail=_set(environ))
         yield from _unknown_settings(environ)
         yield from _api(settings, observer)
-        yield from _lake(settings)
+        yield from lake_checks(settings)
     yield from _dagster()
 
 
@@ -136,39 +115,6 @@ def _api(settings: Settings, observer: Callable[[str], None]) -> Iterator[Check]
             return
         detail = f"{standing.url} answered in {standing.seconds:.2f} s ({access})"
         yield Check(check="api", state=State.OK, detail=detail)
-
-
-def _lake(settings: Settings) -> Iterator[Check]:
-    from f1_bronze.lake.addresses import open_store
-    from f1_bronze.lake.errors import LakeAddressError
-    from f1_bronze.lake.probing import prove_access
-    from f1_bronze.lake.s3_writes import S3Writes
-
-    try:
-        store = open_store(settings.lake_uri, S3Writes(**settings.s3_writes))
-    except LakeAddressError as error:
-        yield Check(check="lake", state=State.FAILED, detail=str(error))
-        return
-    wishes = ", ".join(f"{name} {value}" for name, value in settings.s3_writes.items())
-    detail = store.uri("") + (f", written with {wishes}" if wishes else "")
-    if wishes and not settings.lake_uri.startswith("s3://"):
-        yield Check(
-            check="lake",
-            state=State.WARNING,
-            detail=f"F1_BRONZE_S3_… is set ({wishes}), but the lake is no bucket.",
-            remedy="Unset it, or set F1_BRONZE_LAKE_URI to s3://bucket/prefix.",
-        )
-    else:
-        yield Check(check="lake", state=State.OK, detail=detail)
-    states = {True: State.OK, False: State.FAILED, None: State.WARNING}
-    for proof in prove_access(store):
-        yield Check(
-            check=f"lake {proof.step}",
-            state=states[proof.worked],
-            detail=proof.detail,
-            remedy=proof.remedy,
-            action=proof.action,
-        )
 
 
 def _dagster() -> Iterator[Check]:
@@ -240,22 +186,3 @@ def _unwritable(folder: Path) -> Check:
         detail=f"{folder} cannot be written.",
         remedy="Set DAGSTER_HOME to a folder that this user can write.",
     )
-
-
-def _print(checks: list[Check]) -> None:
-    from rich.text import Text
-
-    from f1_bronze.commands.console import plain
-
-    styles = {State.OK: "green", State.WARNING: "yellow", State.FAILED: "red"}
-    width = max(len(check.check) for check in checks)
-    console = plain()
-    for check in checks:
-        line = Text(f"{check.state:<8}", style=styles[check.state])
-        line.append(f"{check.check:<{width}}  {check.detail}", style="default")
-        console.print(line, soft_wrap=True)
-        if check.remedy:
-            console.print(Text(f"{'':<{width + 10}}→ {check.remedy}"), soft_wrap=True)
-    bad = sum(check.state is State.FAILED for check in checks)
-    warned = sum(check.state is State.WARNING for check in checks)
-    console.print(f"\n{len(checks)} checks: {bad} failed, {warned} warnings.")

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _ROWS_SHOWN = 20
 _VALUES_SHOWN = 20
+_UNKNOWN_ARRIVAL = "When revision 1 arrived no file tells; Dagster's record of the partition does."
 
 
 @click.command()
@@ -77,7 +78,7 @@ def _dataset(name: str) -> Dataset:
 
 
 def _meant(lake: "Lake", dataset: Dataset, key: str) -> str:
-    from f1_bronze.lake.paths import dataset_folder, dataset_revisions, read_file_path
+    from f1_bronze.lake.paths import KeptAs, dataset_folder, dataset_revisions, read_file_path
     from f1_bronze.lake.paths import read_kept_path as read_kept
     from f1_bronze.openf1.calendar import nearest
 
@@ -88,7 +89,7 @@ def _meant(lake: "Lake", dataset: Dataset, key: str) -> str:
     } | {
         kept.partition.key
         for entry in lake.store.list(dataset_revisions(dataset.name))
-        if (kept := read_kept(entry.path))
+        if (kept := read_kept(entry.path)) and kept.kept_as is not KeptAs.ARRIVED
     }
     near = nearest(key, known)
     return f" In the lake are {', '.join(near)}, …" if near else ""
@@ -102,8 +103,8 @@ def _print_list(lake: "Lake", dataset: Dataset, found: "History", as_json: bool)
         return
     console = plain()
     print_rows(console, [_line(content) for content in found.contents], total=False)
-    oldest = "When revision 1 arrived no file tells; Dagster's record of the partition does."
-    console.print(f"\n{found.name}. {oldest}", soft_wrap=True)
+    unknown = [_UNKNOWN_ARRIVAL for oldest in found.contents[:1] if oldest.since is None]
+    console.print("\n" + " ".join([f"{found.name}.", *unknown]), soft_wrap=True)
     lines = list(_values(dataset, found.contents))
     if lines:
         console.print("\nChanged values:")

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from f1_bronze.defs.failures import Failed
     from f1_bronze.defs.progress import Account
     from f1_bronze.openf1.counters import Counters
+    from f1_bronze.quality.verdicts import CheckVerdict
 
 _KINDS_SHOWN = 20
 _FILES_SHOWN = 24
@@ -70,6 +71,19 @@ class Outcome:
                 }
                 for failed in self.account.failures
             ],
+            "checks": {
+                "evaluated": sum(one.checks for one in self.account.by_dataset.values()),
+                "failed": sum(one.checks_failed for one in self.account.by_dataset.values()),
+                "warned": [
+                    {
+                        "dataset": verdict.dataset.name,
+                        "partition": verdict.partition.key,
+                        "check": verdict.check.value,
+                        "rules": {one.rule.name: one.observed for one in verdict.failed},
+                    }
+                    for verdict in self.account.warnings
+                ],
+            },
             "crashes": list(self.crashes),
             "seconds": round(self.seconds, 2),
         }
@@ -98,6 +112,7 @@ def print_outcome(outcome: Outcome, *, as_json: bool) -> None:
         f"{seconds_text(outcome.seconds)}. Lake: {outcome.lake_uri}",
         soft_wrap=True,
     )
+    _print_warnings(screen(), outcome.account.warnings)
     _print_failures(screen(), outcome.account.failures)
     for crash in outcome.crashes:
         screen().print(
@@ -106,6 +121,20 @@ def print_outcome(outcome: Outcome, *, as_json: bool) -> None:
             markup=False,
             soft_wrap=True,
         )
+
+
+def _print_warnings(console: Console, warnings: list[CheckVerdict]) -> None:
+    """Each rule that a person should look at, with the first partition that broke it."""
+    by_rule: dict[str, list[str]] = {}
+    for verdict in warnings:
+        for one in verdict.failed:
+            where = f"{verdict.partition.key} ({one.observed})"
+            by_rule.setdefault(f"{verdict.dataset.name}.{one.rule.name}", []).append(where)
+    for rule, places in list(by_rule.items())[:_KINDS_SHOWN]:
+        more = f" and {len(places) - 1} more" if len(places) > 1 else ""
+        console.print(f"look at: {rule}: {places[0]}{more}", style="yellow", markup=False)
+    if len(by_rule) > _KINDS_SHOWN:
+        console.print(f"… and {len(by_rule) - _KINDS_SHOWN} more rules; --json lists them all")
 
 
 def _print_failures(console: Console, failures: list[Failed]) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from f1_bronze.datasets.conditions import Condition
+from f1_bronze.datasets.conditions import Condition, NoFieldsGone, RowCondition
 
 EXTRA_FIELDS = "extra_fields"
 """Name of the column that every stored file ends with: whatever a record holds that no
@@ -177,6 +177,22 @@ class Dataset:
             raise DeclarationError(f"The key of {self.name} does not hold session_key.")
         if "" not in self.expected_rows:
             raise DeclarationError(f"{self.name} expects no number of rows for other sessions.")
+        self._check_rules()
+
+    def _check_rules(self) -> None:
+        names = [rule.name for rule in self.rules]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise DeclarationError(f"{self.name} declares rules twice: {twice}.")
+        for rule in self.rules:
+            about: tuple[str, ...] = ()
+            if isinstance(rule.condition, RowCondition):
+                about = rule.condition.about
+            elif isinstance(rule.condition, NoFieldsGone):
+                about = rule.condition.come_and_go
+            if unknown := [name for name in about if name not in self._by_name]:
+                raise DeclarationError(
+                    f"The rule {rule.name!r} of {self.name} is about no column of it: {unknown}."
+                )
 
     @property
     def column_names(self) -> tuple[str, ...]:
@@ -215,3 +231,7 @@ DRIVER_NUMBER = Column(
 )
 RACE_TYPES = frozenset({"race", "sprint"})
 """Session types that are raced: the ones with stints and pit stops of record."""
+CLASSIFIED_TYPES = RACE_TYPES | {"qualifying", "sprint_qualifying"}
+"""Session types that end in a classification."""
+PRACTICE_TYPES = frozenset({"practice_1", "practice_2", "practice_3", "day_1", "day_2", "day_3"})
+"""Session types that do not: practice, and the days of a test, which are also called practice."""

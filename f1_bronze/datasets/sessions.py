@@ -4,7 +4,124 @@ The calendar entry of the partition itself, as OpenF1 lists it. It is upstream o
 datasets because it knows the `session_key` by which they are asked.
 """
 
-from f1_bronze.datasets.dataset import MEETING_KEY, SESSION_KEY, Column, ColumnType, Dataset
+from f1_bronze.datasets.conditions import (
+    Across,
+    AsPartition,
+    Later,
+    Matches,
+    NotNull,
+    OneOf,
+    RowCount,
+)
+from f1_bronze.datasets.dataset import (
+    MEETING_KEY,
+    SESSION_KEY,
+    Check,
+    Column,
+    ColumnType,
+    Dataset,
+    Rule,
+    Severity,
+)
+from f1_bronze.datasets.shape import shape_rules
+
+_RULES = (
+    *shape_rules(
+        ("session_key",),
+        why_repeats="Two partitions with the key of one session would hold the same rows.",
+        come_and_go=("is_cancelled",),
+        why_come_and_go="is_cancelled came in April 2026; every other field was always there.",
+    ),
+    Rule(
+        name="one row",
+        check=Check.SCHEMA,
+        severity=Severity.ERROR,
+        condition=RowCount(at_least=1, at_most=1),
+        says="There is exactly one row.",
+        promised="at least one row",
+        why="A session has one entry in the calendar; a second one would be of another session.",
+    ),
+    Rule(
+        name="session_name not null",
+        check=Check.VALUES,
+        severity=Severity.ERROR,
+        condition=NotNull(column="session_name"),
+        says="The session has a name.",
+        why="The name alone tells a sprint from a race.",
+    ),
+    Rule(
+        name="season is the partition's",
+        check=Check.VALUES,
+        severity=Severity.ERROR,
+        condition=AsPartition(column="openf1_year", folder="year"),
+        says="OpenF1's year is that of the partition.",
+        why="Readers prune by the folder; a row of another season would never be found.",
+    ),
+    Rule(
+        name="ends after it starts",
+        check=Check.VALUES,
+        severity=Severity.ERROR,
+        condition=Later(column="date_end", than="date_start"),
+        says="date_end is later than date_start.",
+        why="When a session is over, and so when it may be ingested, follows from date_end.",
+    ),
+    Rule(
+        name="not cancelled",
+        check=Check.VALUES,
+        severity=Severity.WARN,
+        condition=OneOf(column="is_cancelled", values=(False,)),
+        says="is_cancelled is false or absent.",
+        why="A cancelled session is no partition; this one was called off after it had landed.",
+    ),
+    Rule(
+        name="gmt_offset readable",
+        check=Check.VALUES,
+        severity=Severity.WARN,
+        condition=Matches(column="gmt_offset", pattern=r"^[+-]?\d{2}:\d{2}:\d{2}$"),
+        says="gmt_offset is written HH:MM:SS, with a sign where it is negative.",
+        why="Local times are computed from it.",
+    ),
+    Rule(
+        name="circuit_key not null",
+        check=Check.VALUES,
+        severity=Severity.WARN,
+        condition=NotNull(column="circuit_key"),
+        says="The circuit is known.",
+        why="Fastest laps are held against others on the same circuit.",
+    ),
+)
+
+_RACING = (
+    Rule(
+        name="starts in its season",
+        check=Check.RACING,
+        severity=Severity.ERROR,
+        condition=Across(),
+        says="date_start lies in the partition's year.",
+        why="Readers prune by the folder. A season, its tests included, has always begun and "
+        "ended in one calendar year.",
+    ),
+    Rule(
+        name="takes its usual time",
+        check=Check.RACING,
+        severity=Severity.WARN,
+        condition=Across(),
+        says="It is scheduled for as long as sessions of that type are: a race 1 to 4 h, a sprint "
+        "0.4 to 1.5 h, a qualifying 0.7 to 2 h, a sprint qualifying 0.5 to 1.5 h, any other "
+        "0.5 to 10.5 h.",
+        why="Races are scheduled for 2 h, sprints for 0.5 or 1 h, qualifying for 1 h or 44 min, "
+        "a day of testing for up to 9 h.",
+    ),
+    Rule(
+        name="season is whole",
+        check=Check.RACING,
+        severity=Severity.WARN,
+        condition=Across(),
+        says="Every session of the season that has ended by now has landed.",
+        why="A hole in a season is seen nowhere else. Told once a season and run, on its latest "
+        "session; the others are not judged.",
+    ),
+)
 
 SESSIONS = Dataset(
     name="sessions",
@@ -81,4 +198,5 @@ SESSIONS = Dataset(
             meaning="Whether the session was called off; absent before April 2026.",
         ),
     ),
+    rules=(*_RULES, *_RACING),
 )

@@ -11,12 +11,14 @@ from pydantic import Field
 
 from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.dataset import Dataset
+from f1_bronze.defs.checks import check_specs
 from f1_bronze.defs.events import asset_key, column_schema
 from f1_bronze.defs.ingestion import SESSIONS, Ingestion
 from f1_bronze.defs.io_managers import ParquetLakeIOManager
 from f1_bronze.defs.partitions import F1_RACE_SESSIONS, F1_SESSIONS
 from f1_bronze.defs.progress import Progress
 from f1_bronze.defs.resources import OpenF1
+from f1_bronze.defs.validation import Judge
 
 GROUP = "bronze"
 API_POOL = "openf1"
@@ -67,6 +69,7 @@ def _ingesting(
     @dg.multi_asset(
         name=name,
         specs=[_spec(dataset, partitions_def) for dataset in datasets],
+        check_specs=check_specs(datasets, partitions_def),
         can_subset=True,
         pool=API_POOL,
         backfill_policy=dg.BackfillPolicy.multi_run(MOST_PARTITIONS_A_RUN),
@@ -76,17 +79,26 @@ def _ingesting(
         config: IngestConfig,
         openf1: dg.ResourceParam[OpenF1],
         io_manager: dg.ResourceParam[ParquetLakeIOManager],
+        judge: dg.ResourceParam[Judge],
         progress: dg.ResourceParam[Progress],
-    ) -> Iterator[dg.AssetMaterialization]:
+    ) -> Iterator[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
         selected = context.selected_asset_keys
-        yield from Ingestion(
+        ingestion = Ingestion(
             context,
             datasets=[dataset for dataset in datasets if asset_key(dataset) in selected],
             accept_loss=config.accept_loss,
             openf1=openf1,
             io_manager=io_manager,
+            judge=judge,
             progress=progress,
-        ).events()
+        )
+        try:
+            if selected:
+                yield from ingestion.events()
+            else:  # "Execute check" without materializing
+                yield from ingestion.verdicts(datasets)
+        finally:
+            openf1.settle()
 
     return ingest
 

@@ -5,21 +5,30 @@ out: the decision what landed (lake/landing.py).
 """
 
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from f1_bronze import __version__
 from f1_bronze.datasets.dataset import EXTRA_FIELDS, Dataset
+from f1_bronze.datasets.laps import LAPS
 from f1_bronze.datasets.partition import SessionPartition
+from f1_bronze.datasets.sessions import SESSIONS
 from f1_bronze.lake.changes import RowKey
 from f1_bronze.lake.landing import Landing, Revision
 from f1_bronze.openf1.batches import SessionAnswer
 from f1_bronze.openf1.counters import Counters
 
+FASTEST_LAP = "fastest_lap_seconds"
+"""Metadata of laps: the best time of the session."""
+TOLD_AGAIN_FROM = "told_again_from"
+"""Metadata of what an earlier attempt has landed: the run of that attempt."""
+SESSION_START, SESSION_END = "session_start", "session_end"
+"""Metadata of sessions: when the session began, and when it was to end."""
 PREVIEW_ROWS = 5
 CHANGES_SHOWN = 20
 _CELL = 40
@@ -57,11 +66,13 @@ def materialization(
     answer: SessionAnswer,
     counters: Counters,
     upstream: Mapping[str, str],
+    picture: str | None,
 ) -> dg.AssetMaterialization:
     """The event of one partition, its content hash as data version.
 
     `upstream` has the tags of `provenance.upstream_tags`, empty for a dataset without upstream.
     `counters` is what the run has asked of the API so far: the last event has the run's sums.
+    `picture` is Markdown with an image in it.
     """
     changes = landing.changes
     return dg.AssetMaterialization(
@@ -85,6 +96,8 @@ def materialization(
             "extract_seconds": round(answer.extract_seconds, 4),
             "api_so_far": dg.MetadataValue.json(counters.to_json()),
             "source_url": dg.MetadataValue.url(answer.source_url),
+            **_of_dataset(dataset, landing.table),
+            **({} if picture is None else {"picture": dg.MetadataValue.md(picture)}),
             "preview": dg.MetadataValue.md(preview(landing.table.drop_columns(list(_SAME_IN_ALL)))),
             "fetched_at": dg.MetadataValue.timestamp(datetime.now(UTC)),
             "host": socket.gethostname(),
@@ -99,6 +112,25 @@ def materialization(
     )
 
 
+def _of_dataset(dataset: Dataset, table: pa.Table) -> dict[str, Any]:
+    """What only some datasets tell.
+
+    Laps the best time, which plots over the sessions and by which later ones are judged; sessions
+    their own times, by which telemetry and freshness go.
+    """
+    if dataset is LAPS:
+        fastest = pc.min(table["lap_duration"]).as_py()
+        return {} if fastest is None else {FASTEST_LAP: fastest}
+    if dataset is SESSIONS and table.num_rows:
+        times = {SESSION_START: table["date_start"][0], SESSION_END: table["date_end"][0]}
+        return {
+            name: dg.MetadataValue.timestamp(moment.as_py())
+            for name, moment in times.items()
+            if moment.is_valid
+        }
+    return {}
+
+
 def told_again(event: dg.AssetMaterialization, run_id: str) -> dg.AssetMaterialization:
     """What an earlier attempt of a run has landed, for the attempt that goes on with it.
 
@@ -108,7 +140,7 @@ def told_again(event: dg.AssetMaterialization, run_id: str) -> dg.AssetMateriali
         **event.metadata,
         "api_requests": dg.MetadataValue.int(0),
         "api_retries": dg.MetadataValue.int(0),
-        "told_again_from": dg.MetadataValue.dagster_run(run_id),
+        TOLD_AGAIN_FROM: dg.MetadataValue.dagster_run(run_id),
     }
     return dg.AssetMaterialization(
         asset_key=event.asset_key, partition=event.partition, metadata=metadata, tags=event.tags
@@ -166,9 +198,13 @@ def preview(table: pa.Table) -> str:
         return "No rows: OpenF1 answered that this session has none."
     head = table.slice(0, PREVIEW_ROWS)
     head = head.select([n for n in head.column_names if head.column(n).null_count < head.num_rows])
-    rows = [head.column_names, ["---"] * head.num_columns]
-    rows += [[_cell(value) for value in row.values()] for row in head.to_pylist()]
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return markdown_table(head.column_names, [list(row.values()) for row in head.to_pylist()])
+
+
+def markdown_table(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """A table as Markdown; cells are escaped and cut to 40 characters."""
+    lines = [names, ["---"] * len(names), *([_cell(value) for value in row] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _cell(value: Any) -> str:

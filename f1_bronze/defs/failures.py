@@ -9,13 +9,15 @@ from dataclasses import dataclass
 
 import dagster as dg
 
-from f1_bronze.datasets.dataset import Dataset
+from f1_bronze.datasets.dataset import Dataset, Severity
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.lake.landing import Landing
 from f1_bronze.openf1.counters import Counters
 from f1_bronze.openf1.outcomes import ClosedForLiveSession
+from f1_bronze.quality.verdicts import CheckVerdict
 
 _SHOWN = 20
+_LONGEST = 400
 
 
 class NoSuchSession(Exception):
@@ -24,6 +26,18 @@ class NoSuchSession(Exception):
 
 class RowsMissing(Exception):
     """An answer without rows that the lake has: refused."""
+
+
+class RulesBroken(Exception):
+    """Rows that are in the lake and must not be used downstream."""
+
+
+class NotJudged(Exception):
+    """Rows that are in the lake and that the checks could not speak of."""
+
+
+LANDED_ALL_THE_SAME = (RulesBroken, NotJudged)
+"""Failures of partitions whose rows are in the lake."""
 
 
 class NoPartition(Exception):
@@ -73,6 +87,7 @@ def failure_of(failed: Sequence[Failed], counters: Counters) -> dg.Failure:
                     "dataset": one.dataset.name,
                     "partition": one.key,
                     "error": type(one.error).__name__,
+                    "message": str(one.error)[:_LONGEST],
                 }
                 for one in failed
             ]
@@ -102,6 +117,28 @@ def refusal(dataset: Dataset, landing: Landing) -> RowsMissing:
         "or in the UI 'Open launchpad' with the config "
         "ops: {ingest_sessions: {config: {accept_loss: true}}} (for stints and pit_stops: "
         "ingest_races)."
+    )
+
+
+def broken(verdict: CheckVerdict) -> RulesBroken | None:
+    """Why a partition must not be used downstream; None where no ERROR rule failed."""
+    errors = [one for one in verdict.failed if one.rule.severity is Severity.ERROR]
+    if not errors:
+        return None
+    told = "; ".join(f"{one.rule.name}: {one.observed}" for one in errors)
+    return RulesBroken(
+        f"The check {verdict.check} found rows that must not be used downstream ({told}). They "
+        "are in the lake all the same. Look at the check's evidence on the asset's Checks tab; "
+        "materialize the partition again once upstream has mended it."
+    )
+
+
+def not_judged(error: Exception) -> NotJudged:
+    """Why the checks of a dataset have no verdict."""
+    return NotJudged(
+        f"The checks could not be evaluated ({type(error).__name__}: {error}). The rows are in the "
+        "lake all the same. Mend the cause, then evaluate the checks again: 'Execute' on the "
+        "asset's Checks tab asks nothing of OpenF1."
     )
 
 

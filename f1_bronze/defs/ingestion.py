@@ -6,7 +6,7 @@ out: asking (openf1/), landing (lake/), the shape of events (events.py), assets 
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import dagster as dg
 
@@ -14,12 +14,16 @@ from f1_bronze import __version__
 from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.dataset import Dataset
 from f1_bronze.datasets.partition import PartitionKeyError, SessionPartition
-from f1_bronze.defs.events import asset_key, materialization, told_again
+from f1_bronze.defs.attempts import landed_before
+from f1_bronze.defs.drawing import Drawing
+from f1_bronze.defs.events import asset_key, materialization
 from f1_bronze.defs.failures import (
     Failed,
     NoSuchSession,
+    broken,
     failure_of,
     no_partition,
+    not_judged,
     not_listed,
     refusal,
 )
@@ -27,26 +31,15 @@ from f1_bronze.defs.io_managers import ParquetLakeIOManager
 from f1_bronze.defs.progress import Progress
 from f1_bronze.defs.provenance import upstream_tags
 from f1_bronze.defs.resources import OpenF1
-from f1_bronze.defs.tags import (
-    BY_COMMAND,
-    CLOSED_RUN_TAG,
-    GOES_ON_WITH_TAG,
-    PARENT_RUN,
-    RETRY_AT_TAG,
-    TRIGGER_TAG,
-)
+from f1_bronze.defs.validation import Judge, Validation
+from f1_bronze.defs.waiting import later_attempt
 from f1_bronze.lake.errors import LakeError, LakeUnavailable
 from f1_bronze.lake.landing import Candidate, Landing, Revision
 from f1_bronze.openf1.batches import SessionAnswer, SessionRef, query_of, source_url
 from f1_bronze.openf1.calendar import CalendarSession
-from f1_bronze.openf1.outcomes import ClosedForLiveSession, OpenF1Error
+from f1_bronze.openf1.outcomes import OpenF1Error
 
 SESSIONS = DATASETS[0]
-_GOES_ON = (
-    "dagster/is_resume_retry",  # re-executed from failure
-    "dagster/is_asset_resume_retry",  # re-executed from asset failure
-    "dagster/retry_number",  # by Dagster, after a crash
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,9 +61,18 @@ class Ingestion:
         accept_loss: bool,
         openf1: OpenF1,
         io_manager: ParquetLakeIOManager,
+        judge: Judge,
         progress: Progress,
     ) -> None:
         self._context = context
+        self._validation = Validation(
+            io_manager.lake,
+            context.instance,
+            run_id=context.run.run_id,
+            selected=context.selected_asset_check_keys,
+            judge=judge,
+        )
+        self._drawing = Drawing(self._validation.surroundings)
         self._datasets = tuple(datasets)
         self._accept_loss = accept_loss
         self._openf1 = openf1
@@ -79,12 +81,15 @@ class Ingestion:
         self._failed: list[Failed] = []
         self._open: dict[tuple[Dataset, SessionPartition], None] = {}
         """What has neither landed nor failed yet, in order."""
+        self._before: dict[Dataset, list[SessionPartition]] = {}
+        """What earlier attempts of this run have landed."""
 
-    def events(self) -> Iterator[dg.AssetMaterialization]:
+    def events(self) -> Iterator[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
         """A materialization for each dataset of each partition, as soon as it has landed.
 
-        One that fails does not keep the others from landing. `dagster.Failure` at the end lists
-        all that failed, the first one in its first line.
+        Once all partitions of a dataset have, its checks follow. One that fails does not keep
+        the others from landing. `dagster.Failure` at the end lists all that failed, the first one
+        in its first line.
         """
         partitions = self._partitions()
         self._open = {
@@ -102,8 +107,34 @@ class Ingestion:
         for dataset in self._datasets:
             wanted = [partition for other, partition in self._open if other is dataset]
             yield from self._land_all(dataset, {p: places[p] for p in wanted})
+            self._validation.in_lake(dataset, self._before.get(dataset, ()))
+            yield from self._judge(dataset)
         if self._failed:
             raise self._failure()
+
+    def verdicts(self, datasets: Sequence[Dataset]) -> Iterator[dg.AssetCheckEvaluation]:
+        """The checks alone, on what the lake holds: nothing is asked of the API."""
+        partitions = self._partitions()
+        for dataset in datasets:
+            wanted = [p for p in partitions if dataset.exists_for(p.session_type)]
+            self._validation.in_lake(dataset, wanted)
+            yield from self._judge(dataset)
+        if self._failed:
+            raise self._failure()
+
+    def _judge(self, dataset: Dataset) -> Iterator[dg.AssetCheckEvaluation]:
+        """The checks of all that landed of a dataset; nothing that breaks here stops the run."""
+        judged = self._validation.waiting(dataset)
+        try:
+            for verdict, evaluation in self._validation.evaluations(dataset):
+                yield evaluation
+                self._progress.judged(verdict)
+                if error := broken(verdict):
+                    self._note(Failed(dataset=dataset, key=verdict.partition.key, error=error))
+        except Exception as cause:  # noqa: BLE001  it must not keep other data from landing
+            failure = not_judged(cause)
+            for partition in judged:
+                self._note(Failed(dataset=dataset, key=partition.key, error=failure))
 
     def _partitions(self) -> list[SessionPartition]:
         """The run's partitions; a key that is none fails alone."""
@@ -121,6 +152,7 @@ class Ingestion:
     ) -> Iterator[dg.AssetMaterialization]:
         answers = self._listed(places) if dataset is SESSIONS else self._asked(dataset, places)
         upstream = self._upstream(dataset, places)
+        self._drawing.prepare(dataset, places)
         for partition, answer in answers:
             if answer.error is not None:
                 self._fail(dataset, partition, answer.error)
@@ -138,13 +170,15 @@ class Ingestion:
             if landing.revision is Revision.REFUSED:
                 self._fail(dataset, partition, refusal(dataset, landing))
                 continue
+            self._validation.landed(dataset, partition, landing)
             yield materialization(
                 dataset,
                 partition,
                 landing,
                 answer,
-                self._openf1.counters,
+                self._openf1.unsettled,
                 upstream.get(partition, {}),
+                self._drawing.picture(dataset, partition, landing.table),
             )
 
     def _upstream(
@@ -230,46 +264,14 @@ class Ingestion:
         return places
 
     def _recorded_before(self) -> Iterator[dg.AssetMaterialization]:
-        """What earlier attempts of this same run have landed is told again, without a call.
-
-        Dagster shows a partition as failed when the last run that meant to make it failed and did
-        not tell of it, so a further attempt must tell of each, or what landed would turn red. A
-        run that was re-executed as a whole is no further attempt: it asks for everything.
-        """
-        instance = self._context.instance
-        by_key = {asset_key(dataset): dataset for dataset in self._datasets}
-        for run_id in self._earlier_attempts():
-            landed: dict[Dataset, dict[str, tuple[int, dg.AssetMaterialization]]] = {}
-            for record in instance.get_records_for_run(
-                run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION
-            ).records:
-                event = record.event_log_entry.asset_materialization
-                if event is not None and event.asset_key in by_key and event.partition:
-                    by_partition = landed.setdefault(by_key[event.asset_key], {})
-                    by_partition[event.partition] = record.storage_id, event
-            for dataset, events in landed.items():
-                latest = instance.get_latest_storage_id_by_partition(
-                    asset_key(dataset), dg.DagsterEventType.ASSET_MATERIALIZATION, set(events)
-                )
-                for key, (storage_id, event) in events.items():
-                    place = dataset, SessionPartition.parse(key)
-                    # Where another run has landed something since, the old event would hide it.
-                    if place in self._open and latest.get(key) == storage_id:
-                        del self._open[place]
-                        yield told_again(event, run_id)
-
-    def _earlier_attempts(self) -> Iterator[str]:
-        """Ids of the runs that this one goes on with, the latest first."""
-        tags = self._context.run.tags
-        while PARENT_RUN in tags and (
-            any(tag in tags for tag in _GOES_ON)
-            or tags.get(GOES_ON_WITH_TAG) == tags[PARENT_RUN]  # by our sensor, after a closure
+        """What earlier attempts of this same run have landed is told again, without a call."""
+        for dataset, partition, event in landed_before(
+            self._context.instance, self._context.run, self._datasets
         ):
-            parent = self._context.instance.get_run_by_id(tags[PARENT_RUN])
-            if parent is None:
-                return
-            yield parent.run_id
-            tags = parent.tags
+            if (dataset, partition) in self._open:
+                del self._open[dataset, partition]
+                self._before.setdefault(dataset, []).append(partition)
+                yield event
 
     def _fail_rest(
         self, error: Exception, partitions: Collection[SessionPartition] | None = None
@@ -284,17 +286,12 @@ class Ingestion:
         return self._failure()
 
     def _failure(self) -> dg.Failure:
-        """The end of a run in which something failed; when the API was closed, marked for later."""
-        closed = [f.error for f in self._failed if isinstance(f.error, ClosedForLiveSession)]
+        """The end of a run in which something failed; marked where it goes on by itself later."""
         run = self._context.run
-        if closed and run.tags.get(TRIGGER_TAG) != BY_COMMAND:  # its user was told to come back
-            retry_at = datetime.now(UTC) + timedelta(seconds=closed[0].retry_after)
-            tags = {
-                RETRY_AT_TAG: retry_at.isoformat(timespec="seconds"),
-                CLOSED_RUN_TAG: run.run_id,
-            }
+        errors = [failed.error for failed in self._failed]
+        if tags := later_attempt(run, errors, datetime.now(UTC)):
             self._context.instance.add_run_tags(run.run_id, tags)
-        return failure_of(self._failed, self._openf1.counters)
+        return failure_of(self._failed, self._openf1.unsettled)
 
     def _fail(self, dataset: Dataset, partition: SessionPartition, error: Exception) -> None:
         self._open.pop((dataset, partition), None)

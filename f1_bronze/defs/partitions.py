@@ -18,12 +18,13 @@ F1_RACE_SESSIONS = dg.DynamicPartitionsDefinition(name="f1_race_sessions")
 """Races and sprints: the sessions that have stints and pit stops."""
 
 _log = logging.getLogger(__name__)
-_UNFINISHED = [
+UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.STARTING,
     dg.DagsterRunStatus.STARTED,
 ]
+"""Statuses of runs that are under way or will be."""
 
 
 def register(
@@ -83,7 +84,7 @@ def _register(
     if wanted[: len(known)] == known:
         instance.add_dynamic_partitions(name, wanted[len(known) :])
         return
-    if instance.get_runs_count(dg.RunsFilter(statuses=_UNFINISHED)):
+    if instance.get_runs_count(dg.RunsFilter(statuses=UNFINISHED)):
         # A run that resolves its range while keys are moved would miss some: order can wait.
         missing = [key for key in wanted if key not in set(known)]
         instance.add_dynamic_partitions(name, missing)

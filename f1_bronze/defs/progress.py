@@ -9,11 +9,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from f1_bronze.datasets.dataset import Dataset
+from f1_bronze.datasets.dataset import Dataset, Severity
 from f1_bronze.datasets.partition import SessionPartition
-from f1_bronze.defs.failures import Failed, RowsMissing
+from f1_bronze.defs.failures import LANDED_ALL_THE_SAME, Failed, RowsMissing
 from f1_bronze.lake.landing import Landing, Revision
 from f1_bronze.openf1.batches import SessionAnswer
+from f1_bronze.quality.verdicts import CheckVerdict
 
 
 class Progress(Protocol):
@@ -27,8 +28,11 @@ class Progress(Protocol):
     ) -> None:
         """One landed, or was refused."""
 
+    def judged(self, verdict: CheckVerdict) -> None:
+        """One check has spoken of a partition."""
+
     def failed(self, failed: Failed) -> None:
-        """One did not land."""
+        """One did not land, or must not be used."""
 
 
 class NoProgress:
@@ -42,6 +46,9 @@ class NoProgress:
     ) -> None:
         """Not told."""
 
+    def judged(self, verdict: CheckVerdict) -> None:
+        """Not told."""
+
     def failed(self, failed: Failed) -> None:
         """Not told."""
 
@@ -50,7 +57,8 @@ class NoProgress:
 class DatasetAccount:
     """What became of one dataset in a command.
 
-    `rows` counts what the lake now holds of the sessions asked for; `seconds` is wall time.
+    `rows` counts what the lake now holds of the sessions asked for; `checks` are those that were
+    evaluated, `checks_failed` those of them that an ERROR rule failed; `seconds` is wall time.
     """
 
     sessions: int = 0
@@ -58,6 +66,7 @@ class DatasetAccount:
     revisions: Counter[Revision] = field(default_factory=Counter)
     failed: int = 0
     checks: int = 0
+    checks_failed: int = 0
     api_requests: int = 0
     seconds: float = 0.0
 
@@ -68,6 +77,8 @@ class Account:
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.by_dataset: dict[str, DatasetAccount] = defaultdict(DatasetAccount)
         self.failures: list[Failed] = []
+        self.warnings: list[CheckVerdict] = []
+        """Checks in which a rule failed that a person should look at."""
         self.written: list[str] = []
         """Addresses of what was written, refused answers included."""
         self.changed: Callable[[], None] = lambda: None
@@ -96,17 +107,32 @@ class Account:
             self.written.append(landing.uri)
         self.changed()
 
+    def judged(self, verdict: CheckVerdict) -> None:
+        """Count a check; its time is that of its dataset."""
+        account = self.by_dataset[verdict.dataset.name]
+        account.checks += 1
+        self._take_time(account)
+        if verdict.passed:
+            return
+        if verdict.severity is Severity.ERROR:
+            account.checks_failed += 1
+        else:
+            self.warnings.append(verdict)
+
     def failed(self, failed: Failed) -> None:
-        """Count a failure; a refusal was counted as a landing."""
+        """Count a failure; a refusal, and what landed all the same, was counted then."""
         self.failures.append(failed)
-        if not isinstance(failed.error, RowsMissing):
+        if not isinstance(failed.error, (RowsMissing, *LANDED_ALL_THE_SAME)):
             self._account(failed.dataset).failed += 1
         self.changed()
 
     def _account(self, dataset: Dataset) -> DatasetAccount:
         account = self.by_dataset[dataset.name]
+        self._take_time(account)
+        account.sessions += 1
+        return account
+
+    def _take_time(self, account: DatasetAccount) -> None:
         now = self._clock()
         account.seconds += now - self._last
         self._last = now
-        account.sessions += 1
-        return account

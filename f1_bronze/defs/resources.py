@@ -46,6 +46,7 @@ class OpenF1:
         self._expected: set[tuple[Dataset, int]] = set()
         self._calendars: dict[tuple[int, ...], Calendar] = {}
         self._calendar_cost = Counters()
+        self._settled = Counters()
 
     @cached_property
     def client(self) -> OpenF1Client:
@@ -56,6 +57,15 @@ class OpenF1:
     def counters(self) -> Counters:
         """What was asked so far; nothing at all when no call was needed."""
         return self.client.counters if "client" in self.__dict__ else Counters()
+
+    @property
+    def unsettled(self) -> Counters:
+        """What was asked since the last run was settled: what the current run has cost."""
+        return self.counters - self._settled
+
+    def settle(self) -> None:
+        """The current run is over; what is asked from now on belongs to the next."""
+        self._settled = self.counters
 
     def calendar(self, years: Sequence[int], placed: Mapping[int, SessionPartition]) -> Calendar:
         """All ended sessions of these seasons, of every type, in two calls.
@@ -145,16 +155,35 @@ class OpenF1Resource(dg.ConfigurableResource[OpenF1]):
 
     def make_client(self, *, observer: Callable[[str], None] | None = None) -> OpenF1Client:
         """A client with these settings; `observer` is told in a sentence what takes long."""
-        credentials = (
-            Credentials(username=self.username, password=self.password) if self.username else None
-        )
         return OpenF1Client(
             base_url=self.url,
             pace=self.make_pace(),
             breaker=Breaker(failures=self.breaker_failures, pause=self.breaker_seconds),
-            credentials=credentials,
+            credentials=self._credentials(),
             observer=observer,
         )
+
+    def make_hurried_client(self) -> OpenF1Client:
+        """A client for a tick, which ends after a minute: nothing is repeated or waited for long.
+
+        A question takes 20 s at most, half of them for the shared budget.
+        """
+        store = rate_store(self.rate_store, self.url)
+        return OpenF1Client(
+            base_url=self.url,
+            pace=Pace(parse_limits(self.limits), store, longest_wait=10.0),
+            breaker=Breaker(),
+            credentials=self._credentials(),
+            timeout=(4, 10),
+            attempts=1,
+            total_seconds=10,
+            limited=0,
+        )
+
+    def _credentials(self) -> Credentials | None:
+        if not self.username:
+            return None
+        return Credentials(username=self.username, password=self.password)
 
 
 def openf1_resource(settings: Settings) -> OpenF1Resource:

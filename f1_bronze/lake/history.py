@@ -4,14 +4,18 @@ Belongs here: the order of contents, the one of a moment, what changed from one 
 out: how they came to be kept (landing.py), whether they are sound (verifying.py).
 
 What was replaced is kept under the moment of its replacement, so each content was current from
-the replacement of the one before it. When the first one arrived no file tells (Dagster's record
-does): asked for a moment before the first replacement, the lake can only answer with its oldest
-content. A copy that an interrupted writer left equals what follows it; the two are one content.
+the replacement of the one before it. One that came where there was none has a mark of its arrival;
+of several marks the last counts, for those before it were followed by nothing, or by a file that
+was moved away. Without a mark (a lake that was written before there were any, or whose marks have
+expired) no file tells when it arrived: asked for a moment before, the lake answers with it.
+A copy that an interrupted writer left equals what follows it; the two are one content.
 """
 
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TypeVar
 
 from f1_bronze.datasets.dataset import Dataset
 from f1_bronze.datasets.partition import SessionPartition
@@ -29,7 +33,7 @@ class Content:
 
     Attributes:
         number: 1 for the oldest.
-        since: when it replaced the one before; None for the oldest, whose arrival no file tells.
+        since: when it arrived or replaced the one before; None where no file tells.
         replaced_at: None for the current one.
         changes: against the one before; None for the oldest, and where one cannot be read.
         file: what the file holds; None when it cannot be read.
@@ -79,16 +83,40 @@ class History:
     def at(self, time: datetime) -> Content:
         """The content that was current at a moment, as far as the lake can tell.
 
-        `NothingThere` when the partition held nothing then: its file had been moved away.
+        `NothingThere` when the partition held nothing then: none had arrived yet, or its file had
+        been moved away.
         """
+        content = _current_at(self.contents, time)
+        if content is None:
+            raise NothingThere(self._nothing_at(time))
+        return content
+
+    def _nothing_at(self, time: datetime) -> str:
         for content in self.contents:
-            if content.replaced_at is None or time < content.replaced_at:
-                return content
-        raise NothingThere(
+            if content.since is not None and time < content.since:
+                return (
+                    f"{self.name} held nothing at {time.isoformat()} that is kept: revision "
+                    f"{content.number} arrived at {content.since.isoformat()}. Choose that moment "
+                    "or a later one."
+                )
+        return (
             f"{self.name} held nothing at {time.isoformat()}: its last content was replaced or "
             "moved away before. Choose an earlier moment, or land it again with `f1-bronze ingest "
             "SEASON --missing`."
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Span:
+    """A kept or current file and when it was current; `arrived` where nothing was there before."""
+
+    path: str
+    since: datetime | None
+    replaced_at: datetime | None
+    arrived: bool
+
+
+_Held = TypeVar("_Held", Content, _Span)
 
 
 def history_of(store: ObjectStore, dataset: Dataset, partition: SessionPartition) -> History:
@@ -100,23 +128,20 @@ def history_of(store: ObjectStore, dataset: Dataset, partition: SessionPartition
         for entry in store.list(paths.partition_folder(dataset.name, partition))
         if paths.read_file_path(entry.path)
     ]
-    revisions = [one for one in kept if one.kept_as is KeptAs.REVISION]
-    if not current and not revisions:
+    spans = _spans(kept, current[0] if current else None)
+    if not spans:
         raise NothingThere(
             f"{name} is not in the lake. Land it with `f1-bronze ingest {partition.year} "
             f"--grand-prix {partition.grand_prix} --session-type {partition.session_type}`."
         )
-    held: list[tuple[str, datetime | None, bytes]] = []
-    for path, replaced_at in [
-        *((one.path, one.replaced_at) for one in revisions),
-        *((path, None) for path in current[:1]),
-    ]:
-        data = store.read(path)
+    held: list[tuple[_Span, bytes]] = []
+    for span in spans:
+        data = store.read(span.path)
         if data is None:
             continue  # removed since it was listed
-        if held and held[-1][2] == data:
-            held.pop()
-        held.append((path, replaced_at, data))
+        if held and held[-1][1] == data and not span.arrived:
+            span = replace(span, since=held.pop()[0].since)
+        held.append((span, data))
     contents = _contents(store, dataset, held)
     return History(name=name, contents=contents, aside=_aside(store, kept, contents))
 
@@ -124,22 +149,47 @@ def history_of(store: ObjectStore, dataset: Dataset, partition: SessionPartition
 def paths_as_of(store: ObjectStore, dataset: Dataset, time: datetime) -> list[str]:
     """The file of each partition that was current at a moment, in the order of the partitions.
 
-    Two listings and no read. A partition whose first content arrived after the moment is there
-    all the same, with that content: no file tells when it arrived.
+    Two listings and no read. A partition whose first content has no mark of its arrival is there
+    with that content, however early the moment.
     """
-    replaced: dict[SessionPartition, list[KeptPath]] = defaultdict(list)
+    kept: dict[SessionPartition, list[KeptPath]] = defaultdict(list)
     for one in _kept(store, paths.dataset_revisions(dataset.name)):
-        if one.kept_as is KeptAs.REVISION:
-            replaced[one.partition].append(one)
-    found: dict[SessionPartition, str] = {}
+        kept[one.partition].append(one)
+    current: dict[SessionPartition, str] = {}
     for entry in store.list(paths.dataset_folder(dataset.name)):
         if file := paths.read_file_path(entry.path):
-            found.setdefault(file[1], entry.path)
-    for partition, revisions in replaced.items():
-        later = [one.path for one in revisions if one.replaced_at and time < one.replaced_at]
-        if later:
-            found[partition] = later[0]
-    return [path for _, path in sorted(found.items())]
+            current.setdefault(file[1], entry.path)
+    then = (
+        _current_at(_spans(kept.get(partition, ()), current.get(partition)), time)
+        for partition in sorted(kept.keys() | current.keys())
+    )
+    return [span.path for span in then if span is not None]
+
+
+def _spans(kept: Iterable[KeptPath], current: str | None) -> list[_Span]:
+    """The files that a partition has held, in order, each with when it was current.
+
+    A mark belongs to the content that was replaced next after it.
+    """
+    kept = list(kept)
+    marks = [one.arrived_at for one in kept if one.arrived_at is not None]
+    ends = [(one.path, one.replaced_at) for one in kept if one.kept_as is KeptAs.REVISION]
+    spans: list[_Span] = []
+    before: datetime | None = None
+    for path, end in [*ends, *([(current, None)] if current else [])]:
+        arrivals = [m for m in marks if (not before or before < m) and (not end or m < end)]
+        since = max(arrivals, default=before)
+        spans.append(_Span(path=path, since=since, replaced_at=end, arrived=bool(arrivals)))
+        before = end
+    return spans
+
+
+def _current_at(held: Sequence[_Held], time: datetime) -> _Held | None:
+    """The one that was current at a moment; each was from when it came until it was replaced."""
+    for one in held:
+        if one.replaced_at is None or time < one.replaced_at:
+            return one if one.since is None or one.since <= time else None
+    return None
 
 
 def _kept(store: ObjectStore, folder: str) -> list[KeptPath]:
@@ -151,11 +201,11 @@ def _kept(store: ObjectStore, folder: str) -> list[KeptPath]:
 
 
 def _contents(
-    store: ObjectStore, dataset: Dataset, held: list[tuple[str, datetime | None, bytes]]
+    store: ObjectStore, dataset: Dataset, held: list[tuple[_Span, bytes]]
 ) -> tuple[Content, ...]:
     contents: list[Content] = []
-    for number, (path, replaced_at, data) in enumerate(held, start=1):
-        file = _read(store, path, data)
+    for number, (span, data) in enumerate(held, start=1):
+        file = _read(store, span.path, data)
         before = contents[-1] if contents else None
         changes = None
         if file is not None and before is not None and before.file is not None:
@@ -163,9 +213,9 @@ def _contents(
         contents.append(
             Content(
                 number=number,
-                path=path,
-                since=before.replaced_at if before else None,
-                replaced_at=replaced_at,
+                path=span.path,
+                since=span.since,
+                replaced_at=span.replaced_at,
                 size_bytes=len(data),
                 changes=changes,
                 file=file,
@@ -181,7 +231,8 @@ def _aside(
     accepted = {content.file.provenance.content_sha256 for content in contents if content.file}
     aside = []
     for one in kept:
-        data = None if one.kept_as is KeptAs.REVISION else store.read(one.path)
+        apart = one.kept_as in (KeptAs.REFUSED, KeptAs.ALTERED)
+        data = store.read(one.path) if apart else None
         if data is None:
             continue
         file = _read(store, one.path, data)

@@ -57,8 +57,11 @@ class Candidate:
 class Landing:
     """What became of a candidate.
 
-    `table`, `rows`, `size_bytes` and `content_sha256` describe the candidate; when it was
-    refused, the lake still holds what it held.
+    `table`, `rows`, `size_bytes`, `content_sha256` and `absent_columns` describe the candidate;
+    when it was refused, the lake still holds what it held.
+
+    Attributes:
+        absent_columns: declared columns, by their OpenF1 names, that no record of the answer had.
     """
 
     revision: Revision
@@ -66,6 +69,7 @@ class Landing:
     table: pa.Table
     size_bytes: int
     content_sha256: str
+    absent_columns: tuple[str, ...]
     changes: Changes
 
     @property
@@ -88,7 +92,8 @@ def land(
 ) -> Landing:
     """Write the candidate unless the partition already holds it or would lose rows.
 
-    - nothing there yet: written (`new`, or `empty` when the answer had no rows);
+    - nothing there yet: written (`new`, or `empty` when the answer had no rows), after a mark of
+      its arrival;
     - same content and schema: nothing is written (`unchanged`);
     - rows added or changed: the old file is copied to `revisions/` first (`changed`);
     - rows missing: the current file stays, the candidate is kept aside (`refused`), unless the
@@ -127,8 +132,10 @@ class _Attempt:
     def land(self, clock: Callable[[], datetime], *, accept_loss: bool) -> Landing:
         """Compare with what lies there now, and write; `Conflict` if that changed meanwhile."""
         dataset, rows, store = self._candidate.dataset, self._rows, self._store
+        moment = clock()
         there = self._current()
         if there is None:
+            self._mark_arrival(moment)
             store.write(self._path, self._data, self._notes, expected=ABSENT)
             if not rows.table.num_rows:
                 return self._landing(Revision.EMPTY)
@@ -163,6 +170,15 @@ class _Attempt:
             )
         return store.fetch(self._path) if there else None
 
+    def _mark_arrival(self, moment: datetime) -> None:
+        """Say when a content arrives where there is none, before it does.
+
+        The place was seen empty after the moment, so no content of this place is older than the
+        last mark before it: a mark that no file follows, because its writer was stopped or
+        overtaken, hides nothing (history.py). Written after the file it could be missing for good.
+        """
+        self._store.write(paths.arrival_path(self._aside, moment), b"", {})
+
     def _keep(self, there: Fetched, sha256: str, clock: Callable[[], datetime]) -> None:
         """Copy the current content to `revisions/`, under the moment of its replacement.
 
@@ -176,7 +192,7 @@ class _Attempt:
         """
         now = clock().astimezone(UTC)
         kept = [paths.read_kept_path(entry.path) for entry in self._store.list(self._aside)]
-        moments = [one.replaced_at for one in kept if one is not None and one.replaced_at]
+        moments = [one.moment for one in kept if one is not None and one.moment]
         moment = max([now, *(earlier + _TICK for earlier in moments)])
         again = self._store.fetch(self._path)
         if again is None or again.version != there.version:
@@ -199,6 +215,7 @@ class _Attempt:
             table=self._rows.table,
             size_bytes=len(self._data),
             content_sha256=self._rows.content_sha256,
+            absent_columns=self._rows.absent,
             changes=changes,
         )
 

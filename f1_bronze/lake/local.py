@@ -31,7 +31,12 @@ class LocalStore:
 
     def __init__(self, root: Path) -> None:
         self.root = root.expanduser().absolute()
-        self._told_of_locks = False
+        self._has_locks = True
+
+    @property
+    def keeps_conditions(self) -> bool:
+        """Whether the file system knows locks, as far as one was asked for."""
+        return self._has_locks
 
     def uri(self, path: str) -> str:
         """The absolute `file://` address; `=` of hive folders stays readable."""
@@ -182,8 +187,8 @@ class LocalStore:
         except OSError as error:
             if error.errno not in _WITHOUT_LOCKS:
                 raise
-            if not self._told_of_locks:
-                self._told_of_locks = True
+            if self._has_locks:
+                self._has_locks = False
                 _log.warning(
                     "The file system of %s has no locks: let one writer at a time use this lake.",
                     self.root,

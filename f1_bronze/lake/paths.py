@@ -13,14 +13,17 @@ from f1_bronze.datasets.partition import PartitionKeyError, SessionPartition
 
 BRONZE = "bronze"
 REVISIONS = "revisions"
+VALIDATIONS = "validations"
 
 _FOLDER = r"year=(?P<year>[0-9]{4})/grand_prix=(?P<grand_prix>[^/]+)/session_type=(?P<type>[^/]+)"
+_TIME = "[0-9]{8}T[0-9]{6}_[0-9]{6}Z"
 _FILE = re.compile(
     rf"{BRONZE}/(?P<dataset>[a-z_]+)/{_FOLDER}/(?P=dataset)_(?P<session_key>[0-9]+)\.parquet"
 )
 _KEPT = re.compile(
     rf"{REVISIONS}/(?P<dataset>[a-z_]+)/{_FOLDER}/(?P=dataset)_(?P<session_key>[0-9]+)/"
-    r"(?P<what>[0-9]{8}T[0-9]{6}_[0-9]{6}Z|refused|altered)_(?P<sha256>[0-9a-f]{12})\.parquet"
+    rf"(?:(?:(?P<replaced>{_TIME})|(?P<aside>refused|altered))_(?P<sha256>[0-9a-f]{{12}})\.parquet"
+    rf"|arrived_(?P<arrived>{_TIME}))"
 )
 _MOMENT = "%Y%m%dT%H%M%S_%fZ"
 
@@ -114,6 +117,15 @@ def revision_path(folder: str, replaced_at: datetime, content_sha256: str) -> st
     return f"{folder}{moment}_{content_sha256[:12]}.parquet"
 
 
+def arrival_path(folder: str, arrived_at: datetime) -> str:
+    """The mark of a content that arrived where there was none: an empty object, all in its name.
+
+    >>> arrival_path("r/", datetime(2025, 4, 14, 6, 0, 1, tzinfo=UTC))
+    'r/arrived_20250414T060001_000000Z'
+    """
+    return f"{folder}arrived_{arrived_at.astimezone(UTC).strftime(_MOMENT)}"
+
+
 def refused_path(folder: str, content_sha256: str) -> str:
     """A smaller answer that was kept aside; the same answer always has the same name.
 
@@ -132,12 +144,23 @@ def altered_path(folder: str, file_sha256: str) -> str:
     return f"{folder}altered_{file_sha256[:12]}.parquet"
 
 
+def validation_path(dataset: str, run_id: str, at: datetime) -> str:
+    """Where the validation library's own result of one run is kept.
+
+    >>> validation_path("laps", "0f2c", datetime(2025, 4, 14, 6, 0, tzinfo=UTC))
+    'validations/year=2025/month=04/day=14/laps_0f2c.json'
+    """
+    day = at.astimezone(UTC)
+    return f"{VALIDATIONS}/year={day:%Y}/month={day:%m}/day={day:%d}/{dataset}_{run_id}.json"
+
+
 class KeptAs(StrEnum):
-    """Why a file lies under `revisions/`."""
+    """Why an object lies under `revisions/`."""
 
     REVISION = "revision"
     REFUSED = "refused"
     ALTERED = "altered"
+    ARRIVED = "arrived"  # a mark, and no file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,8 +168,10 @@ class KeptPath:
     """What a path under `revisions/` tells.
 
     Attributes:
-        replaced_at: UTC; None for files that were never replaced, only kept aside.
-        sha256: the first 12 letters of the content's hash; of the bytes' where it was altered.
+        replaced_at: UTC; None for what was never replaced.
+        arrived_at: UTC; None for all but the marks of arrivals.
+        sha256: the first 12 letters of the content's hash; of the bytes' where it was altered;
+            empty for marks.
     """
 
     path: str
@@ -155,7 +180,13 @@ class KeptPath:
     session_key: int
     kept_as: KeptAs
     replaced_at: datetime | None
+    arrived_at: datetime | None
     sha256: str
+
+    @property
+    def moment(self) -> datetime | None:
+        """The moment in its name, if there is one."""
+        return self.replaced_at or self.arrived_at
 
 
 def read_kept_path(path: str) -> KeptPath | None:
@@ -177,11 +208,7 @@ def read_kept_path(path: str) -> KeptPath | None:
         partition = SessionPartition(
             year=int(match["year"]), grand_prix=match["grand_prix"], session_type=match["type"]
         )
-        replaced_at = (
-            None
-            if match["what"] in (KeptAs.REFUSED, KeptAs.ALTERED)
-            else datetime.strptime(match["what"], _MOMENT).replace(tzinfo=UTC)
-        )
+        replaced_at, arrived_at = _moment(match["replaced"]), _moment(match["arrived"])
     except ValueError:  # PartitionKeyError is one
         return None
     session_key = int(match["session_key"])
@@ -192,7 +219,12 @@ def read_kept_path(path: str) -> KeptPath | None:
         dataset=match["dataset"],
         partition=partition,
         session_key=session_key,
-        kept_as=KeptAs(match["what"]) if replaced_at is None else KeptAs.REVISION,
+        kept_as=KeptAs(match["aside"] or (KeptAs.ARRIVED if arrived_at else KeptAs.REVISION)),
         replaced_at=replaced_at,
-        sha256=match["sha256"],
+        arrived_at=arrived_at,
+        sha256=match["sha256"] or "",
     )
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.strptime(text, _MOMENT).replace(tzinfo=UTC) if text else None

@@ -7,14 +7,14 @@ command), what a store's errors mean (s3.py, local.py).
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import uuid4
 
-from f1_bronze.lake.errors import LakeError, LakeUnavailable
+from f1_bronze.lake.errors import Conflict, LakeError, LakeUnavailable
 from f1_bronze.lake.local import LocalStore
 from f1_bronze.lake.s3 import S3Store
 from f1_bronze.lake.s3_refusals import ACTIONS
-from f1_bronze.lake.stores import ObjectStore
+from f1_bronze.lake.stores import ABSENT, ObjectStore
 
 SCRATCH = ".f1-bronze-doctor"
 _LITTLE_SPACE = 1 << 30
@@ -25,7 +25,7 @@ class Proof:
     """One thing that was tried.
 
     Attributes:
-        step: write, read, list, delete; region (S3) or space (a folder).
+        step: write, read, list, conditions, delete; region (S3) or space (a folder).
         worked: None when it works but not well: a warning.
         detail: what was seen, in a sentence.
         action: the permission that is missing (`s3:PutObject`); empty if it is not about that.
@@ -56,7 +56,7 @@ def prove_access(store: ObjectStore) -> Iterator[Proof]:
     finally:
         if isinstance(store, LocalStore):  # a bucket has no folders to be left behind
             with suppress(OSError):
-                (store.root / folder).rmdir()
+                shutil.rmtree(store.root / folder)
                 (store.root / SCRATCH).rmdir()
     if isinstance(store, LocalStore):
         yield _space(store)
@@ -90,10 +90,49 @@ def _steps(store: ObjectStore, path: str) -> Iterator[Proof]:
     if written.worked and proof.worked and listed != [path]:
         proof = _wrong("list", f"{store.uri(folder)} lists {len(listed)} objects instead of one.")
     yield proof
+    if written.worked and read and read[0] == data:
+        yield _conditions(store, path)
     proof = _tried(store, "delete", path, lambda: store.delete(path))
     if proof.worked and read and _still_there(store, path):
         proof = _wrong("delete", f"{store.uri(path)} is still there after it was deleted.")
     yield proof
+
+
+def _conditions(store: ObjectStore, path: str) -> Proof:
+    """Whether writes that were meant for another content are refused, so that two writers never
+    undo each other's."""
+    if isinstance(store, LocalStore):  # with locks of its own, which go with the scratch folder
+        store = LocalStore(store.root / path.rpartition("/")[0] / "conditions")
+    kept: list[bool] = []
+    proof = _tried(store, "write", path, lambda: kept.append(_keeps_conditions(store, path)))
+    proof = replace(proof, step="conditions")
+    if not proof.worked:
+        return proof
+    remedy = (
+        "Let one writer at a time use this lake: no ingest beside a schedule or a backfill. Or use "
+        "another store."
+    )
+    if not kept[0]:
+        detail = "The store writes whatever the condition: of two writers one can undo the other."
+        return replace(proof, worked=None, detail=detail, remedy=remedy)
+    if isinstance(store, LocalStore | S3Store) and not store.keeps_conditions:
+        lacks = "conditional writes" if isinstance(store, S3Store) else "file locks"
+        detail = f"The store knows no {lacks}: we look before each write, and can be overtaken."
+        return replace(proof, worked=None, detail=detail, remedy=remedy)
+    return replace(proof, detail="two writers cannot undo each other's work")
+
+
+def _keeps_conditions(store: ObjectStore, path: str) -> bool:
+    """Three writes: over what is there, over what was there, and where nothing should be."""
+    store.write(path, b"1", {})
+    there = store.fetch(path)
+    first = there.version if there else ABSENT
+    store.write(path, b"2", {}, expected=first)
+    for outdated in (first, ABSENT):
+        with suppress(Conflict):
+            store.write(path, b"3", {}, expected=outdated)
+            return False
+    return True
 
 
 def _still_there(store: ObjectStore, path: str) -> bool:

@@ -74,6 +74,11 @@ class S3Store:
     def _client(self) -> "S3Client":
         return self._make_client()
 
+    @property
+    def keeps_conditions(self) -> bool:
+        """Whether the store knows conditional requests, as far as one was sent."""
+        return self._conditions.known
+
     def uri(self, path: str) -> str:
         """The `s3://` address."""
         return f"s3://{self.bucket}/{self.prefix}{path}"

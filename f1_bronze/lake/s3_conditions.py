@@ -38,10 +38,14 @@ class Head:
 
 
 class Conditions:
-    """The conditional requests of one store, as far as it knows them."""
+    """The conditional requests of one store, as far as it knows them.
+
+    Attributes:
+        known: False from the first request on whose condition the store did not know.
+    """
 
     def __init__(self) -> None:
-        self._known = True
+        self.known = True
 
     def put(
         self,
@@ -95,7 +99,7 @@ class Conditions:
     ) -> None:
         from botocore.exceptions import ClientError
 
-        if self._known:
+        if self.known:
             try:
                 request(condition)
             except ClientError as error:
@@ -106,7 +110,7 @@ class Conditions:
                     raise Conflict(uri) from error
                 if code not in _NOT_KNOWN:
                     raise
-                self._known = False
+                self.known = False
                 _log.warning(
                     "The store of %s knows no conditional requests: let one writer at a time use "
                     "this lake.",

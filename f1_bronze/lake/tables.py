@@ -197,6 +197,23 @@ def unlisted(partitions: Iterable[SessionPartition]) -> list[SessionPartition]:
     )
 
 
+def unlisted_values(partitions: Iterable[SessionPartition]) -> dict[str, list[str]]:
+    """What the stack's parameters lack for these partitions: parameter → values, where any.
+
+    >>> unlisted_values([SessionPartition.parse("2030/bahrain_1400/race")])
+    {'GrandsPrix': ['bahrain_1400']}
+    """
+    partitions = list(partitions)
+    first, last = YEARS
+    lacking = {
+        "FirstYear": {str(one.year) for one in partitions if one.year < first},
+        "LastYear": {str(one.year) for one in partitions if one.year > last},
+        "GrandsPrix": {one.grand_prix for one in partitions} - set(GRANDS_PRIX),
+        "SessionTypes": {one.session_type for one in partitions} - set(SESSION_TYPES),
+    }
+    return {parameter: sorted(values) for parameter, values in lacking.items() if values}
+
+
 def hive_ddl(table: Table, location: str) -> str:
     """`CREATE EXTERNAL TABLE` for Spark and Hive, over a lake's root that ends in `/`."""
     serde, reads, writes = (table.formats[n] for n in ("SerDe", "InputFormat", "OutputFormat"))

@@ -185,9 +185,11 @@ class _Check:
                 continue
             if one.partition.year not in self._years:
                 continue
-            there = None if one.kept_as is KeptAs.ALTERED else self._store.fetch(entry.path)
+            if one.kept_as in (KeptAs.ALTERED, KeptAs.ARRIVED):
+                continue  # told when it was moved; a mark is its name, and harmless without a file
+            there = self._store.fetch(entry.path)
             if there is None:
-                continue
+                continue  # removed since it was listed
             self.revisions += 1
             self._read(entry.path, there, (one.dataset, one.partition, one.session_key), one.sha256)
             if one.kept_as is KeptAs.REVISION:

@@ -24,6 +24,7 @@ from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.lake import paths
 from f1_bronze.lake.arrow_files import StoreFiles
 from f1_bronze.lake.errors import ForeignFile
+from f1_bronze.lake.paths import KeptAs
 from f1_bronze.lake.schema import arrow_schema
 from f1_bronze.lake.stores import ObjectStore
 
@@ -154,7 +155,9 @@ class Views:
         kept = [
             found
             for entry in self._store.list(f"{paths.REVISIONS}/")
-            if (found := paths.read_kept_path(entry.path)) and not self._later(found.replaced_at)
+            if (found := paths.read_kept_path(entry.path))
+            and found.kept_as is not KeptAs.ARRIVED
+            and not self._later(found.replaced_at)
         ]
         rows = [
             {

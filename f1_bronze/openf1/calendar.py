@@ -47,13 +47,19 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class LeftOut:
-    """A session that is no partition; what an unplaceable record lacks is None."""
+    """A session that is no partition; what an unplaceable record lacks is None.
+
+    `partition` is the one that it has or would have.
+    """
 
     session_key: int | None
     year: int | None
     name: str
     reason: Reason
     grand_prix: str | None = None
+    partition: SessionPartition | None = None
+    date_start: datetime | None = None
+    date_end: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,10 +78,14 @@ class CalendarSession:
 
 @dataclass(frozen=True, kw_only=True)
 class Calendar:
-    """Sessions in the order of their start, and what was left out."""
+    """Sessions in the order of their start, and what was left out.
+
+    `nameless` are years of which hardly a meeting was listed: places name their Grands Prix.
+    """
 
     sessions: tuple[CalendarSession, ...]
     left_out: tuple[LeftOut, ...] = ()
+    nameless: tuple[int, ...] = ()
 
 
 def read_calendar(
@@ -86,6 +96,8 @@ def read_calendar(
     session_types: Collection[str] | None,
     placed: Mapping[int, SessionPartition] = MappingProxyType({}),
     settling: timedelta = SETTLING,
+    looks: int = 2,
+    may_be_absent: Collection[int] = (),
 ) -> Calendar:
     """The calendar of these years, in two calls; three where meetings are missing.
 
@@ -93,6 +105,8 @@ def read_calendar(
         now: aware; what has not ended `settling` before it is left out.
         session_types: slugs to be taken, None for all.
         placed: partitions that session keys already have; they keep them.
+        looks: how often missing meetings are asked for.
+        may_be_absent: years without sessions that are no error.
 
     Raises:
         UnknownSeason: one of the years has no sessions at all.
@@ -103,9 +117,9 @@ def read_calendar(
     if now.tzinfo is None:
         raise ValueError("`now` must say its offset; use datetime.now(UTC).")
     wanted = sorted(set(years))
-    records = _sessions(client, wanted)
+    records = _sessions(client, wanted, may_be_absent)
     entries, left_out = _entries(records, wanted)
-    meetings = _meetings(client, wanted, entries)
+    meetings, nameless = _meetings(client, wanted, entries, looks)
     sessions = []
     for entry in place(entries, meetings, placed):
         reason = _reason(entry, now, session_types, settling)
@@ -114,21 +128,26 @@ def read_calendar(
         else:
             left_out.append(_left_out(entry, reason or Reason.UNPLACEABLE))
     _log_left_out(left_out)
-    return Calendar(sessions=tuple(sessions), left_out=tuple(left_out))
+    return Calendar(sessions=tuple(sessions), left_out=tuple(left_out), nameless=tuple(nameless))
 
 
-def _sessions(client: OpenF1Client, years: Sequence[int]) -> list[dict[str, Any]]:
+def _sessions(
+    client: OpenF1Client, years: Sequence[int], may_be_absent: Collection[int]
+) -> list[dict[str, Any]]:
     """The session records of these years; records that cannot be read prove no year unknown."""
+
+    needed = set(years) - set(may_be_absent)
 
     def complaint(records: list[dict[str, Any]]) -> str | None:
         read = [Entry.read(record) for record in records]
         known = {entry.year for entry in read if entry is not None}
-        strange = None in read and not known.issuperset(years)
+        strange = None in read and not (known and known.issuperset(needed))
         return "records that are no sessions" if strange else None
 
     records = client.get("sessions", [("year", y) for y in years], complaint=complaint).records
     for year in years:
-        if not any(record.get("year") == year for record in records):
+        listed = any(record.get("year") == year for record in records)
+        if not listed and year not in may_be_absent:
             raise UnknownSeason(
                 f"OpenF1 lists no sessions of {year}; ask for a season from 2023 on that has begun."
             )
@@ -136,9 +155,9 @@ def _sessions(client: OpenF1Client, years: Sequence[int]) -> list[dict[str, Any]
 
 
 def _meetings(
-    client: OpenF1Client, years: Sequence[int], entries: Sequence[Entry]
-) -> list[dict[str, Any]]:
-    """The meeting records of these years; asked for twice where most of a year are missing.
+    client: OpenF1Client, years: Sequence[int], entries: Sequence[Entry], looks: int
+) -> tuple[list[dict[str, Any]], list[int]]:
+    """The meeting records of these years, and the years of which most are missing at every look.
 
     What sessions are named now they are named for good, so a slip of the API must not name them.
     """
@@ -149,13 +168,15 @@ def _meetings(
 
     asked = [("year", year) for year in years]
     records = client.get("meetings", asked, complaint=complaint).records
-    if lacking := _years_without_meetings(records, entries):
+    for _ in range(looks - 1):
+        if not (lacking := _years_without_meetings(records, entries)):
+            break
         _log.info("OpenF1 lists hardly a meeting of %s; asking once more.", lacking)
         client.pause(_SECOND_LOOK)
         records = [*records, *client.get("meetings", asked, complaint=complaint).records]
     if not records:
         _log.warning("OpenF1 lists no meetings of %s; places name the Grands Prix.", list(years))
-    return records
+    return records, _years_without_meetings(records, entries)
 
 
 def _years_without_meetings(
@@ -271,6 +292,9 @@ def _left_out(entry: Entry, reason: Reason) -> LeftOut:
         name=f"{entry.grand_prix_name} {entry.session_name}",
         reason=reason,
         grand_prix=entry.partition.grand_prix if entry.partition else None,
+        partition=entry.partition,
+        date_start=entry.date_start,
+        date_end=entry.date_end,
     )
 
 

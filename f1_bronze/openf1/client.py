@@ -18,7 +18,7 @@ from f1_bronze.openf1.batch_sizes import BatchSizes
 from f1_bronze.openf1.breaker import Breaker
 from f1_bronze.openf1.counters import Counters, Tally
 from f1_bronze.openf1.credentials import Credentials, Login
-from f1_bronze.openf1.outcomes import Answer, CircuitOpen, OpenF1Error, Unavailable
+from f1_bronze.openf1.outcomes import Answer, BudgetTaken, CircuitOpen, OpenF1Error, Unavailable
 from f1_bronze.openf1.pace import Pace
 from f1_bronze.openf1.question import Question
 from f1_bronze.openf1.remedies import given_up, telling_retry
@@ -35,7 +35,8 @@ class OpenF1Client:
     """Asks OpenF1 and answers with rows or an error that says what to do.
 
     Thread-safe. `timeout` is (connect, read) in seconds; `attempts` and `total_seconds` bound the
-    repeating of one question (waiting for the shared budget is not in them). `clock` is wall-clock
+    repeating of one question (waiting for the shared budget is not in them), `limited` the answers
+    429 that are borne besides. `clock` is wall-clock
     time in seconds, because clock minutes and HTTP dates are. `observer` is told what takes long.
     """
 
@@ -49,6 +50,7 @@ class OpenF1Client:
         timeout: tuple[float, float] = (5, 60),
         attempts: int = 5,
         total_seconds: float = 180,
+        limited: int = _LIMITED,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
         rng: random.Random | None = None,
@@ -61,6 +63,7 @@ class OpenF1Client:
         self._breaker = breaker
         self._attempts = attempts
         self._total_seconds = total_seconds
+        self._limited = limited
         self._sleep = sleep
         self._rng = rng or random.Random()
         self._own_session = session is None
@@ -163,7 +166,7 @@ class OpenF1Client:
             # The limit is of the address: another endpoint would wait as long and get no more.
             self._breaker.inconclusive(endpoint)
             self._breaker.all_failed("OpenF1 kept limiting this IP address")
-        elif evidence and not isinstance(error, CircuitOpen):
+        elif evidence and not isinstance(error, CircuitOpen | BudgetTaken):
             self._breaker.failed(endpoint)
         else:
             self._breaker.inconclusive(endpoint)
@@ -197,7 +200,7 @@ class OpenF1Client:
         patience = Patience(
             attempts=attempts,
             timeouts=1 if attempts < 3 else 2,
-            limited=_LIMITED,
+            limited=self._limited,
             total_seconds=self._total_seconds,
         )
         repeat = retrying(

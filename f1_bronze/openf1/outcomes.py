@@ -99,6 +99,17 @@ class CircuitOpen(Unavailable):
         self.seconds = seconds
 
 
+class BudgetTaken(Unavailable):
+    """Not asked, because others have reserved the shared budget for too long: come back later.
+
+    `seconds` is how long the wait would have been.
+    """
+
+    def __init__(self, message: str, *, seconds: float) -> None:
+        super().__init__(message, reached=False)
+        self.seconds = seconds
+
+
 class Refused(OpenF1Error):
     """Give up: the question, the address or the login is wrong and stays wrong."""
 
@@ -115,7 +126,7 @@ def holds_for_all(error: OpenF1Error) -> bool:
     """Whether smaller questions would end no better: not with a 429 either, they are more calls."""
     limited = isinstance(error, Unavailable) and error.status == 429
     splittable = isinstance(error, TooMuchAsked | Malformed | Unavailable)
-    return not splittable or limited or isinstance(error, CircuitOpen)
+    return not splittable or limited or isinstance(error, CircuitOpen | BudgetTaken)
 
 
 def may_be_too_large(error: OpenF1Error) -> bool:

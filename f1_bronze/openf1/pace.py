@@ -7,6 +7,7 @@ the arithmetic of windows (timetable.py), the stores (file_store.py, server_stor
 
 import hashlib
 import logging
+import math
 import re
 import threading
 import time
@@ -20,6 +21,7 @@ from urllib.parse import urlsplit
 from f1_bronze.openf1.file_store import FileStore, RateStoreError, own_directory
 from f1_bronze.openf1.interruption import unwinding_on_sigterm
 from f1_bronze.openf1.ledger import Ledger
+from f1_bronze.openf1.outcomes import BudgetTaken
 from f1_bronze.openf1.server_store import ServerStore
 from f1_bronze.openf1.timetable import Window, earliest, widened
 
@@ -162,7 +164,7 @@ class Pace:
     A call reserves the next free moment in the store and sleeps until then, outside the lock; who
     reserves first goes first. The windows are kept longer than the limits by a margin: half of it
     is for the network, half for waking up late. A caller that is later still, or wakes up into a
-    back-off, exchanges its moment for another.
+    back-off, exchanges its moment for another. Nobody waits longer than `longest_wait` seconds.
     """
 
     def __init__(
@@ -172,6 +174,7 @@ class Pace:
         clock: Callable[[], float] | None = None,
         sleep: Callable[[float], None] = time.sleep,
         *,
+        longest_wait: float = math.inf,
         observer: Callable[[str], None] | None = None,
     ) -> None:
         if not limits:
@@ -179,6 +182,7 @@ class Pace:
         self._store = store
         self._clock = clock or store.now
         self._sleep = sleep
+        self._longest_wait = longest_wait
         self._observer = observer
         self._most_at_once = max(limit.calls for limit in limits)
         self._windows = widened([Window(calls=n.calls, seconds=n.seconds) for n in limits])
@@ -195,13 +199,15 @@ class Pace:
 
         `reason` tells the log who waits. Waits of more than a second are logged and told to the
         observer. Interrupted (Ctrl-C, and SIGTERM in the main thread), it gives its moment back
-        and ends at once.
+        and ends at once. `BudgetTaken` when the wait would be longer than this pace bears.
         """
         began = self._clock()
         with unwinding_on_sigterm():
             slot = self.reserve()
             for _ in range(_MOST_MISSED_SLOTS):
                 try:
+                    if slot - began > self._longest_wait:
+                        raise self._taken(slot - began)
                     if self._in_time(slot, reason, observer or self._observer):
                         break
                     slot = self.reserve(instead_of=slot)
@@ -210,6 +216,13 @@ class Pace:
                         self.give_back(slot)
                     raise
         return max(0.0, self._clock() - began)
+
+    def _taken(self, seconds: float) -> BudgetTaken:
+        return BudgetTaken(
+            f"The API budget is reserved by others for the next {seconds:.0f} s, and "
+            f"{self._longest_wait:.0f} s were to spare; come back when fewer ask at once.",
+            seconds=seconds,
+        )
 
     def _in_time(self, slot: float, reason: str, observer: Callable[[str], None] | None) -> bool:
         """Sleep until the moment; whether it can be used."""

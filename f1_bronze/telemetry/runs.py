@@ -43,7 +43,11 @@ class RuleOutcome:
 
 @dataclass(frozen=True, kw_only=True)
 class CheckOutcome:
-    """One evaluation of an asset check on a partition."""
+    """One evaluation of an asset check on a partition.
+
+    Attributes:
+        uri: the file that was checked; None where the run landed it, which tells its address.
+    """
 
     dataset: str
     partition: SessionPartition
@@ -51,6 +55,7 @@ class CheckOutcome:
     passed: bool
     severity: str
     rules: tuple[RuleOutcome, ...] = ()
+    uri: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

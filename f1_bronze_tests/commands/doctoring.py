@@ -49,6 +49,7 @@ ALL_WELL = {
     "lake write": "ok",
     "lake read": "ok",
     "lake list": "ok",
+    "lake conditions": "ok",
     "lake delete": "ok",
     "lake space": "ok",
     "dagster home": "ok",

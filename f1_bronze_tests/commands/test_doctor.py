@@ -39,12 +39,12 @@ def test_lines_for_people(ask: Ask) -> None:
     result = ask(F1_BRONZE_LAKE_URL="s3://lake")
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
-    assert lines[0].startswith("ok      settings      F1_BRONZE_")
-    assert (
-        lines[1] == "warning settings      F1_BRONZE_LAKE_URL is set, but there is no such setting."
+    assert lines[0].startswith("ok      settings         F1_BRONZE_")
+    assert lines[1] == (
+        "warning settings         F1_BRONZE_LAKE_URL is set, but there is no such setting."
     )
     assert lines[2].strip() == "→ Did you mean F1_BRONZE_LAKE_URI?"
-    assert lines[-1] == "11 checks: 0 failed, 1 warnings."
+    assert lines[-1] == "12 checks: 0 failed, 1 warnings."
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,9 @@ import dagster as dg
 import pytest
 from moto.server import ThreadedMotoServer
 
+from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.defs.instance import open_instance
+from f1_bronze.lake.paths import file_path
 from f1_bronze.simulator.server import Simulator
 
 from .doctoring import ALL_WELL, Ask, asking, checks, failing, states
@@ -93,7 +95,34 @@ def test_bucket(on_s3: tuple[Ask, str]) -> None:
     assert found["lake"]["detail"] == f"s3://{bucket}/f1/, written with storage_class STANDARD_IA"
     assert found["lake write"]["detail"] == "works (s3:PutObject)"
     assert found["lake delete"]["detail"] == "works (s3:DeleteObject)"
+    assert found["lake conditions"]["detail"] == "two writers cannot undo each other's work"
+    assert "lake tables" not in found  # of a lake that holds nothing
     assert boto3.client("s3").list_objects_v2(Bucket=bucket)["KeyCount"] == 0
+
+
+def test_sessions_that_athena_does_not_see(on_s3: tuple[Ask, str]) -> None:
+    """What the tables' stack does not list by default is named by its parameter: a warning."""
+    ask, bucket = on_s3
+
+    def landed(*keys: str) -> None:
+        for key in keys:
+            path = file_path("laps", SessionPartition.parse(key), 7)
+            boto3.client("s3").put_object(Bucket=bucket, Key=f"f1/{path}", Body=b"")
+
+    landed("2025/bahrain/race", "2025/bahrain/qualifying")
+    known = ask("--json", F1_BRONZE_LAKE_URI=f"s3://{bucket}/f1")
+    assert (known.exit_code, states(known)["lake tables"]) == (0, "ok")
+    assert checks(known)["lake tables"]["detail"] == (
+        "the tables' stack lists all 2 sessions of the lake by default"
+    )
+    landed("2027/thai/race", "2027/thai/qualifying", "2041/bahrain/warm_up")
+    result = ask("--json", F1_BRONZE_LAKE_URI=f"s3://{bucket}/f1")
+    assert (result.exit_code, states(result)["lake tables"]) == (0, "warning")
+    assert checks(result)["lake tables"]["detail"] == (
+        "Athena passes over 3 of 5 sessions in silence where the tables' stack has its default "
+        "parameters, which do not list LastYear: 2041; GrandsPrix: thai; SessionTypes: warm_up."
+    )
+    assert "deploy/aws/tables.yaml" in checks(result)["lake tables"]["remedy"]
 
 
 def test_no_such_bucket(on_s3: tuple[Ask, str]) -> None:

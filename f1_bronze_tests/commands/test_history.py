@@ -13,8 +13,9 @@ from .weekend import DATASET, RACE, Weekend, ingested_weekend, weekend
 __all__ = ["ingested_weekend", "weekend"]  # fixtures
 
 LAPS = DATASET["laps"]
-FIRST = datetime(2025, 4, 20, 6, 0, tzinfo=UTC)
-SECOND = datetime(2025, 4, 27, 6, 0, tzinfo=UTC)
+FIRST = datetime(2125, 4, 20, 6, 0, tzinfo=UTC)
+SECOND = datetime(2125, 4, 27, 6, 0, tzinfo=UTC)
+"""After the weekend was ingested, which is when these tests run."""
 
 
 def corrected(
@@ -53,10 +54,12 @@ def test_list(told: Weekend) -> None:
     assert said.status == 0, said.err
     lines = [" ".join(line.split()) for line in said.out.splitlines()]
     assert lines[0] == "revision since replaced at rows added removed changed bytes content sha256"
-    assert lines[1].startswith("1 ? 2025-04-20T06:00:00+00:00 1,080 ")
-    assert lines[2].startswith("2 2025-04-20T06:00:00+00:00 2025-04-27T06:00:00+00:00 1,080 0 0 1 ")
-    assert lines[3].startswith("3 2025-04-27T06:00:00+00:00 current 1,080 0 0 1 ")
-    assert "When revision 1 arrived no file tells" in said.out
+    arrived = told.lake.history(LAPS, RACE).contents[0].since
+    assert arrived is not None
+    assert lines[1].startswith(f"1 {arrived.isoformat()} 2125-04-20T06:00:00+00:00 1,080 ")
+    assert lines[2].startswith("2 2125-04-20T06:00:00+00:00 2125-04-27T06:00:00+00:00 1,080 0 0 1 ")
+    assert lines[3].startswith("3 2125-04-27T06:00:00+00:00 current 1,080 0 0 1 ")
+    assert "laps of 2025/bahrain/race." in lines
     assert any(line.endswith("1 st_speed 306 1") for line in lines)
     assert "3 3 1 st_speed 1 2" in lines
     assert "3 3 1 is_pit_out_lap False None" in lines
@@ -69,7 +72,8 @@ def test_list_as_json(told: Weekend) -> None:
     data = told.say(history, "laps", "2025/bahrain/race", "--json").data
     one, two, three = data["revisions"]
     assert data["dataset"] == "laps"
-    assert (one["revision"], one["since"], one["changes"]) == (1, None, None)
+    assert (one["revision"], one["changes"]) == (1, None)
+    assert one["since"] < one["replaced_at"]
     assert one["replaced_at"] == two["since"] == FIRST.isoformat()
     assert (one["current"], three["current"], three["replaced_at"]) == (False, True, None)
     assert three["content_sha256"] == told.lake.read(LAPS, RACE).provenance.content_sha256
@@ -94,7 +98,7 @@ def test_one_revision(told: Weekend) -> None:
     lines = said.out.splitlines()
     assert lines[0] == (
         "laps of 2025/bahrain/race, revision 2: 1,080 rows, current since "
-        "2025-04-20T06:00:00+00:00, replaced 2025-04-27T06:00:00+00:00."
+        "2125-04-20T06:00:00+00:00, replaced 2125-04-27T06:00:00+00:00."
     )
     assert len(lines) == 1 + 1 + 20 + 1
     assert lines[-1] == "… and 1,060 more rows; --json prints them all"
@@ -105,16 +109,46 @@ def test_one_revision(told: Weekend) -> None:
 
 def test_as_of(told: Weekend) -> None:
     """--at reads what was current then, in UTC unless the time says otherwise."""
+    landed = told.lake.history(LAPS, RACE).contents[0].since
+    assert landed is not None
     for time, speed in (
-        ("2020-01-01", 306),
-        ("2025-04-20T05:59:59", 306),
-        ("2025-04-20T06:00:00Z", 1),
-        ("2025-04-20T07:59:59+02:00", 306),
-        ("2025-04-27", 1),
-        ("2030-01-01", 2),
+        (landed.isoformat(), 306),
+        ("2125-04-20T05:59:59", 306),
+        ("2125-04-20T06:00:00Z", 1),
+        ("2125-04-20T07:59:59+02:00", 306),
+        ("2125-04-27", 1),
+        ("2130-01-01", 2),
     ):
         records = told.say(history, "laps", "2025/bahrain/race", "--at", time, "--json").data
         assert records[0]["st_speed"] == speed, time
+
+
+def test_before_the_first_landing(told: Weekend) -> None:
+    """A moment at which nothing had landed is exit status 2, with the moment when it had."""
+    said = told.say(history, "laps", "2025/bahrain/race", "--at", "2020-01-01")
+    landed = told.lake.history(LAPS, RACE).contents[0].since
+    assert landed is not None
+    assert said.status == 2
+    assert (
+        "laps of 2025/bahrain/race held nothing at 2020-01-01T00:00:00+00:00 that is kept: "
+        f"revision 1 arrived at {landed.isoformat()}. Choose that moment or a later one."
+    ) in said.err
+
+
+def test_arrival_that_is_not_known(told: Weekend) -> None:
+    """In a lake without marks of arrivals the first content is since `?`, and a sentence says who
+    knows more; it answers for every moment before."""
+    for mark in (told.folder / "lake/revisions").rglob("arrived_*"):
+        mark.unlink()
+    said = told.say(history, "laps", "2025/bahrain/race")
+    lines = [" ".join(line.split()) for line in said.out.splitlines()]
+    assert lines[1].startswith("1 ? 2125-04-20T06:00:00+00:00 1,080 ")
+    assert (
+        "laps of 2025/bahrain/race. When revision 1 arrived no file tells; Dagster's record of the "
+        "partition does."
+    ) in lines
+    at = ("--at", "2020-01-01", "--json")
+    assert told.say(history, "laps", "2025/bahrain/race", *at).data[0]["st_speed"] == 306
 
 
 @pytest.mark.parametrize(
@@ -152,7 +186,7 @@ def test_revision_that_cannot_be_read(told: Weekend) -> None:
     [path] = [
         told.folder / "lake" / entry.path
         for entry in told.lake.store.list("revisions/")
-        if "20250420T" in entry.path
+        if "21250420T" in entry.path
     ]
     path.write_bytes(b"torn")
     listed = told.say(history, "laps", "2025/bahrain/race")

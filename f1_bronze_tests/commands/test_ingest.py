@@ -1,4 +1,4 @@
-"""f1-bronze ingest as a process: what lands, what it prints, how it ends."""
+"""f1-bronze ingest: what lands, what it prints, how it ends."""
 
 from pathlib import Path
 
@@ -16,9 +16,9 @@ from .conftest import Run
 WEEKEND = ("ingest", "2025", "--grand-prix", "bahrain")
 
 
-def test_offline_weekend(run: Run, tmp_path: Path) -> None:
+def test_offline_weekend(run_process: Run, tmp_path: Path) -> None:
     """Without any server or setting a weekend of invented data lands, is printed and recorded."""
-    ran = run(*WEEKEND, "--offline")
+    ran = run_process(*WEEKEND, "--offline")
     assert (ran.status, ran.err) == (0, "Invented data from the embedded simulator.\n")
     lines = ran.out.splitlines()
     assert lines[0].split()[:4] == ["dataset", "sessions", "rows", "new"]

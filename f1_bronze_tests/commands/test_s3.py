@@ -3,6 +3,8 @@
 import json
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
@@ -11,7 +13,6 @@ from moto.server import ThreadedMotoServer
 from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.lake.lake import Lake
-from f1_bronze.settings import Settings
 
 from .conftest import Run
 
@@ -34,9 +35,14 @@ def aws(server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The standard AWS chain points at the server, and a bucket is there."""
     for name, value in (LOGIN | {"AWS_ENDPOINT_URL": server, "AWS_REGION": "us-east-1"}).items():
         monkeypatch.setenv(name, value)
-    boto3.client("s3", region_name="us-east-1").create_bucket(Bucket="lake-bucket")
+    client("s3").create_bucket(Bucket="lake-bucket")
     yield server
     urllib.request.urlopen(f"{server}/moto-api/reset", data=b"")
+
+
+def client(service: str) -> Any:
+    """A client of the test's own, which leaves the command to find its credentials by itself."""
+    return boto3.Session().client(service, region_name="us-east-1")
 
 
 def reset_auth(server: str, calls_without: str) -> None:
@@ -48,15 +54,23 @@ def reset_auth(server: str, calls_without: str) -> None:
 
 
 def test_a_weekend_lands_in_a_bucket(
-    run: Run, fast: dict[str, str], aws: str, settings: Settings
+    run: Run, fast: dict[str, str], aws: str, tmp_path: Path
 ) -> None:
     """Files on S3 are byte for byte those of a local lake, with who and when beside them."""
     ran = run(*WEEKEND, "--json", LAKE_URI="s3://lake-bucket/some/prefix", **fast)
     assert ran.status == 0, ran.err
     assert run(*WEEKEND, LAKE_URI="local", **fast).status == 0
-    client = boto3.client("s3", region_name="us-east-1")
-    prefix = "some/prefix/bronze/laps/year=2025/grand_prix=bahrain/session_type=race"
-    stored = client.get_object(Bucket="lake-bucket", Key=f"{prefix}/laps_907047.parquet")
+    local = {
+        str(file.relative_to(tmp_path / "local")): file.read_bytes()
+        for file in (tmp_path / "local" / "bronze").rglob("*.parquet")
+    }
+    assert len(local) == 10
+    s3 = client("s3")
+    for name, content in local.items():
+        stored = s3.get_object(Bucket="lake-bucket", Key=f"some/prefix/{name}")
+        assert stored["Body"].read() == content
+    laps = "bronze/laps/year=2025/grand_prix=bahrain/session_type=race/laps_907047.parquet"
+    stored = s3.get_object(Bucket="lake-bucket", Key=f"some/prefix/{laps}")
     race = SessionPartition.parse("2025/bahrain/race")
     there = Lake.at("s3://lake-bucket/some/prefix").read(DATASETS[3], race)
     assert stored["Metadata"]["content-sha256"] == there.provenance.content_sha256
@@ -89,7 +103,7 @@ def test_no_credentials(
 
 def test_unknown_key_and_forbidden(run: Run, fast: dict[str, str], aws: str) -> None:
     """An unknown access key and a forbidden bucket are different sentences; no secret is told."""
-    iam = boto3.client("iam", region_name="us-east-1")
+    iam = client("iam")
     iam.create_user(UserName="reader")
     key = iam.create_access_key(UserName="reader")["AccessKey"]
     reset_auth(aws, "0")

@@ -20,6 +20,9 @@ from .conftest import Run
 pytestmark = [needs_recordings, pytest.mark.slow]
 
 
+SPRINTS = ("chinese", "miami", "austrian", "united_states", "sao_paulo", "qatar")
+
+
 @pytest.fixture
 def recorded() -> Iterator[Simulator]:
     """The recorded answers behind the free tier's limits."""
@@ -38,10 +41,10 @@ def lines(some: list[dict[str, Any]]) -> list[str]:
     return sorted(json.dumps(record, sort_keys=True) for record in some)
 
 
-def test_season_2024(run: Run, recorded: Simulator, tmp_path: Path) -> None:
-    """48 sessions land in at most 20 calls, record for record; the second time nothing changes;
-    sprints are added beside the races."""
-    first = run("ingest", "2024", "--json", OPENF1_URL=recorded.url)
+def test_season_2024(run_process: Run, run: Run, recorded: Simulator, tmp_path: Path) -> None:
+    """48 sessions land in at most 20 calls, record for record; the second time nothing of the
+    sprint weekends changes, and their sprints are added beside the races."""
+    first = run_process("ingest", "2024", "--json", OPENF1_URL=recorded.url)
     assert first.status == 0, first.err
     state = recorded.control.state()
     assert state["calls"] <= 20
@@ -69,12 +72,14 @@ def test_season_2024(run: Run, recorded: Simulator, tmp_path: Path) -> None:
                 stored = lake.read(dataset, partition).records(dataset)
                 assert lines(stored) == lines(expected), (dataset.name, partition.key)
 
-    again = run("ingest", "2024", "--json", OPENF1_URL=recorded.url)
+    words = [word for place in SPRINTS for word in ("--grand-prix", place)]
+    words += [
+        word for kind in ("race", "qualifying", "sprint") for word in ("--session-type", kind)
+    ]
+    again = run("ingest", "2024", *words, "--json", OPENF1_URL=recorded.url)
     assert again.status == 0
-    assert [row["unchanged"] for row in again.data["datasets"]] == [48, 48, 48, 48, 24, 24]
-
-    sprints = run("ingest", "2024", "--session-type", "sprint", "--json", OPENF1_URL=recorded.url)
-    assert [row["sessions"] for row in sprints.data["datasets"]] == [6] * 6
+    assert [row["unchanged"] for row in again.data["datasets"]] == [12, 12, 12, 12, 6, 6]
+    assert [row["sessions"] for row in again.data["datasets"]] == [18, 18, 18, 18, 12, 12]
     types = [partition.session_type for partition in lake.placed([2024]).values()]
     assert {kind: types.count(kind) for kind in set(types)} == {
         "race": 24,

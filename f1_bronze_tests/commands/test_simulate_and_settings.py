@@ -1,4 +1,4 @@
-"""f1-bronze simulate and settings, as processes."""
+"""f1-bronze simulate, as a process, and settings."""
 
 import json
 import os
@@ -50,10 +50,10 @@ def test_simulate_with_faults_and_live() -> None:
         assert requests.get(f"{where['url']}/sessions?year=2025", timeout=10).status_code == 401
 
 
-def test_simulate_wrong_use(run: Run) -> None:
+def test_simulate_wrong_use(run_process: Run) -> None:
     """A fault or a limit that makes no sense is a sentence and exit status 2."""
     for words in (["--fault", '{"kind": "meteor"}'], ["--fault", "{"], ["--limits", "often"]):
-        ran = run("simulate", "--port", "0", *words)
+        ran = run_process("simulate", "--port", "0", *words)
         assert ran.status == 2
         assert "Error: " in ran.err
 
@@ -77,6 +77,9 @@ def test_settings_hide_the_password(run: Run) -> None:
         "F1_BRONZE_OPENF1_BREAKER_FAILURES",
         "F1_BRONZE_OPENF1_BREAKER_SECONDS",
         "F1_BRONZE_OPENF1_LIMITS",
+        "F1_BRONZE_METRICS",
+        "F1_BRONZE_LINEAGE_URL",
+        "F1_BRONZE_INGEST_NEW",
         "F1_BRONZE_OPENF1_PASSWORD",
         "F1_BRONZE_OPENF1_URL",
         "F1_BRONZE_OPENF1_USERNAME",

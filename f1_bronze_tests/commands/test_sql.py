@@ -21,9 +21,9 @@ from f1_bronze.commands.sql import SHOWN_ROWS, sql
 from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.lake.lake import Lake
-from f1_bronze.lake.landing import Candidate
-from f1_bronze_tests.lake.examples import BAHRAIN, RACE_KEY, lap
+from f1_bronze_tests.lake.examples import lap
 from f1_bronze_tests.lake.fakes import Ticking
+from f1_bronze_tests.lake.landings import candidate
 
 PAGE = (Path(__file__).parents[2] / "docs/reading.md").read_text("utf-8")
 LAPS = DATASETS[3]
@@ -32,17 +32,7 @@ CODES = "[2048, 2049, null, 2051]"
 
 def put(uri: str, records: list[dict[str, Any]], clock: Any = None) -> None:
     """Land laps of one race."""
-    lake = Lake(Lake.at(uri).store, clock=clock or Ticking())
-    lake.land(
-        Candidate(
-            dataset=LAPS,
-            partition=BAHRAIN,
-            session_key=RACE_KEY,
-            records=records,
-            source="laps",
-            notes={},
-        )
-    )
+    Lake(Lake.at(uri).store, clock=clock or Ticking()).land(candidate(records))
 
 
 @pytest.fixture
@@ -184,16 +174,20 @@ def test_an_empty_lake_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_as_of(lake: str) -> None:
-    """--as-of shows the content that was replaced later; a time without offset is UTC."""
+    """--as-of shows the content that was replaced later, and before the first landing nothing,
+    which is said; a time without offset is UTC."""
     clock = Ticking(datetime(2025, 5, 1, tzinfo=UTC))
     put(lake, [lap(1, st_speed=1), lap(2, st_speed=2)], clock)
     query = "SELECT st_speed FROM laps ORDER BY lap_number"
     now = json.loads(ask(query, "--json").stdout)
-    for time in ("2025-04-30", "2025-04-30T23:59:59", "2025-05-01T01:59:00+02:00"):
+    for time in ("2025-04-14T06:00:00", "2025-04-30T23:59:59", "2025-05-01T01:59:00+02:00"):
         then = json.loads(ask(query, "--json", "--as-of", time).stdout)
         assert [row["st_speed"] for row in then] == [301, None]
     assert [row["st_speed"] for row in now] == [1, 2]
     assert json.loads(ask(query, "--json", "--as-of", "2025-05-02").stdout) == now
+    before = ask(query, "--json", "--as-of", "2025-04-14T05:59:59")
+    assert (before.exit_code, json.loads(before.stdout)) == (0, [])
+    assert before.stderr == f"No files of laps in file://{lake}/ at 2025-04-14 05:59:59+00:00.\n"
 
 
 def test_no_time(lake: str) -> None:
@@ -292,14 +286,7 @@ def weekend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seasons: Any) -> Pa
                 first = [{**records[0], "points": 99}, *records[1:]]
                 for answer in (first, records) if dataset.name == "results" else (records,):
                     lake.land(
-                        Candidate(
-                            dataset=dataset,
-                            partition=partition,
-                            session_key=key,
-                            records=answer,
-                            source=f"{dataset.endpoint}?session_key={key}",
-                            notes={},
-                        )
+                        candidate(answer, dataset=dataset, partition=partition, session_key=key)
                     )
     [file] = (tmp_path / "data/lake/bronze/laps").rglob("session_type=race/*.parquet")
     event = {

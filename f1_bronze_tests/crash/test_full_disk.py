@@ -2,8 +2,6 @@
 
 import errno
 import os
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
@@ -13,7 +11,10 @@ from f1_bronze.lake.errors import LakeUnavailable
 from f1_bronze.lake.lake import Lake
 from f1_bronze.lake.local import LocalStore
 
+from ..lake.devices import SIZE, grow, tiny_device
 from .season import bronze, candidates, check_law, check_nothing_lost
+
+__all__ = ["tiny_device"]  # a fixture
 
 PASSES = 3
 
@@ -32,37 +33,12 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     return bronze(lake.store)
 
 
-@pytest.fixture
-def tiny_device(tmp_path: Path) -> Iterator[Path]:
-    """A file system whose size the test changes."""
-    place = tmp_path / "tiny"
-    place.mkdir()
-    try:
-        done = subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(place)],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    except OSError as error:
-        pytest.skip(f"no tiny file system: {error}")
-    if done.returncode:
-        pytest.skip(f"no tiny file system: {done.stderr.strip()}")
-    yield place
-    subprocess.run(["umount", str(place)], check=True)
-
-
-def grow(place: Path, kilobytes: int) -> None:
-    command = ["mount", "-o", f"remount,size={kilobytes}k", str(place)]
-    subprocess.run(command, check=True, capture_output=True)
-
-
 def test_disk_that_fills_up_again_and_again(
     tiny_device: Path, undisturbed: dict[str, bytes]
 ) -> None:
     """Each time the disk is full the lake is as before or as after; with 12 KiB more it gets on a
     little; nothing is lost and nothing unfinished fills the disk more."""
-    store, kilobytes, full = LocalStore(tiny_device), 64, 0
+    store, kilobytes, full = LocalStore(tiny_device), SIZE, 0
     told: set[str] = set()
     lake = Lake(store)
     for number in range(PASSES):

@@ -72,11 +72,11 @@ def kill_after(command: Command, files: int, seconds: float) -> int:
 
 
 @pytest.mark.slow
-def test_three_kills(ingested_weekend: Weekend, simulator: Simulator, tmp_path: Path) -> None:
-    """Killed before, between and after landings, the lake holds whole files; what was not recorded
-    is told; one ingest that nobody kills completes both, byte for byte."""
+def test_two_kills(ingested_weekend: Weekend, simulator: Simulator, tmp_path: Path) -> None:
+    """Killed after the first landing and about the last, the lake holds whole files; what was not
+    recorded is told; one ingest that nobody kills completes both, byte for byte."""
     dice, disturbed = Random(44), Command(tmp_path / "disturbed", simulator)
-    for files in (1, 4, FILES - 1):
+    for files in (1, FILES - 1):
         status = kill_after(disturbed, files, dice.uniform(0, 0.03))
         assert status == -signal.SIGKILL
         checked = check_lake(disturbed.store, [YEAR])

@@ -1,6 +1,6 @@
 """What the fault bench's tests share: benches, and the lakes of runs without faults."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from f1_bronze.simulator.generated import GeneratedSeasons
+from f1_bronze.simulator.source import Source
 
-from ..commands.conftest import run  # noqa: F401 - a fixture
-from .bench import PART, SEASON, Bench, ThinSource
+from ..commands.conftest import run, run_process  # noqa: F401 - fixtures
+from ..once import made_once
+from .bench import LARGER_PART, PART, SEASON, Bench, ThinSource, content_of
 from .laws import Content
 
 
@@ -22,20 +24,33 @@ def thin() -> ThinSource:
 
 @pytest.fixture(scope="session")
 def clean(thin: ThinSource, tmp_path_factory: pytest.TempPathFactory) -> Content:
+    """The lake of six sessions without faults."""
+    return landed("clean-part", PART, 7, thin, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def clean_larger(thin: ThinSource, tmp_path_factory: pytest.TempPathFactory) -> Content:
     """The lake of twelve sessions without faults."""
-    with Bench.over(thin, tmp_path_factory.mktemp("clean")) as bench:
-        told = bench.ingest(PART)
-        assert (told.status, told.calls) == (0, 7)
-        return bench.content()
+    return landed("clean-larger-part", LARGER_PART, 7, thin, tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
 def clean_season(thin: ThinSource, tmp_path_factory: pytest.TempPathFactory) -> Content:
     """The lake of a whole season without faults."""
-    with Bench.over(thin, tmp_path_factory.mktemp("clean")) as bench:
-        told = bench.ingest(SEASON)
-        assert (told.status, told.calls) == (0, 8)
-        return bench.content()
+    return landed("clean-season", SEASON, 8, thin, tmp_path_factory)
+
+
+def landed(
+    name: str, words: Sequence[str], calls: int, source: Source, folders: pytest.TempPathFactory
+) -> Content:
+    """What an ingest without faults leaves, for so many calls; made by one worker for all."""
+
+    def make(folder: Path) -> None:
+        with Bench.over(source, folder) as bench:
+            told = bench.ingest(words)
+            assert (told.status, told.calls) == (0, calls)
+
+    return content_of(Bench.lake_in(made_once(folders, name, make)))
 
 
 @pytest.fixture

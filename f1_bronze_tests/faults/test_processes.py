@@ -25,7 +25,7 @@ WEEKEND = ("ingest", "2025", "--grand-prix", "bahrain")
 RACE = "2025/bahrain/race"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def weekend(tmp_path_factory: pytest.TempPathFactory) -> Content:
     """The lake of one weekend without faults."""
     with Bench.over(GeneratedSeasons(), tmp_path_factory.mktemp("clean")) as bench:
@@ -52,7 +52,7 @@ def simulating(faults: Sequence[dict[str, Any]]) -> Iterator[str]:
         process.stdout.close()
 
 
-def test_faults_that_pass(run: Run, weekend: Content, tmp_path: Path) -> None:
+def test_faults_that_pass(run_process: Run, weekend: Content, tmp_path: Path) -> None:
     """A fault at nearly every call, the port closed among them: status 0 and the same bytes."""
     faults = [
         {"kind": "html_200", "endpoint": "sessions", "times": 1},
@@ -63,21 +63,21 @@ def test_faults_that_pass(run: Run, weekend: Content, tmp_path: Path) -> None:
         {"kind": "status", "status": 503, "endpoint": "pit", "times": 1},
     ]
     with simulating(faults) as url:
-        ran = run(*WEEKEND, "--json", OPENF1_URL=url)
+        ran = run_process(*WEEKEND, "--json", OPENF1_URL=url)
     assert (ran.status, ran.data["failed"], ran.data["crashes"]) == (0, [], [])
     assert 13 <= ran.data["api"]["calls"] <= 16
     assert content_of(tmp_path / "data/lake") == weekend
 
 
 def test_what_is_missing_is_told_and_lands_later(
-    run: Run, weekend: Content, tmp_path: Path
+    run_process: Run, run: Run, weekend: Content, tmp_path: Path
 ) -> None:
     """Status 1 and the list of what is missing, 3 while closed; then status 0 and every byte."""
     with Simulator(GeneratedSeasons(), limits=None) as simulator:
         where = {"OPENF1_URL": simulator.url, "OPENF1_LIMITS": "1000/1s"}
         too_much = Fault(kind="too_much", endpoint="stints")
         simulator.control.set_faults([too_much, Fault(kind="live", endpoint="pit")])
-        closed = run(*WEEKEND, "--json", **where)
+        closed = run_process(*WEEKEND, "--json", **where)
         assert closed.status == closed.data["status"] == 3
         failed = {(one["dataset"], one["partition"]): one["error"] for one in closed.data["failed"]}
         assert failed == {
@@ -85,7 +85,7 @@ def test_what_is_missing_is_told_and_lands_later(
             ("pit_stops", RACE): "ClosedForLiveSession",
         }
         simulator.control.set_faults([too_much])
-        partly = run(*WEEKEND, "--missing", "--json", **where)
+        partly = run_process(*WEEKEND, "--missing", "--json", **where)
         assert partly.status == partly.data["status"] == 1
         assert [one["dataset"] for one in partly.data["failed"]] == ["stints"]
         assert_nothing_untrue(content_of(tmp_path / "data/lake"), weekend)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from .bench import Bench
+from .bench import LARGER_PART, Bench
 from .laws import Content, assert_lawful, assert_within_limits
 
 
@@ -21,10 +21,10 @@ from .laws import Content, assert_lawful, assert_within_limits
     ],
     ids=str,
 )
-def test_422(bench: Bench, clean: Content, threshold: dict[str, Any], most: int) -> None:
+def test_422(bench: Bench, clean_larger: Content, threshold: dict[str, Any], most: int) -> None:
     """A 422 is never repeated as it is, and every session lands in the end."""
     bench.arm({"kind": "too_much", **threshold})
-    told = assert_lawful(bench, clean)
+    told = assert_lawful(bench, clean_larger, words=LARGER_PART)
     assert told.status == 0
     assert told.asked <= most
     assert told.said["api"]["retries"] == 0
@@ -35,20 +35,20 @@ def test_422(bench: Bench, clean: Content, threshold: dict[str, Any], most: int)
 
 @pytest.mark.parametrize(("sessions", "most"), [(8, 25), (5, 55), (2, 103)])
 def test_500_over_the_servers_five_seconds(
-    bench: Bench, clean: Content, sessions: int, most: int
+    bench: Bench, clean_larger: Content, sessions: int, most: int
 ) -> None:
     """A 500 that only large questions meet is repeated first, then cut."""
     bench.arm({"kind": "status", "status": 500, "sessions_above": sessions})
-    told = assert_lawful(bench, clean)
+    told = assert_lawful(bench, clean_larger, words=LARGER_PART)
     assert told.status == 0
     assert told.asked <= most
     assert_each_session_answered_once(bench)
 
 
-def test_one_race_is_too_much_by_itself(bench: Bench, clean: Content) -> None:
+def test_one_race_is_too_much_by_itself(bench: Bench, clean_larger: Content) -> None:
     """The session that cannot be asked for at all fails by itself, the others land."""
     bench.arm({"kind": "too_much", "rows_above": 100, "endpoint": "laps"})
-    told = assert_lawful(bench, clean)
+    told = assert_lawful(bench, clean_larger, words=LARGER_PART)
     assert told.failed == {("laps", "2023/spanish/race")}
     assert told.errors == {"TooMuchAsked": 1}
     assert told.asked <= 27

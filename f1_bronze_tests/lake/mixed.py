@@ -13,10 +13,11 @@ from typing import Any
 from f1_bronze.datasets.dataset import EXTRA_FIELDS, Dataset
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.lake.lake import Lake
-from f1_bronze.lake.landing import Candidate, Landing
+from f1_bronze.lake.landing import Landing
 from f1_bronze.lake.local import LocalStore
 
 from .examples import lap, pit_stop, session
+from .landings import candidate
 
 OLD, EMPTY, BARE = "2022/bahrain/race", "2023/bahrain/race", "2025/70th_anniversary/qualifying"
 PARTITIONS = {
@@ -82,13 +83,11 @@ def put(
 ) -> Landing:
     """Land one of the sessions under a declaration."""
     return Lake(LocalStore(root)).land(
-        Candidate(
+        candidate(
+            records(dataset, session_key) if rows is None else rows,
             dataset=dataset,
             partition=SessionPartition.parse(PARTITIONS[session_key]),
             session_key=session_key,
-            records=records(dataset, session_key) if rows is None else rows,
-            source="x",
-            notes={},
         )
     )
 

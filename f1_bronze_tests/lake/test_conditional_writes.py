@@ -14,7 +14,6 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError
 
 from f1_bronze.lake.errors import Conflict, LakeUnavailable
 from f1_bronze.lake.local import LocalStore
@@ -23,6 +22,7 @@ from f1_bronze.lake.s3_conditions import WRITE_ID
 from f1_bronze.lake.stores import ABSENT, ObjectStore
 
 from .fakes import MemoryStore, NotingStore
+from .meddling import answering, meddled, not_implemented
 
 PATH = "bronze/laps/x.parquet"
 EACH = pytest.mark.parametrize("fake", [True, False], ids=["fake", "real"])
@@ -226,35 +226,6 @@ def test_lock_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 # S3
 
 
-class Meddling:
-    """A client that does something else with a PUT or DELETE, once or always."""
-
-    def __init__(self, verb: str, meddle: Any) -> None:
-        self._client = boto3.client("s3")
-        self._verb, self._meddle = verb, meddle
-        self.calls: list[dict[str, Any]] = []
-
-    def __getattr__(self, name: str) -> Any:
-        asked = getattr(self._client, name)
-        if name != self._verb:
-            return asked
-
-        def call(**arguments: Any) -> Any:
-            self.calls.append(arguments)
-            return self._meddle(asked, len(self.calls), arguments)
-
-        return call
-
-
-def answering(code: str) -> ClientError:
-    return ClientError({"Error": {"Code": code, "Message": "no"}}, "PutObject")
-
-
-def meddled(bucket: str, verb: str, meddle: Any) -> tuple[S3Store, Meddling]:
-    client: Any = Meddling(verb, meddle)
-    return S3Store(bucket=bucket, client=lambda: client), client
-
-
 def test_write_whose_answer_was_lost(bucket: str) -> None:
     """The client repeats a PUT whose answer was lost, and finds its own object: no conflict."""
 
@@ -293,12 +264,6 @@ def test_two_requests_at_once(bucket: str, code: str) -> None:
 @pytest.mark.parametrize("verb", ["put_object", "delete_object"])
 def test_store_without_conditions(bucket: str, caplog: pytest.LogCaptureFixture, verb: str) -> None:
     """A store that knows no conditions is asked without them, after a look; a warning, once."""
-
-    def not_implemented(asked: Any, call: int, arguments: dict[str, Any]) -> Any:
-        if {"IfMatch", "IfNoneMatch"} & arguments.keys():
-            raise answering("NotImplemented")
-        return asked(**arguments)
-
     store, client = meddled(bucket, verb, not_implemented)
     with caplog.at_level(logging.WARNING, "f1_bronze"):
         for data in (b"one", b"two"):

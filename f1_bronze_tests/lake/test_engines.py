@@ -11,11 +11,11 @@ from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.dataset import Dataset
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.lake.lake import Lake
-from f1_bronze.lake.landing import Candidate
 from f1_bronze.lake.local import LocalStore
 from f1_bronze.lake.schema import arrow_schema
 
 from .examples import lap, pit_stop, session
+from .landings import candidate
 
 REAL = pytest.mark.parametrize("dataset", DATASETS, ids=lambda dataset: dataset.name)
 
@@ -54,13 +54,11 @@ def folder(tmp_path: Path, dataset: Dataset) -> str:
     lake = Lake(LocalStore(tmp_path))
     for session_key, partition in PARTITIONS.items():
         lake.land(
-            Candidate(
+            candidate(
+                rows_of_session(dataset, session_key),
                 dataset=dataset,
                 partition=SessionPartition.parse(partition),
                 session_key=session_key,
-                records=rows_of_session(dataset, session_key),
-                source="x",
-                notes={},
             )
         )
     (tmp_path / "bronze" / dataset.name / "year=2023" / ".unfinished-x").write_bytes(b"torn")

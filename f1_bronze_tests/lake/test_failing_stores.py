@@ -11,13 +11,13 @@ from f1_bronze.datasets.laps import LAPS
 from f1_bronze.lake import paths
 from f1_bronze.lake.errors import LakeUnavailable, NothingThere
 from f1_bronze.lake.history import history_of
-from f1_bronze.lake.landing import Candidate, land
 from f1_bronze.lake.s3 import S3Store
 from f1_bronze.lake.stores import Fetched, ObjectStore, StoredObject, Unfinished
 from f1_bronze.lake.verifying import Trouble, check_lake
 
 from .examples import BAHRAIN, RACE_KEY, lap
 from .fakes import MemoryStore, NotingStore, Ticking
+from .landings import put
 
 PATH = paths.file_path("laps", BAHRAIN, RACE_KEY)
 EVERY_CALL = 30
@@ -88,17 +88,9 @@ def tell(store: ObjectStore, inner: ObjectStore) -> int:
     """Land the story, each step again when it fails; how often one did."""
     clock, failures = Ticking(), 0
     for number, (records, accept_loss) in enumerate(STORY):
-        candidate = Candidate(
-            dataset=LAPS,
-            partition=BAHRAIN,
-            session_key=RACE_KEY,
-            records=records,
-            source="laps",
-            notes={},
-        )
         while True:
             try:
-                land(store, candidate, clock=clock, accept_loss=accept_loss)
+                put(store, clock, records, accept_loss=accept_loss)
                 break
             except LakeUnavailable:
                 failures += 1

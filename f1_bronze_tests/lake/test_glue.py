@@ -2,13 +2,6 @@
 
 import hashlib
 import json
-import os
-import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -31,9 +24,13 @@ from f1_bronze.lake.tables import (
     hive_ddl,
     tables,
     unlisted,
+    unlisted_values,
 )
 from f1_bronze.openf1.grand_prix import grand_prix_slugs, session_type_slug
 from f1_bronze_tests.conftest import RECORDINGS, needs_recordings
+
+from ..deploy.servers import ROOT as LOGIN
+from ..deploy.servers import ministack
 
 ROOT = Path(__file__).parents[2]
 PARAMETERS = {"Bucket": "lake-bucket", "Prefix": "f1/"}
@@ -143,7 +140,8 @@ def test_simulated_grands_prix_are_listed(year: int, seasons: Any) -> None:
 
 
 def test_unlisted_partitions_are_named() -> None:
-    """A partition that Athena would pass over in silence is named, whichever part it is."""
+    """A partition that Athena would pass over in silence is named, whichever part it is, and which
+    parameter of the stack lacks what."""
     keys = ("2025/bahrain/race", "2025/thai/race", "2041/bahrain/race", "2025/bahrain/warm_up")
     passed_over = unlisted(SessionPartition.parse(key) for key in keys)
     assert [one.key for one in passed_over] == [
@@ -151,6 +149,14 @@ def test_unlisted_partitions_are_named() -> None:
         "2025/thai/race",
         "2041/bahrain/race",
     ]
+    keys = (*keys, "2017/thai/sprint", "2017/finnish/race")
+    assert unlisted_values(SessionPartition.parse(key) for key in keys) == {
+        "FirstYear": ["2017"],
+        "LastYear": ["2041"],
+        "GrandsPrix": ["finnish", "thai"],
+        "SessionTypes": ["warm_up"],
+    }
+    assert unlisted_values([SessionPartition.parse("2025/bahrain/race")]) == {}
 
 
 def test_a_query_looks_in_few_places() -> None:
@@ -165,72 +171,27 @@ def test_ddl_quotes_what_has_quotes() -> None:
     assert r"COMMENT 'OpenF1\'s identifier of the session" in hive_ddl(tables()[0], "s3://b/")
 
 
-def test_cfn_lint() -> None:
-    """cfn-lint finds nothing to say."""
-    pytest.importorskip("cfnlint", reason="cfn-lint is not installed")
-    lint = "import sys; from cfnlint.runner import main; sys.exit(main())"
-    words = [sys.executable, "-c", lint, str(ROOT / "deploy/aws/tables.yaml")]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
-    assert (done.stdout + done.stderr, done.returncode) == ("", 0)
-
-
-@pytest.fixture(scope="module")
-def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server with CloudFormation and Glue: ministack, as a process on a port of its own.
-
-    Its package pins botocore, so it lives in another virtualenv; $MINISTACK or the path has it.
-    """
-    program = os.environ.get("MINISTACK") or shutil.which("ministack")
-    if not program:
-        pytest.skip("ministack is not installed: python -m venv V; V/bin/pip install ministack")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    folder = tmp_path_factory.mktemp("ministack")
-    environ = {
-        "GATEWAY_PORT": str(port),
-        "MINISTACK_HOST": "127.0.0.1",
-        "HOME": str(folder),
-        "PATH": os.environ["PATH"],
-        "S3_DATA_DIR": str(folder),
-    }
-    address = f"http://127.0.0.1:{port}"
-    with (folder / "log").open("wb") as log:
-        server = subprocess.Popen([program], env=environ, cwd=folder, stdout=log, stderr=log)
-        try:
-            _wait_for(f"{address}/_ministack/health", server)
-            yield address
-        finally:
-            server.terminate()
-            server.wait(20)
-
-
-def _wait_for(url: str, server: "subprocess.Popen[bytes]") -> None:
-    until = time.monotonic() + 30
-    while time.monotonic() < until and server.poll() is None:
-        try:
-            urllib.request.urlopen(url, timeout=1).close()
-            return
-        except OSError:
-            time.sleep(0.1)
-    pytest.fail("ministack does not answer")
+@pytest.fixture
+def ministack_address(tmp_path: Path) -> Iterator[str]:
+    """A server with CloudFormation and Glue."""
+    with ministack(tmp_path) as address:
+        yield address
 
 
 def client(service: str, address: str) -> Any:
-    """A client of that server, with dummy credentials."""
+    """A client of that server, as its root."""
     return boto3.client(
         service,
         endpoint_url=address,
         region_name="eu-west-1",
-        aws_access_key_id="dummy-id",
-        aws_secret_access_key="dummy-secret",
         config=Config(retries={"total_max_attempts": 2}),
+        **LOGIN,
     )
 
 
-def test_cloudformation_makes_the_tables(ministack: str) -> None:
+def test_cloudformation_makes_the_tables(ministack_address: str) -> None:
     """A stack of the template is a database whose tables are as declared."""
-    formation, name = client("cloudformation", ministack), f"tables-{uuid4().hex[:8]}"
+    formation, name = client("cloudformation", ministack_address), f"tables-{uuid4().hex[:8]}"
     formation.create_stack(
         StackName=name,
         TemplateBody=template_text(),
@@ -238,7 +199,7 @@ def test_cloudformation_makes_the_tables(ministack: str) -> None:
     )
     waiter = formation.get_waiter("stack_create_complete")
     waiter.wait(StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 30})
-    check_catalog(client("glue", ministack))
+    check_catalog(client("glue", ministack_address))
     formation.delete_stack(StackName=name)
 
 

@@ -1,6 +1,5 @@
 """What a partition has held, and what the lake was at a moment: the same on a folder and on S3."""
 
-from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,12 +14,12 @@ from f1_bronze.lake import paths
 from f1_bronze.lake.changes import Changes
 from f1_bronze.lake.errors import LakeUnavailable, NothingThere
 from f1_bronze.lake.history import History, history_of, paths_as_of
-from f1_bronze.lake.landing import Candidate, Revision, land
+from f1_bronze.lake.landing import Revision
 from f1_bronze.lake.paths import KeptAs
-from f1_bronze.lake.stores import ObjectStore
 
 from .examples import BAHRAIN, RACE_KEY, lap
 from .fakes import MemoryStore, NotingStore, Ticking
+from .landings import put
 
 MONACO = SessionPartition.parse("2024/monaco/race")
 PATH = paths.file_path("laps", BAHRAIN, RACE_KEY)
@@ -31,27 +30,6 @@ FIRST, SECOND, THIRD = [lap(1)], [lap(1), lap(2)], [lap(1, st_speed=1), lap(2)]
 
 def at(minute: float) -> datetime:
     return START + timedelta(minutes=minute)
-
-
-def put(
-    store: ObjectStore,
-    clock: Ticking,
-    records: Sequence[dict[str, Any]],
-    *,
-    partition: SessionPartition = BAHRAIN,
-    session_key: int = RACE_KEY,
-    accept_loss: bool = False,
-) -> Revision:
-    candidate = Candidate(
-        dataset=LAPS,
-        partition=partition,
-        session_key=session_key,
-        records=records,
-        source="laps",
-        notes={},
-    )
-    moment = clock()
-    return land(store, candidate, clock=lambda: moment, accept_loss=accept_loss).revision
 
 
 def told(history: History) -> list[tuple[int, datetime | None, datetime | None, int | None]]:
@@ -68,7 +46,7 @@ def test_history(store: NotingStore, clock: Ticking) -> None:
         put(store, clock, records)
     history = history_of(store, LAPS, BAHRAIN)
     assert told(history) == [
-        (1, None, at(1), 1),
+        (1, at(0), at(1), 1),
         (2, at(1), at(2), 2),
         (3, at(2), None, 2),
     ]
@@ -87,14 +65,15 @@ def test_history(store: NotingStore, clock: Ticking) -> None:
 
 
 def test_read_by_number_and_by_time(store: NotingStore, clock: Ticking) -> None:
-    """A content is current from the replacement of the one before, to the microsecond."""
+    """A content is current from its arrival or the replacement of the one before, to the
+    microsecond; before the first one arrived there was nothing, and that is said."""
     for records in (FIRST, SECOND, THIRD):
         put(store, clock, records)
     history = history_of(store, LAPS, BAHRAIN)
     assert [history.numbered(n).number for n in (1, 2, 3)] == [1, 2, 3]
     instant = timedelta(microseconds=1)
     for moment, number in (
-        (at(-600_000), 1),
+        (at(0), 1),
         (at(1) - instant, 1),
         (at(1), 2),
         (at(2) - instant, 2),
@@ -107,14 +86,52 @@ def test_read_by_number_and_by_time(store: NotingStore, clock: Ticking) -> None:
     assert file.records(LAPS) == SECOND
     with pytest.raises(NothingThere, match=r"has no revision 4\. Choose from 1 to 3\."):
         history.numbered(4)
+    with pytest.raises(NothingThere) as raised:
+        history.at(at(0) - instant)
+    assert str(raised.value) == (
+        "laps of 2025/bahrain/race held nothing at 2025-04-14T05:59:59.999999+00:00 that is kept: "
+        "revision 1 arrived at 2025-04-14T06:00:00+00:00. Choose that moment or a later one."
+    )
 
 
 def test_only_one_content(store: NotingStore, clock: Ticking) -> None:
-    """Without a correction there is one content, whose arrival the lake cannot tell."""
+    """Without a correction there is one content, since its arrival."""
+    put(store, clock, FIRST)
     put(store, clock, FIRST)
     history = history_of(store, LAPS, BAHRAIN)
-    assert told(history) == [(1, None, None, 1)]
-    assert history.at(at(-1)).number == 1
+    assert told(history) == [(1, at(0), None, 1)]
+    assert history.at(at(0)).number == 1
+
+
+def test_lake_without_marks(store: NotingStore, clock: Ticking) -> None:
+    """Where nothing marks the arrival, as in an older lake or when marks have expired, the oldest
+    content has no known beginning and answers for every moment before."""
+    put(store, clock, FIRST)
+    put(store, clock, SECOND)
+    store.delete(paths.arrival_path(KEPT, at(0)))
+    history = history_of(store, LAPS, BAHRAIN)
+    assert told(history) == [(1, None, at(1), 1), (2, at(1), None, 2)]
+    assert history.at(at(-600_000)).number == 1
+    assert paths_as_of(store, LAPS, at(-600_000)) == [history.contents[0].path]
+
+
+def test_marks_that_no_file_followed(store: NotingStore, clock: Ticking) -> None:
+    """Writers that were stopped before the file leave marks, which are no contents; the content
+    that came at last came then, and not before."""
+    for _ in range(2):
+        store.break_after(1)
+        with pytest.raises(LakeUnavailable):
+            put(store, clock, FIRST)
+    assert len(list(store.list(KEPT))) == 2
+    with pytest.raises(NothingThere, match="is not in the lake"):
+        history_of(store, LAPS, BAHRAIN)
+    assert paths_as_of(store, LAPS, at(5)) == []
+    put(store, clock, FIRST)
+    put(store, clock, SECOND)
+    history = history_of(store, LAPS, BAHRAIN)
+    assert told(history) == [(1, at(2), at(3), 1), (2, at(3), None, 2)]
+    assert paths_as_of(store, LAPS, at(1)) == []
+    assert paths_as_of(store, LAPS, at(2)) == [history.contents[0].path]
 
 
 def test_nothing(store: NotingStore, clock: Ticking) -> None:
@@ -131,16 +148,16 @@ def test_nothing(store: NotingStore, clock: Ticking) -> None:
 def test_refused_answers_are_apart(store: NotingStore, clock: Ticking) -> None:
     """A refused answer is listed apart until it is accepted; then it is a content like others."""
     put(store, clock, SECOND)
-    assert put(store, clock, FIRST) is Revision.REFUSED
+    assert put(store, clock, FIRST).revision is Revision.REFUSED
     history = history_of(store, LAPS, BAHRAIN)
-    assert told(history) == [(1, None, None, 2)]
+    assert told(history) == [(1, at(0), None, 2)]
     [refused] = history.aside
     assert refused.kept_as is KeptAs.REFUSED
     assert refused.file is not None
     assert refused.file.records(LAPS) == FIRST
-    assert put(store, clock, FIRST, accept_loss=True) is Revision.CHANGED
+    assert put(store, clock, FIRST, accept_loss=True).revision is Revision.CHANGED
     history = history_of(store, LAPS, BAHRAIN)
-    assert told(history) == [(1, None, at(2), 2), (2, at(2), None, 1)]
+    assert told(history) == [(1, at(0), at(2), 2), (2, at(2), None, 1)]
     assert history.aside == ()
 
 
@@ -151,11 +168,11 @@ def test_copies_of_interrupted_attempts(store: NotingStore, clock: Ticking) -> N
         store.break_after(1)
         with pytest.raises(LakeUnavailable):
             put(store, clock, SECOND)
-    assert told(history_of(store, LAPS, BAHRAIN)) == [(1, None, None, 1)]
+    assert told(history_of(store, LAPS, BAHRAIN)) == [(1, at(0), None, 1)]
     assert paths_as_of(store, LAPS, at(100)) == [PATH]
     put(store, clock, SECOND)
-    assert len(list(store.list(KEPT))) == 3
-    assert told(history_of(store, LAPS, BAHRAIN)) == [(1, None, at(3), 1), (2, at(3), None, 2)]
+    assert len(list(store.list(KEPT))) == 4  # three copies, and the mark of the arrival
+    assert told(history_of(store, LAPS, BAHRAIN)) == [(1, at(0), at(3), 1), (2, at(3), None, 2)]
 
 
 def test_torn_revision(store: NotingStore, clock: Ticking) -> None:
@@ -165,7 +182,7 @@ def test_torn_revision(store: NotingStore, clock: Ticking) -> None:
     path = history_of(store, LAPS, BAHRAIN).contents[1].path
     store.inner.write(path, b"torn", {})
     history = history_of(store, LAPS, BAHRAIN)
-    assert told(history) == [(1, None, at(1), 1), (2, at(1), at(2), None), (3, at(2), None, 2)]
+    assert told(history) == [(1, at(0), at(1), 1), (2, at(1), at(2), None), (3, at(2), None, 2)]
     assert [content.changes for content in history.contents] == [None, None, None]
 
 
@@ -175,12 +192,42 @@ def test_file_that_was_moved_away(store: NotingStore, clock: Ticking) -> None:
     put(store, clock, SECOND)
     store.delete(PATH)
     history = history_of(store, LAPS, BAHRAIN)
-    assert told(history) == [(1, None, at(1), 1)]
+    assert told(history) == [(1, at(0), at(1), 1)]
     assert history.at(at(0)).number == 1
     with pytest.raises(NothingThere, match=r"held nothing at 2025-04-14T06:01:00\+00:00"):
         history.at(at(1))
     assert paths_as_of(store, LAPS, at(0)) == [history.contents[0].path]
     assert paths_as_of(store, LAPS, at(1)) == []
+
+
+def test_file_that_was_moved_away_and_landed_again(store: NotingStore, clock: Ticking) -> None:
+    """What lands where a file was moved away is since then, also when it is the same as before;
+    between the two nothing is known."""
+    put(store, clock, FIRST)
+    put(store, clock, SECOND)
+    store.delete(PATH)
+    put(store, clock, FIRST)
+    history = history_of(store, LAPS, BAHRAIN)
+    assert told(history) == [(1, at(0), at(1), 1), (2, at(2), None, 1)]
+    with pytest.raises(NothingThere, match=r"revision 2 arrived at 2025-04-14T06:02:00\+00:00"):
+        history.at(at(1))
+    assert [paths_as_of(store, LAPS, at(minute)) for minute in (0, 1, 2)] == [
+        [history.contents[0].path],
+        [],
+        [PATH],
+    ]
+
+
+def test_clock_of_another_machine(store: NotingStore, clock: Ticking) -> None:
+    """A machine whose clock is behind replaces after the arrival all the same, never before it."""
+    put(store, clock, FIRST)
+    clock.now -= timedelta(hours=3)
+    put(store, clock, SECOND)
+    tick = timedelta(microseconds=1)
+    assert told(history_of(store, LAPS, BAHRAIN)) == [
+        (1, at(0), at(0) + tick, 1),
+        (2, at(0) + tick, None, 2),
+    ]
 
 
 def test_paths_as_of(store: NotingStore, clock: Ticking) -> None:
@@ -193,8 +240,11 @@ def test_paths_as_of(store: NotingStore, clock: Ticking) -> None:
     put(store, clock, [])  # refused: no content
     store.write("bronze/laps/notes.txt", b"", {})
     monaco = paths.file_path("laps", MONACO, 7)
-    [old] = [e.path for e in store.list(KEPT) if "refused" not in e.path]
-    [old_monaco] = [e.path for e in store.list(paths.revision_folder("laps", MONACO, 7))]
+    [old] = [e.path for e in store.list(KEPT) if "/2025" in e.path]
+    kept_monaco = [e.path for e in store.list(paths.revision_folder("laps", MONACO, 7))]
+    [old_monaco] = [path for path in kept_monaco if path.endswith(".parquet")]
+    assert paths_as_of(store, LAPS, at(-1)) == []
+    assert paths_as_of(store, LAPS, at(0.5)) == [old]
     assert paths_as_of(store, LAPS, at(1.5)) == [old_monaco, old]
     assert paths_as_of(store, LAPS, at(2)) == [old_monaco, PATH]
     assert paths_as_of(store, LAPS, at(3)) == [monaco, PATH]
@@ -224,7 +274,7 @@ def test_paths_as_of_costs_two_listings(clock: Ticking) -> None:
         for records in ([lap(1, session=number)], [lap(1, session=number, st_speed=1)]):
             put(store, clock, records, partition=place, session_key=number)
     store.calls.clear()
-    assert len(paths_as_of(store, LAPS, at(5))) == 5
+    assert len(paths_as_of(store, LAPS, at(10))) == 5
     assert store.calls == ["list revisions/laps/", "list bronze/laps/"]
 
 
@@ -236,7 +286,7 @@ def test_paths_as_of_costs_two_listings(clock: Ticking) -> None:
 )
 def test_as_of_is_what_was_read_then(speeds: list[int], crashes: set[int], minute: int) -> None:
     """Whatever landed, came back or was interrupted: as of a moment the lake shows what a reader
-    found at that moment, once there was anything to find; history and listing agree."""
+    found at that moment, and nothing where it found nothing; history and listing agree."""
     store, clock = NotingStore(MemoryStore()), Ticking(START)
     seen: dict[int, list[dict[str, Any]]] = {}
     for number, speed in enumerate(speeds):
@@ -252,12 +302,16 @@ def test_as_of_is_what_was_read_then(speeds: list[int], crashes: set[int], minut
             held = history_of(store, LAPS, BAHRAIN).contents[-1].file
             assert held is not None
             seen[now] = held.records(LAPS)
-    if not seen:
-        return
+    found = paths_as_of(store, LAPS, at(minute))
     known = [moment for moment in seen if moment <= minute]
-    expected = seen[max(known)] if known else seen[min(seen)]
+    if not known:
+        assert found == []
+        if seen:
+            with pytest.raises(NothingThere, match="that is kept: revision 1 arrived at"):
+                history_of(store, LAPS, BAHRAIN).at(at(minute))
+        return
     content = history_of(store, LAPS, BAHRAIN).at(at(minute))
     assert content.file is not None
-    assert content.file.records(LAPS) == expected
-    [path] = paths_as_of(store, LAPS, at(minute))
+    assert content.file.records(LAPS) == seen[max(known)]
+    [path] = found
     assert store.read(path) == store.read(content.path)

@@ -13,11 +13,12 @@ from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.datasets.sessions import SESSIONS
 from f1_bronze.lake.errors import ForeignFile, NothingThere
 from f1_bronze.lake.lake import Lake
-from f1_bronze.lake.landing import Candidate, Landing, Revision
+from f1_bronze.lake.landing import Landing, Revision
 from f1_bronze.lake.schema import arrow_schema
 
 from .examples import BAHRAIN, RACE_KEY, lap, session
 from .fakes import MemoryStore, Ticking
+from .landings import candidate
 
 MONACO = SessionPartition.parse("2024/monaco/race")
 FOLDER = "bronze/laps/year=2025/grand_prix=bahrain/session_type=race"
@@ -41,14 +42,7 @@ def put(
     session_key: int = RACE_KEY,
 ) -> Landing:
     return lake.land(
-        Candidate(
-            dataset=dataset,
-            partition=partition,
-            session_key=session_key,
-            records=records,
-            source="x",
-            notes={},
-        )
+        candidate(records, dataset=dataset, partition=partition, session_key=session_key)
     )
 
 
@@ -149,16 +143,9 @@ def test_other_tables(lake: Lake) -> None:
 def test_history(lake: Lake, store: MemoryStore) -> None:
     """What a partition has held, a loss that was accepted included, and the files of a moment."""
     put(lake, LAPS, [lap(1), lap(2)])
-    candidate = Candidate(
-        dataset=LAPS,
-        partition=BAHRAIN,
-        session_key=RACE_KEY,
-        records=[lap(1)],
-        source="x",
-        notes={},
-    )
-    assert lake.land(candidate).revision is Revision.REFUSED
-    assert lake.land(candidate, accept_loss=True).revision is Revision.CHANGED
+    smaller = candidate([lap(1)])
+    assert lake.land(smaller).revision is Revision.REFUSED
+    assert lake.land(smaller, accept_loss=True).revision is Revision.CHANGED
     first, second = lake.history(LAPS, BAHRAIN).contents
     assert first.replaced_at is not None
     assert [content.file and content.file.table.num_rows for content in (first, second)] == [2, 1]
@@ -172,7 +159,8 @@ def test_lake_at_a_folder(tmp_path: Path) -> None:
     put(lake, LAPS, [lap(1)])
     before = datetime.now(UTC)
     put(lake, LAPS, [lap(1), lap(2)])
-    [kept] = [entry.path for entry in lake.store.list("revisions/")]
-    named = datetime.strptime(kept.rpartition("/")[2][:23], "%Y%m%dT%H%M%S_%fZ")
-    assert before <= named.replace(tzinfo=UTC) <= datetime.now(UTC)
+    first, second = lake.history(LAPS, BAHRAIN).contents
+    assert first.since is not None
+    assert second.since is not None
+    assert first.since < before <= second.since <= datetime.now(UTC)
     assert Lake.at(f"file://{tmp_path}").landed("laps", [2025]) == {BAHRAIN}

@@ -18,15 +18,17 @@ from f1_bronze.lake.errors import (
     PartitionOccupied,
     RecordUnfit,
 )
-from f1_bronze.lake.landing import Candidate, Landing, Revision, land
+from f1_bronze.lake.landing import Landing, Revision
 from f1_bronze.lake.parquet import read_file
 from f1_bronze.lake.records import rows_of
 
 from .examples import BAHRAIN, RACE_KEY, lap, multiset, pit_stop
 from .fakes import NotingStore, Ticking
+from .landings import put
 
 PATH = "bronze/laps/year=2025/grand_prix=bahrain/session_type=race/laps_10014.parquet"
 KEPT = "revisions/laps/year=2025/grand_prix=bahrain/session_type=race/laps_10014/"
+MARK = f"{KEPT}arrived_20250414T060000_000000Z"
 TWO = [lap(1), lap(2)]
 Land = Callable[..., Landing]
 
@@ -51,6 +53,11 @@ def sha12(records: Sequence[dict[str, Any]], dataset: Dataset = LAPS) -> str:
     return rows_of(dataset, records).content_sha256[:12]
 
 
+def kept(store: NotingStore) -> list[str]:
+    """The files that are kept, without marks of arrivals."""
+    return [path for path in store.contents() if path.startswith(KEPT) and "arrived" not in path]
+
+
 @pytest.fixture
 def land_it(store: NotingStore, clock: Ticking) -> Land:
     """Lands records in Bahrain's race, a minute after the last."""
@@ -63,16 +70,16 @@ def land_it(store: NotingStore, clock: Ticking) -> Land:
         session_key: int = RACE_KEY,
         accept_loss: bool = False,
     ) -> Landing:
-        candidate = Candidate(
+        return put(
+            store,
+            clock,
+            records,
             dataset=dataset,
             partition=partition,
             session_key=session_key,
-            records=records,
-            source=f"{dataset.endpoint}?session_key={session_key}",
             notes={"run-id": "abc"},
+            accept_loss=accept_loss,
         )
-        moment = clock()
-        return land(store, candidate, clock=lambda: moment, accept_loss=accept_loss)
 
     return go
 
@@ -99,7 +106,8 @@ def test_revisions() -> None:
 
 
 def test_new(store: NotingStore, land_it: Land, held: Callable[[], Any]) -> None:
-    """The first answer is written to the one path of its partition."""
+    """The first answer is written to the one path of its partition, after an empty mark of the
+    moment."""
     landing = land_it(TWO)
     assert landing.revision is Revision.NEW
     assert landing.uri == store.uri(PATH)
@@ -107,8 +115,10 @@ def test_new(store: NotingStore, land_it: Land, held: Callable[[], Any]) -> None
     assert landing.changes == Changes(added=(key(1), key(2)))
     assert landing.missing_keys == ()
     assert landing.content_sha256 == rows_of(LAPS, TWO).content_sha256
-    assert store.written == [PATH]
-    assert store.notes == [{"run-id": "abc", "content-sha256": landing.content_sha256}]
+    assert landing.absent_columns == ()
+    assert store.written == [MARK, PATH]
+    assert store.read(MARK) == b""
+    assert store.notes == [{}, {"run-id": "abc", "content-sha256": landing.content_sha256}]
     assert landing.size_bytes == len(store.read(PATH) or b"")
     assert held() == TWO
 
@@ -158,7 +168,7 @@ def test_added_rows_only(store: NotingStore, land_it: Land, held: Callable[[], A
     landing = land_it([lap(3), *TWO])
     assert landing.revision is Revision.CHANGED
     assert landing.changes == Changes(added=(key(3),))
-    assert len(store.written) == 3
+    assert store.written == [MARK, PATH, *kept(store), PATH]
     assert held() == [*TWO, lap(3)]
 
 
@@ -178,8 +188,10 @@ def test_refused(store: NotingStore, land_it: Land) -> None:
     assert landing.rows == 2
     assert store.written == [aside]
     assert store.read(PATH) == old
-    kept = read_file(store.read(aside) or b"", aside)
-    assert kept.records(LAPS) == [lap(2, st_speed=1), lap(4)]
+    assert read_file(store.read(aside) or b"", aside).records(LAPS) == [
+        lap(2, st_speed=1),
+        lap(4),
+    ]
 
 
 @pytest.mark.parametrize("more", [[lap(3)], [lap(3), lap(4)]], ids=["as many rows", "more rows"])
@@ -203,7 +215,7 @@ def test_refused_twice(store: NotingStore, land_it: Land) -> None:
     assert second.revision is Revision.REFUSED
     assert second.uri == first.uri
     assert store.contents() == there
-    assert len(there) == 2
+    assert len(there) == 3
 
 
 def test_whole_answer_after_a_refused_one(store: NotingStore, land_it: Land) -> None:
@@ -245,14 +257,15 @@ def test_accepted_loss_of_everything(land_it: Land, held: Callable[[], Any]) -> 
 
 
 def test_clock_that_goes_back(store: NotingStore, land_it: Land, clock: Ticking) -> None:
-    """The revisions are in the order of the replacements, whatever the clock says."""
+    """The revisions are in the order of the replacements and behind the arrival, whatever the clock
+    says."""
     contents = [[lap(1, st_speed=speed)] for speed in range(4)]
     for content in contents:
         land_it(content)
         clock.now -= timedelta(hours=1)
-    assert [path for path in store.contents() if path.startswith(KEPT)] == [
-        f"{KEPT}20250414T050100_00000{number}Z_{sha12(content)}.parquet"
-        for number, content in enumerate(contents[:3])
+    assert kept(store) == [
+        f"{KEPT}20250414T060000_00000{number}Z_{sha12(content)}.parquet"
+        for number, content in enumerate(contents[:3], start=1)
     ]
 
 
@@ -262,10 +275,10 @@ def test_empty(store: NotingStore, land_it: Land, held: Callable[[], Any]) -> No
     assert landing.revision is Revision.EMPTY
     assert landing.rows == 0
     assert landing.changes == NO_CHANGES
-    assert store.written == [PATH]
+    assert store.written == [MARK, PATH]
     assert held() == []
     assert land_it([]).revision is Revision.UNCHANGED
-    assert store.written == [PATH]
+    assert store.written == [MARK, PATH]
 
 
 def test_empty_after_rows_is_refused(
@@ -293,7 +306,7 @@ def test_back_and_forth(store: NotingStore, land_it: Land, held: Callable[[], An
     other = [lap(1), lap(2, st_speed=1)]
     for records in (TWO, other, TWO, other):
         land_it(records)
-    assert [path for path in store.contents() if path.startswith(KEPT)] == [
+    assert kept(store) == [
         f"{KEPT}20250414T060100_000000Z_{sha12(TWO)}.parquet",
         f"{KEPT}20250414T060200_000000Z_{sha12(other)}.parquet",
         f"{KEPT}20250414T060300_000000Z_{sha12(TWO)}.parquet",
@@ -312,7 +325,7 @@ def test_new_schema_version_rewrites(
     assert landing.changes == NO_CHANGES
     assert store.read(PATH) != old
     assert read_file(store.read(PATH) or b"", PATH).provenance.schema_version == 2
-    assert store.read(store.written[1]) == old
+    assert store.read(kept(store)[0]) == old
     assert held() == TWO
 
 
@@ -324,8 +337,15 @@ def test_correction_after_a_new_schema_version(store: NotingStore, land_it: Land
     land_it(TWO, dataset=newer)
     second = store.read(PATH)
     land_it([*TWO, lap(3)], dataset=newer)
-    kept = [data for path, data in store.contents().items() if path.startswith(KEPT)]
-    assert kept == [first, second]
+    assert [store.read(path) for path in kept(store)] == [first, second]
+
+
+def test_columns_that_the_answer_lacks(land_it: Land) -> None:
+    """Declared fields that no record has are told, those that one record has are not."""
+    old = land_it([pit_stop(10), pit_stop(20)], dataset=PIT_STOPS)
+    assert old.absent_columns == ("lane_duration", "stop_duration")
+    corrected = [pit_stop(10, lane_duration=22.5), pit_stop(20)]
+    assert land_it(corrected, dataset=PIT_STOPS).absent_columns == ("stop_duration",)
 
 
 def test_rows_that_share_a_key(store: NotingStore, land_it: Land) -> None:
@@ -431,8 +451,7 @@ def test_crash_between_copy_and_replacement(
     landing = land_it(corrected)
     assert landing.revision is Revision.CHANGED
     assert held() == corrected
-    copies = {path: data for path, data in store.contents().items() if path.startswith(KEPT)}
-    assert copies == {
+    assert {path: store.read(path) for path in kept(store)} == {
         f"{KEPT}20250414T060100_000000Z_{sha12(TWO)}.parquet": old,
         f"{KEPT}20250414T060200_000000Z_{sha12(TWO)}.parquet": old,
     }
@@ -446,7 +465,7 @@ def test_crash_beside_a_refused_file(store: NotingStore, land_it: Land) -> None:
     with pytest.raises(LakeUnavailable):
         land_it([*TWO, lap(3)])
     assert land_it([*TWO, lap(3)]).revision is Revision.CHANGED
-    assert [path for path in store.contents() if path.startswith(KEPT)] == [
+    assert kept(store) == [
         f"{KEPT}20250414T060200_000000Z_{sha12(TWO)}.parquet",
         f"{KEPT}20250414T060300_000000Z_{sha12(TWO)}.parquet",
         f"{KEPT}refused_{sha12([lap(1)])}.parquet",
@@ -464,13 +483,25 @@ def test_crash_before_the_copy(store: NotingStore, land_it: Land, held: Callable
     assert held() == TWO
 
 
-def test_crash_with_the_first_file(store: NotingStore, land_it: Land) -> None:
-    """A new partition that could not be written is new again the next time."""
-    store.break_after(0)
+@pytest.mark.parametrize("writes", [0, 1])
+def test_crash_with_the_first_file(store: NotingStore, land_it: Land, writes: int) -> None:
+    """A new partition that could not be written is new again the next time; a mark that was left
+    stays beside the one of the content that came."""
+    store.break_after(writes)
     with pytest.raises(LakeUnavailable):
         land_it(TWO)
-    assert store.contents() == {}
+    assert store.contents() == ({MARK: b""} if writes else {})
     assert land_it(TWO).revision is Revision.NEW
+    marks = [path.removeprefix(KEPT) for path in store.contents() if "arrived" in path]
+    assert marks == [f"arrived_20250414T060{minute}00_000000Z" for minute in (0, 1)[1 - writes :]]
+
+
+def test_marks_are_empty(store: NotingStore, land_it: Land) -> None:
+    """However often a session is landed, one empty object more than its contents is written."""
+    for records in (TWO, TWO, [*TWO, lap(3)], [*TWO, lap(3)], TWO, []):
+        land_it(records)
+    marks = {path: data for path, data in store.contents().items() if "arrived" in path}
+    assert marks == {MARK: b""}
 
 
 def test_foreign_file_in_the_partition(store: NotingStore, land_it: Land) -> None:
@@ -486,20 +517,9 @@ def test_foreign_file_in_the_partition(store: NotingStore, land_it: Land) -> Non
 def test_notes_do_not_change_the_file(store: NotingStore, clock: Ticking) -> None:
     """Who fetched it and when is beside the file, never in it."""
     stored = []
-    for year, run in ((2024, "one"), (2025, "two")):
-        candidate = Candidate(
-            dataset=LAPS,
-            partition=BAHRAIN,
-            session_key=RACE_KEY,
-            records=TWO,
-            source="laps?session_key=10014",
-            notes={"run-id": run, "fetched-at": f"{year}-01-01"},
-        )
-        fresh = NotingStore(store.inner)
-        if stored:
-            assert land(fresh, candidate, clock=clock).revision is Revision.UNCHANGED
-        else:
-            land(fresh, candidate, clock=clock)
+    for run, revision in (("one", Revision.NEW), ("two", Revision.UNCHANGED)):
+        notes = {"run-id": run, "fetched-at": f"2025-01-01 {run}"}
+        assert put(store, clock, TWO, notes=notes).revision is revision
         stored.append(store.read(PATH))
     assert stored[0] == stored[1]
     assert b"run-id" not in (stored[0] or b"")
@@ -510,7 +530,9 @@ def test_everything_that_ever_landed_can_be_read(store: NotingStore, land_it: La
     answers = [TWO, [*TWO, lap(3)], [lap(1)], [*TWO, lap(3, st_speed=9)], []]
     for answer in answers:
         land_it(answer)
-    found = [read_file(data, path).records(LAPS) for path, data in store.contents().items()]
+    found = [
+        read_file(store.read(path) or b"", path).records(LAPS) for path in [PATH, *kept(store)]
+    ]
     assert sorted(map(len, found)) == sorted(map(len, answers))
     for answer in answers:
         assert multiset(answer) in [multiset(records) for records in found]

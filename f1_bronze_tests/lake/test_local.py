@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,10 @@ import pytest
 from f1_bronze.lake.errors import LakeUnavailable
 from f1_bronze.lake.local import LocalStore
 from f1_bronze.lake.stores import StoredObject
+
+from .devices import tiny_device
+
+__all__ = ["tiny_device"]  # a fixture
 
 REPOSITORY = Path(__file__).parents[2]
 PATH = "bronze/laps/x.parquet"
@@ -154,26 +158,6 @@ def test_folder_in_the_place_of_a_file(tmp_path: Path) -> None:
         with pytest.raises(LakeUnavailable, match="Is a directory"):
             VERBS[verb](store)
     assert [file.name for file in (tmp_path / "bronze/laps").iterdir()] == ["x.parquet"]
-
-
-@pytest.fixture
-def tiny_device(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 64 KiB."""
-    place = tmp_path / "tiny"
-    place.mkdir()
-    try:
-        done = subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(place)],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    except OSError as error:
-        pytest.skip(f"no tiny file system: {error}")
-    if done.returncode:
-        pytest.skip(f"no tiny file system: {done.stderr.strip()}")
-    yield place
-    subprocess.run(["umount", str(place)], check=True)
 
 
 def test_full_device(tiny_device: Path) -> None:

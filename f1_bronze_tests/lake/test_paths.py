@@ -13,7 +13,8 @@ from f1_bronze.lake import paths
 SAO_PAULO = SessionPartition.parse("2024/sao_paulo/sprint_qualifying")
 SHA = "0123456789abcdef" * 4
 
-slugs = st.from_regex(r"[a-z0-9]{1,6}(_[a-z0-9]{1,6})?", fullmatch=True)
+words = st.text("abz019", min_size=1, max_size=6)
+slugs = st.lists(words, min_size=1, max_size=2).map("_".join)
 partitions = st.builds(
     SessionPartition, year=st.integers(1950, 9999), grand_prix=slugs, session_type=slugs
 )
@@ -38,6 +39,8 @@ def test_paths() -> None:
         "revisions/laps/year=2024/grand_prix=sao_paulo/session_type=sprint_qualifying/laps_9629/"
     )
     assert paths.refused_path("r/", SHA) == "r/refused_0123456789ab.parquet"
+    moment = datetime(2025, 4, 14, 6, 0, 1, 250, tzinfo=UTC)
+    assert paths.arrival_path("r/", moment) == "r/arrived_20250414T060001_000250Z"
 
 
 def test_revision_is_named_by_its_moment_in_utc() -> None:
@@ -47,6 +50,7 @@ def test_revision_is_named_by_its_moment_in_utc() -> None:
     expected = "r/20250414T060001_000250Z_0123456789ab.parquet"
     assert paths.revision_path("r/", moment, SHA) == expected
     assert paths.revision_path("r/", local, SHA) == expected
+    assert paths.arrival_path("r/", local) == paths.arrival_path("r/", moment)
 
 
 @given(st.lists(st.datetimes(min_value=datetime(2000, 1, 1)), min_size=2))
@@ -127,20 +131,24 @@ def test_kept_paths_are_read_back(
     """What lies under revisions/ tells by its path what it is; its text is never ambiguous."""
     folder = paths.revision_folder(name, partition, session_key)
     assert folder.startswith(paths.dataset_revisions(name))
-    for path, kept_as, replaced_at in (
-        (paths.revision_path(folder, moment, SHA), paths.KeptAs.REVISION, moment),
-        (paths.refused_path(folder, SHA), paths.KeptAs.REFUSED, None),
-        (paths.altered_path(folder, SHA), paths.KeptAs.ALTERED, None),
+    for path, kept_as, replaced_at, arrived_at in (
+        (paths.revision_path(folder, moment, SHA), paths.KeptAs.REVISION, moment, None),
+        (paths.refused_path(folder, SHA), paths.KeptAs.REFUSED, None, None),
+        (paths.altered_path(folder, SHA), paths.KeptAs.ALTERED, None, None),
+        (paths.arrival_path(folder, moment), paths.KeptAs.ARRIVED, None, moment),
     ):
-        assert paths.read_kept_path(path) == paths.KeptPath(
+        found = paths.read_kept_path(path)
+        assert found == paths.KeptPath(
             path=path,
             dataset=name,
             partition=partition,
             session_key=session_key,
             kept_as=kept_as,
             replaced_at=replaced_at,
-            sha256=SHA[:12],
+            arrived_at=arrived_at,
+            sha256="" if arrived_at else SHA[:12],
         )
+        assert found.moment == (replaced_at or arrived_at)
 
 
 @pytest.mark.parametrize(
@@ -153,6 +161,10 @@ def test_kept_paths_are_read_back(
         "refused_0123456789AB.parquet",
         "refused_0123.parquet",
         "more/refused_0123456789ab.parquet",
+        "arrived_20250414T060000_000000Z.parquet",
+        "arrived_20251414T060000_000000Z",
+        "arrived_20250414T060000_000000Z_0123456789ab",
+        "20250414T060000_000000Z",
     ],
 )
 def test_other_names_under_revisions(name: str) -> None:

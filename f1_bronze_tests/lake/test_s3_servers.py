@@ -195,7 +195,14 @@ def test_access_is_proven(server: Server) -> None:
     store = server.store()
     proofs = list(prove_access(store))
     steps = [(p.step, p.worked) for p in proofs if p.step != "region"]
-    assert steps == [("write", True), ("read", True), ("list", True), ("delete", True)]
+    conditions = True if server.is_aws_like else None  # Swift knows none: a warning
+    assert steps == [
+        ("write", True),
+        ("read", True),
+        ("list", True),
+        ("conditions", conditions),
+        ("delete", True),
+    ]
     assert list(store.list(SCRATCH)) == []
     lacking = list(prove_access(server.store(server.stranger)))
     assert [(p.step, p.worked, p.action) for p in lacking] == [

@@ -3,7 +3,7 @@
 import multiprocessing
 from collections import Counter
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -15,14 +15,15 @@ from hypothesis import strategies as st
 from f1_bronze.datasets.laps import LAPS
 from f1_bronze.lake import paths
 from f1_bronze.lake.errors import Conflict
-from f1_bronze.lake.history import history_of
+from f1_bronze.lake.history import history_of, paths_as_of
 from f1_bronze.lake.lake import Lake
-from f1_bronze.lake.landing import Candidate, Landing, Revision, land
+from f1_bronze.lake.landing import Landing, Revision, land
 from f1_bronze.lake.local import LocalStore
 from f1_bronze.lake.stores import ObjectStore
 
 from .examples import BAHRAIN, RACE_KEY, lap
 from .fakes import MemoryStore, NotingStore, Ticking
+from .landings import candidate
 from .turns import Referee, TurnStore
 
 PATH = paths.file_path("laps", BAHRAIN, RACE_KEY)
@@ -31,17 +32,6 @@ PATH = paths.file_path("laps", BAHRAIN, RACE_KEY)
 def content(speed: int) -> list[dict[str, Any]]:
     """Contents of equal keys: each may replace any other."""
     return [lap(1, st_speed=speed), lap(2)]
-
-
-def candidate(records: Sequence[dict[str, Any]]) -> Candidate:
-    return Candidate(
-        dataset=LAPS,
-        partition=BAHRAIN,
-        session_key=RACE_KEY,
-        records=records,
-        source="laps?session_key=10014",
-        notes={},
-    )
 
 
 def speeds_held(store: ObjectStore) -> list[int]:
@@ -54,17 +44,27 @@ def speeds_held(store: ObjectStore) -> list[int]:
 
 
 def play(
-    store: ObjectStore, first: int | None, speeds: Sequence[int], schedule: Sequence[int]
+    store: ObjectStore,
+    first: int | None,
+    speeds: Sequence[int],
+    schedule: Sequence[int],
+    clock: Ticking | None = None,
 ) -> list[Landing]:
-    """Each speed is landed by a writer of its own, their calls in the order of the schedule."""
-    clock = Ticking()
+    """Each speed is landed by a writer of its own; their calls, of the clock too, in the order of
+    the schedule."""
+    clock = clock or Ticking()
     if first is not None:
         land(store, candidate(content(first)), clock=clock)
     referee = Referee(schedule)
 
     def writer(number: int) -> Any:
         view = TurnStore(store, referee, number)
-        return lambda: land(view, candidate(content(speeds[number])), clock=clock)
+
+        def its_clock() -> datetime:
+            referee.turn(number)
+            return clock()
+
+        return lambda: land(view, candidate(content(speeds[number])), clock=its_clock)
 
     results = referee.play([writer(number) for number in range(len(speeds))])
     errors = [result for result in results if isinstance(result, Exception)]
@@ -96,6 +96,21 @@ def check(
                 assert [(value.before, value.after) for value in row.values] == [(before, speed)]
 
 
+class Watched(MemoryStore):
+    """Notes when the partition's file was first there; whoever acts after that is an hour late."""
+
+    def __init__(self, clock: Ticking) -> None:
+        super().__init__()
+        self._clock = clock
+        self.seen_at: datetime | None = None
+
+    def write(self, path: str, *args: Any, **kwargs: Any) -> None:
+        super().write(path, *args, **kwargs)
+        if path == PATH and self.seen_at is None:
+            self.seen_at = self._clock.now
+            self._clock.now += timedelta(hours=1)
+
+
 schedules = st.lists(st.integers(0, 2), min_size=1, max_size=40)
 
 
@@ -106,10 +121,16 @@ schedules = st.lists(st.integers(0, 2), min_size=1, max_size=40)
     schedule=schedules,
 )
 def test_any_interleaving(first: int | None, speeds: list[int], schedule: list[int]) -> None:
-    """Two or three writers, the same content or others, their calls in any order at all."""
-    store = MemoryStore()
-    told = play(store, first, speeds, schedule)
+    """Two or three writers, the same content or others, their calls in any order at all; the first
+    content arrived no later than it was there, however late the others' marks came."""
+    clock = Ticking()
+    store = Watched(clock)
+    told = play(store, first, speeds, schedule, clock)
     check(store, first, speeds, told)
+    arrived = history_of(store, LAPS, BAHRAIN).contents[0].since
+    assert arrived is not None
+    assert store.seen_at is not None
+    assert arrived <= store.seen_at
 
 
 @pytest.mark.parametrize("first", [None, 0], ids=["nothing there", "something there"])
@@ -137,6 +158,21 @@ def test_overtaken_by_the_same_content(store: NotingStore) -> None:
     told = play(store, 0, [1, 1], [0, 1])
     assert [one.revision for one in told] == [Revision.CHANGED, Revision.UNCHANGED]
     assert speeds_held(store) == [0, 1]
+
+
+def test_mark_that_comes_late() -> None:
+    """A writer that saw no file and marks its arrival when another's has been there for an hour
+    does not hide that one: its mark bears the moment before it looked."""
+    clock, began = Ticking(), Ticking().now + timedelta(minutes=1)  # when the faster one began
+    store = Watched(clock)
+    told = play(store, None, [1, 2], [1, 1, 0, 0, 0, 0, 1], clock)
+    assert [one.revision for one in told] == [Revision.NEW, Revision.CHANGED]
+    assert sum("/arrived_" in path for path in store.objects) == 2
+    first, second = history_of(store, LAPS, BAHRAIN).contents
+    assert first.since == began
+    assert first.replaced_at == second.since == began + timedelta(hours=1, minutes=2)
+    assert paths_as_of(store, LAPS, began) == [first.path]
+    assert paths_as_of(store, LAPS, clock.now) == [PATH]
 
 
 def test_overtaken_by_more_rows(store: NotingStore) -> None:
@@ -171,7 +207,7 @@ def test_overtaken_without_end(clock: Ticking) -> None:
     store = AlwaysFaster()
     with pytest.raises(Conflict, match="Run again"):
         land(store, candidate(content(1)), clock=clock)
-    assert store.objects == {}
+    assert [path for path in store.objects if "/arrived_" not in path] == []
 
 
 def land_many(root: Path, numbers: Sequence[int], ready: Any) -> None:

@@ -3,7 +3,9 @@
 import dataclasses
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +17,14 @@ from f1_bronze.datasets.laps import LAPS
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.lake import paths
 from f1_bronze.lake.errors import LakeUnavailable
-from f1_bronze.lake.landing import Candidate, land
+from f1_bronze.lake.landing import Landing
 from f1_bronze.lake.local import LocalStore
 from f1_bronze.lake.parquet import file_bytes, provenance_of, read_file
 from f1_bronze.lake.records import content_sha256, rows_of
 from f1_bronze.lake.stores import ObjectStore
 from f1_bronze.lake.verifying import AT_WORK, Checked, Trouble, check_lake, mend
 
+from . import landings
 from .examples import BAHRAIN, MOTLEY, RACE_KEY, lap, records_for
 from .fakes import MemoryStore, NotingStore, Ticking
 
@@ -30,7 +33,7 @@ PATH = paths.file_path("laps", BAHRAIN, RACE_KEY)
 KEPT = paths.revision_folder("laps", BAHRAIN, RACE_KEY)
 TWO = [lap(1), lap(2)]
 LATER = datetime(2025, 4, 14, 9, 0, tzinfo=UTC)
-Put = Callable[..., None]
+Put = Callable[..., Landing]
 
 
 @pytest.fixture
@@ -41,30 +44,12 @@ def store() -> NotingStore:
 
 @pytest.fixture
 def put(store: NotingStore, clock: Ticking) -> Put:
-    def go(
-        records: list[dict[str, Any]],
-        partition: SessionPartition = BAHRAIN,
-        session_key: int = RACE_KEY,
-    ) -> None:
-        land(store, candidate(records, partition, session_key), clock=clock)
-
-    return go
+    return partial(landings.put, store, clock)
 
 
-def candidate(
-    records: list[dict[str, Any]],
-    partition: SessionPartition = BAHRAIN,
-    session_key: int = RACE_KEY,
-    dataset: Dataset = LAPS,
-) -> Candidate:
-    return Candidate(
-        dataset=dataset,
-        partition=partition,
-        session_key=session_key,
-        records=records,
-        source="laps",
-        notes={},
-    )
+def kept(store: ObjectStore) -> list[str]:
+    """The files that are kept, without marks of arrivals."""
+    return [entry.path for entry in store.list(KEPT) if "arrived" not in entry.path]
 
 
 def found(checked: Checked) -> list[tuple[Trouble, str]]:
@@ -83,7 +68,7 @@ def test_sound_lake(store: NotingStore, put: Put) -> None:
     put(TWO)
     put([*TWO, lap(3)])
     put([lap(1)])
-    put([lap(1, session=7)], MONACO, 7)
+    put([lap(1, session=7)], partition=MONACO, session_key=7)
     checked = check_lake(store, [2025])
     assert checked.findings == ()
     assert (checked.files, checked.revisions) == (1, 2)
@@ -226,7 +211,7 @@ def test_damaged_revision(
     """A revision that was damaged is told, and nobody can mend it."""
     put(TWO)
     put([*TWO, lap(3)])
-    [path] = [entry.path for entry in store.list(KEPT)]
+    [path] = kept(store)
     store.inner.write(path, what, {})
     checked = check_lake(store, [2025])
     assert found(checked) == [(trouble, path)]
@@ -245,6 +230,8 @@ def test_damaged_revision(
         "bronze/laps/year=2025/grand_prix=bahrain/session_type=race/laps_007.parquet",
         f"{KEPT}notes.txt",
         f"{KEPT}20251399T060000_000000Z_abababababab.parquet",
+        f"{KEPT}arrived_20251399T060000_000000Z",
+        paths.arrival_path(KEPT, LATER).replace("laps", "lapz"),
     ],
 )
 def test_foreign_file(store: NotingStore, put: Put, path: str) -> None:
@@ -286,7 +273,7 @@ def test_leftover_copies(store: NotingStore, put: Put) -> None:
         store.break_after(1)
         with pytest.raises(LakeUnavailable):
             put([*TWO, lap(3)])
-    first, second = [entry.path for entry in store.list(KEPT)]
+    first, second = kept(store)
     assert found(check_lake(store, [2025])) == [
         (Trouble.LEFTOVER, first),
         (Trouble.LEFTOVER, second),
@@ -298,13 +285,28 @@ def test_leftover_copies(store: NotingStore, put: Put) -> None:
     assert [finding.may_be_at_work(now) for finding in checked.findings] == [False, True]
     assert [mend(store, finding, now=now) for finding in checked.findings] == [True, False]
     assert found(check_lake(store, [2025])) == [(Trouble.LEFTOVER, second)]
-    assert len(list(store.list(KEPT))) == 2
+    assert len(kept(store)) == 2
+
+
+@pytest.mark.parametrize("writes", [1, 2])
+def test_marks_of_arrivals(store: NotingStore, put: Put, writes: int) -> None:
+    """A mark is no file of somebody else's and none that was left, whether its file followed or
+    its writer was stopped before."""
+    store.break_after(writes)
+    with suppress(LakeUnavailable):
+        put(TWO)
+    assert [path for path in store.contents() if "arrived" in path] == [
+        f"{KEPT}arrived_20250414T060000_000000Z"
+    ]
+    files = writes - 1
+    checked = check_lake(store, [2025])
+    assert (checked.files, checked.revisions, checked.findings) == (files, 0, ())
 
 
 def test_unfinished_files(tmp_path: Path) -> None:
     """What a killed writer left in any folder is told, and removed after an hour."""
     store: ObjectStore = LocalStore(tmp_path)
-    land(store, candidate(TWO), clock=Ticking())
+    landings.put(store, Ticking(), TWO)
     for name in ("bronze/laps/.unfinished-a", "lineage/.unfinished-b"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"12345")

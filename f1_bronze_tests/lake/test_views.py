@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import duckdb
@@ -13,12 +13,13 @@ from f1_bronze.datasets.dataset import Dataset
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.lake import paths
 from f1_bronze.lake.errors import ForeignFile, LakeUnavailable
-from f1_bronze.lake.landing import Candidate, Revision, land
+from f1_bronze.lake.landing import Revision
 from f1_bronze.lake.stores import StoredObject
 from f1_bronze.lake.views import Views, view_schema
 
 from .examples import BAHRAIN, RACE_KEY, lap
 from .fakes import MemoryStore, NotingStore, Ticking
+from .landings import put
 
 REAL = pytest.mark.parametrize("dataset", DATASETS, ids=lambda dataset: dataset.name)
 LAPS = DATASETS[3]
@@ -46,31 +47,12 @@ class Asked(NotingStore):
         return super().read(path)
 
 
-def put(
-    store: Any,
-    records: list[dict[str, Any]],
-    *,
-    partition: SessionPartition = BAHRAIN,
-    session_key: int = RACE_KEY,
-    clock: Any = None,
-) -> Revision:
-    """Land laps."""
-    candidate = Candidate(
-        dataset=LAPS,
-        partition=partition,
-        session_key=session_key,
-        records=records,
-        source="x",
-        notes={},
-    )
-    return land(store, candidate, clock=clock or Ticking()).revision
-
-
 def three_sessions(store: Any) -> None:
     """Two laps in each of three partitions."""
     for key, partition in SESSIONS.items():
         rows = [lap(number, session=key) for number in (1, 2)]
-        put(store, rows, partition=SessionPartition.parse(partition), session_key=key)
+        place = SessionPartition.parse(partition)
+        put(store, Ticking(), rows, partition=place, session_key=key)
 
 
 def ask(store: Any, sql: str, as_of: datetime | None = None) -> list[tuple[Any, ...]]:
@@ -142,7 +124,7 @@ def test_all_views() -> None:
 
 def test_other_files_are_no_rows(store: NotingStore) -> None:
     """What lies in a dataset's folder under another name than a partition's is not read."""
-    put(store, [lap(1)])
+    put(store, Ticking(), [lap(1)])
     store.write("bronze/laps/year=2025/notes.parquet", b"mine", {})
     store.write("bronze/laps_old/year=2025/x.parquet", b"mine", {})
     assert ask(store, "SELECT count(*) FROM laps") == [(1,)]
@@ -150,19 +132,20 @@ def test_other_files_are_no_rows(store: NotingStore) -> None:
 
 def test_moments_are_in_utc(store: NotingStore) -> None:
     """Times are the file's, in UTC, whatever the machine's time zone."""
-    put(store, [lap(1)])
+    put(store, Ticking(), [lap(1)])
     [(moment, text)] = ask(store, "SELECT date_start, date_start::VARCHAR FROM laps")
     assert moment == datetime(2025, 4, 13, 15, 1, 0, 123000, tzinfo=UTC)
     assert text == "2025-04-13 15:01:00.123+00"
 
 
 def test_revisions(store: NotingStore) -> None:
-    """What was replaced and what was refused are told apart, with rows, moment and path."""
+    """What was replaced and what was refused are told apart, with rows, moment and path; the mark
+    of an arrival is neither."""
     clock = Ticking()
-    assert put(store, [lap(1), lap(2)], clock=clock) is Revision.NEW
-    assert put(store, [lap(1), lap(2, st_speed=9)], clock=clock) is Revision.CHANGED
-    assert put(store, [lap(1)], clock=clock) is Revision.REFUSED
-    assert put(store, [lap(1, st_speed=8), lap(2), lap(3)], clock=clock) is Revision.CHANGED
+    assert put(store, clock, [lap(1), lap(2)]).revision is Revision.NEW
+    assert put(store, clock, [lap(1), lap(2, st_speed=9)]).revision is Revision.CHANGED
+    assert put(store, clock, [lap(1)]).revision is Revision.REFUSED
+    assert put(store, clock, [lap(1, st_speed=8), lap(2), lap(3)]).revision is Revision.CHANGED
     rows = ask(store, "SELECT * EXCLUDE (sha256, size_bytes) FROM revisions ORDER BY path")
     where = ("laps", 2025, "bahrain", "race", RACE_KEY)
     assert [row[:5] for row in rows] == [where] * 3
@@ -175,14 +158,17 @@ def test_revisions(store: NotingStore) -> None:
 
 
 def test_the_lake_as_it_was(store: NotingStore) -> None:
-    """Between two corrections the earlier content is shown, and the later revision is not."""
+    """Between two corrections the earlier content is shown, and the later revision is not; before
+    the first landing nothing is."""
     clock = Ticking()
-    put(store, [lap(1, st_speed=100)], clock=clock)
-    put(store, [lap(1, st_speed=200)], clock=clock)
-    put(store, [lap(1, st_speed=300), lap(2)], clock=clock)
+    began = clock.now
+    put(store, clock, [lap(1, st_speed=100)])
+    put(store, clock, [lap(1, st_speed=200)])
+    put(store, clock, [lap(1, st_speed=300), lap(2)])
     first, second = ask(store, "SELECT replaced_at FROM revisions ORDER BY 1")
     speeds = "SELECT year, st_speed FROM laps WHERE grand_prix = 'bahrain' ORDER BY lap_number"
-    assert ask(store, speeds, as_of=first[0].replace(year=2020)) == [(2025, 100)]
+    assert ask(store, speeds, as_of=began - timedelta(seconds=1)) == []
+    assert ask(store, speeds, as_of=began) == [(2025, 100)]
     assert ask(store, speeds, as_of=first[0]) == [(2025, 200)]
     assert ask(store, speeds, as_of=second[0]) == [(2025, 300), (2025, 301)]
     assert ask(store, "SELECT count(*) FROM revisions", as_of=first[0]) == [(1,)]
@@ -259,7 +245,7 @@ def test_nothing_but_the_views_is_within_reach(sql: str, tmp_path: Any) -> None:
     (tmp_path / "secret").write_text("secret")
     (tmp_path / "secret.csv").write_text("a\nsecret")
     store = MemoryStore()
-    put(store, [lap(1)])
+    put(store, Ticking(), [lap(1)])
     with pytest.raises(duckdb.Error):
         ask(store, sql.format(folder=tmp_path))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["secret", "secret.csv"]
@@ -275,7 +261,7 @@ def test_variables_of_ours_are_no_tables() -> None:
 def test_a_wrong_statement(sql: str) -> None:
     """What is wrong with a statement is DuckDB's to say, when it is read and when it is run."""
     store = MemoryStore()
-    put(store, [lap(1)])
+    put(store, Ticking(), [lap(1)])
     with pytest.raises(duckdb.Error):
         ask(store, sql)
 
@@ -283,7 +269,7 @@ def test_a_wrong_statement(sql: str) -> None:
 def test_a_lake_that_cannot_be_read() -> None:
     """The store's own words reach the caller, not what Arrow made of them."""
     store = Asked()
-    put(store, [lap(1)])
+    put(store, Ticking(), [lap(1)])
     store.unreadable = BAHRAIN_FILE
     with pytest.raises(
         LakeUnavailable, match=r"^Could not read .*laps_10014.parquet. Log in again.$"
@@ -295,7 +281,7 @@ def test_a_lake_that_cannot_be_read() -> None:
 def test_a_file_that_is_damaged(damage: str) -> None:
     """A damaged file is told as one, and not taken for a wrong statement."""
     store = MemoryStore()
-    put(store, [lap(1)])
+    put(store, Ticking(), [lap(1)])
     data = store.objects[BAHRAIN_FILE]
     footer = len(data) - 8 - int.from_bytes(data[-8:-4], "little")
     store.objects[BAHRAIN_FILE], said = {
@@ -310,7 +296,7 @@ def test_a_file_that_is_damaged(damage: str) -> None:
 def test_a_statement_sees_one_content_of_a_file() -> None:
     """A statement that meets a file twice reads it once, whatever others write meanwhile."""
     store = Asked()
-    put(store, [lap(1)])
+    put(store, Ticking(), [lap(1)])
     store.asked_for.clear()
     views = Views(store)
     with views.answer("SELECT count(*) FROM laps AS a, laps AS b") as relation:

@@ -34,6 +34,9 @@ LIMITED = (
     '{"detail":"Rate limit exceeded. Max 30 requests/minute.","error":"Too Many Requests"}',
 )
 
+BUSY = (503, "upstream request timeout")
+FREE = "3/1s,30/60s"
+
 Reply = tuple[int, str | bytes] | tuple[int, str | bytes, Mapping[str, str]] | BaseException
 
 
@@ -107,17 +110,23 @@ class FakeNetwork(BaseAdapter):
         return [str(request.url) for request in self.requests]
 
 
-def client_of(network: FakeNetwork, time: FakeTime | None = None, **changes: Any) -> OpenF1Client:
+def client_of(
+    network: FakeNetwork, time: FakeTime | None = None, *, base_url: str = BASE_URL, **changes: Any
+) -> OpenF1Client:
     """A client on a fake network and a fake clock, with a budget that is never in the way."""
-    time = time or FakeTime()
+    changes = {"session": network.session(), **changes}
+    return client_at(base_url, time or FakeTime(), "1000/1s", **changes)
+
+
+def client_at(base_url: str, time: FakeTime, limits: str = FREE, **changes: Any) -> OpenF1Client:
+    """A client on a fake clock, of an API that is there."""
     settings: dict[str, Any] = {
-        "base_url": BASE_URL,
-        "pace": Pace(parse_limits("1000/1s"), MemoryStore(), time.clock, time.sleep),
+        "base_url": base_url,
+        "pace": Pace(parse_limits(limits), MemoryStore(), time.clock, time.sleep),
         "breaker": Breaker(clock=time.clock),
         "clock": time.clock,
         "sleep": time.sleep,
         "rng": random.Random(1),
-        "session": network.session(),
     }
     return OpenF1Client(**{**settings, **changes})
 
@@ -131,6 +140,11 @@ def asked_keys(request: requests.PreparedRequest) -> list[int]:
 def rows(*records: Mapping[str, Any]) -> tuple[int, str]:
     """An answer of 200 with these records."""
     return 200, json.dumps(records)
+
+
+KEY = [("session_key", 9472)]
+OK = rows({"session_key": 9472})
+"""A question about one session, and an answer to it."""
 
 
 def two_rows_each(request: requests.PreparedRequest) -> tuple[int, str]:

@@ -3,8 +3,6 @@
 Time is a test double that client and stand-in share, except where real windows are the point.
 """
 
-import json
-import random
 import threading
 import time
 from collections import Counter
@@ -26,7 +24,7 @@ from f1_bronze.openf1.calendar import Calendar, read_calendar
 from f1_bronze.openf1.client import OpenF1Client
 from f1_bronze.openf1.credentials import Credentials
 from f1_bronze.openf1.outcomes import ClosedForLiveSession, Malformed, Unavailable
-from f1_bronze.openf1.pace import FileStore, MemoryStore, Pace, parse_limits
+from f1_bronze.openf1.pace import FileStore, Pace, parse_limits
 from f1_bronze.simulator import manners
 from f1_bronze.simulator.faults import Fault
 from f1_bronze.simulator.generated import GeneratedSeasons
@@ -34,13 +32,14 @@ from f1_bronze.simulator.recorded import RecordedSeasons
 from f1_bronze.simulator.server import Simulator
 from f1_bronze.simulator.source import Source
 
-from .fakes import FakeTime
+from .fakes import FakeTime, client_at
 
 RECORDINGS = Path(__file__).parents[3] / "shared" / "openf1_recordings"
 SEASON_START = datetime(2026, 1, 10, tzinfo=UTC).timestamp()
 SOURCE = GeneratedSeasons(years=[2024, 2025])
 EVERY_SESSION = (DRIVERS, RESULTS, LAPS)
 RACES = (STINTS, PIT_STOPS)
+NUMBERS = ("driver_number", "lap_number", "stint_number")
 
 
 @pytest.fixture
@@ -53,18 +52,6 @@ def stand_in(shared_time: FakeTime) -> Iterator[Simulator]:
     behaviour = manners.Manners(clock=shared_time.clock, sleep=shared_time.sleep)
     with Simulator(SOURCE, manners=behaviour) as simulator:
         yield simulator
-
-
-def client_of(simulator: Simulator, clock: FakeTime, **more: object) -> OpenF1Client:
-    return OpenF1Client(
-        base_url=simulator.url,
-        pace=Pace(parse_limits("3/1s,30/60s"), MemoryStore(), clock.clock, clock.sleep),
-        breaker=Breaker(clock=clock.clock),
-        clock=clock.clock,
-        sleep=clock.sleep,
-        rng=random.Random(1),
-        **more,  # type: ignore[arg-type]  # whatever a test changes
-    )
 
 
 def calendar_of(client: OpenF1Client, clock: FakeTime, *years: int) -> Calendar:
@@ -83,8 +70,8 @@ def refs(calendar: Calendar, *types: str) -> list[SessionRef]:
 def not_as_in(source: Source, dataset: Dataset, answers: Iterable[SessionAnswer]) -> list[int]:
     """Sessions whose records differ from the source's; the API promises no order of rows."""
 
-    def content(records: Iterable[Mapping[str, object]]) -> list[str]:
-        return sorted(json.dumps(record, sort_keys=True) for record in records)
+    def content(records: Iterable[Mapping[str, object]]) -> list[Mapping[str, object]]:
+        return sorted(records, key=lambda record: [record.get(name) or 0 for name in NUMBERS])
 
     return [
         answer.session_key
@@ -97,7 +84,7 @@ def test_a_season_comes_whole_and_within_the_limits(
     stand_in: Simulator, shared_time: FakeTime
 ) -> None:
     """Calendar and five datasets of a season: every row, eight calls, not one 429."""
-    with client_of(stand_in, shared_time) as client:
+    with client_at(stand_in.url, shared_time) as client:
         calendar = calendar_of(client, shared_time, 2024)
         assert len(calendar.sessions) == 48
         for dataset in (*EVERY_SESSION, *RACES):
@@ -116,7 +103,7 @@ def test_a_season_comes_whole_and_within_the_limits(
 
 def test_a_hundred_calls_keep_the_minute(stand_in: Simulator, shared_time: FakeTime) -> None:
     """Asked one by one, calls wait for their minute: no 429, thirty in any minute."""
-    with client_of(stand_in, shared_time) as client:
+    with client_at(stand_in.url, shared_time) as client:
         for ref in refs(calendar_of(client, shared_time, 2024, 2025)):
             client.get("drivers", [("session_key", ref.session_key)])
     state = stand_in.control.state()
@@ -129,15 +116,7 @@ def test_a_budget_that_is_too_generous_still_lands(
     stand_in: Simulator, shared_time: FakeTime
 ) -> None:
     """When our limits are wrong, 429s are waited out and nothing is lost."""
-    pace = Pace(parse_limits("100/1s"), MemoryStore(), shared_time.clock, shared_time.sleep)
-    client = OpenF1Client(
-        base_url=stand_in.url,
-        pace=pace,
-        breaker=Breaker(clock=shared_time.clock),
-        clock=shared_time.clock,
-        sleep=shared_time.sleep,
-        rng=random.Random(1),
-    )
+    client = client_at(stand_in.url, shared_time, "100/1s")
     with client:
         statuses = [client.get("sessions", [("year", 2024)]).status for _ in range(40)]
     assert statuses == [200] * 40
@@ -172,7 +151,7 @@ def test_a_session_that_always_fails_harms_no_other(
     stand_in: Simulator, shared_time: FakeTime, kind: str
 ) -> None:
     """Of 24 races one cannot be had; the other 23 land with all their rows."""
-    with client_of(stand_in, shared_time) as client:
+    with client_at(stand_in.url, shared_time) as client:
         races = refs(calendar_of(client, shared_time, 2024), "race")
         bad = races[7].session_key
         stand_in.control.set_faults([Fault(kind=kind, endpoint="stints", session_key=bad)])
@@ -186,7 +165,7 @@ def test_a_session_that_always_fails_harms_no_other(
 def test_too_much_is_split_until_it_is_not(stand_in: Simulator, shared_time: FakeTime) -> None:
     """When the API bears fewer rows than it did, batches shrink, stay small, and all lands."""
     stand_in.control.change_manners(too_much_rows=8_000)
-    with client_of(stand_in, shared_time) as client:
+    with client_at(stand_in.url, shared_time) as client:
         races = refs(calendar_of(client, shared_time, 2024), "race")
         answers = list(fetch_sessions(client, LAPS, races))
         assert [a.error for a in answers] == [None] * 24
@@ -203,7 +182,7 @@ def test_passing_faults_leave_no_trace_in_the_rows(
     stand_in: Simulator, shared_time: FakeTime
 ) -> None:
     """A reset, a cut body, HTML and a 500 are repeated until the rows come."""
-    with client_of(stand_in, shared_time) as client:
+    with client_at(stand_in.url, shared_time) as client:
         races = refs(calendar_of(client, shared_time, 2024), "race")
         for kind in ("reset_before", "reset_midway", "truncated_json", "html_200", "status"):
             stand_in.control.set_faults([Fault(kind=kind, times=1)])
@@ -214,7 +193,7 @@ def test_passing_faults_leave_no_trace_in_the_rows(
 
 def test_a_record_without_its_session_is_found(stand_in: Simulator, shared_time: FakeTime) -> None:
     """Rows of one session that lost their session_key cost that session only."""
-    with client_of(stand_in, shared_time) as client:
+    with client_at(stand_in.url, shared_time) as client:
         races = refs(calendar_of(client, shared_time, 2024), "race")
         bad = races[3].session_key
         edit = Fault(kind="edit", endpoint="pit", session_key=bad, patch={"session_key": None})
@@ -230,10 +209,10 @@ def test_paid_access_passes_where_free_access_is_closed(
     """During a live session the free client is told to come back; the paid one gets its rows."""
     account = manners.Credentials(username="maria", password="hunter2")
     stand_in.control.change_manners(live=True, credentials=account)
-    with client_of(stand_in, shared_time) as free, pytest.raises(ClosedForLiveSession):
+    with client_at(stand_in.url, shared_time) as free, pytest.raises(ClosedForLiveSession):
         free.get("sessions", [("year", 2024)])
     login = Credentials(username="maria", password="hunter2")
-    with client_of(stand_in, shared_time, credentials=login) as paid:
+    with client_at(stand_in.url, shared_time, credentials=login) as paid:
         assert paid.get("sessions", [("year", 2024)]).status == 200
         stand_in.control.expire_tokens()
         answer = paid.get("sessions", [("year", 2024)])
@@ -247,7 +226,7 @@ def test_recorded_answers_of_2024(shared_time: FakeTime) -> None:
     source = RecordedSeasons(RECORDINGS)
     behaviour = manners.Manners(clock=shared_time.clock, sleep=shared_time.sleep)
     with Simulator(source, manners=behaviour) as simulator:
-        with client_of(simulator, shared_time) as client:
+        with client_at(simulator.url, shared_time) as client:
             calendar = calendar_of(client, shared_time, 2024)
             for dataset in (*EVERY_SESSION, *RACES):
                 answers = list(fetch_sessions(client, dataset, refs(calendar)))

@@ -37,6 +37,7 @@ from f1_bronze.openf1.outcomes import (
 
 from .fakes import (
     BASE_URL,
+    BUSY,
     LIMITED,
     LIVE,
     NO_RESULTS,
@@ -53,7 +54,6 @@ SEASON = [
     SessionRef(session_key=9500 + n, session_type="race" if n % 2 else "qualifying")
     for n in range(48)
 ]
-BUSY = (503, "upstream request timeout")
 
 
 def races(count: int) -> list[SessionRef]:

@@ -361,7 +361,8 @@ def test_no_two_sessions_share_a_partition_and_none_moves(
     before = keys_of(calendar_of(sessions, meetings, placed=taken))
     assert len(set(before.values())) == len(before)
     assert all(before[key] == taken[key].key for key in before if key in taken)
-    others = {p.key for key, p in taken.items() if key not in before}
+    known = {one[0] for one in drawn}
+    others = {p.key for key, p in taken.items() if key in known and key not in before}
     assert not others & set(before.values())
     off = data.draw(st.sampled_from([one[0] for one in drawn]))
     sessions = [
@@ -446,3 +447,36 @@ def test_the_recorded_qualifyings_of_2026(caplog: pytest.LogCaptureFixture) -> N
     assert Counter(reasons_of(read).values()).keys() == {"cancelled", "future"}
     assert len(read.sessions) + len(read.left_out) == 25
     assert [r.levelno for r in caplog.records].count(logging.WARNING) == 1
+
+
+def test_a_season_that_may_be_absent() -> None:
+    """The coming season may not be listed yet; that does not excuse records that are none."""
+    network = api([session(1)], [meeting()])
+    hurried = {"now": NOW, "session_types": None, "may_be_absent": [2025, 2026]}
+    read = read_calendar(client_of(network, attempts=1), [2025, 2026], **hurried)
+    assert keys_of(read) == {1: "2025/bahrain/race"}
+    one_is_strange = api([session(1), session(2, date_end="soon")], [meeting()])
+    read = read_calendar(client_of(one_is_strange, attempts=1), [2025, 2026], **hurried)
+    assert reasons_of(read) == {2: "unplaceable"}
+    all_are = api([session(1, date_end="soon")], [meeting()])
+    with pytest.raises(Malformed):
+        read_calendar(client_of(all_are, attempts=1), [2025, 2026], **hurried)
+
+
+def test_one_look_at_the_meetings() -> None:
+    """Who must not ask a third time is told which years lack their meetings."""
+    network = api([session(1)], [])
+    hurried = {"now": NOW, "session_types": None, "looks": 1}
+    assert read_calendar(client_of(network), [2025], **hurried).nameless == (2025,)
+    assert len(network.requests) == 2
+    named = api([session(1)], [meeting()])
+    assert read_calendar(client_of(named), [2025], **hurried).nameless == ()
+
+
+def test_what_is_left_out_keeps_its_place_and_times() -> None:
+    """A session to come says which partition it will have, and when it takes place."""
+    late = session(100)
+    [left] = calendar_of([late], [meeting()], now=NOW).left_out
+    assert left.partition == SessionPartition(year=2025, grand_prix="bahrain", session_type="race")
+    assert left.date_start == datetime.fromisoformat(str(late["date_start"]))
+    assert left.date_end == datetime.fromisoformat(str(late["date_end"]))

@@ -18,6 +18,7 @@ import urllib3
 from f1_bronze.openf1.breaker import Breaker
 from f1_bronze.openf1.client import OpenF1Client
 from f1_bronze.openf1.outcomes import (
+    BudgetTaken,
     CircuitOpen,
     ClosedForLiveSession,
     Malformed,
@@ -25,15 +26,19 @@ from f1_bronze.openf1.outcomes import (
     Refused,
     TooMuchAsked,
     Unavailable,
+    holds_for_all,
 )
 from f1_bronze.openf1.pace import MemoryStore, Pace, parse_limits
 from f1_bronze.openf1.transport import new_session
 
 from .fakes import (
     BASE_URL,
+    BUSY,
+    KEY,
     LIMITED,
     LIVE,
     NO_RESULTS,
+    OK,
     TOO_MUCH,
     FakeNetwork,
     FakeTime,
@@ -41,10 +46,6 @@ from .fakes import (
     client_of,
     rows,
 )
-
-KEY = [("session_key", 9472)]
-BUSY = (503, "upstream request timeout")
-OK = rows({"session_key": 9472})
 
 
 def test_an_answer_tells_what_it_took() -> None:
@@ -509,3 +510,27 @@ def test_a_client_closes_only_what_it_opened() -> None:
     session.close = lambda: closed.append("closed")  # type: ignore[method-assign]  # notes it
     client_of(FakeNetwork([OK]), session=session, rng=random.Random(2)).close()
     assert closed == []
+
+
+def test_who_is_in_a_hurry_asks_once() -> None:
+    """One attempt, no 429 borne: a question is one call, whatever it is answered."""
+    for fault in ((502, "<html>"), LIMITED, (200, "[")):
+        network, time = FakeNetwork([fault]), FakeTime()
+        client = client_of(network, time, attempts=1, limited=0)
+        with pytest.raises(Unavailable):
+            client.get("sessions", [("year", 2025)])
+        assert (len(network.requests), time.slept) == (1, [])
+
+
+def test_a_taken_budget_is_no_outage() -> None:
+    """Not having been let through says nothing about the API: no circuit opens, no call is made."""
+    network, time = FakeNetwork([rows()]), FakeTime()
+    pace = Pace(parse_limits("1/60s"), MemoryStore(), time.clock, time.sleep, longest_wait=5.0)
+    breaker = Breaker(failures=1, clock=time.clock)
+    client = client_of(network, time, pace=pace, breaker=breaker)
+    client.get("sessions", [("year", 2025)])
+    with pytest.raises(BudgetTaken) as taken:
+        client.get("laps", [("session_key", 1)])
+    assert holds_for_all(taken.value)
+    assert breaker.doubted() is None
+    assert (len(network.requests), taken.value.attempts) == (1, 0)

@@ -11,10 +11,8 @@ from f1_bronze.openf1.credentials import Credentials, Login, token_url
 from f1_bronze.openf1.outcomes import OpenF1Error, Refused, Unavailable
 from f1_bronze.openf1.pace import MemoryStore, Pace, parse_limits
 
-from .fakes import LIVE, FakeNetwork, FakeTime, Reply, client_of, rows
+from .fakes import KEY, LIVE, OK, FakeNetwork, FakeTime, Reply, client_of
 
-KEY = [("session_key", 9472)]
-OK = rows({"session_key": 9472})
 LOGIN = Credentials(username="maria@example.org", password="hunter2-pässword")
 SECRETS = ("maria@example.org", "hunter2", "pässword", "token-0", "token-1", "proxypass")
 

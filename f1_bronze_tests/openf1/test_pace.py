@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from f1_bronze.openf1.ledger import Ledger
+from f1_bronze.openf1.outcomes import BudgetTaken
 from f1_bronze.openf1.pace import (
     Limit,
     MemoryStore,
@@ -288,3 +289,18 @@ def test_an_unknown_store_is_refused_by_naming_the_known_ones(setting: str) -> N
     ) as raised:
         rate_store(setting, "https://api.openf1.org/v1")
     assert "hunter2" not in str(raised.value)
+
+
+def test_who_has_no_time_does_not_wait() -> None:
+    """A wait that would be too long is refused at once, and its moment goes to the next."""
+    time, store = FakeTime(), MemoryStore()
+    patient = Pace(parse_limits("1/60s"), store, time.clock, time.sleep)
+    hurried = Pace(parse_limits("1/60s"), store, time.clock, time.sleep, longest_wait=10.0)
+    assert hurried.wait() == 0.0
+    with pytest.raises(BudgetTaken, match="for the next 60 s, and 10 s were to spare") as refused:
+        hurried.wait()
+    assert refused.value.seconds == pytest.approx(60.25)
+    assert (time.slept, store.read().slots) == ([], (time.now,))
+    time.now += 51
+    assert hurried.wait() == pytest.approx(9.25)
+    assert patient.wait() == pytest.approx(60.25)

@@ -132,6 +132,40 @@ def test_the_fastest_lap_had_a_point_until_2024(seasons: GeneratedSeasons) -> No
     assert sums_2025 == {101.0}
 
 
+def test_points_of_earlier_seasons(seasons: GeneratedSeasons) -> None:
+    """No point for the fastest lap before 2019, and until 2021 a sprint gave 3, 2 and 1."""
+    for key in keys(seasons, 2018, "Race"):
+        assert sum(r["points"] for r in seasons.rows("session_result", key)) == 101.0
+    sums_2019 = {
+        sum(r["points"] for r in seasons.rows("session_result", k))
+        for k in keys(seasons, 2019, "Race")
+    }
+    assert 102.0 in sums_2019 <= {101.0, 102.0}
+    for year, scale in ((2021, [3.0, 2.0, 1.0]), (2022, SPRINT_POINTS)):
+        points = [
+            r["points"] for r in seasons.rows("session_result", keys(seasons, year, "Sprint")[0])
+        ]
+        assert points == scale + [0.0] * (20 - len(scale))
+
+
+def test_stints_of_a_driver_nobody_knows_follow_each_other(seasons: GeneratedSeasons) -> None:
+    """They are one driver's stints once more, under a number that is not in drivers."""
+    orphans = 0
+    for year in (2023, 2025, 2030):
+        for key in keys(seasons, year, "Race", "Sprint"):
+            known = {d["driver_number"] for d in seasons.rows("drivers", key)}
+            stints = dict(by_driver(seasons.rows("stints", key)))
+            for number in stints.keys() - known:
+                orphans += 1
+                laps = [(s["stint_number"], s["lap_start"], s["lap_end"]) for s in stints[number]]
+                assert laps[0][:2] == (1, 1)
+                assert laps in [
+                    [(s["stint_number"], s["lap_start"], s["lap_end"]) for s in stints[other]]
+                    for other in known & stints.keys()
+                ]
+    assert orphans > 2
+
+
 def test_points_are_for_races_and_sprints_only(seasons: GeneratedSeasons) -> None:
     """The key is absent elsewhere; a sprint gives eight points and less, as floats."""
     for key in keys(seasons, 2025, "Sprint"):

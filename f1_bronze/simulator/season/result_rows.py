@@ -14,6 +14,7 @@ from f1_bronze.simulator.source import Record
 
 _RACE_POINTS = (25, 18, 15, 12, 10, 8, 6, 4, 2, 1)
 _SPRINT_POINTS = (8, 7, 6, 5, 4, 3, 2, 1)
+_SPRINT_POINTS_UNTIL_2021 = (3, 2, 1)
 _CLASSIFIED_SHARE = 0.9
 
 
@@ -56,7 +57,7 @@ def _of_race(session: Session, story: Story) -> list[dict[str, Any]]:
     unclassified = [d for d in ranked if d.retired and d.laps <= needed]
     # Those who finished come before those who only got far enough.
     classified.sort(key=lambda d: (d.retired, -d.laps, d.total))
-    scale = _SPRINT_POINTS if session.name == "Sprint" else _RACE_POINTS
+    scale = _scale(session)
     fastest = _fastest_lap_driver(session, story.laps)
     rows = []
     for place, drive in enumerate([*classified, *unclassified, *out], start=1):
@@ -85,10 +86,17 @@ def _of_race(session: Session, story: Story) -> list[dict[str, Any]]:
     return rows
 
 
+def _scale(session: Session) -> tuple[int, ...]:
+    """Points from the first position on."""
+    if session.name == "Race":
+        return _RACE_POINTS
+    return _SPRINT_POINTS if session.year > 2021 else _SPRINT_POINTS_UNTIL_2021
+
+
 def _fastest_lap_driver(session: Session, laps: Sequence[Record]) -> int | None:
-    """Who gets the point for the fastest lap: nobody in a sprint or after 2024."""
+    """Who gets the point for the fastest lap: nobody in a sprint, before 2019 or after 2024."""
     timed = [lap for lap in laps if lap["lap_duration"] is not None]
-    if session.name == "Sprint" or session.year > 2024 or not timed:
+    if session.name == "Sprint" or not 2019 <= session.year <= 2024 or not timed:
         return None
     return int(min(timed, key=lambda lap: float(lap["lap_duration"]))["driver_number"])
 

@@ -55,10 +55,12 @@ def stint_rows(seed: int, session: Session, story: Story) -> tuple[Record, ...]:
                     "tyre_age_at_start": None if roll() < 0.002 else stint.age,
                 }
             )
-    if roll() < 0.012:
-        rows += [{**row, "driver_number": _missing(story)} for row in rows[:3]]
-        for number, row in enumerate(rows[-3:], start=1):
-            row["stint_number"] = number
+    if roll() < 0.012 and rows:
+        # All stints of one driver once more: what is odd is the number, not how they follow.
+        somebody, nobody = rows[0]["driver_number"], _missing(story)
+        rows += [
+            {**row, "driver_number": nobody} for row in rows if row["driver_number"] == somebody
+        ]
     rows.sort(key=lambda row: int(row["stint_number"]))
     return tuple(rows)
 

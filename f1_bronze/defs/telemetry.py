@@ -1,0 +1,60 @@
+"""Where telemetry goes in this deployment.
+
+Belongs here: the resource with its sinks, made when first used. Stays out: what is sent and how
+(telemetry/), when (metric_sensor.py, lineage_sensors.py).
+"""
+
+from functools import cached_property
+
+from f1_bronze.lake.errors import LakeUnavailable
+from f1_bronze.lake.lake import Lake
+from f1_bronze.lake.s3_writes import S3Writes
+from f1_bronze.settings import Settings
+from f1_bronze.telemetry.cloudwatch import CloudWatchSink
+from f1_bronze.telemetry.lineage.consumer import HttpConsumer
+from f1_bronze.telemetry.lineage.delivery import Delivery
+from f1_bronze.telemetry.lineage.event_files import EventFiles
+from f1_bronze.telemetry.lineage.summaries import Summaries
+from f1_bronze.telemetry.metric_delivery import MetricSink
+from f1_bronze.telemetry.metric_files import MetricFiles
+
+
+class Telemetry:
+    """The sinks of a deployment; nothing is opened before it is needed."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.environment = settings.environment
+
+    @cached_property
+    def lake(self) -> Lake:
+        """Where lineage events, and metrics without CloudWatch, are kept."""
+        return Lake.at(self._settings.lake_uri, S3Writes(**self._settings.s3_writes))
+
+    @cached_property
+    def metrics(self) -> MetricSink:
+        """CloudWatch, or JSON lines in the lake."""
+        if self._settings.metrics == "cloudwatch":
+            return CloudWatchSink()
+        return MetricFiles(self.lake.store, outages=(LakeUnavailable,))
+
+    @cached_property
+    def events(self) -> EventFiles:
+        """Lineage events in the lake."""
+        return EventFiles(self.lake.store)
+
+    @cached_property
+    def summaries(self) -> Summaries:
+        """Daily summaries of them."""
+        return Summaries(self.lake.store)
+
+    def delivery(self) -> Delivery | None:
+        """One tick's deliveries to the consumer; None where there is none."""
+        if self._consumer is None:
+            return None
+        return Delivery(self._consumer, self.lake.store)
+
+    @cached_property
+    def _consumer(self) -> HttpConsumer | None:
+        url = self._settings.lineage_url
+        return HttpConsumer(url) if url else None

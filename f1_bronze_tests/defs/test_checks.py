@@ -1,0 +1,294 @@
+"""What Dagster hears of a partition that was judged: evaluations, severities, and a run's end."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from f1_bronze.datasets import DATASETS
+from f1_bronze.datasets.conditions import Across
+from f1_bronze.datasets.dataset import Check, Dataset, Rule, Severity
+from f1_bronze.datasets.partition import SessionPartition
+from f1_bronze.definitions import assemble, defs
+from f1_bronze.defs.assets import OF_ALL_SESSIONS, OF_RACES
+from f1_bronze.defs.checks import checks_of, evidence, summary
+from f1_bronze.defs.partitions import register
+from f1_bronze.defs.progress import Account
+from f1_bronze.quality.surroundings import Subject, Surroundings
+from f1_bronze.quality.verdicts import CheckVerdict, RuleVerdict
+from f1_bronze.settings import Settings
+from f1_bronze.simulator.faults import Fault
+from f1_bronze.simulator.server import Simulator
+
+QUALIFYING, RACE = "2025/bahrain/qualifying", "2025/bahrain/race"
+DATASET = {dataset.name: dataset for dataset in DATASETS}
+ROWS = ({"driver_number": 4, "lap_number": 7}, {"driver_number": 44, "lap_number": 9})
+
+
+def rule(name: str, severity: Severity) -> Rule:
+    """A rule that says little."""
+    return Rule(
+        name=name,
+        check=Check.VALUES,
+        severity=severity,
+        condition=Across(),
+        says="Laps have a time.",
+        why="A lap without one is no lap.",
+    )
+
+
+def verdict(
+    *broken: Severity, dataset: str = "laps", check: Check = Check.VALUES, partition: str = RACE
+) -> CheckVerdict:
+    """A check with one rule that holds, one that was not judged, and these that are broken."""
+    rules = [
+        RuleVerdict(rule=rule("sound", Severity.ERROR), passed=True, observed="fine", rows_seen=50),
+        RuleVerdict(rule=rule("unseen", Severity.WARN), passed=None, observed="-", rows_seen=0),
+        *(
+            RuleVerdict(
+                rule=rule(f"broken_{severity.lower()}", severity),
+                passed=False,
+                observed="2 laps without a time",
+                rows_seen=50,
+                unexpected_count=2,
+                unexpected_rows=ROWS,
+            )
+            for severity in broken
+        ),
+    ]
+    return CheckVerdict(
+        dataset=DATASET[dataset],
+        check=check,
+        partition=SessionPartition.parse(partition),
+        rules=tuple(rules),
+    )
+
+
+class Judging:
+    """A judge that has the verdict ready, and remembers what it was shown."""
+
+    def __init__(self, *broken: Severity, only: str = RACE, dataset: str = "laps") -> None:
+        self._broken, self._only, self._dataset = broken, only, dataset
+        self.shown: list[tuple[str, str, int]] = []
+        self.error: Exception | None = None
+
+    def judge(
+        self,
+        dataset: Dataset,
+        subjects: Mapping[SessionPartition, Subject],
+        surroundings: Surroundings,
+        *,
+        keep: Callable[[Mapping[str, Any]], None],
+    ) -> dict[SessionPartition, Sequence[CheckVerdict]]:
+        """The verdicts, one for each check that the dataset has."""
+        self.shown += [(dataset.name, p.key, s.table.num_rows) for p, s in subjects.items()]
+        if self.error is not None and dataset.name == self._dataset:
+            raise self.error
+        keep({"success": not self._broken})
+        verdicts: dict[SessionPartition, Sequence[CheckVerdict]] = {}
+        for partition in subjects:
+            broken = self._broken if (dataset.name, partition.key) == self._where else ()
+            verdicts[partition] = [
+                replace(
+                    verdict(*(broken if check is Check.VALUES else ())),
+                    dataset=dataset,
+                    check=check,
+                    partition=partition,
+                )
+                for check in checks_of(dataset)
+            ]
+        return verdicts
+
+    @property
+    def _where(self) -> tuple[str, str]:
+        return self._dataset, self._only
+
+
+Run = Callable[..., dg.ExecuteInProcessResult]
+
+
+@pytest.fixture
+def run(settings: Settings, instance: dg.DagsterInstance) -> Run:
+    """A run over a weekend with this judge."""
+    register(instance, [SessionPartition.parse(key) for key in (QUALIFYING, RACE)])
+
+    def make(
+        judge: Judging, *, account: Account | None = None, job: str = "bronze_sessions", **how: Any
+    ) -> dg.ExecuteInProcessResult:
+        tags = {
+            "dagster/asset_partition_range_start": QUALIFYING,
+            "dagster/asset_partition_range_end": RACE,
+        }
+        definitions = assemble(settings, judge=judge, **({"progress": account} if account else {}))
+        return definitions.resolve_job_def(job).execute_in_process(
+            instance=instance, raise_on_error=False, tags={**tags, **how.pop("tags", {})}, **how
+        )
+
+    return make
+
+
+def evaluations(result: dg.ExecuteInProcessResult) -> dict[tuple[str, str, str], Any]:
+    """The evaluations of a run by dataset, check and partition."""
+    return {
+        (one.asset_key.path[-1], one.check_name, one.partition): one
+        for one in result.get_asset_check_evaluations()
+    }
+
+
+def failure(result: dg.ExecuteInProcessResult) -> str:
+    """The text of the failure that a run ended in."""
+    [event] = [event for event in result.all_events if event.is_step_failure]
+    return event.step_failure_data.user_failure_data.description
+
+
+def test_names_of_checks() -> None:
+    """Each dataset has at most five checks, and their names are known to users."""
+    names = {
+        (spec.asset_key.path[-1], spec.name)
+        for assets in defs.assets
+        for spec in assets.check_specs
+    }
+    assert names == {(d.name, c) for d in DATASETS for c in ("schema", "values", "racing")}
+    assert all(spec.blocking for assets in defs.assets for spec in assets.check_specs)
+
+
+def test_each_partition_has_its_own_result(run: Run, instance: dg.DagsterInstance) -> None:
+    """In a run over several partitions each has every check, tied to its own materialization."""
+    judge = Judging()
+    result = run(judge)
+    assert result.success
+    found = evaluations(result)
+    assert set(found) == {
+        (d.name, c.value, k) for d in OF_ALL_SESSIONS for c in Check for k in (QUALIFYING, RACE)
+    }
+    stored = instance.get_latest_storage_id_by_partition(
+        dg.AssetKey(["bronze", "laps"]),
+        dg.DagsterEventType.ASSET_MATERIALIZATION,
+        {QUALIFYING, RACE},
+    )
+    for key in (QUALIFYING, RACE):
+        target = found["laps", "values", key].target_materialization_data
+        assert (target.storage_id, target.run_id) == (stored[key], result.run_id)
+    assert judge.shown[:2] == [("sessions", QUALIFYING, 1), ("sessions", RACE, 1)]
+
+
+def test_a_broken_error_rule_fails_the_run_and_hides_nothing(
+    run: Run, instance: dg.DagsterInstance
+) -> None:
+    """The partition has landed and is shown as such; the check is red, the run names the rule."""
+    account = Account()
+    result = run(Judging(Severity.ERROR, Severity.WARN), account=account)
+    assert not result.success
+    told = failure(result).splitlines()[0]
+    assert told.startswith(f"{RACE} laps: The check values found rows that must not be used")
+    assert "broken_error: 2 laps without a time" in told
+    one = evaluations(result)["laps", "values", RACE]
+    assert (one.passed, one.severity) == (False, dg.AssetCheckSeverity.ERROR)
+    assert evaluations(result)["laps", "values", QUALIFYING].passed
+    landed = {e.partition for e in result.all_events if e.is_step_materialization}
+    assert landed == {QUALIFYING, RACE}
+    laps = account.by_dataset["laps"]
+    assert (laps.sessions, laps.failed, laps.checks, laps.checks_failed) == (2, 0, 6, 1)
+
+
+def test_a_broken_warning_lets_the_run_succeed(run: Run) -> None:
+    """A rule that a person should look at warns; the run succeeds and the command tells of it."""
+    account = Account()
+    result = run(Judging(Severity.WARN), account=account)
+    assert result.success
+    one = evaluations(result)["laps", "values", RACE]
+    assert (one.passed, one.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert [(w.dataset.name, w.partition.key) for w in account.warnings] == [("laps", RACE)]
+    assert account.failures == []
+
+
+def test_a_judge_that_breaks_keeps_nothing_from_landing(run: Run) -> None:
+    """When the checks of one dataset cannot be evaluated the others land, and the run says so."""
+    judge = Judging(dataset="drivers")
+    judge.error = RuntimeError("no verdict")
+    account = Account()
+    result = run(judge, account=account)
+    assert not result.success
+    landed = {e.asset_key.path[-1] for e in result.all_events if e.is_step_materialization}
+    assert landed == {"sessions", "drivers", "results", "laps"}
+    told = failure(result).splitlines()
+    assert len(told) == 1
+    assert "drivers of 2 sessions" in told[0]
+    assert "RuntimeError: no verdict" in told[0]
+    assert account.by_dataset["drivers"].failed == 0
+
+
+def test_what_an_earlier_attempt_landed_is_judged_too(run: Run, simulator: Simulator) -> None:
+    """A further attempt judges what it tells again, from the lake: the first may have died
+    between landing and judging."""
+    simulator.control.add_faults(Fault(kind="unknown_path", endpoint="laps"))
+    first = run(Judging())
+    simulator.control.reset()
+    judge = Judging()
+    tags = {"dagster/parent_run_id": first.run_id, "dagster/is_resume_retry": "true"}
+    again = run(judge, tags=tags)
+    assert again.success
+    assert simulator.control.state()["by_endpoint"] == {"laps": 1}
+    assert ("drivers", RACE, 20) in judge.shown
+    assert len(evaluations(again)) == len(OF_ALL_SESSIONS) * 3 * 2
+
+
+def test_checks_alone_ask_nothing_of_the_api(
+    run: Run, simulator: Simulator, settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    """'Execute check' judges what the lake holds, without a call and without a materialization."""
+    run(Judging())
+    simulator.control.reset()
+    judge = Judging(Severity.ERROR)
+    definitions = assemble(settings, judge=judge)
+    job = dg.define_asset_job(
+        "only_checks", selection=dg.AssetSelection.checks_for_assets(*definitions.assets[:1])
+    )
+    alone = dg.Definitions(
+        assets=definitions.assets,
+        jobs=[job],
+        resources=definitions.resources,
+        executor=dg.in_process_executor,
+    )
+    result = alone.resolve_job_def("only_checks").execute_in_process(
+        instance=instance, raise_on_error=False, tags={"dagster/partition": RACE}
+    )
+    assert [e for e in result.all_events if e.is_step_materialization] == []
+    assert not evaluations(result)["laps", "values", RACE].passed
+    assert simulator.control.state()["calls"] == 0
+    assert "rows that must not be used downstream" in failure(result)
+
+
+def test_races_have_their_own_checks(run: Run) -> None:
+    """Stints and pit stops are judged in their own run."""
+    result = run(
+        Judging(),
+        job="bronze_races",
+        tags={
+            "dagster/asset_partition_range_start": RACE,
+            "dagster/asset_partition_range_end": RACE,
+        },
+    )
+    assert result.success
+    assert {name for name, _, _ in evaluations(result)} == {d.name for d in OF_RACES}
+
+
+def test_evidence_names_rules_and_rows() -> None:
+    """An evaluation lists every rule, broken ones first, with the rows that broke them."""
+    one = verdict(Severity.WARN, Severity.ERROR)
+    assert one.severity is Severity.ERROR
+    assert summary(one) == "broken_error: 2 laps without a time (and 1 more)"
+    lines = evidence(one).splitlines()
+    assert lines[2].startswith("| fails | broken\\_error |") or lines[2].startswith(
+        "| fails | broken_error |"
+    )
+    assert [line.split("|")[1].strip() for line in lines[2:6]] == [
+        "fails",
+        "warns",
+        "holds",
+        "not judged",
+    ]
+    assert "| 44 | 9 |" in evidence(one)
+    assert summary(verdict()) == "1 rules hold, 1 not judged"

@@ -1,0 +1,361 @@
+"""The state of every dataset of every session, each reached as a user would reach it."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+from dagster._core.remote_origin import (
+    InProcessCodeLocationOrigin,
+    RemoteInstigatorOrigin,
+    RemoteRepositoryOrigin,
+)
+from dagster._core.scheduler.instigation import (
+    InstigatorState,
+    InstigatorStatus,
+    InstigatorType,
+    SensorInstigatorData,
+)
+from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
+
+from f1_bronze.datasets import DATASETS
+from f1_bronze.datasets.dataset import Severity
+from f1_bronze.datasets.partition import SessionPartition
+from f1_bronze.definitions import assemble
+from f1_bronze.defs.calendar_memory import Memory, Seen
+from f1_bronze.defs.coverage import Cell, Coverage, coverage_of
+from f1_bronze.defs.events import asset_key
+from f1_bronze.defs.failure_history import FailureHistory
+from f1_bronze.defs.partitions import register
+from f1_bronze.lake.lake import Lake
+from f1_bronze.settings import Settings
+from f1_bronze.simulator.faults import Fault
+from f1_bronze.simulator.server import Simulator
+from f1_bronze_tests.conftest import Unjudged
+
+from .test_checks import ROWS, Judging
+
+QUALIFYING, RACE = "2025/bahrain/qualifying", "2025/bahrain/race"
+RACE_ENDED = datetime(2025, 4, 13, 17, 0, tzinfo=UTC)
+DATASET = {dataset.name: dataset for dataset in DATASETS}
+
+Materialize = Callable[..., dg.ExecuteInProcessResult]
+Look = Callable[..., Coverage]
+
+
+@pytest.fixture
+def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+    """An instance that keeps the state of sensors, which an ephemeral one does not."""
+    (tmp_path / "home").mkdir()
+    with dg.DagsterInstance.local_temp(str(tmp_path / "home")) as made:
+        yield made
+
+
+@pytest.fixture(autouse=True)
+def partitions(instance: dg.DagsterInstance) -> None:
+    """A weekend is registered."""
+    register(instance, [SessionPartition.parse(key) for key in (QUALIFYING, RACE)])
+
+
+@pytest.fixture
+def look(instance: dg.DagsterInstance, settings: Settings) -> Look:
+    """The coverage of 2025 as it is now."""
+
+    def now(*years: int, **how: Any) -> Coverage:
+        return coverage_of(instance, Lake.at(settings.lake_uri), years or (2025,), **how)
+
+    return now
+
+
+def cell(coverage: Coverage, dataset: str, key: str = RACE) -> Cell:
+    """One cell of it."""
+    return coverage.cell(SessionPartition.parse(key), DATASET[dataset])
+
+
+def states(coverage: Coverage, key: str = RACE) -> dict[str, str]:
+    """The states of a session by dataset."""
+    return {name: cell(coverage, name, key).state.value for name in DATASET}
+
+
+def test_a_weekend_that_has_landed(materialize: Materialize, look: Look) -> None:
+    """What has landed has its rows and its time; a qualifying has no stints and no pit stops."""
+    began = datetime.now(UTC) - timedelta(seconds=1)
+    materialize("bronze_sessions", QUALIFYING, RACE)
+    materialize("bronze_races", RACE)
+    coverage = look()
+    assert states(coverage) == dict.fromkeys(DATASET, "landed")
+    assert states(coverage, QUALIFYING) == dict.fromkeys(DATASET, "landed") | {
+        "stints": "",
+        "pit_stops": "",
+    }
+    assert coverage.counts() == {"landed": 10}
+    assert [session.key for session in coverage.sessions] == [QUALIFYING, RACE]
+    laps = cell(coverage, "laps")
+    assert (laps.rows, laps.revision, laps.what_changed) == (1080, "new", "All rows are new.")
+    assert (laps.error, laps.checks, laps.severity, laps.has_content) == (None, (), None, True)
+    assert laps.landed_at is not None
+    assert began < laps.landed_at < datetime.now(UTC) + timedelta(seconds=1)
+    assert coverage.ended_at[RACE] == RACE_ENDED
+    assert coverage.late(datetime.now(UTC)) == ()
+    assert look(2024).sessions == ()
+
+
+def test_nothing_has_landed(look: Look) -> None:
+    """A session that is only registered is missing, and late once its year is over."""
+    coverage = look()
+    assert coverage.counts() == {"missing": 10}
+    assert cell(coverage, "laps").rows is None
+    assert coverage.late(datetime(2025, 12, 31, tzinfo=UTC)) == ()
+    assert len(coverage.late(datetime(2026, 1, 1, tzinfo=UTC))) == 10
+
+
+def test_a_truly_empty_answer(materialize: Materialize, simulator: Simulator, look: Look) -> None:
+    """A session of which OpenF1 has no rows is empty: landed, and not late."""
+    simulator.control.add_faults(Fault(kind="empty", endpoint="laps"))
+    materialize("bronze_sessions", RACE)
+    laps = cell(look(), "laps")
+    assert (laps.state, laps.rows, laps.revision) == ("empty", 0, "empty")
+
+
+def test_a_session_that_was_corrected(
+    materialize: Materialize, simulator: Simulator, look: Look
+) -> None:
+    """What landed before its session's own row was corrected is stale, until it lands again."""
+    materialize("bronze_sessions", QUALIFYING, RACE)
+    simulator.control.add_faults(
+        Fault(
+            kind="edit", endpoint="sessions", match={"session_key": 907047}, patch={"location": "x"}
+        )
+    )
+    materialize("bronze_sessions", QUALIFYING, RACE, select=["sessions"])
+    coverage = look()
+    stale = {"drivers": "stale", "results": "stale", "laps": "stale"}
+    races = {"stints": "missing", "pit_stops": "missing"}
+    assert states(coverage) == {"sessions": "landed"} | stale | races
+    assert cell(coverage, "sessions").revision == "changed"
+    assert "| location | Sakhir | x |" in cell(coverage, "sessions").what_changed
+    assert set(states(coverage, QUALIFYING).values()) == {"landed", ""}
+    materialize("bronze_sessions", RACE, select=["laps"])
+    assert states(look())["laps"] == "landed"
+
+
+def test_columns_that_changed_since(
+    materialize: Materialize, instance: dg.DagsterInstance, look: Look
+) -> None:
+    """What landed under an older declaration of its columns is stale."""
+    materialize("bronze_sessions", RACE)
+    older = dg.AssetMaterialization(
+        asset_key(DATASET["laps"]),
+        partition=RACE,
+        metadata={"dagster/row_count": 7},
+        tags={"dagster/code_version": "0"},
+    )
+    instance.report_runless_asset_event(older)
+    laps = cell(look(), "laps")
+    assert (laps.state, laps.rows, laps.run_id) == ("stale", 7, "")
+
+
+def test_an_answer_that_lost_rows(
+    materialize: Materialize, simulator: Simulator, look: Look
+) -> None:
+    """A refused answer leaves the rows of the lake, and is told with the whole of its remedy."""
+    materialize("bronze_sessions", RACE)
+    simulator.control.add_faults(Fault(kind="drop_rows", endpoint="session_result", rows_share=0.2))
+    refused = materialize("bronze_sessions", RACE, select=["results"])
+    results = cell(look(), "results")
+    assert (results.state, results.rows, results.run_id) == ("refused", 20, refused.run_id)
+    assert results.error is not None
+    assert results.error.startswith("OpenF1's answer lacks 4 rows that the lake has ({'session_key")
+    assert results.error.endswith("(for stints and pit_stops: ingest_races).")
+    assert results.has_content
+
+
+def test_what_failed_and_then_landed(
+    materialize: Materialize, simulator: Simulator, look: Look
+) -> None:
+    """A failed dataset says why, is late, and keeps what it had; landing it ends that."""
+    simulator.control.add_faults(Fault(kind="unknown_path", endpoint="laps"))
+    failed = materialize("bronze_sessions", QUALIFYING, RACE)
+    coverage = look()
+    laps = cell(coverage, "laps")
+    assert (laps.state, laps.rows, laps.run_id) == ("failed", None, failed.run_id)
+    assert laps.error is not None
+    assert laps.error.startswith("OpenF1 refused")
+    assert not laps.has_content
+    late = [one for one in coverage.late(RACE_ENDED + timedelta(hours=25)) if one.state == "failed"]
+    assert [(one.dataset.name, one.partition.key) for one in late] == [
+        ("laps", QUALIFYING),
+        ("laps", RACE),
+    ]
+    an_hour_on = coverage.late(RACE_ENDED + timedelta(hours=23))
+    assert {one.partition.key for one in an_hour_on} == {QUALIFYING}
+    simulator.control.set_faults([])
+    materialize("bronze_sessions", QUALIFYING, RACE, select=["laps"])
+    assert states(look())["laps"] == "landed"
+    simulator.control.add_faults(Fault(kind="unknown_path", endpoint="laps"))
+    materialize("bronze_sessions", RACE, select=["laps"])
+    again = cell(look(), "laps")
+    assert (again.state, again.rows, again.has_content) == ("failed", 1080, True)
+
+
+class Cut:
+    """Stands in for OpenF1 where a program breaks that no one foresaw."""
+
+    base_url = "http://127.0.0.1"
+
+    def calendar(self, *args: object) -> None:
+        """Breaks."""
+        raise RuntimeError("the cable was cut")
+
+    def settle(self) -> None:
+        """Nothing to settle."""
+
+
+def test_a_run_that_broke(settings: Settings, instance: dg.DagsterInstance, look: Look) -> None:
+    """A run that broke without naming partitions is the reason of all that it was made for."""
+    tags = {"dagster/partition": RACE}
+    result = (
+        assemble(settings, judge=Unjudged(), openf1=Cut())
+        .resolve_job_def("bronze_sessions")
+        .execute_in_process(instance=instance, tags=tags, raise_on_error=False)
+    )
+    assert not result.success
+    coverage = look()
+    assert coverage.counts() == {"failed": 4, "missing": 6}
+    assert cell(coverage, "drivers").error == (
+        "RuntimeError: the cable was cut The run broke unexpectedly and its log has more; "
+        "materialize it again."
+    )
+    assert states(coverage)["stints"] == "missing"
+
+
+def test_a_run_under_way_and_cancelled(
+    definitions: dg.Definitions, instance: dg.DagsterInstance, look: Look
+) -> None:
+    """What a run is about to make is running; what it did not come to says so."""
+    job = definitions.resolve_job_def("bronze_sessions")
+    run = instance.create_run_for_job(
+        job, tags={"dagster/partition": RACE}, status=dg.DagsterRunStatus.STARTED
+    )
+    coverage = look()
+    assert coverage.counts() == {"running": 4, "missing": 6}
+    assert (cell(coverage, "laps").error, cell(coverage, "laps").run_id) == (None, run.run_id)
+    instance.report_run_canceled(run)
+    laps = cell(look(), "laps")
+    assert laps.state == "failed"
+    assert laps.error == "The run was cancelled before it came to this. Materialize it again."
+
+
+def test_a_run_that_ended_without_a_word(
+    definitions: dg.Definitions, instance: dg.DagsterInstance, look: Look
+) -> None:
+    """A run whose process died, and one that was deleted, still have a remedy."""
+    job = definitions.resolve_job_def("bronze_sessions")
+    run = instance.create_run_for_job(
+        job, tags={"dagster/partition": RACE}, status=dg.DagsterRunStatus.STARTED
+    )
+    instance.report_run_failed(run)
+    laps = cell(look(), "laps")
+    assert laps.error == "The run ended before it came to this. Materialize it again."
+    gone = FailureHistory(instance).of("no such run", DATASET["laps"], RACE)
+    assert gone is not None
+    assert (gone.is_running, gone.error) == (
+        False,
+        "The run that was to make it was deleted from Dagster's record. Materialize it again.",
+    )
+
+
+def test_lake_and_record_differ(
+    materialize: Materialize, look: Look, settings: Settings, tmp_path: Path
+) -> None:
+    """A file that was taken away is missing, one without a record unrecorded, and one of a
+    session that is no partition is told of."""
+    materialize("bronze_sessions", RACE)
+    lake = Lake.at(settings.lake_uri)
+    with dg.DagsterInstance.ephemeral(tempdir=str(tmp_path / "other")) as other:
+        unknown = coverage_of(other, lake, (2025,))
+        assert (unknown.sessions, unknown.cells) == ((), {})
+        assert unknown.unregistered == (SessionPartition.parse(RACE),)
+        register(other, [SessionPartition.parse(RACE)])
+        unrecorded = coverage_of(other, lake, (2025,))
+        assert unrecorded.counts() == {"unrecorded": 4, "missing": 2}
+        assert unrecorded.unregistered == ()
+        assert cell(unrecorded, "laps").has_content
+    [file] = Path(settings.lake_uri, "bronze/laps").rglob("*.parquet")
+    file.unlink()
+    coverage = look()
+    assert states(coverage)["laps"] == "missing"
+    assert "laps" in {one.dataset.name for one in coverage.late(datetime.now(UTC))}
+
+
+def test_what_the_checks_said(
+    settings: Settings, instance: dg.DagsterInstance, simulator: Simulator, look: Look
+) -> None:
+    """The worst failed rule makes the severity; rules come with their rows; a check that is
+    planned again and not judged does not hide what it said."""
+
+    def run(*broken: Severity, **how: Any) -> dg.ExecuteInProcessResult:
+        return (
+            assemble(settings, judge=Judging(*broken))
+            .resolve_job_def("bronze_sessions")
+            .execute_in_process(
+                instance=instance, tags={"dagster/partition": RACE}, raise_on_error=False, **how
+            )
+        )
+
+    run(Severity.WARN, Severity.ERROR)
+    laps = cell(look(), "laps")
+    assert (laps.state, laps.severity, cell(look(), "drivers").severity) == (
+        "landed",
+        "ERROR",
+        None,
+    )
+    assert [check.check for check in laps.checks] == ["schema", "values", "racing"]
+    schema, values, _ = laps.checks
+    assert (schema.severity, schema.rules) == (None, ())
+    assert values.summary == "broken_error: 2 laps without a time (and 1 more)"
+    assert [tuple(rows) for rows in values.unexpected_rows.values()] == [ROWS, ROWS]
+    told = cell(look(with_rules=True), "laps").checks[0]
+    assert [(rule["rule"], rule["passed"]) for rule in told.rules] == [
+        ("sound", True),
+        ("unseen", None),
+    ]
+    simulator.control.add_faults(Fault(kind="unknown_path", endpoint="laps"))
+    run()
+    again = cell(look(), "laps")
+    assert (again.state, again.severity) == ("failed", "ERROR")
+    simulator.control.set_faults([])
+    run(Severity.WARN)
+    assert cell(look(), "laps").severity == "WARN"
+    run()
+    assert (cell(look(), "laps").severity, len(cell(look(), "laps").checks)) == (None, 3)
+
+
+def test_keys_added_by_hand(instance: dg.DagsterInstance, look: Look) -> None:
+    """A key that names no session is no row of the matrix."""
+    instance.add_dynamic_partitions("f1_sessions", ["foo", "2025/spa"])
+    assert [session.key for session in look().sessions] == [QUALIFYING, RACE]
+
+
+def test_ends_that_only_the_calendar_knows(instance: dg.DagsterInstance, look: Look) -> None:
+    """What has not landed is late a day after the end that the calendar sensor has seen."""
+    end = datetime(2025, 4, 13, 18, 0, tzinfo=UTC)
+    seen = Seen(key=RACE, name="Bahrain Race", start=end - timedelta(hours=2), end=end)
+    location = InProcessCodeLocationOrigin(LoadableTargetOrigin(module_name="f1_bronze"))
+    instance.add_instigator_state(
+        InstigatorState(
+            RemoteInstigatorOrigin(RemoteRepositoryOrigin(location, "r"), "openf1_calendar"),
+            InstigatorType.SENSOR,
+            InstigatorStatus.RUNNING,
+            SensorInstigatorData(cursor=Memory(sessions={907047: seen}).to_json()),
+        )
+    )
+    coverage = look()
+    assert dict(coverage.ended_at) == {RACE: end}
+    assert coverage.late(end + timedelta(hours=24)) == ()
+    late = coverage.late(end + timedelta(hours=24, seconds=1))
+    assert [(one.dataset.name, one.partition.key) for one in late] == [
+        (name, RACE) for name in DATASET
+    ]

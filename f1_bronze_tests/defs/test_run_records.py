@@ -1,0 +1,194 @@
+"""A run is read back from Dagster's record as telemetry needs it, however it ended."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import dagster as dg
+import pytest
+
+from f1_bronze.datasets.dataset import Severity
+from f1_bronze.datasets.partition import SessionPartition
+from f1_bronze.definitions import assemble
+from f1_bronze.defs.partitions import register
+from f1_bronze.defs.run_records import run_finished
+from f1_bronze.settings import Settings
+from f1_bronze.simulator.faults import Fault
+from f1_bronze.simulator.server import Simulator
+from f1_bronze.telemetry.runs import NotLanded, RunEnd, RunFinished, Trigger
+from f1_bronze_tests.defs.test_checks import Judging
+
+QUALIFYING, RACE = "2025/bahrain/qualifying", "2025/bahrain/race"
+Materialize = Callable[..., dg.ExecuteInProcessResult]
+
+
+@pytest.fixture(autouse=True)
+def partitions(instance: dg.DagsterInstance) -> None:
+    """A weekend is registered."""
+    register(instance, [SessionPartition.parse(key) for key in (QUALIFYING, RACE)])
+
+
+def record(instance: dg.DagsterInstance, run_id: str) -> RunFinished:
+    """The run as telemetry sees it."""
+    run = instance.get_run_by_id(run_id)
+    return run_finished(instance, run, group_of=lambda key: None)
+
+
+def test_a_run_that_succeeded(
+    materialize: Materialize, instance: dg.DagsterInstance, simulator: Simulator
+) -> None:
+    """Everything that landed is there with what its materialization said, and the run's calls."""
+    result = materialize("bronze_sessions", QUALIFYING, RACE)
+    run = record(instance, result.run_id)
+    assert (run.end, run.error, run.not_landed) == (RunEnd.SUCCESS, None, ())
+    assert run.begun.run_id == run.begun.root_run_id == result.run_id
+    assert run.begun.datasets == ("sessions", "drivers", "results", "laps")
+    assert run.begun.partition_keys == (QUALIFYING, RACE)
+    assert (run.begun.trigger, run.begun.historical) == (Trigger.MANUAL, False)
+    assert len(run.landed) == 8
+    [laps] = [x for x in run.landed if x.dataset == "laps" and x.partition.key == RACE]
+    assert (laps.session_key, laps.revision, laps.rows_added) == (907047, "new", laps.rows)
+    assert laps.rows > 900
+    assert laps.uri.endswith("session_type=race/laps_907047.parquet")
+    assert laps.source_url == f"{simulator.url}/laps?session_key=907047"
+    assert laps.session_end == datetime(2025, 4, 13, 17, 0, tzinfo=UTC)
+    assert laps.session_start < laps.session_end
+    assert run.api["calls"] == simulator.control.state()["calls"] == 5
+    assert run.api["calls"] == sum(one.api_requests for one in run.landed)
+    assert 0 < run.seconds < 600
+
+
+def test_times_of_a_session_that_landed_before(
+    materialize: Materialize, instance: dg.DagsterInstance
+) -> None:
+    """A run of races alone knows when the sessions were, from what an earlier run recorded."""
+    materialize("bronze_sessions", RACE, RACE, select=["sessions"])
+    result = materialize("bronze_races", RACE, RACE)
+    starts = {one.dataset: one.session_start for one in record(instance, result.run_id).landed}
+    assert set(starts) == {"stints", "pit_stops"}
+    assert starts["stints"] == starts["pit_stops"]
+    assert starts["stints"].tzinfo is UTC
+
+
+def test_a_run_in_which_one_failed(
+    materialize: Materialize, instance: dg.DagsterInstance, simulator: Simulator
+) -> None:
+    """What did not land is named with its error, and the failure's first line is kept."""
+    simulator.control.add_faults(Fault(kind="unknown_path", endpoint="laps"))
+    result = materialize("bronze_sessions", RACE, RACE)
+    run = record(instance, result.run_id)
+    assert run.end is RunEnd.FAILURE
+    assert run.not_landed == (
+        NotLanded(dataset="laps", partition_key=RACE, error=run.not_landed[0].error),
+    )
+    assert run.not_landed[0].error != "RunCrashed"
+    assert run.error.startswith(f"{RACE} laps: ")
+    assert {one.dataset for one in run.landed} == {"sessions", "drivers", "results"}
+    assert run.api["calls"] == simulator.control.state()["calls"]
+
+
+def test_a_run_that_was_cancelled(
+    materialize: Materialize, instance: dg.DagsterInstance, simulator: Simulator
+) -> None:
+    """Where no failure names what is missing, it is all that was planned and did not land."""
+    result = materialize("bronze_sessions", QUALIFYING, RACE, select=["sessions", "drivers"])
+    run = instance.get_run_by_id(result.run_id)
+    instance.report_run_canceled(run)
+    ended = record(instance, result.run_id)
+    assert ended.end is RunEnd.CANCELED
+    assert ended.not_landed == ()  # it had landed all before it was cancelled
+    planned = instance.create_run_for_job(
+        assemble(Settings.read({})).resolve_job_def("bronze_sessions"),
+        tags={"dagster/partition": RACE},
+        asset_selection={dg.AssetKey(["bronze", "laps"])},
+    )
+    instance.report_run_canceled(planned)
+    nothing = record(instance, planned.run_id)
+    assert nothing.not_landed == (NotLanded(dataset="laps", partition_key=RACE, error="Canceled"),)
+
+
+def test_checks_are_read_back(settings: Settings, instance: dg.DagsterInstance) -> None:
+    """Each evaluation with its rules; a check that failed is no dataset that did not land."""
+    result = (
+        assemble(settings, judge=Judging(Severity.ERROR, dataset="drivers"))
+        .resolve_job_def("bronze_sessions")
+        .execute_in_process(
+            instance=instance, raise_on_error=False, tags={"dagster/partition": RACE}
+        )
+    )
+    run = record(instance, result.run_id)
+    assert run.end is RunEnd.FAILURE
+    assert run.not_landed == ()
+    assert len(run.checks) == 12
+    [failed] = [check for check in run.checks if not check.passed]
+    assert (failed.dataset, failed.check, failed.severity) == ("drivers", "values", "ERROR")
+    assert [(rule.name, rule.passed) for rule in failed.rules] == [
+        ("sound", True),
+        ("unseen", None),
+        ("broken_error", False),
+    ]
+    assert failed.rules[2].unexpected_count == 2
+
+
+def test_a_further_attempt_tells_again(
+    materialize: Materialize, instance: dg.DagsterInstance, simulator: Simulator
+) -> None:
+    """What an earlier attempt landed is marked, and the parent is known."""
+    simulator.control.add_faults(Fault(kind="unknown_path", endpoint="laps"))
+    first = materialize("bronze_sessions", RACE, RACE)
+    simulator.control.reset()
+    tags = {
+        "dagster/parent_run_id": first.run_id,
+        "dagster/root_run_id": first.run_id,
+        "dagster/is_resume_retry": "true",
+    }
+    run = record(instance, materialize("bronze_sessions", RACE, RACE, tags=tags).run_id)
+    assert (run.begun.parent_run_id, run.begun.root_run_id) == (first.run_id, first.run_id)
+    assert {one.dataset for one in run.landed if not one.told_again} == {"laps"}
+    assert {one.dataset for one in run.landed if one.told_again} == {
+        "sessions",
+        "drivers",
+        "results",
+    }
+
+
+@pytest.mark.parametrize(
+    ("tags", "trigger", "historical"),
+    [
+        ({"dagster/schedule_name": "weekly_bronze"}, Trigger.SCHEDULED, False),
+        ({"dagster/sensor_name": "openf1_reopened"}, Trigger.SCHEDULED, False),
+        ({"dagster/backfill": "abc"}, Trigger.MANUAL, True),
+        ({"f1_bronze/historical": "true"}, Trigger.MANUAL, True),
+        ({}, Trigger.MANUAL, False),
+    ],
+)
+def test_who_asked(
+    materialize: Materialize,
+    instance: dg.DagsterInstance,
+    tags: dict[str, str],
+    trigger: Trigger,
+    historical: bool,
+) -> None:
+    """Tags tell whether a clock or a person asked, and whether the past is filled in."""
+    result = materialize("bronze_sessions", RACE, RACE, select=["sessions"], tags=tags)
+    begun = record(instance, result.run_id).begun
+    assert (begun.trigger, begun.historical) == (trigger, historical)
+    assert begun.backfill_id == tags.get("dagster/backfill")
+
+
+def test_assets_of_others_are_counted_by_group(
+    instance: dg.DagsterInstance,
+) -> None:
+    """Silver and gold assets that a run made are counted by their group."""
+
+    @dg.asset(group_name="silver")
+    def tyres() -> None: ...
+
+    @dg.asset(key_prefix="gold")
+    def points() -> None: ...
+
+    result = dg.materialize([tyres, points], instance=instance)
+    run = instance.get_run_by_id(result.run_id)
+    groups = {tyres.key: "silver"}
+    found = run_finished(instance, run, group_of=groups.get)
+    assert found.other_assets == {"silver": 1, "gold": 1}
+    assert (found.begun.datasets, found.landed) == ((), ())

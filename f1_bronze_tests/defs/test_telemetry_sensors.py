@@ -1,0 +1,307 @@
+"""The sensors tell of every run that ended, whoever started it: once, later if need be."""
+
+import json
+from collections.abc import Callable, Collection, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from dagster._core.definitions.run_request import InstigatorType
+from dagster._core.scheduler.instigation import (
+    InstigatorState,
+    InstigatorStatus,
+    SensorInstigatorData,
+)
+
+from f1_bronze.datasets.partition import SessionPartition
+from f1_bronze.definitions import assemble
+from f1_bronze.defs.calendar_memory import Memory, Seen
+from f1_bronze.defs.lineage_sensors import openlineage_consumer, openlineage_events
+from f1_bronze.defs.metric_sensor import cloudwatch_metrics, last_success, session_ends
+from f1_bronze.defs.partitions import register
+from f1_bronze.defs.run_changes import Position
+from f1_bronze.defs.telemetry import Telemetry
+from f1_bronze.lake.lake import Lake
+from f1_bronze.settings import Settings
+from f1_bronze.simulator.faults import Fault
+from f1_bronze.simulator.server import Simulator
+from f1_bronze.telemetry.lineage.consumer import Answer, Reply
+from f1_bronze.telemetry.lineage.delivery import Delivery
+from f1_bronze.telemetry.metric_delivery import Outcome, Sent, SinkUnavailable
+from f1_bronze.telemetry.metric_kinds import Metric
+
+QUALIFYING, RACE = "2025/bahrain/qualifying", "2025/bahrain/race"
+Materialize = Callable[..., dg.ExecuteInProcessResult]
+
+
+@pytest.fixture
+def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+    """An instance that keeps the state of sensors, which an ephemeral one does not."""
+    (tmp_path / "home").mkdir()
+    with dg.DagsterInstance.local_temp(str(tmp_path / "home")) as made:
+        yield made
+
+
+@pytest.fixture(autouse=True)
+def partitions(instance: dg.DagsterInstance) -> None:
+    """A weekend is registered."""
+    register(instance, [SessionPartition.parse(key) for key in (QUALIFYING, RACE)])
+
+
+class Sink:
+    """Keeps what is sent; can be down after so many metrics."""
+
+    def __init__(self) -> None:
+        self.sent: list[Metric] = []
+        self.left: int | None = None
+
+    def send(
+        self, metrics: Sequence[Metric], *, sent_before: Collection[str] = ()
+    ) -> tuple[Outcome, ...]:
+        """As CloudWatch does: what was taken before it broke down is told."""
+        now: list[str] = []
+        for metric in metrics:
+            if metric.id in sent_before:
+                continue
+            if self.left == 0:
+                raise SinkUnavailable("CloudWatch is down. Wait.", sent=now)
+            self.left = None if self.left is None else self.left - 1
+            self.sent.append(metric)
+            now.append(metric.id)
+        return tuple(Sent(metric=metric) for metric in metrics)
+
+    def total(self, name: str) -> float:
+        """The sum of a metric's coarsest series."""
+        return sum(m.value for m in self.sent if m.name == name and len(m.dimensions) == 3)
+
+
+class Receiver:
+    """A lineage consumer that takes what it is sent, or is down."""
+
+    def __init__(self) -> None:
+        self.events: list[dict[str, object]] = []
+        self.is_down = False
+
+    def send(self, data: bytes, *, seconds: float) -> Reply:
+        """Taken, or failed."""
+        if self.is_down:
+            return Reply(answer=Answer.FAILED, reason="The lineage consumer is down. Start it.")
+        self.events.append(json.loads(data))
+        return Reply(answer=Answer.TAKEN)
+
+
+class Told(Telemetry):
+    """Telemetry whose sinks are at hand."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self.sink, self.receiver = Sink(), Receiver()
+
+    @property
+    def metrics(self) -> Sink:
+        """The sink."""
+        return self.sink
+
+    def delivery(self) -> Delivery:
+        """To the receiver."""
+        return Delivery(self.receiver, self.lake.store)
+
+
+@pytest.fixture
+def told(settings: Settings) -> Told:
+    """The sinks of the test."""
+    return Told(settings)
+
+
+Tick = Callable[[dg.SensorDefinition], str]
+
+
+@pytest.fixture
+def tick(instance: dg.DagsterInstance, told: Told, settings: Settings) -> Tick:
+    """A tick of a sensor, as the daemon makes it; returns what it says. Cursors are kept."""
+    cursors: dict[str, str | None] = {}
+    definitions = assemble(settings)
+
+    def evaluate(sensor: dg.SensorDefinition) -> str:
+        with dg.build_sensor_context(
+            instance=instance,
+            cursor=cursors.get(sensor.name),
+            definitions=definitions,
+            resources={"telemetry": told},
+        ) as context:
+            data = sensor.evaluate_tick(context)
+            cursors[sensor.name] = data.cursor
+            return str(data.skip_message)
+
+    return evaluate
+
+
+def test_metrics_match_what_landed(
+    materialize: Materialize, tick: Tick, told: Told, simulator: Simulator, settings: Settings
+) -> None:
+    """The sums are those of the lake and of the API, and a second tick sends nothing again."""
+    materialize("bronze_sessions", QUALIFYING, RACE)
+    materialize("bronze_races", RACE, RACE)
+    assert tick(cloudwatch_metrics) == "Metrics of 2 runs sent."
+    lake, sink = Lake.at(settings.lake_uri), told.sink
+    rows = sum(lake.read(dataset, partition).table.num_rows for dataset, partition in _landed(lake))
+    assert sink.total("TotalRecordsExtracted") == rows > 1500
+    assert sink.total("APIRequestCount") == simulator.control.state()["calls"] == 7
+    assert sink.total("SessionsProcessed") == 3  # two in the first run, one in the second
+    assert {m.value for m in sink.sent if m.name == "BronzePipelineSuccess"} == {1.0}
+    assert len([m for m in sink.sent if m.name == "HoursSinceLastSuccess"]) == 1
+    count = len(sink.sent)
+    assert tick(cloudwatch_metrics) == "Metrics of 0 runs sent."
+    assert len(sink.sent) == count
+
+
+def _landed(lake: Lake) -> list[tuple[object, SessionPartition]]:
+    from f1_bronze.datasets import DATASETS
+
+    return [(d, p) for d in DATASETS for p in lake.landed(d.name, {2025})]
+
+
+def test_a_failed_run_is_told_as_such(
+    materialize: Materialize, tick: Tick, told: Told, simulator: Simulator
+) -> None:
+    """A failed run has success 0 and the sessions that landed all the same."""
+    simulator.control.add_faults(Fault(kind="unknown_path", endpoint="laps"))
+    materialize("bronze_sessions", RACE, RACE)
+    tick(cloudwatch_metrics)
+    assert {m.value for m in told.sink.sent if m.name == "BronzePipelineSuccess"} == {0.0}
+    assert told.sink.total("SessionsProcessed") == 1
+
+
+def test_an_outage_delays_and_loses_nothing(
+    materialize: Materialize, tick: Tick, told: Told
+) -> None:
+    """While the sink is down the cursor stays; what it had taken is not sent again."""
+    materialize("bronze_sessions", RACE, RACE, select=["sessions", "drivers"])
+    materialize("bronze_sessions", QUALIFYING, QUALIFYING, select=["sessions"])
+    told.sink.left = 4
+    assert tick(cloudwatch_metrics) == (
+        "Metrics of 0 runs sent, the rest waits: CloudWatch is down. Wait."
+    )
+    told.sink.left = 2
+    assert "the rest waits" in tick(cloudwatch_metrics)
+    told.sink.left = None
+    assert tick(cloudwatch_metrics) == "Metrics of 2 runs sent."
+    ids = [metric.id for metric in told.sink.sent]
+    assert len(ids) == len(set(ids)) > 20
+    assert told.sink.total("SessionsProcessed") == 2
+
+
+def test_the_gauge_grows_when_nothing_lands(
+    instance: dg.DagsterInstance, materialize: Materialize, simulator: Simulator
+) -> None:
+    """The calendar's sessions count too: a pipeline that lands nothing looks old."""
+    assert last_success(instance) is None
+    assert session_ends(instance) == []
+    end = datetime.now(UTC) - timedelta(days=3)
+    seen = Seen(key=RACE, name="Bahrain Race", start=end - timedelta(hours=2), end=end)
+    other = Seen(key="2025/bahrain/practice_1", name="P", start=end, end=end)
+    _remember(instance, Memory(sessions={907047: seen, 1: other}))
+    assert session_ends(instance) == [end]  # of registered sessions alone
+    materialize("bronze_sessions", QUALIFYING, QUALIFYING, select=["sessions"])
+    assert sorted(session_ends(instance)) == [datetime(2025, 4, 12, 17, 0, tzinfo=UTC), end]
+    assert datetime.now(UTC) - last_success(instance) < timedelta(minutes=5)
+
+
+def _remember(instance: dg.DagsterInstance, memory: Memory) -> None:
+    """Give the calendar sensor this cursor."""
+    from dagster._core.remote_origin import InProcessCodeLocationOrigin as Origin
+    from dagster._core.remote_origin import (
+        RemoteInstigatorOrigin,
+        RemoteRepositoryOrigin,
+    )
+    from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
+
+    origin = RemoteInstigatorOrigin(
+        RemoteRepositoryOrigin(Origin(LoadableTargetOrigin(module_name="f1_bronze")), "r"),
+        "openf1_calendar",
+    )
+    data = SensorInstigatorData(cursor=memory.to_json())
+    instance.add_instigator_state(
+        InstigatorState(origin, InstigatorType.SENSOR, InstigatorStatus.RUNNING, data)
+    )
+
+
+def test_lineage_lands_in_the_lake(
+    materialize: Materialize, tick: Tick, told: Told, tmp_path: Path
+) -> None:
+    """START and COMPLETE of the run and of each dataset partition, one line a file, and the
+    summary of the day; told again nothing changes."""
+    result = materialize("bronze_races", RACE, RACE)
+    said = tick(openlineage_events)
+    files = sorted((tmp_path / "lake" / "lineage" / "events").rglob("*.json"))
+    assert said == f"{len(files)} lineage events written."
+    events = [json.loads(path.read_text()) for path in files]
+    assert all(path.read_text().count("\n") <= 1 for path in files)
+    runs = [event for event in events if event["run"]["runId"] == result.run_id]
+    assert sorted(event["eventType"] for event in runs) == ["COMPLETE", "START"]
+    outputs = {
+        event["job"]["name"]: output["name"]
+        for event in events
+        for output in event["outputs"]
+        if event["eventType"] == "COMPLETE" and event["job"]["name"].startswith("bronze_")
+    }
+    assert set(outputs) >= {"bronze_stints", "bronze_pit_stops"}
+    assert outputs["bronze_stints"].startswith(str(tmp_path / "lake" / "bronze" / "stints"))
+    [summary] = (tmp_path / "lake" / "lineage" / "summaries").rglob("*.parquet")
+    before = {path: path.read_bytes() for path in [*files, summary]}
+    assert tick(openlineage_events) == "0 lineage events written."
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_a_lake_that_is_away_loses_no_event(
+    materialize: Materialize, tick: Tick, tmp_path: Path
+) -> None:
+    """Events wait while the lake cannot be written, and so does the summary."""
+    materialize("bronze_races", RACE, RACE, select=["stints"])
+    lineage = tmp_path / "lake" / "lineage"
+    lineage.write_text("in the way")
+    assert tick(openlineage_events).startswith("0 lineage events written, the rest waits: The lake")
+    lineage.unlink()
+    said = tick(openlineage_events)
+    assert said == f"{len(list(lineage.rglob('*.json')))} lineage events written."
+    assert len(list(lineage.rglob("*.parquet"))) == 1
+
+
+def test_a_consumer_gets_every_event_in_order(
+    materialize: Materialize, tick: Tick, told: Told
+) -> None:
+    """While it is down the sensor waits, and goes on with the first event that it lacks."""
+    result = materialize("bronze_races", RACE, RACE)
+    told.receiver.is_down = True
+    assert tick(openlineage_consumer) == (
+        "0 events taken, the rest waits: The lineage consumer is down. Start it."
+    )
+    told.receiver.is_down = False
+    said = tick(openlineage_consumer)
+    assert said == f"{len(told.receiver.events)} events taken."
+    first = told.receiver.events[0]
+    assert (first["eventType"], first["run"]["runId"]) == ("START", result.run_id)
+    kept = [json.dumps(event, sort_keys=True) for event in told.receiver.events]
+    assert len(set(kept)) == len(kept)
+    assert tick(openlineage_consumer) == "0 events taken."
+
+
+def test_without_a_consumer_nothing_is_sent(
+    instance: dg.DagsterInstance, settings: Settings
+) -> None:
+    """The sensor says that none is set, and what to do."""
+    with dg.build_sensor_context(
+        instance=instance, resources={"telemetry": Telemetry(settings)}
+    ) as context:
+        said = openlineage_consumer.evaluate_tick(context).skip_message
+    assert said == "No consumer is set (F1_BRONZE_LINEAGE_URL): the lake has all events."
+
+
+def test_both_sinks_know_where_they_are(materialize: Materialize, tick: Tick, told: Told) -> None:
+    """Each sensor has a cursor of its own: one that lags does not hold the other."""
+    materialize("bronze_races", RACE, RACE, select=["stints"])
+    told.receiver.is_down = True
+    tick(openlineage_consumer)
+    assert not tick(openlineage_events).startswith("0")
+    assert Position.from_json(None) == Position()

@@ -1,0 +1,69 @@
+"""Ticks of the sensor and the schedule, evaluated at any time of an invented season.
+
+Belongs here: what tests of ticks share. Stays out: assertions.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from f1_bronze.defs.calendar_sensor import openf1_calendar
+from f1_bronze.defs.schedules import weekly_bronze
+from f1_bronze.defs.season import RunningSeason
+from f1_bronze.settings import Settings
+
+
+class Ticks:
+    """One deployment; `now` is its time, and the cursor goes from tick to tick."""
+
+    def __init__(self, instance: dg.DagsterInstance, settings: Settings, now: datetime) -> None:
+        self.instance = instance
+        self.settings = settings
+        self.now = now
+        self.cursor: str | None = None
+
+    @property
+    def season(self) -> RunningSeason:
+        """The running season at that time."""
+        return RunningSeason(self.settings, clock=lambda: self.now)
+
+    def calendar(self) -> dg.SensorResult:
+        """What openf1_calendar comes to now."""
+        with dg.build_sensor_context(
+            instance=self.instance,
+            cursor=self.cursor,
+            resources={"season": self.season},
+        ) as context:
+            result = openf1_calendar.evaluate_tick(context)
+        self.cursor = result.cursor
+        return result
+
+    def weekly(self, at: datetime) -> dg.SensorResult:
+        """What weekly_bronze comes to for that tick."""
+        with dg.build_schedule_context(
+            instance=self.instance,
+            scheduled_execution_time=at,
+            resources={"season": self.season},
+        ) as context:
+            return weekly_bronze.evaluate_tick(context)
+
+
+def asked(requests: Sequence[dg.RunRequest]) -> list[tuple[str, list[str], str, str]]:
+    """Job, datasets, first and last partition of each request."""
+    return [
+        (
+            request.job_name,
+            [key.path[-1] for key in request.asset_selection],
+            request.tags.get("dagster/asset_partition_range_start")
+            or request.tags["dagster/partition"],
+            request.tags.get("dagster/asset_partition_range_end")
+            or request.tags["dagster/partition"],
+        )
+        for request in requests
+    ]
+
+
+def utc(year: int, month: int, day: int, hour: int = 0, minute: int = 0) -> datetime:
+    """A moment in UTC."""
+    return datetime(year, month, day, hour, minute, tzinfo=UTC)

@@ -1,0 +1,80 @@
+"""The proof of access: every step is tried, what a store cannot do is told, nothing is left."""
+
+import errno
+import fcntl
+from pathlib import Path
+
+import pytest
+
+from f1_bronze.lake.local import LocalStore
+from f1_bronze.lake.probing import Proof, prove_access
+from f1_bronze.lake.stores import ObjectStore
+
+from .fakes import NotingStore
+from .meddling import meddled, not_implemented, unconditional
+
+STEPS = ["write", "read", "list", "conditions", "delete"]
+ONE_WRITER = (
+    "Let one writer at a time use this lake: no ingest beside a schedule or a backfill. Or use "
+    "another store."
+)
+
+
+def proofs(store: ObjectStore) -> dict[str, Proof]:
+    """The proofs by step, but for what a folder or a bucket is told besides."""
+    return {p.step: p for p in prove_access(store) if p.step not in ("space", "region")}
+
+
+def test_sound_store(store: NotingStore) -> None:
+    """Each step works, two writers are kept apart, and the store is left as it was."""
+    store.write("bronze/x", b"x", {})
+    found = proofs(store.inner)
+    assert [(step, proof.worked) for step, proof in found.items()] == [(s, True) for s in STEPS]
+    assert found["conditions"].detail == "two writers cannot undo each other's work"
+    assert store.contents() == {"bronze/x": b"x"}
+
+
+def test_folder_is_left_as_it_was(tmp_path: Path) -> None:
+    """Neither the scratch folder nor a lock stays behind."""
+    proofs(LocalStore(tmp_path))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_s3_that_knows_no_conditions(bucket: str) -> None:
+    """A store that refuses conditional writes works for one writer: a warning says so."""
+    store, _ = meddled(bucket, "put_object", not_implemented)
+    found = proofs(store)
+    assert [(step, proof.worked) for step, proof in found.items() if not proof.worked] == [
+        ("conditions", None)
+    ]
+    assert found["conditions"].detail == (
+        "The store knows no conditional writes: we look before each write, and can be overtaken."
+    )
+    assert found["conditions"].remedy == ONE_WRITER
+    assert list(store.list("")) == []
+
+
+def test_s3_that_passes_over_conditions(bucket: str) -> None:
+    """A store that takes every write is found out, though it never says a word."""
+    store, _ = meddled(bucket, "put_object", unconditional)
+    proof = proofs(store)["conditions"]
+    assert proof.worked is None
+    assert proof.detail == (
+        "The store writes whatever the condition: of two writers one can undo the other."
+    )
+    assert proof.remedy == ONE_WRITER
+
+
+def test_folder_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So is a file system without locks."""
+
+    def no_locks(handle: int, how: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    proof = proofs(LocalStore(tmp_path))["conditions"]
+    assert (proof.worked, proof.remedy) == (None, ONE_WRITER)
+    assert proof.detail == (
+        "The store knows no file locks: we look before each write, and can be overtaken."
+    )
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,182 @@
+"""Sessions as they would lie in the lake, for the judge: recorded ones, invented ones, broken ones.
+
+Belongs here: a fake of the port `Surroundings` and the ways to fill it. Stays out: assertions.
+"""
+
+import json
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from f1_bronze.datasets import DATASETS
+from f1_bronze.datasets.dataset import Dataset
+from f1_bronze.datasets.partition import SessionPartition, slug
+from f1_bronze.lake.records import rows_of
+from f1_bronze.openf1.grand_prix import grand_prix_slugs, session_type_slug
+from f1_bronze.quality.judging import judge
+from f1_bronze.quality.surroundings import Subject
+from f1_bronze.quality.verdicts import CheckVerdict, RuleVerdict
+from f1_bronze.simulator.generated import GeneratedSeasons
+from f1_bronze.simulator.source import Record
+
+BY_NAME = {dataset.name: dataset for dataset in DATASETS}
+Records = list[dict[str, Any]]
+
+
+@dataclass
+class Landed:
+    """A lake in memory; sessions are landed in the order of the calendar.
+
+    Attributes:
+        records: by dataset and session what the API answered.
+        subjects: by dataset and session how that is stored.
+    """
+
+    records: dict[str, dict[SessionPartition, Records]] = field(
+        default_factory=lambda: {dataset.name: {} for dataset in DATASETS}
+    )
+    subjects: dict[str, dict[SessionPartition, Subject]] = field(
+        default_factory=lambda: {dataset.name: {} for dataset in DATASETS}
+    )
+
+    def land(
+        self, dataset: Dataset, partition: SessionPartition, records: Iterable[Record]
+    ) -> None:
+        """Put the answer of one session there."""
+        answer = [dict(record) for record in records]
+        rows = rows_of(dataset, answer)
+        self.records[dataset.name][partition] = answer
+        self.subjects[dataset.name][partition] = Subject(
+            table=rows.table, absent_columns=rows.absent
+        )
+
+    def but(
+        self, dataset: str, partition: SessionPartition, change: Callable[[Records], Records]
+    ) -> "Landed":
+        """The same lake with one session's answer changed."""
+        other = Landed(
+            records={name: dict(sessions) for name, sessions in self.records.items()},
+            subjects={name: dict(sessions) for name, sessions in self.subjects.items()},
+        )
+        copied = [dict(record) for record in self.records[dataset][partition]]
+        other.land(BY_NAME[dataset], partition, change(copied))
+        return other
+
+    def judged(
+        self, dataset: str, partitions: Collection[SessionPartition] | None = None
+    ) -> dict[SessionPartition, tuple[CheckVerdict, ...]]:
+        """The verdicts on what has landed of a dataset."""
+        subjects = self.subjects[dataset]
+        if partitions is not None:
+            subjects = {partition: subjects[partition] for partition in partitions}
+        return judge(BY_NAME[dataset], subjects, self)
+
+    def tables(
+        self, dataset: Dataset, partitions: Sequence[SessionPartition]
+    ) -> Mapping[SessionPartition, pa.Table]:
+        """What has landed of a dataset."""
+        landed = self.subjects[dataset.name]
+        return {p: landed[p].table for p in partitions if p in landed}
+
+    def earlier_rows(self, dataset: Dataset, partition: SessionPartition) -> Sequence[int]:
+        """Row counts of the sessions of that type that were landed before, the latest first."""
+        same = [
+            other
+            for other in self.subjects[dataset.name]
+            if other.session_type == partition.session_type
+        ]
+        before = same[: same.index(partition)] if partition in same else same
+        return [self.subjects[dataset.name][other].table.num_rows for other in reversed(before)]
+
+    def fastest_laps(self, partition: SessionPartition) -> Sequence[float]:
+        """The best of each other session on the same circuit."""
+        circuit = self._circuit(partition)
+        best = [
+            pc.min(subject.table.column("lap_duration")).as_py()
+            for other, subject in self.subjects["laps"].items()
+            if other != partition and self._circuit(other) == circuit
+        ]
+        return [lap for lap in best if lap is not None]
+
+    def _circuit(self, partition: SessionPartition) -> int | None:
+        table = self.subjects["sessions"][partition].table
+        return table.column("circuit_key")[0].as_py() if table.num_rows else None
+
+    def not_landed(self, dataset: Dataset, year: int) -> Sequence[SessionPartition]:
+        """Nothing: the lake is complete."""
+        return ()
+
+
+def rules_of(checks: Iterable[CheckVerdict]) -> dict[str, RuleVerdict]:
+    """The verdicts of one session by rule."""
+    return {verdict.rule.name: verdict for check in checks for verdict in check.rules}
+
+
+def recorded(folder: Path) -> Landed:
+    """Every recorded session with whatever was recorded of it; unrecorded files have not landed."""
+    landed = Landed()
+    sessions = [
+        record
+        for file in sorted((folder / "sessions").glob("*.json"))
+        for record in json.loads(file.read_bytes())
+    ]
+    slugs: dict[int, str] = {}
+    for file in (folder / "meetings").glob("*.json"):
+        slugs |= grand_prix_slugs(json.loads(file.read_bytes()))
+    for record in sorted(sessions, key=lambda record: record["date_start"]):
+        answers = {
+            dataset: folder / dataset.endpoint / f"{record['session_key']}.json"
+            for dataset in DATASETS[1:]
+        }
+        if not any(path.exists() for path in answers.values()):
+            continue
+        partition = SessionPartition(
+            year=record["year"],
+            grand_prix=slugs.get(record["meeting_key"], slug(record["location"])),
+            session_type=session_type_slug(record["session_name"]),
+        )
+        landed.land(DATASETS[0], partition, [record])
+        for dataset, path in answers.items():
+            if dataset.exists_for(partition.session_type) and path.exists():
+                landed.land(dataset, partition, json.loads(path.read_bytes()))
+    return landed
+
+
+def invented(seasons: GeneratedSeasons, year: int, session_types: Collection[str]) -> Landed:
+    """Every session of these types that a season of the simulator has."""
+    return _made(seasons, {year}, lambda partition: partition.session_type in session_types)
+
+
+def invented_sessions(seasons: GeneratedSeasons, keys: Collection[str]) -> Landed:
+    """Sessions as the simulator makes them, by partition key."""
+    years = {SessionPartition.parse(key).year for key in keys}
+    return _made(seasons, years, lambda partition: partition.key in keys)
+
+
+def _made(
+    seasons: GeneratedSeasons, years: Collection[int], wanted: Callable[[SessionPartition], bool]
+) -> Landed:
+    landed = Landed()
+    slugs: dict[int, str] = {}
+    for year in years:
+        slugs |= grand_prix_slugs([m for m in seasons.meetings() if m["year"] == year])
+    for record in seasons.sessions():
+        if record["year"] not in years or record.get("is_cancelled"):
+            continue
+        partition = SessionPartition(
+            year=int(record["year"]),
+            grand_prix=slugs[int(record["meeting_key"])],
+            session_type=session_type_slug(str(record["session_name"])),
+        )
+        if not wanted(partition):
+            continue
+        landed.land(DATASETS[0], partition, [record])
+        for dataset in DATASETS[1:]:
+            if dataset.exists_for(partition.session_type):
+                rows = seasons.rows(dataset.endpoint, int(record["session_key"]))
+                landed.land(dataset, partition, rows)
+    return landed

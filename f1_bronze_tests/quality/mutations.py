@@ -1,0 +1,403 @@
+"""One way to break each rule, and who else may notice.
+
+Belongs here: the changes, by dataset and rule. Stays out: judging and assertions (test_mutations),
+rules across rows and datasets, whose changes stand beside their own tests (test_racing).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from .landed import Records
+
+Change = Callable[[Records], Records]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mutation:
+    """What is done to one session's answer, or to its stored table, of a dataset.
+
+    Attributes:
+        companions: `dataset: rule` of the others that rightly notice.
+        of: the session that is broken.
+    """
+
+    dataset: str
+    rule: str
+    records: Change | None = None
+    table: Callable[[pa.Table], pa.Table] | None = None
+    of: str = "2025/belgian/race"
+    companions: frozenset[str] = frozenset()
+
+    @property
+    def name(self) -> str:
+        """What a test of it is called."""
+        return f"{self.dataset}: {self.rule} ({self.of})"
+
+
+def _set(share: float = 0.0, **values: Any) -> Change:
+    """Other values in the first row, or in a share of all rows."""
+
+    def change(records: Records) -> Records:
+        for record in records[: max(1, round(share * len(records)))]:
+            record.update(values)
+        return records
+
+    return change
+
+
+def _last(**values: Any) -> Change:
+    """Other values in the last row."""
+
+    def change(records: Records) -> Records:
+        records[-1].update(values)
+        return records
+
+    return change
+
+
+def _without(name: str) -> Change:
+    """A field that no record has any more."""
+    return lambda records: [{k: v for k, v in r.items() if k != name} for r in records]
+
+
+def _doubled(records: Records) -> Records:
+    return [*records, dict(records[-1])]
+
+
+def _none(records: Records) -> Records:
+    return []
+
+
+def _null(column: str, *, row: int = 0) -> Callable[[pa.Table], pa.Table]:
+    """A null that no answer could bring into the lake, for the last fence behind it."""
+
+    def change(table: pa.Table) -> pa.Table:
+        return _with(table, column, lambda values: values.__setitem__(row, None))
+
+    return change
+
+
+def _foreign_row(table: pa.Table) -> pa.Table:
+    return _with(table, "session_key", lambda values: values.__setitem__(-1, 1))
+
+
+def _with(table: pa.Table, column: str, edit: Callable[[list[Any]], None]) -> pa.Table:
+    place = table.column_names.index(column)
+    values = table.column(column).to_pylist()
+    edit(values)
+    field = table.schema.field(column)
+    return table.set_column(place, field, pa.array(values, type=field.type))
+
+
+def _renamed(column: str) -> Callable[[pa.Table], pa.Table]:
+    return lambda table: table.rename_columns(
+        [f"{name}_" if name == column else name for name in table.column_names]
+    )
+
+
+def _swapped(table: pa.Table) -> pa.Table:
+    names = table.column_names
+    return table.select([names[1], names[0], *names[2:]])
+
+
+def _both(*notices: str) -> frozenset[str]:
+    return frozenset(notices)
+
+
+_GONE = {
+    "sessions": "location",
+    "drivers": "headshot_url",
+    "results": "dsq",
+    "laps": "i2_speed",
+    "stints": "tyre_age_at_start",
+    "pit_stops": "date",
+}
+"""A field of each dataset that no other rule needs."""
+
+_RETYPED = {
+    "sessions": {"location": 7},
+    "drivers": {"headshot_url": ["a"]},
+    "results": {"dsq": "no"},
+    "laps": {"i2_speed": "fast"},
+    "stints": {"tyre_age_at_start": "new"},
+    "pit_stops": {"date": "yesterday"},
+}
+
+_SHAPE = tuple(
+    mutation
+    for dataset in _GONE
+    for mutation in (
+        Mutation(dataset=dataset, rule="columns as declared", table=_swapped),
+        Mutation(dataset=dataset, rule="columns as declared", table=_renamed(_GONE[dataset])),
+        Mutation(dataset=dataset, rule="session_key not null", table=_null("session_key", row=-1)),
+        Mutation(dataset=dataset, rule="no new fields", records=_set(sponsor="Acme")),
+        Mutation(dataset=dataset, rule="no fields gone", records=_without(_GONE[dataset])),
+        Mutation(dataset=dataset, rule="no types changed", records=_set(**_RETYPED[dataset])),
+    )
+) + tuple(
+    Mutation(dataset=dataset, rule="one session", table=_foreign_row)
+    for dataset in _GONE
+    if dataset != "sessions"
+)
+
+_SESSIONS = (
+    Mutation(dataset="sessions", rule="one row", records=_none),
+    Mutation(
+        dataset="sessions",
+        rule="one session",
+        records=lambda records: [*records, {**records[0], "session_key": 1}],
+        companions=_both("sessions: one row"),
+    ),
+    Mutation(
+        dataset="sessions",
+        rule="keys unique",
+        records=_doubled,
+        companions=_both("sessions: one row"),
+    ),
+    Mutation(dataset="sessions", rule="session_name not null", records=_set(session_name=None)),
+    Mutation(dataset="sessions", rule="season is the partition's", records=_set(year=2024)),
+    Mutation(
+        dataset="sessions",
+        rule="ends after it starts",
+        records=_set(date_end="2025-01-01T00:00:00+00:00"),
+        companions=_both("sessions: takes its usual time"),
+    ),
+    Mutation(
+        dataset="sessions",
+        rule="not cancelled",
+        of="2026/australian/race",
+        records=_set(is_cancelled=True),
+    ),
+    Mutation(dataset="sessions", rule="gmt_offset readable", records=_set(gmt_offset="+3h")),
+    Mutation(dataset="sessions", rule="circuit_key not null", records=_set(circuit_key=None)),
+)
+
+_NOBODY_KNOWS_HIM = _both(
+    "results: every driver has a result",
+    "results: drivers known",
+    "laps: drivers known",
+    "stints: drivers known",
+    "pit_stops: drivers known",
+)
+
+_DRIVERS = (
+    Mutation(dataset="drivers", rule="keys unique", records=_doubled),
+    Mutation(
+        dataset="drivers",
+        rule="at least one row",
+        records=_none,
+        companions=_both("drivers: rows as many as usual"),
+    ),
+    Mutation(
+        dataset="drivers",
+        rule="driver_number not null",
+        table=_null("driver_number"),
+        companions=_NOBODY_KNOWS_HIM,
+    ),
+    Mutation(
+        dataset="drivers",
+        rule="driver_number 1 to 99",
+        records=_set(driver_number=0),
+        companions=_NOBODY_KNOWS_HIM,
+    ),
+    Mutation(dataset="drivers", rule="full_name not null", records=_set(full_name=None)),
+    Mutation(dataset="drivers", rule="name_acronym not null", records=_set(name_acronym=None)),
+    Mutation(
+        dataset="drivers", rule="name_acronym three capitals", records=_set(name_acronym="Nor")
+    ),
+    Mutation(
+        dataset="drivers",
+        rule="team_name not null",
+        records=_set(0.3, team_name=None),
+        companions=_both("drivers: two cars a team"),
+    ),
+    Mutation(
+        dataset="drivers", rule="team_colour six digits", records=_set(0.3, team_colour="#1F5FA8")
+    ),
+)
+
+_RESULTS = (
+    Mutation(dataset="results", rule="keys unique", records=_doubled),
+    Mutation(
+        dataset="results",
+        rule="at least one row",
+        records=_none,
+        companions=_both("results: rows as many as usual"),
+    ),
+    Mutation(
+        dataset="results",
+        rule="position not null",
+        records=_set(0.3, position=None),
+        companions=_both("results: positions without gap", "results: points by the table"),
+    ),
+    Mutation(
+        dataset="results",
+        rule="position 1 to 20",
+        records=_set(position=21),
+        companions=_both(
+            "results: gaps grow", "results: positions without gap", "results: points by the table"
+        ),
+    ),
+    Mutation(
+        dataset="results",
+        rule="position 1 to 22",
+        of="2026/australian/race",
+        records=_set(position=23),
+        companions=_both(
+            "results: gaps grow",
+            "results: positions without gap",
+            "results: points by the table",
+        ),
+    ),
+    Mutation(
+        dataset="results",
+        rule="position in practice",
+        of="2025/hungarian/practice_1",
+        records=_set(position=0),
+    ),
+    Mutation(dataset="results", rule="points not null", records=_last(points=None)),
+    Mutation(
+        dataset="results",
+        rule="points whole, 0 to 26",
+        records=_set(points=12.5),
+        companions=_both("results: points by the table"),
+    ),
+)
+
+_LAPS = (
+    Mutation(dataset="laps", rule="keys unique", records=_doubled),
+    Mutation(
+        dataset="laps",
+        rule="at least one row",
+        records=_none,
+        companions=_both("laps: rows as many as usual"),
+    ),
+    Mutation(
+        dataset="laps",
+        rule="at least one row outside races",
+        of="2025/hungarian/qualifying",
+        records=_none,
+        companions=_both("laps: rows as many as usual"),
+    ),
+    Mutation(dataset="laps", rule="lap_number 1 to 100", records=_last(lap_number=101)),
+    Mutation(
+        dataset="laps",
+        rule="lap_number 1 to 250",
+        of="2025/hungarian/practice_1",
+        records=_last(lap_number=251),
+    ),
+    Mutation(
+        dataset="laps",
+        rule="lap_duration is a number",
+        records=_last(lap_duration="1:33.250"),
+        companions=_both("laps: no types changed"),
+    ),
+    Mutation(
+        dataset="laps",
+        rule="lap_duration not null in races",
+        records=_set(0.1, lap_duration=None),
+    ),
+    Mutation(
+        dataset="laps",
+        rule="lap_duration not null in sprints",
+        of="2025/chinese/sprint",
+        records=_set(0.2, lap_duration=None),
+    ),
+    Mutation(
+        dataset="laps",
+        rule="lap_duration not null in qualifying",
+        of="2025/hungarian/qualifying",
+        records=_set(0.5, lap_duration=None),
+    ),
+    Mutation(
+        dataset="laps",
+        rule="lap_duration not null in practice",
+        of="2025/hungarian/practice_1",
+        records=_set(0.5, lap_duration=None),
+    ),
+    Mutation(
+        dataset="laps",
+        rule="half of the laps timed",
+        records=_set(0.6, lap_duration=None),
+        companions=_both("laps: lap_duration not null in races"),
+    ),
+    Mutation(dataset="laps", rule="lap_duration 50 s to 2 h", records=_last(lap_duration=7201.0)),
+)
+
+_STINTS = (
+    Mutation(dataset="stints", rule="keys unique", records=_doubled),
+    Mutation(
+        dataset="stints",
+        rule="at least one row",
+        records=_none,
+        companions=_both("stints: rows as many as usual"),
+    ),
+    Mutation(
+        dataset="stints",
+        rule="at least one row in sprints",
+        of="2025/chinese/sprint",
+        records=_none,
+        companions=_both("stints: rows as many as usual"),
+    ),
+    Mutation(dataset="stints", rule="stint_number 1 to 10", records=_last(stint_number=11)),
+    Mutation(dataset="stints", rule="compound not null", records=_set(0.4, compound=None)),
+    Mutation(dataset="stints", rule="compound a known tyre", records=_set(0.3, compound="UNKNOWN")),
+    Mutation(dataset="stints", rule="compound a known word", records=_set(compound="HYPERSOFT")),
+    Mutation(dataset="stints", rule="lap_start not null", records=_set(0.3, lap_start=None)),
+    Mutation(
+        dataset="stints",
+        rule="lap_end not null",
+        records=_set(0.3, lap_end=None),
+        companions=_both("pit_stops: stops end stints"),
+    ),
+)
+
+_PIT_STOPS = (
+    Mutation(dataset="pit_stops", rule="keys unique", records=_doubled),
+    Mutation(
+        dataset="pit_stops",
+        rule="at least one row",
+        records=_none,
+        companions=_both("pit_stops: rows as many as usual"),
+    ),
+    Mutation(dataset="pit_stops", rule="pit lane time known", records=_set(0.3, pit_duration=None)),
+    Mutation(
+        dataset="pit_stops",
+        rule="pit lane time known",
+        of="2026/australian/race",
+        records=_set(0.3, pit_duration=None, lane_duration=None),
+    ),
+    *(
+        mutation
+        for column, of in (
+            ("pit_duration", "2025/belgian/race"),
+            ("lane_duration", "2026/australian/race"),
+        )
+        for mutation in (
+            Mutation(
+                dataset="pit_stops",
+                rule=f"{column} is a number",
+                of=of,
+                records=_set(**{column: "22.4"}),
+                companions=_both("pit_stops: no types changed"),
+            ),
+            Mutation(
+                dataset="pit_stops",
+                rule=f"{column} 1 s to 2 h",
+                of=of,
+                records=_set(**{column: -22.4}),
+            ),
+            Mutation(
+                dataset="pit_stops",
+                rule=f"{column} 1 to 60 s",
+                of=of,
+                records=_set(0.9, **{column: 61.0}),
+            ),
+        )
+    ),
+)
+
+MUTATIONS = (*_SHAPE, *_SESSIONS, *_DRIVERS, *_RESULTS, *_LAPS, *_STINTS, *_PIT_STOPS)

@@ -1,0 +1,324 @@
+"""How to break each racing rule: a change of one session's answer, and who must be named.
+
+Belongs here: the table of mutations. Stays out: assertions (test_racing_mutations.py).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import groupby
+from typing import Any
+
+from f1_bronze.datasets.partition import SessionPartition
+
+from .landed import Landed, Records
+from .paddock import QUALIFYING, RACE, Paddock
+
+Identity = tuple[object, ...]
+IMOLA = SessionPartition.parse("2024/emilia_romagna/race")
+NOBODY = 97
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mutation:
+    """One way to break one rule.
+
+    Attributes:
+        change: breaks the records in place (the lake is there to look things up) and returns who
+            must be named, by the columns of `identity`.
+        companions: other racing rules of the dataset that notice as well, and rightly.
+        arrange: changes what was seen before.
+    """
+
+    identity: tuple[str, ...]
+    change: Callable[[Records, Landed], list[Identity]]
+    companions: frozenset[str] = frozenset()
+    arrange: Callable[[Paddock], Paddock] = lambda paddock: paddock
+    partition: SessionPartition = RACE
+
+    def applied(self, paddock: Paddock, dataset: str) -> tuple[Paddock, list[Identity]]:
+        """The broken sessions, and who must be named."""
+        named: list[Identity] = []
+
+        def change(records: Records) -> Records:
+            named.extend(self.change(records, paddock.landed))
+            return records
+
+        broken = self.arrange(paddock).but(dataset, self.partition, change)
+        return broken, sorted(named, key=str)
+
+
+def _added_for_nobody(records: Records, landed: Landed) -> list[Identity]:
+    records.append({**records[-1], "driver_number": NOBODY} | _unclassified(records[-1]))
+    return [(NOBODY,)]
+
+
+def _unclassified(record: dict[str, Any]) -> dict[str, Any]:
+    if "position" in record:
+        return {"position": None, "points": 0.0, "dnf": True, "gap_to_leader": None}
+    return {"lap_number": 1} if "lap_duration" in record else {}
+
+
+def _only_a_few_before(paddock: Paddock) -> Paddock:
+    return replace(paddock, earlier={RACE: [1, 3, 2, 1, 2]})
+
+
+def _a_hole_in_the_season(paddock: Paddock) -> Paddock:
+    return replace(paddock, missing=[IMOLA])
+
+
+def _a_year_earlier(records: Records, landed: Landed) -> list[Identity]:
+    for name in ("date_start", "date_end"):
+        records[0][name] = records[0][name].replace("2024-", "2023-")
+    return [(2024,)]
+
+
+def _nine_hours(records: Records, landed: Landed) -> list[Identity]:
+    start = datetime.fromisoformat(records[0]["date_start"])
+    records[0]["date_end"] = (start + timedelta(hours=9)).isoformat()
+    return [(9.0,)]
+
+
+def _a_team_stays_away(records: Records, landed: Landed) -> list[Identity]:
+    team = records[0]["team_name"]
+    records[:] = [record for record in records if record["team_name"] != team]
+    return [(18,)]
+
+
+def _a_driver_changes_teams(records: Records, landed: Landed) -> list[Identity]:
+    old, new = records[0]["team_name"], records[1]["team_name"]
+    assert old != new
+    records[0]["team_name"] = new
+    return [(old,), (new,)]
+
+
+def _the_last_result_is_lost(records: Records, landed: Landed) -> list[Identity]:
+    return [(records.pop()["driver_number"],)]
+
+
+def _placed(records: Records) -> Records:
+    return sorted(
+        (record for record in records if record["position"] is not None),
+        key=lambda record: int(record["position"]),
+    )
+
+
+def _two_in_fourth_position(records: Records, landed: Landed) -> list[Identity]:
+    fourth, fifth = _placed(records)[3:5]
+    fifth["position"] = 4
+    return [(fourth["driver_number"],), (fifth["driver_number"],)]
+
+
+def _the_last_falls_back(records: Records, landed: Landed) -> list[Identity]:
+    last = _placed(records)[-1]
+    last["position"] += 1
+    return [(last["driver_number"],)]
+
+
+def _the_winner_is_late(records: Records, landed: Landed) -> list[Identity]:
+    winner = _placed(records)[0]
+    winner["gap_to_leader"] = 0.001
+    return [(winner["driver_number"],)]
+
+
+def _two_gaps_change_places(records: Records, landed: Landed) -> list[Identity]:
+    second, third = _placed(records)[1:3]
+    second["gap_to_leader"], third["gap_to_leader"] = (
+        third["gap_to_leader"],
+        second["gap_to_leader"],
+    )
+    return [(third["driver_number"],)]
+
+
+def _three_points_too_few(records: Records, landed: Landed) -> list[Identity]:
+    second = _placed(records)[1]
+    second["points"] -= 3
+    return [(second["driver_number"],)]
+
+
+def _by_driver(records: Records, number: str) -> list[Records]:
+    ordered = sorted(records, key=lambda record: (record["driver_number"], record[number]))
+    return [list(rows) for _, rows in groupby(ordered, key=lambda record: record["driver_number"])]
+
+
+def _tenth_laps_are_lost(records: Records, landed: Landed) -> list[Identity]:
+    going_on = {record["driver_number"] for record in records if record["lap_number"] == 11}
+    records[:] = [record for record in records if record["lap_number"] != 10]
+    return [(driver, 11) for driver in going_on]
+
+
+def _two_drivers_lose_their_last_laps(records: Records, landed: Landed) -> list[Identity]:
+    losers = {
+        rows[0]["driver_number"]: len(rows) - 5 for rows in _by_driver(records, "lap_number")[:2]
+    }
+    records[:] = [
+        record
+        for record in records
+        if record["lap_number"] <= losers.get(record["driver_number"], 100)
+    ]
+    return [(driver,) for driver in losers]
+
+
+def _sectors_grow(records: Records, landed: Landed) -> list[Identity]:
+    grown = [
+        record
+        for record in records
+        if record["lap_number"] in range(5, 10)
+        and record["lap_duration"] is not None
+        and record["duration_sector_3"] is not None
+    ]
+    for record in grown:
+        record["duration_sector_2"] += 0.02
+    return [(record["driver_number"], record["lap_number"]) for record in grown]
+
+
+def _early_laps_at_a_walk(records: Records, landed: Landed) -> list[Identity]:
+    early = [record for record in records if record["lap_number"] <= 3]
+    for record in early:
+        record["st_speed"] = 9
+    return [(record["driver_number"], record["lap_number"]) for record in early]
+
+
+def _tenth_laps_start_with_the_ninth(records: Records, landed: Landed) -> list[Identity]:
+    starts = {r["driver_number"]: r["date_start"] for r in records if r["lap_number"] == 9}
+    tenth = [record for record in records if record["lap_number"] == 10]
+    for record in tenth:
+        record["date_start"] = starts[record["driver_number"]]
+    return [(record["driver_number"], 10) for record in tenth]
+
+
+def _fastest(records: Records) -> dict[str, Any]:
+    timed = [record for record in records if record["lap_duration"] is not None]
+    return min(timed, key=lambda record: float(record["lap_duration"]))
+
+
+def _the_fastest_lap_takes_twenty_seconds(records: Records, landed: Landed) -> list[Identity]:
+    fastest = _fastest(records)
+    fastest |= {"lap_duration": 20.0, "duration_sector_1": None}
+    return [(fastest["driver_number"], fastest["lap_number"])]
+
+
+def _another_of_the_first_ten_was_faster(records: Records, landed: Landed) -> list[Identity]:
+    fastest = _fastest(records)
+    first_ten = {r["driver_number"] for r in _placed(landed.records["results"][RACE])[:10]}
+    assert fastest["driver_number"] in first_ten
+    other = next(
+        record
+        for record in records
+        if record["driver_number"] in first_ten - {fastest["driver_number"]}
+        and record["lap_number"] == 20
+    )
+    other |= {"lap_duration": fastest["lap_duration"] - 0.1, "duration_sector_1": None}
+    return [(fastest["driver_number"],), (other["driver_number"],)]
+
+
+def _second_stints_begin_late(records: Records, landed: Landed) -> list[Identity]:
+    second = [record for record in records if record["stint_number"] == 2]
+    for record in second:
+        record["lap_start"] += 2
+    return [(record["driver_number"], 2) for record in second]
+
+
+def _a_last_stint_ends_before_it_starts(records: Records, landed: Landed) -> list[Identity]:
+    last = next(rows[-1] for rows in _by_driver(records, "stint_number") if len(rows) > 1)
+    last["lap_end"] = last["lap_start"] - 1
+    return [(last["driver_number"], last["stint_number"])]
+
+
+def _two_last_stints_end_early(records: Records, landed: Landed) -> list[Identity]:
+    last = [rows[-1] for rows in _by_driver(records, "stint_number") if len(rows) > 1][:2]
+    for record in last:
+        record["lap_end"] -= 2
+    return [(record["driver_number"],) for record in last]
+
+
+def _first_stints_on_ancient_tyres(records: Records, landed: Landed) -> list[Identity]:
+    first = [record for record in records if record["stint_number"] == 1]
+    for record in first:
+        record["tyre_age_at_start"] = 80
+    return [(record["driver_number"], 1) for record in first]
+
+
+def _stops_on_the_third_lap(records: Records, landed: Landed) -> list[Identity]:
+    first = {record["driver_number"]: record for record in reversed(records)}.values()
+    for record in first:
+        record["lap_number"] = 3
+    return [(record["driver_number"], 3) for record in first]
+
+
+_KNOWN = Mutation(identity=("driver_number",), change=_added_for_nobody)
+_AS_USUAL = Mutation(
+    identity=("session_key",),
+    change=lambda records, landed: [(records[0]["session_key"],)],
+    arrange=_only_a_few_before,
+)
+_DRIVER = ("driver_number",)
+_LAP = ("driver_number", "lap_number")
+_STINT = ("driver_number", "stint_number")
+
+RACING_MUTATIONS: Mapping[tuple[str, str], Mutation] = {
+    ("sessions", "starts in its season"): Mutation(identity=("year",), change=_a_year_earlier),
+    ("sessions", "takes its usual time"): Mutation(identity=("hours",), change=_nine_hours),
+    ("sessions", "season is whole"): Mutation(
+        identity=("year", "grand_prix", "session_type"),
+        change=lambda records, landed: [(IMOLA.year, IMOLA.grand_prix, IMOLA.session_type)],
+        arrange=_a_hole_in_the_season,
+        partition=QUALIFYING,  # the latest of its season, which tells of it
+    ),
+    ("drivers", "as many drivers as cars"): Mutation(
+        identity=("drivers",), change=_a_team_stays_away
+    ),
+    ("drivers", "two cars a team"): Mutation(
+        identity=("team_name",), change=_a_driver_changes_teams
+    ),
+    ("drivers", "rows as many as usual"): _AS_USUAL,
+    ("results", "drivers known"): _KNOWN,
+    ("results", "every driver has a result"): Mutation(
+        identity=_DRIVER, change=_the_last_result_is_lost
+    ),
+    ("results", "positions unique"): Mutation(
+        identity=_DRIVER,
+        change=_two_in_fourth_position,
+        companions=frozenset({"positions without gap", "points by the table"}),
+    ),
+    ("results", "positions without gap"): Mutation(identity=_DRIVER, change=_the_last_falls_back),
+    ("results", "winner has no gap"): Mutation(identity=_DRIVER, change=_the_winner_is_late),
+    ("results", "gaps grow"): Mutation(identity=_DRIVER, change=_two_gaps_change_places),
+    ("results", "points by the table"): Mutation(identity=_DRIVER, change=_three_points_too_few),
+    ("results", "rows as many as usual"): _AS_USUAL,
+    ("laps", "drivers known"): _KNOWN,
+    ("laps", "lap numbers contiguous"): Mutation(identity=_LAP, change=_tenth_laps_are_lost),
+    ("laps", "laps as in results"): Mutation(
+        identity=_DRIVER, change=_two_drivers_lose_their_last_laps
+    ),
+    ("laps", "sectors add up"): Mutation(identity=_LAP, change=_sectors_grow),
+    ("laps", "speeds plausible"): Mutation(identity=_LAP, change=_early_laps_at_a_walk),
+    ("laps", "laps start in order"): Mutation(
+        identity=_LAP, change=_tenth_laps_start_with_the_ninth
+    ),
+    ("laps", "fastest lap plausible"): Mutation(
+        identity=_LAP, change=_the_fastest_lap_takes_twenty_seconds
+    ),
+    ("laps", "fastest lap has its point"): Mutation(
+        identity=_DRIVER, change=_another_of_the_first_ten_was_faster
+    ),
+    ("laps", "rows as many as usual"): _AS_USUAL,
+    ("stints", "drivers known"): _KNOWN,
+    ("stints", "stints follow each other"): Mutation(
+        identity=_STINT, change=_second_stints_begin_late
+    ),
+    ("stints", "stints end after they start"): Mutation(
+        identity=_STINT, change=_a_last_stint_ends_before_it_starts
+    ),
+    ("stints", "last stint reaches the last lap"): Mutation(
+        identity=_DRIVER, change=_two_last_stints_end_early
+    ),
+    ("stints", "tyre age plausible"): Mutation(
+        identity=_STINT, change=_first_stints_on_ancient_tyres
+    ),
+    ("stints", "rows as many as usual"): _AS_USUAL,
+    ("pit_stops", "drivers known"): _KNOWN,
+    ("pit_stops", "stops end stints"): Mutation(identity=_LAP, change=_stops_on_the_third_lap),
+    ("pit_stops", "rows as many as usual"): _AS_USUAL,
+}
+"""A mutation for each racing rule, most of them of the simulated Bahrain race of 2024."""

@@ -1,0 +1,92 @@
+"""Verdicts as plain data: when a share is enough, and what evidence may hold."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from f1_bronze.datasets.conditions import NotNull
+from f1_bronze.datasets.dataset import Check, Rule, Severity
+from f1_bronze.quality.verdicts import counted, json_ready
+
+
+def rule(mostly: float) -> Rule:
+    return Rule(
+        name="a rule",
+        check=Check.VALUES,
+        severity=Severity.WARN,
+        condition=NotNull(column="session_key"),
+        says="It is.",
+        why="It must be.",
+        mostly=mostly,
+    )
+
+
+@pytest.mark.parametrize(
+    ("mostly", "seen", "unexpected", "passed"),
+    [
+        (1.0, 20, 0, True),
+        (1.0, 20, 1, False),
+        (0.9, 20, 2, True),
+        (0.9, 20, 3, False),
+        (0.7, 10, 3, True),
+        (0.95, 19, 1, False),
+        (0.5, 0, 0, None),
+    ],
+)
+def test_mostly(mostly: float, seen: int, unexpected: int, passed: bool | None) -> None:
+    """The demanded share holds to the row, and of nothing nothing is said."""
+    verdict = counted(rule(mostly), rows_seen=seen, unexpected_count=unexpected)
+    assert verdict.passed is passed
+    assert verdict.unexpected_count == unexpected
+
+
+@pytest.mark.parametrize(
+    ("unexpected", "also", "told"),
+    [
+        (0, "", "all 1,000 as demanded"),
+        (0, "from 1 to 9", "all 1,000 as demanded; from 1 to 9"),
+        (31, "", "31 of 1,000 not as demanded (3.1%, 10.0% allowed)"),
+    ],
+)
+def test_observed(unexpected: int, also: str, told: str) -> None:
+    """The observed value tells counts, share and what is allowed."""
+    verdict = counted(rule(0.9), rows_seen=1000, unexpected_count=unexpected, also=also)
+    assert verdict.observed == told
+
+
+def test_twenty_rows_at_most() -> None:
+    """However many offenders are given, twenty are kept."""
+    rows = [{"lap_number": n} for n in range(50)]
+    verdict = counted(rule(1.0), rows_seen=50, unexpected_count=50, unexpected_rows=rows)
+    assert verdict.unexpected_rows == tuple(rows[:20])
+    assert verdict.unexpected_percent == 100.0
+
+
+def test_json_ready() -> None:
+    """Values of Arrow, numpy and pandas become JSON's own."""
+    import numpy as np
+    import pandas as pd
+
+    row: dict[str, Any] = {
+        "driver_number": np.float64(4.0),
+        "lap_duration": np.float64("nan"),
+        "gap": float("inf"),
+        "date": datetime(2025, 4, 13, 15, tzinfo=UTC),
+        "stamp": pd.Timestamp("2025-04-13T15:00:00Z"),
+        "never": pd.NaT,
+        "flag": np.bool_(True),
+        "times": [1.5, None],
+        "unknown": pd.NA,
+    }
+    assert json_ready(row) == {
+        "driver_number": 4,
+        "lap_duration": None,
+        "gap": None,
+        "date": "2025-04-13T15:00:00+00:00",
+        "stamp": "2025-04-13T15:00:00+00:00",
+        "never": None,
+        "flag": True,
+        "times": [1.5, None],
+        "unknown": None,
+    }

@@ -1,0 +1,168 @@
+"""Events in the lake: where they are, what happens when the lake fails, and their summaries."""
+
+import io
+import json
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from f1_bronze.lake.errors import LakeUnavailable
+from f1_bronze.lake.local import LocalStore
+from f1_bronze.telemetry.lineage import paths
+from f1_bronze.telemetry.lineage.event_files import EventFiles
+from f1_bronze.telemetry.lineage.events import events_of_end, events_of_start
+from f1_bronze.telemetry.lineage.reading import read_event
+from f1_bronze.telemetry.lineage.summaries import Summaries
+from f1_bronze.telemetry.runs import RunEnd
+
+from ..lake.fakes import MemoryStore, NotingStore
+from .lineage_examples import BEGUN_AT, begun, finished, landed
+
+DAY, NEXT_DAY = date(2026, 11, 23), date(2026, 11, 24)
+ALL = [*events_of_start(begun()), *events_of_end(finished())]
+
+
+def rows_of(store: MemoryStore, day: date = DAY) -> list[dict[str, Any]]:
+    """The rows of a day's summary."""
+    return pq.read_table(io.BytesIO(store.objects[paths.summary_path(day)])).to_pylist()
+
+
+@pytest.mark.parametrize("kind", ["memory", "folder"])
+def test_written_and_read(kind: str, tmp_path: Path) -> None:
+    """Each event is one file with its bytes; a day and a dataset find theirs again."""
+    store = MemoryStore() if kind == "memory" else LocalStore(tmp_path)
+    files = EventFiles(store)
+    assert files.write(ALL) == {DAY}
+    assert dict(files.of_day(DAY)) == {event.path: event.data for event in ALL}
+    assert files.of_day(NEXT_DAY) == []
+    of_laps = [read_event(path, data) for path, data in files.of_dataset("laps")]
+    assert {event.job for event in of_laps if event} == {"bronze_laps", "bronze_laps_checks"}
+    assert len(of_laps) == 6
+
+
+def test_written_again() -> None:
+    """Events that are told again leave the lake as it is, byte for byte."""
+    store = MemoryStore()
+    EventFiles(store).write(ALL)
+    before = dict(store.objects)
+    EventFiles(store).write([*events_of_start(begun()), *events_of_end(finished())])
+    assert store.objects == before
+    assert len(before) == len(ALL)
+
+
+def test_a_lake_that_fails() -> None:
+    """The lake's own error is passed on, and writing all of them again mends it."""
+    store = NotingStore(MemoryStore())
+    store.break_after(3)
+    with pytest.raises(LakeUnavailable):
+        EventFiles(store).write(ALL)
+    EventFiles(store).write(ALL)
+    assert store.contents() == {event.path: event.data for event in ALL}
+
+
+def test_a_run_over_midnight() -> None:
+    """Its events lie in the folders of both days, and both are named."""
+    at = BEGUN_AT.replace(hour=23, minute=59, second=55)
+    one = landed(at=at + timedelta(seconds=1))
+    run = finished(begun=begun(started_at=at), ended_at=at + timedelta(minutes=1), landed=(one,))
+    store = MemoryStore()
+    assert EventFiles(store).write(events_of_end(run)) == {DAY, NEXT_DAY}
+    assert len(EventFiles(store).of_day(DAY)) + len(EventFiles(store).of_day(NEXT_DAY)) == 7
+
+
+def test_no_events() -> None:
+    """Nothing to write is nothing written."""
+    store = MemoryStore()
+    assert EventFiles(store).write([]) == set()
+    assert store.objects == {}
+
+
+def test_a_summary() -> None:
+    """A row for each job and dataset: runs, ends, rows and bytes written, checks, times."""
+    store = MemoryStore()
+    days = EventFiles(store).write(ALL)
+    assert Summaries(store).refresh(days) == [
+        "lineage/summaries/year=2026/month=11/day=23/lineage_summary_20261123.parquet"
+    ]
+    rows = {row["job"]: row for row in rows_of(store)}
+    assert list(rows) == [
+        "bronze_laps",
+        "bronze_laps_checks",
+        "bronze_results",
+        "dagster_bronze_sessions",
+    ]
+    assert rows["bronze_laps"] == {
+        "day": DAY,
+        "job": "bronze_laps",
+        "dataset": "laps",
+        "runs": 2,
+        "completed": 1,
+        "failures": 1,
+        "aborted": 0,
+        "rows": 1_080,
+        "bytes": 34_567,
+        "files": 1,
+        "assertions": 0,
+        "failed_assertions": 0,
+        "events": 4,
+        "first_event": BEGUN_AT,
+        "last_event": BEGUN_AT + timedelta(minutes=1),
+    }
+    checks, run = rows["bronze_laps_checks"], rows["dagster_bronze_sessions"]
+    assert (checks["assertions"], checks["failed_assertions"]) == (2, 1)
+    assert (run["dataset"], run["runs"], run["failures"], run["events"]) == (None, 1, 1, 2)
+    assert rows["bronze_results"]["rows"] == 20
+
+
+def test_a_summary_grows() -> None:
+    """A later run of the day is added, a day without news is not written again."""
+    store = NotingStore(MemoryStore())
+    summaries = Summaries(store)
+    summaries.refresh(EventFiles(store).write(ALL))
+    later = replace(
+        finished(end=RunEnd.CANCELED),
+        begun=begun(run_id="9e107d9d-372b-4b3e-8f5a-1f2e3d4c5b6a"),
+        ended_at=BEGUN_AT + timedelta(hours=2),
+    )
+    store.forget()
+    [changed] = summaries.refresh(EventFiles(store).write(events_of_end(later)))
+    assert store.written[-1] == changed
+    [laps] = [r for r in rows_of(store.inner) if r["job"] == "bronze_laps"]  # type: ignore[arg-type]
+    assert (laps["runs"], laps["rows"], laps["aborted"], laps["failures"]) == (4, 2_160, 1, 1)
+    assert laps["last_event"] == BEGUN_AT + timedelta(hours=2)
+    store.forget()
+    assert summaries.refresh([DAY]) == []
+    assert store.written == []
+
+
+def test_what_is_no_event(caplog: pytest.LogCaptureFixture) -> None:
+    """A file that is no event is left out of the summary, which says so, and hides no other."""
+    store = MemoryStore()
+    EventFiles(store).write(ALL)
+    store.objects[ALL[0].path] = b"{torn"
+    store.objects[f"{paths.day_folder(DAY)}notes.json"] = b"{}"
+    Summaries(store).refresh([DAY])
+    assert [row["events"] for row in rows_of(store)] == [4, 2, 2, 1]
+    assert len(caplog.messages) == 2
+    assert ALL[0].path in "".join(caplog.messages)
+
+
+def test_reading_an_event() -> None:
+    """What is no event is None; an event whose parts are of other types has nothing to tell."""
+    assert [read_event("x", data) for data in (b"", b"[]", b"null", b"{}", b"\xff")] == [None] * 5
+    strange = {
+        "eventTime": "2026-11-23T06:04:07",
+        "eventType": "COMPLETE",
+        "run": {"runId": "r", "facets": {"tags": {"tags": 3}}},
+        "job": {"name": "j"},
+        "inputs": [3],
+        "outputs": {"a": 1},
+    }
+    event = read_event("x", json.dumps(strange).encode())
+    assert event is not None
+    assert (event.tags, event.inputs, event.outputs) == ({}, [], [])
+    assert event.at == datetime(2026, 11, 23, 6, 4, 7, tzinfo=UTC)

@@ -1,0 +1,95 @@
+"""Every kind of event is valid by OpenLineage's schemas, and these would notice if it were not."""
+
+import json
+from copy import deepcopy
+from typing import Any
+
+import jsonschema
+import pytest
+from openlineage.client.generated.base import RunEvent
+
+from f1_bronze.datasets import DATASETS
+from f1_bronze.telemetry.lineage.events import events_of_end, events_of_start
+from f1_bronze.telemetry.runs import RunEnd
+
+from .lineage_examples import begun, check, finished, landed, only
+from .openlineage_schemas import FACETS, run_event_schema, validator
+
+
+@pytest.mark.parametrize("end", RunEnd)
+def test_events_are_valid(end: RunEnd) -> None:
+    """Events of every dataset, revision and end of a run are valid."""
+    told = [
+        landed(dataset.name, revision=revision)
+        for dataset in DATASETS
+        for revision in ("new", "changed", "unchanged", "empty")
+    ]
+    told.append(landed(session_start=None, session_end=None, root="file:///srv/lake"))
+    run = finished(end=end, landed=tuple(told), checks=(check(), check("results", rules=())))
+    events = [*events_of_start(begun(parent_run_id="x", root_run_id="y")), *events_of_end(run)]
+    checker = validator()
+    seen: dict[str, set[str]] = {place: set() for place in FACETS}
+    for event in events:
+        body = json.loads(event.data)
+        checker.validate(body)
+        for place in ("run", "job"):
+            seen[place] |= body[place]["facets"].keys()
+        for side in ("input", "output"):
+            for one in body[f"{side}s"]:
+                seen["facets"] |= one["facets"].keys()
+                seen[f"{side}Facets"] |= one[f"{side}Facets"].keys()
+    expected = {place: set(named) for place, named in FACETS.items()}
+    if end is RunEnd.SUCCESS:
+        assert "errorMessage" in seen["run"]  # of what did not land
+    assert seen == expected
+
+
+def _break(body: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
+    broken = deepcopy(body)
+    *parents, last = path.split("/")
+    holder: Any = broken
+    for part in parents:
+        holder = holder[int(part) if part.isdigit() else part]
+    if value is None:
+        del holder[last]
+    else:
+        holder[last] = value
+    return broken
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("eventTime", None),
+        ("eventTime", "yesterday"),
+        ("eventType", "DONE"),
+        ("run/runId", "17"),
+        ("producer", "us"),
+        ("job/namespace", None),
+        ("schemaURL", "https://openlineage.io/spec/1-0-0/OpenLineage.json"),
+        ("run/facets/parent/run", None),
+        ("run/facets/nominalTime/_producer", None),
+        ("run/facets/made_up", {}),
+        ("outputs/0/facets/schema/fields/0/name", 3),
+        ("outputs/0/facets/columnLineage/fields/lap_number/inputFields/0/field", None),
+        ("outputs/0/facets/lifecycleStateChange/lifecycleStateChange", "REPLACED"),
+        ("outputs/0/outputFacets/outputStatistics/rowCount", "many"),
+        ("outputs/0/facets/dataQualityAssertions", {"assertions": []}),
+        ("outputs/0/inputFacets", {}),
+    ],
+)
+def test_the_schemas_notice(path: str, value: object) -> None:
+    """A valid event of which one thing was altered is not valid any more."""
+    body = only(events_of_end(finished(not_landed=())), "bronze_laps")
+    checker = validator()
+    checker.validate(body)
+    with pytest.raises(jsonschema.ValidationError):
+        checker.validate(_break(body, path, value))
+
+
+def test_the_schemas_are_the_standards() -> None:
+    """The schema that events claim to obey is version 2 of the standard's."""
+    assert RunEvent._get_schema() == (
+        "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent"
+    )
+    assert sorted(run_event_schema()["required"]) == ["eventTime", "job", "producer", "run"]

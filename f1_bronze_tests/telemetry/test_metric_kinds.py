@@ -1,0 +1,83 @@
+"""The roll-call of metrics: the promised names, their series, their page."""
+
+from math import prod
+from pathlib import Path
+
+from f1_bronze.telemetry.metric_kinds import DIMENSION_VALUES, METRIC_KINDS
+from f1_bronze.telemetry.metric_pages import metrics_table
+from f1_bronze.telemetry.metrics import metrics_of
+
+from .metric_runs import WEEKEND
+
+PAGE = Path(__file__).parents[2] / "docs/monitoring.md"
+
+
+def test_names() -> None:
+    """The promised names are there, in their namespaces, and those that were added."""
+    by_namespace: dict[str, list[str]] = {}
+    for kind in METRIC_KINDS:
+        by_namespace.setdefault(kind.namespace.value, []).append(kind.name)
+    assert by_namespace == {
+        "F1Pipeline/Bronze": [
+            "SessionsProcessed",
+            "TotalRecordsExtracted",
+            "BronzeProcessingTime",
+            "APIRequestCount",
+            "APIRetryCount",
+            "APIErrorCount",
+            "DataValidationFailures",
+            "DataValidationWarnings",
+            "BronzePipelineSuccess",
+            "HoursSinceLastSuccess",
+        ],
+        "F1Pipeline/DAG/EndToEnd": [
+            "EndToEndPipelineSuccess",
+            "TotalPipelineExecutionTime",
+            "SilverTablesCreated",
+            "AnalyticsTablesCreated",
+        ],
+        "F1Pipeline/DAG/Historical": [
+            "HistoricalPipelineSuccess",
+            "HistoricalSessionsProcessed",
+            "BackfillExecutionTime",
+        ],
+    }
+
+
+def test_dimensions() -> None:
+    """No dimension besides those that were promised is ever sent."""
+    assert set(DIMENSION_VALUES) | {"Environment"} == {
+        "Environment",
+        "Pipeline",
+        "Layer",
+        "DataType",
+        "SessionType",
+        "DAGType",
+        "TriggerType",
+        "BackfillType",
+    }
+    assert {name for kind in METRIC_KINDS for names in kind.sets for name in names} == (
+        set(DIMENSION_VALUES) | {"Environment"}
+    )
+
+
+def test_the_number_of_series_is_bounded() -> None:
+    """A deployment has at most as many series (which cost) as the page says, however long it runs.
+
+    DAGType has one value in each namespace, so it multiplies nothing.
+    """
+    most = sum(
+        prod(len(DIMENSION_VALUES.get(name, ("one",))) for name in names if name != "DAGType")
+        for kind in METRIC_KINDS
+        for names in kind.sets
+    )
+    assert most == 83
+    assert f"at most {most} series" in PAGE.read_text("utf-8")
+    known = {**DIMENSION_VALUES, "Environment": ("production",)}
+    for metric in metrics_of(WEEKEND, environment="production"):
+        assert all(value in known[name] for name, value in metric.dimensions)
+
+
+def test_the_page_has_the_roll_call() -> None:
+    """docs/monitoring.md has the table of metrics as the roll-call makes it."""
+    assert metrics_table() in PAGE.read_text("utf-8")
