@@ -7,7 +7,10 @@ The way of a lap:
 3. `lake.records` turns the answer into typed rows that can be turned back, `lake.parquet` into
    the bytes of a file, and `lake.landing` decides whether these become the partition's content.
 4. `defs.ingestion` runs the above for every selected partition and dataset, and `defs.events`
-   tells Dagster of each as it lands.
+   tells Dagster of each as it lands, with a picture of it from `pictures`.
+5. `quality.judging` holds it against the rules that are declared beside its columns, and
+   `defs.checks` tells Dagster the verdicts.
+6. `telemetry` tells the outside, once `defs.run_records` has read the run back from Dagster.
 
 Where do I go to…?
 - add a column or a dataset: `datasets/`, one file per dataset; then the roll-call in its __init__
@@ -16,13 +19,18 @@ Where do I go to…?
 - change where files lie: `lake/paths.py`
 - change what Dagster shows of a partition: `defs/events.py`
 - change what becomes of an answer that differs: `lake/landing.py`, `lake/history.py`
+- add or change a rule: `datasets/`, beside the columns; one across rows also in `quality/racing/`
+- change what runs by itself: `defs/schedules.py`, `weekly.py`, `calendar_sensor.py`, `reopening.py`
+- change a metric or what lineage tells: `telemetry/metric_kinds.py`, `telemetry/lineage/`
+- change a picture: `pictures/`
 - change what Spark, Athena and DuckDB are told of the lake: `lake/tables.py`, `glue.py`, `views.py`
 - add a subcommand: `commands/`, a module each, and the roll-call in `cli.py`
 - add a setting: `settings.py`
 - make the stand-in misbehave: `simulator/fault_kinds.py`
 
 Imports go one way, held by a test:
-`datasets ← openf1, lake ← defs ← definitions, cli`. The simulator imports none of them.
+`datasets ← openf1, lake, quality, telemetry, pictures ← defs ← definitions, commands, cli`.
+The simulator imports none of them.
 """
 
 __version__ = "0.1.0"

@@ -13,6 +13,7 @@ from f1_bronze.commands.history import history
 from f1_bronze.commands.ingest import ingest
 from f1_bronze.commands.lineage import lineage
 from f1_bronze.commands.metrics import metrics
+from f1_bronze.commands.partitions import partitions
 from f1_bronze.commands.settings import settings
 from f1_bronze.commands.simulate import simulate
 from f1_bronze.commands.sql import sql
@@ -30,7 +31,7 @@ def main(verbose: bool) -> None:
 
 
 for command in (
-    *(ingest, status, history, verify, sql, lineage, metrics),
+    *(ingest, partitions, status, history, verify, sql, lineage, metrics),
     *(doctor, settings, simulate, ui),
 ):
     main.add_command(command)

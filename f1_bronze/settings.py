@@ -5,8 +5,9 @@ AWS credentials, region and endpoint are no settings of ours: the standard AWS c
 """
 
 import os
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -134,6 +135,22 @@ SETTINGS = (
         default="",
         meaning="OpenLineage HTTP consumer that gets the events too; empty: the lake alone.",
     ),
+    Setting(
+        name="ALERT_TOPIC",
+        default="",
+        meaning="ARN of the SNS topic that is told what failed; empty: none.",
+    ),
+    Setting(
+        name="ALERT_WEBHOOK",
+        default="",
+        meaning="Address (Slack or alike) that is told what failed; empty: none.",
+        secret=True,
+    ),
+    Setting(
+        name="DAGSTER_URL",
+        default="",
+        meaning="Base URL of the Dagster UI, for links in alerts; empty: no links.",
+    ),
 )
 
 
@@ -157,6 +174,9 @@ class Settings:
     environment: str
     metrics: str
     lineage_url: str
+    alert_topic: str
+    alert_webhook: str = field(repr=False)
+    dagster_url: str
     has_password: bool
 
     @classmethod
@@ -204,6 +224,9 @@ class Settings:
             environment=values["ENVIRONMENT"],
             metrics=values["METRICS"],
             lineage_url=values["LINEAGE_URL"].rstrip("/"),
+            alert_topic=_topic(values["ALERT_TOPIC"]),
+            alert_webhook=_webhook(values["ALERT_WEBHOOK"]),
+            dagster_url=_dagster_url(values["DAGSTER_URL"]),
             has_password=bool(values["OPENF1_PASSWORD"]),
         )
 
@@ -226,6 +249,34 @@ def dagster_home(environ: Mapping[str, str] | None = None) -> Path:
     """`DAGSTER_HOME`, or `.dagster_home` in the working directory; always absolute."""
     environ = os.environ if environ is None else environ
     return Path(environ.get("DAGSTER_HOME") or ".dagster_home").expanduser().absolute()
+
+
+def _topic(arn: str) -> str:
+    if arn and not re.fullmatch(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,256}", arn):
+        raise SettingError(
+            f"F1_BRONZE_ALERT_TOPIC is {arn!r}; it takes the ARN of a standard SNS topic, "
+            "arn:aws:sns:REGION:ACCOUNT:NAME."
+        )
+    return arn
+
+
+def _webhook(url: str) -> str:
+    if url and not _is_http(url):
+        # The address itself is a secret.
+        raise SettingError(
+            "F1_BRONZE_ALERT_WEBHOOK is no http(s) address. Set the one that the receiver gives, "
+            "or unset it."
+        )
+    return url
+
+
+def _dagster_url(url: str) -> str:
+    if url and not _is_http(url):
+        raise SettingError(
+            f"F1_BRONZE_DAGSTER_URL is {url.rpartition('@')[2]!r}, which is no http(s) address. "
+            "Write the one at which people open the UI, or unset it."
+        )
+    return url.rstrip("/")
 
 
 def _is_http(url: str) -> bool:

@@ -6,26 +6,25 @@ Belongs here: the options, and from the wish to the final table. Stays out: whic
 
 import sys
 import time
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
 
 from f1_bronze.commands.outcome import Outcome, print_outcome
 from f1_bronze.commands.speaking import CLOSED, FAILED, STOPPED, Seasons, as_json_option, told
-from f1_bronze.datasets import DATASETS
-from f1_bronze.datasets.dataset import Dataset
+from f1_bronze.commands.wish import Wish, datasets_named, nothing_to_do, plan_of, print_plan
 from f1_bronze.settings import Settings, session_type_selection
 
 if TYPE_CHECKING:
+    import dagster as dg
+
     from f1_bronze.defs.launch import Plan
     from f1_bronze.defs.progress import Account
     from f1_bronze.defs.resources import OpenF1
-    from f1_bronze.lake.lake import Lake
+    from f1_bronze.defs.telemetry import Telemetry
     from f1_bronze.openf1.calendar import Calendar
 
 INTERRUPTED = "interrupted; what landed stays, and --missing goes on from here"
@@ -77,40 +76,13 @@ def ingest(
             if session_types
             else settings.session_types
         ),
-        datasets=_datasets(datasets),
+        datasets=datasets_named(datasets),
         only_missing=missing,
         recent_days=recent,
         accept_loss=accept_loss,
     )
     with _simulator_if(offline, settings) as settings:
         sys.exit(_ingest(wish, settings, dry_run=dry_run, as_json=as_json))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Wish:
-    """What was typed. `session_types` None means every type."""
-
-    years: tuple[int, ...]
-    grands_prix: tuple[str, ...]
-    session_types: frozenset[str] | None
-    datasets: tuple[Dataset, ...]
-    only_missing: bool
-    recent_days: int | None
-    accept_loss: bool
-
-
-def _datasets(names: tuple[str, ...]) -> tuple[Dataset, ...]:
-    from f1_bronze.openf1.calendar import nearest
-
-    known = [dataset.name for dataset in DATASETS]
-    for name in names:
-        if name not in known:
-            near = nearest(name, known)
-            meant = f"Did you mean {' or '.join(near)}? " if near else ""
-            raise click.UsageError(
-                f"There is no dataset {name!r}. {meant}Choose from {', '.join(known)}."
-            )
-    return tuple(dataset for dataset in DATASETS if not names or dataset.name in names)
 
 
 @contextmanager
@@ -149,13 +121,13 @@ def _ingest(wish: Wish, settings: Settings, *, dry_run: bool, as_json: bool) -> 
     bar = ProgressBar(console, account, estimate=resource.make_pace().estimate)
     openf1 = resource.make_openf1(observer=bar.tell)
     with warnings_on(console), closing(openf1):
-        calendar, plan = _plan(wish, openf1, lake)
+        calendar, plan = plan_of(wish, openf1, lake)
         if dry_run:
-            _print_plan(plan, calendar, bar.estimate(plan.calls), as_json)
+            print_plan(plan, calendar, bar.estimate(plan.calls), as_json)
             return 0
         total = sum(len(refs) for refs in plan.wanted().values())
         if not total:
-            console.print(_nothing_to_do(wish, calendar), soft_wrap=True)
+            console.print(nothing_to_do(wish, calendar), soft_wrap=True)
         with bar.shown(total=total, calls=plan.calls):
             runs, crashes = _run_all(plan, wish, settings, openf1, account)
         counters = openf1.counters
@@ -175,36 +147,6 @@ def _ingest(wish: Wish, settings: Settings, *, dry_run: bool, as_json: bool) -> 
     return status
 
 
-def _plan(wish: Wish, openf1: "OpenF1", lake: "Lake") -> "tuple[Calendar, Plan]":
-    """The sessions wished for, and what to ask for; the calendar holds all types."""
-    from f1_bronze.defs.launch import Plan, landed_in, recent
-    from f1_bronze.openf1.calendar import select_grands_prix
-
-    calendar = openf1.calendar(wish.years, lake.placed(wish.years))
-    _check_session_types(wish, calendar)
-    chosen = select_grands_prix(calendar, wish.grands_prix).sessions
-    if wish.session_types is not None:
-        chosen = tuple(s for s in chosen if s.partition.session_type in wish.session_types)
-    if wish.recent_days is not None:
-        chosen = recent(chosen, wish.recent_days, datetime.now(UTC))
-    landed = landed_in(lake, wish.datasets, wish.years) if wish.only_missing else None
-    return calendar, Plan(sessions=chosen, datasets=wish.datasets, landed=landed)
-
-
-def _check_session_types(wish: Wish, calendar: "Calendar") -> None:
-    from f1_bronze.openf1.calendar import nearest
-
-    known = {session.partition.session_type for session in calendar.sessions}
-    known |= {"practice_1", "qualifying", "sprint_qualifying", "sprint", "race"}
-    for name in sorted((wish.session_types or set()) - known):
-        near = nearest(name, known)
-        meant = f"Did you mean {' or '.join(near)}? " if near else ""
-        raise click.UsageError(
-            f"No session of {_years(wish)} has the type {name!r}. {meant}"
-            f"Choose from {', '.join(sorted(known))}, or all."
-        )
-
-
 def _run_all(
     plan: "Plan",
     wish: Wish,
@@ -219,6 +161,7 @@ def _run_all(
     from f1_bronze.defs.launch import crash_of, execute, interrupted
     from f1_bronze.defs.partitions import register, registered
     from f1_bronze.defs.tags import BY_COMMAND, TRIGGER_TAG
+    from f1_bronze.defs.telemetry import Telemetry
 
     definitions = assemble(settings, openf1=openf1, progress=account)
     runs, crashes = [], []
@@ -240,7 +183,20 @@ def _run_all(
                 break
             if not result.success and len(account.failures) == told:
                 crashes.append(crash_of(result))
+        _tell(instance, Telemetry(settings), runs)
     return tuple(runs), tuple(crashes)
+
+
+def _tell(instance: "dg.DagsterInstance", telemetry: "Telemetry", runs: "list[str]") -> None:
+    """Lineage and local metrics at once; should the lake fail, the sensors tell them later."""
+    from f1_bronze.commands.console import screen
+    from f1_bronze.defs.told_at_once import tell_at_once
+    from f1_bronze.lake.errors import LakeError
+
+    try:
+        tell_at_once(instance, telemetry, runs)
+    except LakeError as error:
+        screen().print(f"lineage and metrics wait for `f1-bronze ui`: {error}", style="yellow")
 
 
 def _unplaceable(calendar: "Calendar") -> tuple[str, ...]:
@@ -264,54 +220,3 @@ def _status(account: "Account", crashes: tuple[str, ...]) -> int:
     if any(isinstance(failed.error, ClosedForLiveSession) for failed in account.failures):
         return CLOSED
     return FAILED if account.failures or crashes else 0
-
-
-def _print_plan(plan: "Plan", calendar: "Calendar", seconds: float, as_json: bool) -> None:
-    from f1_bronze.commands.console import plain, print_json, print_rows, seconds_text
-
-    batches, wanted = plan.batches(), plan.wanted()
-    rows = [
-        {
-            "dataset": dataset.name,
-            "sessions": len(wanted[dataset]),
-            "api_calls": len(sizes),
-            "batches": sizes if as_json else " + ".join(map(str, sizes)),
-        }
-        for dataset, sizes in batches.items()
-    ]
-    left_out = Counter(left.reason.value for left in calendar.left_out)
-    if as_json:
-        print_json(
-            {
-                "partitions": [session.partition.key for session in plan.sessions],
-                "datasets": rows,
-                "api_calls": plan.calls,
-                "eta_seconds": round(seconds, 1),
-                "left_out": dict(left_out),
-            }
-        )
-        return
-    console = plain()
-    for session in plan.sessions:
-        console.print(f"{session.partition.key}  ended {session.date_end:%Y-%m-%d %H:%M} UTC")
-    console.print()
-    print_rows(console, rows, total=True)
-    left = ", ".join(f"{count} {reason}" for reason, count in sorted(left_out.items()))
-    console.print(
-        f"\nPlan: {len(plan.sessions)} sessions in {plan.calls} API calls, at least "
-        f"{seconds_text(seconds)} by the call budget. Left out by the calendar: {left or 'none'}.",
-        soft_wrap=True,
-    )
-
-
-def _nothing_to_do(wish: Wish, calendar: "Calendar") -> str:
-    types = "any type" if wish.session_types is None else " or ".join(sorted(wish.session_types))
-    why = "that the lake does not hold yet" if wish.only_missing else "that has ended"
-    return (
-        f"Nothing to ingest: {_years(wish)} has no session of {types} {why}. "
-        f"The calendar lists {len(calendar.sessions)} ended sessions in all."
-    )
-
-
-def _years(wish: Wish) -> str:
-    return ", ".join(str(year) for year in wish.years)

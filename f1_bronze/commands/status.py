@@ -43,6 +43,19 @@ _STYLES = {
     LATE: "bold red",
     "": "dim",
 }
+SIGNS = {
+    "landed": "",
+    "empty": "∅",
+    "stale": "↻",
+    "refused": "⊘",
+    "failed": "✗",
+    "running": "…",
+    "unrecorded": "?",
+    "missing": "–",
+    LATE: "!!",
+}
+"""A state in one or two characters, where there is no room for its name."""
+_ROOM_FOR_NAMES = 100
 _UNWELL = ("refused", "failed", "missing", "unrecorded")
 _MARKS = {"ERROR": ("✗", "bold red"), "WARN": ("!", "yellow")}
 
@@ -134,16 +147,17 @@ def print_coverage(coverage: "Coverage", late: Collection["Cell"], seasons: Sequ
     console = plain()
     there = {session.year for session in coverage.sessions}
     if coverage.sessions:
-        table = Table(box=None, pad_edge=False, row_styles=["", "on grey7"])
+        narrow = console.width < _ROOM_FOR_NAMES
+        table = Table(box=None, pad_edge=False, padding=(0, 1 - narrow, 0, 0))
         table.add_column("session", overflow="fold")
         for dataset in DATASETS:
             table.add_column(f"{dataset.name} ", justify="right", no_wrap=True)
         for session in coverage.sessions:
-            cells = (_shown(coverage.cell(session, dataset), late) for dataset in DATASETS)
-            table.add_row(session.key, *cells)
+            cells = (coverage.cell(session, dataset) for dataset in DATASETS)
+            table.add_row(session.key, *(_shown(cell, late, narrow) for cell in cells))
         console.print(table)
         console.print()
-        _print_counts(console, coverage, late)
+        _print_counts(console, coverage, late, narrow)
         _print_troubles(console, coverage)
     if absent := [year for year in seasons if year not in there]:
         console.print(nothing_of(absent, coverage), soft_wrap=True, markup=False)
@@ -164,7 +178,9 @@ def nothing_of(years: Sequence[int], coverage: "Coverage") -> str:
     )
 
 
-def _print_counts(console: Any, coverage: "Coverage", late: Collection["Cell"]) -> None:
+def _print_counts(
+    console: Any, coverage: "Coverage", late: Collection["Cell"], narrow: bool
+) -> None:
     counts = {state.value: count for state, count in coverage.counts().items()}
     missing_late = sum(cell.state.value == "missing" for cell in late)
     if missing_late:
@@ -173,7 +189,10 @@ def _print_counts(console: Any, coverage: "Coverage", late: Collection["Cell"]) 
     for state, count in counts.items():
         if count:
             meaning = f": {MEANINGS[state]}" if state in MEANINGS else ""
-            console.print(f"{count:>5} {state}{meaning}", style=_STYLES[state], soft_wrap=True)
+            sign = f" {SIGNS[state]}" if narrow and SIGNS[state] else ""
+            console.print(
+                f"{count:>5} {state}{sign}{meaning}", style=_STYLES[state], soft_wrap=True
+            )
     if coverage.unregistered:
         console.print(
             f"{len(coverage.unregistered):>5} sessions are in the lake and no partitions: "
@@ -208,12 +227,12 @@ def _first(places: list[str]) -> str:
     return places[0] + (f" and {len(places) - 1} more" if len(places) > 1 else "")
 
 
-def _shown(cell: "Cell", late: Collection["Cell"]) -> "Text":
+def _shown(cell: "Cell", late: Collection["Cell"], narrow: bool) -> "Text":
     from rich.text import Text
 
     state = LATE if cell in late and cell.state == "missing" else cell.state.value
-    words = f"{cell.rows:,}" if state == "landed" else state or "·"
-    text = Text(words, style=_STYLES[state])
+    words = f"{cell.rows:,}" if state == "landed" else SIGNS[state] if narrow and state else state
+    text = Text(words or "·", style=_STYLES[state])
     mark, style = _MARKS.get(cell.severity or "", (" ", ""))
     text.append(mark, style=style)
     return text

@@ -30,7 +30,7 @@ def events_of(
     if run is None:
         return ()
     if change.kind in STARTS:
-        return events_of_start(run_begun(instance, run, change.at))
+        return events_of_start(run_begun(instance, run))
     return events_of_end(run_finished(instance, run, group_of=group_of))
 
 

@@ -62,8 +62,20 @@ GroupOf = Callable[[dg.AssetKey], str | None]
 SessionTimes = tuple[datetime | None, datetime | None]
 
 
-def run_begun(instance: dg.DagsterInstance, run: dg.DagsterRun, started_at: datetime) -> RunBegun:
-    """What a run means to do, from its selection and tags."""
+def run_begun(instance: dg.DagsterInstance, run: dg.DagsterRun) -> RunBegun:
+    """What a run that has begun means to do, from its selection and tags."""
+    record = _record(instance, run.run_id)
+    return _begun(instance, run, _moment(record.start_time or record.update_timestamp.timestamp()))
+
+
+def _record(instance: dg.DagsterInstance, run_id: str) -> dg.RunRecord:
+    record = instance.get_run_record_by_id(run_id)
+    if record is None:
+        raise LookupError(f"The run {run_id} is on record no more.")
+    return record
+
+
+def _begun(instance: dg.DagsterInstance, run: dg.DagsterRun, started_at: datetime) -> RunBegun:
     tags = run.tags
     datasets = bronze_datasets(run)
     return RunBegun(
@@ -88,11 +100,11 @@ def run_finished(
 
     `group_of` tells the group of an asset that is no bronze dataset, None where it is not known.
     """
-    record = instance.get_run_record_by_id(run.run_id)
-    if record is None or run.status not in _ENDS:
-        raise LookupError(f"The run {run.run_id} has not ended, or is on record no more.")
+    record = _record(instance, run.run_id)
+    if run.status not in _ENDS:
+        raise LookupError(f"The run {run.run_id} has not ended.")
     ended_at = _moment(record.end_time or record.update_timestamp.timestamp())
-    begun = run_begun(instance, run, _moment(record.start_time or ended_at.timestamp()))
+    begun = _begun(instance, run, _moment(record.start_time or ended_at.timestamp()))
     landed: list[Landed] = []
     checks: list[CheckOutcome] = []
     others: dict[str, int] = {}

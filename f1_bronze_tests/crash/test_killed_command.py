@@ -63,8 +63,8 @@ class Command:
 def kill_after(command: Command, files: int, seconds: float) -> int:
     """Kill an ingest so many seconds after so many files have landed; its exit status."""
     with command.ingest() as process:
-        while process.poll() is None and len(bronze(command.store)) < files:
-            time.sleep(0.002)
+        while process.poll() is None and sum(1 for _ in command.store.list("bronze/")) < files:
+            time.sleep(0.005)
         time.sleep(seconds)
         process.send_signal(signal.SIGKILL)
         process.communicate()

@@ -22,6 +22,7 @@ from f1_bronze.defs.metric_sensor import cloudwatch_metrics, last_success, sessi
 from f1_bronze.defs.partitions import register
 from f1_bronze.defs.run_changes import Position
 from f1_bronze.defs.telemetry import Telemetry
+from f1_bronze.defs.told_at_once import tell_at_once
 from f1_bronze.lake.lake import Lake
 from f1_bronze.settings import Settings
 from f1_bronze.simulator.faults import Fault
@@ -305,3 +306,29 @@ def test_both_sinks_know_where_they_are(materialize: Materialize, tick: Tick, to
     tick(openlineage_consumer)
     assert not tick(openlineage_events).startswith("0")
     assert Position.from_json(None) == Position()
+
+
+def test_the_command_tells_what_the_sensors_would(
+    materialize: Materialize,
+    instance: dg.DagsterInstance,
+    settings: Settings,
+    tick: Tick,
+    tmp_path: Path,
+) -> None:
+    """Lineage and local metrics are there when the command ends, and the sensors, which tell them
+    again, change no byte of them."""
+    telemetry = Telemetry(settings)
+    result = materialize("bronze_races", RACE, RACE)
+    tell_at_once(instance, telemetry, [result.run_id, "no run"])
+    lake = tmp_path / "lake"
+
+    def told() -> dict[str, bytes]:
+        found = [*(lake / "lineage").rglob("*.*"), *(lake / "metrics").rglob("*.jsonl")]
+        return {str(path.relative_to(lake)): path.read_bytes() for path in found}
+
+    before = told()
+    assert len([path for path in before if path.startswith("metrics/")]) == 1
+    assert len([path for path in before if path.endswith(".parquet")]) == 1
+    said = tick(openlineage_events)
+    assert said == f"{len(before) - 2} lineage events written."
+    assert told() == before
