@@ -132,7 +132,9 @@ def _print_warnings(console: Console, warnings: list[CheckVerdict]) -> None:
             by_rule.setdefault(f"{verdict.dataset.name}.{one.rule.name}", []).append(where)
     for rule, places in list(by_rule.items())[:_KINDS_SHOWN]:
         more = f" and {len(places) - 1} more" if len(places) > 1 else ""
-        console.print(f"look at: {rule}: {places[0]}{more}", style="yellow", markup=False)
+        console.print(
+            f"look at: {rule}: {places[0]}{more}", style="yellow", markup=False, soft_wrap=True
+        )
     if len(by_rule) > _KINDS_SHOWN:
         console.print(f"… and {len(by_rule) - _KINDS_SHOWN} more rules; --json lists them all")
 

@@ -9,7 +9,6 @@ from f1_bronze.datasets.conditions import (
     Between,
     Matches,
     NotNull,
-    RowCount,
 )
 from f1_bronze.datasets.dataset import (
     CLASSIFIED_TYPES,
@@ -25,7 +24,7 @@ from f1_bronze.datasets.dataset import (
     Severity,
 )
 from f1_bronze.datasets.neighbours import rows_as_usual
-from f1_bronze.datasets.shape import shape_rules
+from f1_bronze.datasets.shape import at_least_one_row, shape_rules
 
 _RULES = (
     *shape_rules(
@@ -36,14 +35,8 @@ _RULES = (
         come_and_go=("country_code",),
         why_come_and_go="country_code is null from 2025 and announced to go after 2026.",
     ),
-    Rule(
-        name="at least one row",
-        check=Check.SCHEMA,
-        severity=Severity.WARN,
-        condition=RowCount(),
-        says="There is at least one row.",
-        promised="at least one row",
-        why="No session is driven by nobody; but an answer that is truly empty can be mended by no "
+    at_least_one_row(
+        "No session is driven by nobody; but an answer that is truly empty can be mended by no "
         "one, and its partition is shown as empty.",
     ),
     Rule(

@@ -8,7 +8,6 @@ from f1_bronze.datasets.conditions import (
     Across,
     Between,
     NotNull,
-    RowCount,
     TypeIs,
 )
 from f1_bronze.datasets.dataset import (
@@ -27,7 +26,7 @@ from f1_bronze.datasets.dataset import (
     Severity,
 )
 from f1_bronze.datasets.neighbours import DRIVERS_KNOWN, rows_as_usual
-from f1_bronze.datasets.shape import shape_rules
+from f1_bronze.datasets.shape import at_least_one_row, shape_rules
 
 _SECTORS = tuple(
     Column(
@@ -53,25 +52,14 @@ _SEGMENTS = tuple(
 
 _RULES = (
     *shape_rules(("session_key", "driver_number", "lap_number")),
-    Rule(
-        name="at least one row",
-        check=Check.SCHEMA,
-        severity=Severity.WARN,
-        condition=RowCount(),
+    at_least_one_row(
+        "No race without laps, unless it was cancelled and is not marked as such.",
         scope=Scope(session_types=frozenset({"race"})),
-        says="There is at least one row.",
-        promised="at least one row",
-        why="No race without laps, unless it was cancelled and is not marked as such.",
     ),
-    Rule(
-        name="at least one row outside races",
-        check=Check.SCHEMA,
-        severity=Severity.WARN,
-        condition=RowCount(),
+    at_least_one_row(
+        "A practice can be called off on the day: nobody drives, and nothing is wrong.",
+        where="outside races",
         scope=Scope(session_types=(CLASSIFIED_TYPES | PRACTICE_TYPES) - {"race"}),
-        says="There is at least one row.",
-        promised="at least one row",
-        why="A practice can be called off on the day: nobody drives, and nothing is wrong.",
     ),
     Rule(
         name="lap_number 1 to 100",

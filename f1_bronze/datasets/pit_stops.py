@@ -8,7 +8,6 @@ from f1_bronze.datasets.conditions import (
     Across,
     Between,
     NotNull,
-    RowCount,
     TypeIs,
 )
 from f1_bronze.datasets.dataset import (
@@ -25,7 +24,7 @@ from f1_bronze.datasets.dataset import (
     Severity,
 )
 from f1_bronze.datasets.neighbours import DRIVERS_KNOWN, rows_as_usual
-from f1_bronze.datasets.shape import shape_rules
+from f1_bronze.datasets.shape import at_least_one_row, shape_rules
 
 _LANE_TIMES = ("lane_duration", "pit_duration")
 
@@ -39,16 +38,10 @@ _RULES = (
         why_come_and_go="lane_duration and stop_duration came in January 2026, pit_duration goes "
         "after 2026; a rule of its own asks for one of the first two.",
     ),
-    Rule(
-        name="at least one row",
-        check=Check.SCHEMA,
-        severity=Severity.WARN,
-        condition=RowCount(),
-        scope=Scope(session_types=frozenset({"race"}), first_year=2024),
-        says="There is at least one row.",
-        promised="at least one row",
-        why="In a dry race everyone must stop once. The first six races of 2023 and several "
+    at_least_one_row(
+        "In a dry race everyone must stop once. The first six races of 2023 and several "
         "sprints truly have no rows, so it is asked of races since 2024 and is no ERROR.",
+        scope=Scope(session_types=frozenset({"race"}), first_year=2024),
     ),
     Rule(
         name="pit lane time known",

@@ -9,7 +9,6 @@ from f1_bronze.datasets.conditions import (
     Across,
     Between,
     NotNull,
-    RowCount,
     WholeNumber,
 )
 from f1_bronze.datasets.dataset import (
@@ -28,7 +27,7 @@ from f1_bronze.datasets.dataset import (
     Severity,
 )
 from f1_bronze.datasets.neighbours import DRIVERS_KNOWN, rows_as_usual
-from f1_bronze.datasets.shape import shape_rules
+from f1_bronze.datasets.shape import at_least_one_row, shape_rules
 
 _RULES = (
     *shape_rules(
@@ -37,14 +36,8 @@ _RULES = (
         why_come_and_go="points is there for race and sprint only, where a rule of its own asks "
         "for it.",
     ),
-    Rule(
-        name="at least one row",
-        check=Check.SCHEMA,
-        severity=Severity.WARN,
-        condition=RowCount(),
-        says="There is at least one row.",
-        promised="at least one row",
-        why="Every session that took place has a classification. One that was cancelled and is "
+    at_least_one_row(
+        "Every session that took place has a classification. One that was cancelled and is "
         "not marked as such has none, which nobody can mend: so it is a warning.",
     ),
     Rule(

@@ -11,9 +11,10 @@ from f1_bronze.datasets.conditions import (
     NotNull,
     NoTypesChanged,
     OneSession,
+    RowCount,
     Unique,
 )
-from f1_bronze.datasets.dataset import Check, Rule, Severity
+from f1_bronze.datasets.dataset import EVERYWHERE, Check, Rule, Scope, Severity
 
 
 def shape_rules(
@@ -91,4 +92,21 @@ def shape_rules(
             says="Every value of a declared field is of its type and written as it used to be.",
             why="What does not fit is kept in extra_fields, and the column is null.",
         ),
+    )
+
+
+def at_least_one_row(why: str, *, where: str = "", scope: Scope = EVERYWHERE) -> Rule:
+    """That a session has rows at all; a warning, since a true empty answer can be mended by none.
+
+    `where` is added to the name of a rule that is about some sessions only.
+    """
+    return Rule(
+        name=f"at least one row {where}".rstrip(),
+        check=Check.SCHEMA,
+        severity=Severity.WARN,
+        condition=RowCount(),
+        scope=scope,
+        says="There is at least one row.",
+        promised="at least one row",
+        why=why,
     )

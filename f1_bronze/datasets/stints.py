@@ -9,7 +9,6 @@ from f1_bronze.datasets.conditions import (
     Between,
     NotNull,
     OneOf,
-    RowCount,
 )
 from f1_bronze.datasets.dataset import (
     DRIVER_NUMBER,
@@ -25,32 +24,21 @@ from f1_bronze.datasets.dataset import (
     Severity,
 )
 from f1_bronze.datasets.neighbours import DRIVERS_KNOWN, rows_as_usual
-from f1_bronze.datasets.shape import shape_rules
+from f1_bronze.datasets.shape import at_least_one_row, shape_rules
 
 _COMPOUNDS = ("SOFT", "MEDIUM", "HARD", "INTERMEDIATE", "WET")
 
 _RULES = (
     *shape_rules(("session_key", "driver_number", "stint_number")),
-    Rule(
-        name="at least one row",
-        check=Check.SCHEMA,
-        severity=Severity.WARN,
-        condition=RowCount(),
-        scope=Scope(session_types=frozenset({"race"})),
-        says="There is at least one row.",
-        promised="at least one row",
-        why="Every car that starts has a stint, unless the race was cancelled and is not marked "
+    at_least_one_row(
+        "Every car that starts has a stint, unless the race was cancelled and is not marked "
         "as such.",
+        scope=Scope(session_types=frozenset({"race"})),
     ),
-    Rule(
-        name="at least one row in sprints",
-        check=Check.SCHEMA,
-        severity=Severity.WARN,
-        condition=RowCount(),
+    at_least_one_row(
+        "Several sprints have no pit stops upstream; one without stints would be no surprise.",
+        where="in sprints",
         scope=Scope(session_types=frozenset({"sprint"})),
-        says="There is at least one row.",
-        promised="at least one row",
-        why="Several sprints have no pit stops upstream; one without stints would be no surprise.",
     ),
     Rule(
         name="stint_number 1 to 10",
