@@ -22,7 +22,7 @@ Where do I go to…?
 - add or change a rule: `datasets/`, beside the columns; one across rows also in `quality/racing/`
 - change what runs by itself: `defs/schedules.py`, `weekly.py`, `calendar_sensor.py`, `reopening.py`
 - change a metric or what lineage tells: `telemetry/metric_kinds.py`, `telemetry/lineage/`
-- change a picture: `pictures/`
+- change a picture: `pictures/`; what the report shows: `commands/report_page/`
 - change what Spark, Athena and DuckDB are told of the lake: `lake/tables.py`, `glue.py`, `views.py`
 - add a subcommand: `commands/`, a module each, and the roll-call in `cli.py`
 - add a setting: `settings.py`

@@ -14,6 +14,7 @@ from f1_bronze.commands.ingest import ingest
 from f1_bronze.commands.lineage import lineage
 from f1_bronze.commands.metrics import metrics
 from f1_bronze.commands.partitions import partitions
+from f1_bronze.commands.report import report
 from f1_bronze.commands.settings import settings
 from f1_bronze.commands.simulate import simulate
 from f1_bronze.commands.sql import sql
@@ -31,7 +32,7 @@ def main(verbose: bool) -> None:
 
 
 for command in (
-    *(ingest, partitions, status, history, verify, sql, lineage, metrics),
+    *(ingest, partitions, status, report, history, verify, sql, lineage, metrics),
     *(doctor, settings, simulate, ui),
 ):
     main.add_command(command)

@@ -5,8 +5,11 @@ from typing import Any
 import dagster as dg
 
 from f1_bronze.defs.assets import ASSETS
+from f1_bronze.defs.coverage_asset import Watch, coverage
+from f1_bronze.defs.coverage_schedule import hourly_coverage
 from f1_bronze.defs.io_managers import ParquetLakeIOManager
 from f1_bronze.defs.jobs import JOBS
+from f1_bronze.defs.logs import open_logs_of
 from f1_bronze.defs.progress import NoProgress
 from f1_bronze.defs.resources import openf1_resource
 from f1_bronze.defs.schedules import SCHEDULES
@@ -28,11 +31,12 @@ def assemble(settings: Settings, **resources: Any) -> dg.Definitions:
         "progress": NoProgress(),
         "season": RunningSeason(settings),
         "telemetry": Telemetry(settings),
+        "watch": Watch(settings),
     }
     return dg.Definitions(
-        assets=ASSETS,
+        assets=[*ASSETS, coverage],
         jobs=JOBS,
-        schedules=SCHEDULES,
+        schedules=[*SCHEDULES, hourly_coverage],
         sensors=SENSORS,
         resources=usual | resources,
         # A step in a process of its own costs 1.6 s and gains nothing: one step does it all.
@@ -40,4 +44,6 @@ def assemble(settings: Settings, **resources: Any) -> dg.Definitions:
     )
 
 
-defs = assemble(Settings.read())
+_settings = Settings.read()
+open_logs_of(_settings)
+defs = assemble(_settings)

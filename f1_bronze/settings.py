@@ -17,6 +17,8 @@ PREFIX = "F1_BRONZE_"
 PUBLIC_API = "https://api.openf1.org/v1"
 ENVIRONMENTS = ("dev", "staging", "production")
 METRICS_SINKS = ("local", "cloudwatch")
+LOG_FORMATS = ("auto", "json", "text")
+_CHOICES = {"ENVIRONMENT": ENVIRONMENTS, "METRICS": METRICS_SINKS, "LOG_FORMAT": LOG_FORMATS}
 S3_ENCRYPTIONS = ("AES256", "aws:kms", "aws:kms:dsse")
 S3_ACLS = (
     "private",
@@ -131,6 +133,16 @@ SETTINGS = (
         meaning="Where metrics go: local (JSON lines in the lake) or cloudwatch.",
     ),
     Setting(
+        name="LOG_FORMAT",
+        default="auto",
+        meaning="How log lines look: json or text; auto: text in dev, else json.",
+    ),
+    Setting(
+        name="LOG_GROUP",
+        default="",
+        meaning="CloudWatch log group that gets the log lines too; empty: standard error alone.",
+    ),
+    Setting(
         name="LINEAGE_URL",
         default="",
         meaning="OpenLineage HTTP consumer that gets the events too; empty: the lake alone.",
@@ -163,17 +175,19 @@ class Settings:
 
     lake_uri: str
     s3_writes: Mapping[str, str]
-    openf1_url: str
+    openf1_url: str = field(repr=False)  # as are others that can hold a login
     openf1_username: str
     openf1_limits: str
     breaker_failures: int
     breaker_seconds: float
-    rate_store: str
+    rate_store: str = field(repr=False)
     session_types: frozenset[str] | None
     ingest_new: bool
     environment: str
     metrics: str
-    lineage_url: str
+    logs_as_json: bool
+    log_group: str
+    lineage_url: str = field(repr=False)
     alert_topic: str
     alert_webhook: str = field(repr=False)
     dagster_url: str
@@ -190,16 +204,11 @@ class Settings:
                 f"F1_BRONZE_OPENF1_URL is {url.rpartition('@')[2]!r}, which is no http(s) address. "
                 f"Unset it for the public API, {PUBLIC_API}."
             )
-        if values["ENVIRONMENT"] not in ENVIRONMENTS:
-            raise SettingError(
-                f"F1_BRONZE_ENVIRONMENT is {values['ENVIRONMENT']!r}; "
-                f"it takes one of {', '.join(ENVIRONMENTS)}."
-            )
-        if values["METRICS"] not in METRICS_SINKS:
-            raise SettingError(
-                f"F1_BRONZE_METRICS is {values['METRICS']!r}; "
-                f"it takes one of {', '.join(METRICS_SINKS)}."
-            )
+        for name, known in _CHOICES.items():
+            if values[name] not in known:
+                raise SettingError(
+                    f"{PREFIX}{name} is {values[name]!r}; it takes one of {', '.join(known)}."
+                )
         if values["LINEAGE_URL"] and not _is_http(values["LINEAGE_URL"]):
             raise SettingError(
                 f"F1_BRONZE_LINEAGE_URL is {values['LINEAGE_URL'].rpartition('@')[2]!r}, which is "
@@ -223,10 +232,13 @@ class Settings:
             ingest_new=_switch("INGEST_NEW", values),
             environment=values["ENVIRONMENT"],
             metrics=values["METRICS"],
+            logs_as_json=values["LOG_FORMAT"] == "json"
+            or (values["LOG_FORMAT"] == "auto" and values["ENVIRONMENT"] != "dev"),
+            log_group=values["LOG_GROUP"],
             lineage_url=values["LINEAGE_URL"].rstrip("/"),
             alert_topic=_topic(values["ALERT_TOPIC"]),
-            alert_webhook=_webhook(values["ALERT_WEBHOOK"]),
-            dagster_url=_dagster_url(values["DAGSTER_URL"]),
+            alert_webhook=_address("ALERT_WEBHOOK", values),
+            dagster_url=_address("DAGSTER_URL", values).rstrip("/"),
             has_password=bool(values["OPENF1_PASSWORD"]),
         )
 
@@ -260,23 +272,10 @@ def _topic(arn: str) -> str:
     return arn
 
 
-def _webhook(url: str) -> str:
-    if url and not _is_http(url):
-        # The address itself is a secret.
-        raise SettingError(
-            "F1_BRONZE_ALERT_WEBHOOK is no http(s) address. Set the one that the receiver gives, "
-            "or unset it."
-        )
-    return url
-
-
-def _dagster_url(url: str) -> str:
-    if url and not _is_http(url):
-        raise SettingError(
-            f"F1_BRONZE_DAGSTER_URL is {url.rpartition('@')[2]!r}, which is no http(s) address. "
-            "Write the one at which people open the UI, or unset it."
-        )
-    return url.rstrip("/")
+def _address(name: str, values: Mapping[str, str]) -> str:
+    if values[name] and not _is_http(values[name]):  # which may be a secret
+        raise SettingError(f"{PREFIX}{name} is no http(s) address. Set one, or unset it.")
+    return values[name]
 
 
 def _is_http(url: str) -> bool:

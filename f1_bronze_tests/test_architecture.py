@@ -45,8 +45,10 @@ ONLY_IN = {
     "botocore": {"lake", "telemetry"},
     "great_expectations": {"quality"},
     "openlineage": {"telemetry"},
+    "watchtower": {"telemetry"},
     "duckdb": {"lake", "commands"},
     "pandas": {"defs", "quality", "telemetry"},
+    "jinja2": {"commands"},
     "rich": {"commands"},
     "click": {"commands", "cli"},
 }

@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from f1_bronze.defs.progress import Account
+from f1_bronze.telemetry.logs.sinks import told_as_json
 
 
 class WarningsToConsole(logging.Handler):
@@ -27,8 +28,8 @@ class WarningsToConsole(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """One line a record, its level in front."""
-        if hasattr(record, "endpoint") and not _verbose():
-            return  # a call: what is worth telling of it comes through ProgressBar.tell
+        if (hasattr(record, "endpoint") or hasattr(record, "event")) and not _verbose():
+            return  # a call or a step of a run: ProgressBar and the final table tell of these
         line = f"{record.levelname.lower()}: {record.getMessage()}"
         self._console.print(Text(line, style="yellow"), soft_wrap=True)
 
@@ -49,7 +50,10 @@ def screen() -> Console:
 
 @contextmanager
 def warnings_on(console: Console) -> Iterator[None]:
-    """Log records of this package go to the console while inside."""
+    """Log records of this package go to the console while inside, unless they go there as JSON."""
+    if told_as_json():
+        yield
+        return
     logger, handler = logging.getLogger("f1_bronze"), WarningsToConsole(console)
     logger.addHandler(handler)
     try:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from f1_bronze.commands.choosing import dataset_named, nearest_in
 from f1_bronze.commands.speaking import Moment, as_json_option, told
-from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.dataset import Dataset
 from f1_bronze.datasets.partition import PartitionKeyError, SessionPartition
 from f1_bronze.settings import Settings
@@ -46,13 +46,13 @@ def history(
     from f1_bronze.lake.errors import NothingThere
     from f1_bronze.lake.lake import Lake
 
-    dataset = _dataset(dataset_name)
+    dataset = dataset_named(dataset_name)
     lake = Lake.at(Settings.read().lake_uri)
     try:
         partition = SessionPartition.parse(partition_key)
         found = lake.history(dataset, partition)
     except (PartitionKeyError, NothingThere) as error:
-        raise click.UsageError(f"{error}{_meant(lake, dataset, partition_key)}") from error
+        raise click.UsageError(f"{error}{nearest_in(lake, dataset, partition_key)}") from error
     if at is None and revision is None:
         _print_list(lake, dataset, found, as_json)
         return
@@ -62,37 +62,6 @@ def history(
         raise click.UsageError(str(error)) from error
     assert content is not None
     _print_rows(lake, dataset, found, content, as_json)
-
-
-def _dataset(name: str) -> Dataset:
-    from f1_bronze.openf1.calendar import nearest
-
-    by_name = {dataset.name: dataset for dataset in DATASETS}
-    if name not in by_name:
-        near = nearest(name, by_name)
-        meant = f"Did you mean {' or '.join(near)}? " if near else ""
-        raise click.UsageError(
-            f"There is no dataset {name!r}. {meant}Choose from {', '.join(by_name)}."
-        )
-    return by_name[name]
-
-
-def _meant(lake: "Lake", dataset: Dataset, key: str) -> str:
-    from f1_bronze.lake.paths import KeptAs, dataset_folder, dataset_revisions, read_file_path
-    from f1_bronze.lake.paths import read_kept_path as read_kept
-    from f1_bronze.openf1.calendar import nearest
-
-    known = {
-        found[1].key
-        for entry in lake.store.list(dataset_folder(dataset.name))
-        if (found := read_file_path(entry.path))
-    } | {
-        kept.partition.key
-        for entry in lake.store.list(dataset_revisions(dataset.name))
-        if (kept := read_kept(entry.path)) and kept.kept_as is not KeptAs.ARRIVED
-    }
-    near = nearest(key, known)
-    return f" In the lake are {', '.join(near)}, …" if near else ""
 
 
 def _print_list(lake: "Lake", dataset: Dataset, found: "History", as_json: bool) -> None:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -108,11 +109,13 @@ def _simulator_if(offline: bool, settings: Settings) -> Iterator[Settings]:
 def _ingest(wish: Wish, settings: Settings, *, dry_run: bool, as_json: bool) -> int:
     """Read the calendar, make the runs, print what became of them; returns the exit status."""
     from f1_bronze.commands.console import ProgressBar, screen, warnings_on
+    from f1_bronze.defs.logs import open_logs_of
     from f1_bronze.defs.progress import Account
     from f1_bronze.defs.resources import openf1_resource, resolved
     from f1_bronze.lake.lake import Lake
 
     began = time.monotonic()
+    open_logs_of(settings, by_command=True)
     lake = Lake.at(settings.lake_uri)
     lake.store.check()
     resource = resolved(openf1_resource(settings))
@@ -175,7 +178,7 @@ def _run_all(
                 definitions=definitions,
                 instance=instance,
                 accept_loss=wish.accept_loss,
-                tags={TRIGGER_TAG: BY_COMMAND},
+                tags={TRIGGER_TAG: BY_COMMAND, **run.historical_tags(datetime.now(UTC))},
             )
             runs.append(result.run_id)
             if interrupted(result):

@@ -55,7 +55,7 @@ def partitions(seasons: tuple[int, ...], session_types: tuple[str, ...], as_json
             new = set(register(instance, wanted))
     rows = [
         {
-            "season": year,
+            "season": str(year),
             "sessions": sum(partition.year == year for partition in wanted),
             "new": sum(partition.year == year for partition in new),
         }
@@ -64,5 +64,5 @@ def partitions(seasons: tuple[int, ...], session_types: tuple[str, ...], as_json
     if as_json:
         print_json({"partitions": [partition.key for partition in wanted], "seasons": rows})
         return
-    print_rows(plain(), rows)
+    print_rows(plain(), rows, total=True)
     console.print("Backfill them: f1-bronze ui, or f1-bronze ingest SEASONS --missing.")

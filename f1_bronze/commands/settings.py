@@ -1,7 +1,6 @@
 """f1-bronze settings: what is set, and to what."""
 
 import os
-import re
 from collections.abc import Mapping
 
 import click
@@ -44,4 +43,20 @@ def _shown(setting: Setting, environ: Mapping[str, str]) -> str:
     value = setting.read(environ)
     if setting.secret and value:
         return "(set, hidden)"
-    return re.sub(r"://[^/@]*@", "://(hidden)@", value)  # a login within an address
+    return public(value)
+
+
+def public(value: str) -> str:
+    """A value without what can hold a password: the login and the parameters of an address.
+
+    A password may hold any sign, also one that should have been written as %XX.
+
+    >>> public("postgresql://f1:pass/w@rd@db/f1"), public("redis://cache?password=word")
+    ('postgresql://(hidden)@db/f1', 'redis://cache?(hidden)')
+    """
+    scheme, mark, rest = value.partition("://") if "://" in value else ("", "", value)
+    if "@" in value and "?" in value:  # nobody knows which of them belongs to the password
+        return f"{scheme}{mark}(hidden)"
+    login, at, rest = rest.rpartition("@")
+    place, question, _ = rest.partition("?")
+    return f"{scheme}{mark}{'(hidden)' * bool(login)}{at}{place}{question}{'(hidden)' * bool(question)}"

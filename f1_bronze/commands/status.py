@@ -18,7 +18,7 @@ from f1_bronze.settings import Settings
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from f1_bronze.defs.coverage import Cell, Coverage
+    from f1_bronze.defs.coverage import Cell, Coverage, Place
 
 LATE = "late"
 MEANINGS = {
@@ -97,7 +97,7 @@ def is_unwell(coverage: "Coverage") -> bool:
     )
 
 
-def to_json(coverage: "Coverage", late: Collection["Cell"]) -> dict[str, Any]:
+def to_json(coverage: "Coverage", late: Collection["Place"]) -> dict[str, Any]:
     """The matrix as plain data: a record for each dataset of each session that has it."""
     return {
         "states": {state.value: count for state, count in coverage.counts().items()},
@@ -118,10 +118,10 @@ def to_json(coverage: "Coverage", late: Collection["Cell"]) -> dict[str, Any]:
     }
 
 
-def _record(cell: "Cell", late: Collection["Cell"]) -> dict[str, Any]:
+def _record(cell: "Cell", late: Collection["Place"]) -> dict[str, Any]:
     return {
         "state": cell.state.value,
-        "late": cell in late,
+        "late": cell.place in late,
         "rows": cell.rows,
         "landed_at": _iso(cell.landed_at),
         "revision": cell.revision,
@@ -138,7 +138,7 @@ def _iso(moment: datetime | None) -> str | None:
     return moment.astimezone(UTC).isoformat(timespec="seconds") if moment else None
 
 
-def print_coverage(coverage: "Coverage", late: Collection["Cell"], seasons: Sequence[int]) -> None:
+def print_coverage(coverage: "Coverage", late: Collection["Place"], seasons: Sequence[int]) -> None:
     """The matrix, what its words mean, and what is wrong."""
     from rich.table import Table
 
@@ -148,7 +148,7 @@ def print_coverage(coverage: "Coverage", late: Collection["Cell"], seasons: Sequ
     there = {session.year for session in coverage.sessions}
     if coverage.sessions:
         narrow = console.width < _ROOM_FOR_NAMES
-        table = Table(box=None, pad_edge=False, padding=(0, 1 - narrow, 0, 0))
+        table = Table(box=None, pad_edge=False, padding=(0, 0 if narrow else 1, 0, 0))
         table.add_column("session", overflow="fold")
         for dataset in DATASETS:
             table.add_column(f"{dataset.name} ", justify="right", no_wrap=True)
@@ -179,10 +179,10 @@ def nothing_of(years: Sequence[int], coverage: "Coverage") -> str:
 
 
 def _print_counts(
-    console: Any, coverage: "Coverage", late: Collection["Cell"], narrow: bool
+    console: Any, coverage: "Coverage", late: Collection["Place"], narrow: bool
 ) -> None:
     counts = {state.value: count for state, count in coverage.counts().items()}
-    missing_late = sum(cell.state.value == "missing" for cell in late)
+    missing_late = sum(coverage.cells[place].state == "missing" for place in late)
     if missing_late:
         counts["missing"] -= missing_late
         counts[LATE] = missing_late
@@ -227,10 +227,10 @@ def _first(places: list[str]) -> str:
     return places[0] + (f" and {len(places) - 1} more" if len(places) > 1 else "")
 
 
-def _shown(cell: "Cell", late: Collection["Cell"], narrow: bool) -> "Text":
+def _shown(cell: "Cell", late: Collection["Place"], narrow: bool) -> "Text":
     from rich.text import Text
 
-    state = LATE if cell in late and cell.state == "missing" else cell.state.value
+    state = LATE if cell.place in late and cell.state == "missing" else cell.state.value
     words = f"{cell.rows:,}" if state == "landed" else SIGNS[state] if narrow and state else state
     text = Text(words or "·", style=_STYLES[state])
     mark, style = _MARKS.get(cell.severity or "", (" ", ""))

@@ -5,6 +5,7 @@ the work itself (ingestion.py). Why one op makes many partitions: docs/adr/0002.
 """
 
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 
 import dagster as dg
 from pydantic import Field
@@ -15,12 +16,25 @@ from f1_bronze.defs.checks import check_specs
 from f1_bronze.defs.events import asset_key, column_schema
 from f1_bronze.defs.ingestion import SESSIONS, Ingestion
 from f1_bronze.defs.io_managers import ParquetLakeIOManager
+from f1_bronze.defs.logs import logged
 from f1_bronze.defs.partitions import F1_RACE_SESSIONS, F1_SESSIONS
 from f1_bronze.defs.progress import Progress
 from f1_bronze.defs.resources import OpenF1
 from f1_bronze.defs.validation import Judge
+from f1_bronze.lake.paths import dataset_folder
 
 GROUP = "bronze"
+OWNER = "team:data-platform"
+"""Whom the catalog names for every asset: a team, or somebody's e-mail address."""
+FRESHNESS = dg.FreshnessPolicy.cron(
+    deadline_cron="0 12 1 4-12 *", lower_bound_delta=timedelta(days=28)
+)
+"""Fresh: on the first of a month from April to December something landed in the 28 days before.
+
+Quiet between seasons and in their breaks; what is late by a day is a check: docs/adr/0016.
+"""
+_DOCS = "https://openf1.org/docs/#"
+_OF_A_SESSION = "year=…/grand_prix=…/session_type=…/{}_<session_key>.parquet"
 API_POOL = "openf1"
 """Pool of every run that asks the API: the UI shows under Deployment > Concurrency what waits."""
 MOST_PARTITIONS_A_RUN = 128
@@ -52,13 +66,19 @@ def _spec(dataset: Dataset, partitions_def: dg.PartitionsDefinition[str]) -> dg.
         partitions_def=partitions_def,
         skippable=True,  # a run records partitions itself, and may record none
         kinds={"parquet", "openf1"},
+        owners=[OWNER],
         tags={"layer": "bronze", "need": "critical" if dataset.critical else "optional"},
         code_version=str(dataset.schema_version),
+        freshness_policy=FRESHNESS,
         metadata={
             "dagster/column_schema": column_schema(dataset),
             "openf1_endpoint": dataset.endpoint,
+            "openf1_docs": dg.MetadataValue.url(_DOCS + dataset.endpoint.replace("_", "-")),
             "key": ", ".join(dataset.key),
             "session_types": ", ".join(sorted(dataset.session_types or {"all"})),
+            "lake_path": dg.MetadataValue.path(
+                dataset_folder(dataset.name) + _OF_A_SESSION.format(dataset.name)
+            ),
         },
     )
 
@@ -83,22 +103,23 @@ def _ingesting(
         progress: dg.ResourceParam[Progress],
     ) -> Iterator[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
         selected = context.selected_asset_keys
-        ingestion = Ingestion(
-            context,
-            datasets=[dataset for dataset in datasets if asset_key(dataset) in selected],
-            accept_loss=config.accept_loss,
-            openf1=openf1,
-            io_manager=io_manager,
-            judge=judge,
-            progress=progress,
-        )
-        try:
-            if selected:
-                yield from ingestion.events()
-            else:  # "Execute check" without materializing
-                yield from ingestion.verdicts(datasets)
-        finally:
-            openf1.settle()
+        with logged(context.run, progress) as told:
+            ingestion = Ingestion(
+                context,
+                datasets=[dataset for dataset in datasets if asset_key(dataset) in selected],
+                accept_loss=config.accept_loss,
+                openf1=openf1,
+                io_manager=io_manager,
+                judge=judge,
+                progress=told,
+            )
+            try:
+                if selected:
+                    yield from ingestion.events()
+                else:  # "Execute check" without materializing
+                    yield from ingestion.verdicts(datasets)
+            finally:
+                openf1.settle()
 
     return ingest
 

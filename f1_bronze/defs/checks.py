@@ -18,6 +18,8 @@ from f1_bronze.defs.events import asset_key, markdown_table
 from f1_bronze.quality.verdicts import CheckVerdict, RuleVerdict
 
 _ROWS_SHOWN = 5
+_OBSERVED = 120
+"""Characters: an observed value may end in the very one that is wrong."""
 _MEANINGS = {
     Check.SCHEMA: "Shape: rows, columns, types, keys, and what upstream added or took away.",
     Check.VALUES: "Single values: nulls, bounds, codes.",
@@ -120,6 +122,7 @@ def evidence(verdict: CheckVerdict) -> str:
             ]
             for rule in ordered
         ],
+        widest=_OBSERVED,
     )
     parts = [table]
     for rule in verdict.failed:

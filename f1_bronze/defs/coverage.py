@@ -27,6 +27,8 @@ from f1_bronze.lake.lake import Lake
 
 LATE_AFTER = timedelta(hours=24)
 """A session's data is complete within the hour; a day later it should have landed."""
+Place = tuple[str, str]
+"""A cell's partition key and dataset."""
 _SEVERITIES = ("WARN", "ERROR")
 
 
@@ -68,6 +70,11 @@ class Cell:
     checks: tuple[CheckState, ...] = ()
 
     @property
+    def place(self) -> Place:
+        """Where it stands in the matrix."""
+        return self.partition.key, self.dataset.name
+
+    @property
     def severity(self) -> str | None:
         """That of the worst failed check: ERROR, WARN, or None."""
         failed = [check.severity for check in self.checks if check.severity]
@@ -86,14 +93,13 @@ class Coverage:
     """Sessions in chronological order and the state of each dataset in each.
 
     Attributes:
-        cells: by partition key and dataset.
         ended_at: the end of the sessions for which it is known, by partition key: those that have
             landed, and those that the calendar sensor has seen.
         unregistered: sessions of which the lake holds something and that are no partitions.
     """
 
     sessions: tuple[SessionPartition, ...]
-    cells: Mapping[tuple[str, str], Cell]
+    cells: Mapping[Place, Cell]
     ended_at: Mapping[str, datetime]
     unregistered: tuple[SessionPartition, ...] = ()
 
@@ -106,14 +112,14 @@ class Coverage:
         states = [cell.state for cell in self.cells.values()]
         return {s: states.count(s) for s in State if s is not State.NONE and s in states}
 
-    def late(self, now: datetime) -> tuple[Cell, ...]:
+    def late(self, now: datetime) -> frozenset[Place]:
         """What should have landed: its session ended more than a day ago and it has no content.
 
         Where the end is not known, all sessions of past years have ended.
         """
-        return tuple(
-            cell
-            for cell in self.cells.values()
+        return frozenset(
+            place
+            for place, cell in self.cells.items()
             if cell.state in (State.MISSING, State.FAILED)
             and not cell.has_content
             and (
@@ -135,7 +141,7 @@ def coverage_of(
     keys = [partition.key for partition in sessions]
     failures = FailureHistory(instance)
     checks = check_states(instance, keys, with_rules=with_rules)
-    cells: dict[tuple[str, str], Cell] = {}
+    cells: dict[Place, Cell] = {}
     ended_at = {key: end for key, end in remembered_ends(instance).items() if key in set(keys)}
     upstream: dict[str, str | None] = {}
     unregistered: set[SessionPartition] = set()

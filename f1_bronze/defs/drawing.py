@@ -14,7 +14,6 @@ from f1_bronze.datasets.dataset import Dataset
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.defs.surroundings import RunSurroundings
 from f1_bronze.lake.errors import LakeError
-from f1_bronze.pictures.of_datasets import looks_at, picture_of
 
 _log = logging.getLogger(__name__)
 _BY_NAME = {dataset.name: dataset for dataset in DATASETS}
@@ -28,6 +27,8 @@ class Drawing:
 
     def prepare(self, dataset: Dataset, partitions: Collection[SessionPartition]) -> None:
         """Read what the pictures of these partitions look at, dataset by dataset."""
+        from f1_bronze.pictures.of_datasets import looks_at  # keeps the code location light
+
         wanted: dict[str, list[SessionPartition]] = {}
         for partition in partitions:
             for name, other in looks_at(dataset, partition):
@@ -40,6 +41,8 @@ class Drawing:
 
     def picture(self, dataset: Dataset, partition: SessionPartition, table: pa.Table) -> str | None:
         """The picture as Markdown; None where there is nothing to draw."""
+        from f1_bronze.pictures.of_datasets import looks_at, picture_of
+
         others = self._surroundings.kept(looks_at(dataset, partition))
         try:
             return picture_of(dataset, partition, table, others)

@@ -8,6 +8,7 @@ import socket
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import unquote
 
 import dagster as dg
 import pyarrow as pa
@@ -78,30 +79,32 @@ def materialization(
     return dg.AssetMaterialization(
         asset_key=asset_key(dataset),
         partition=partition.key,
+        # In the order of the UI: first what people look at, last what only programs read.
         metadata={
             "dagster/row_count": landing.rows,
-            "dagster/partition_row_count": landing.rows,
-            "dagster/uri": landing.uri,
-            "dagster/column_schema": column_schema(dataset),
-            "session_key": answer.session_key,
-            "size_bytes": landing.size_bytes,
-            "content_sha256": landing.content_sha256,
             "revision": landing.revision.value,
+            **({} if picture is None else {"picture": dg.MetadataValue.md(picture)}),
+            "what_changed": dg.MetadataValue.md(what_changed(dataset, landing)),
+            "preview": dg.MetadataValue.md(preview(landing.table.drop_columns(list(_SAME_IN_ALL)))),
+            **_of_dataset(dataset, landing.table),
             "rows_added": len(changes.added),
             "rows_removed": len(changes.removed),
             "rows_changed": len(changes.changed),
-            "what_changed": dg.MetadataValue.md(what_changed(dataset, landing)),
+            "size_bytes": landing.size_bytes,
             "api_requests": answer.api_requests,
             "api_retries": answer.api_retries,
             "extract_seconds": round(answer.extract_seconds, 4),
-            "api_so_far": dg.MetadataValue.json(counters.to_json()),
-            "source_url": dg.MetadataValue.url(answer.source_url),
-            **_of_dataset(dataset, landing.table),
-            **({} if picture is None else {"picture": dg.MetadataValue.md(picture)}),
-            "preview": dg.MetadataValue.md(preview(landing.table.drop_columns(list(_SAME_IN_ALL)))),
             "fetched_at": dg.MetadataValue.timestamp(datetime.now(UTC)),
-            "host": socket.gethostname(),
+            "source_url": dg.MetadataValue.url(answer.source_url),
+            "file": dg.MetadataValue.path(as_path(landing.uri)),
+            "dagster/uri": landing.uri,
+            "session_key": answer.session_key,
+            "content_sha256": landing.content_sha256,
             "code_version": __version__,
+            "host": socket.gethostname(),
+            "dagster/partition_row_count": landing.rows,
+            "dagster/column_schema": column_schema(dataset),
+            "api_so_far": dg.MetadataValue.json(counters.to_json()),
         },
         tags={
             "dagster/data_version": landing.content_sha256,
@@ -145,6 +148,15 @@ def told_again(event: dg.AssetMaterialization, run_id: str) -> dg.AssetMateriali
     return dg.AssetMaterialization(
         asset_key=event.asset_key, partition=event.partition, metadata=metadata, tags=event.tags
     )
+
+
+def as_path(uri: str) -> str:
+    """Where a file lies as people paste it into a shell or a query.
+
+    >>> as_path("file:///data/my%20lake/x.parquet"), as_path("s3://bucket/lake/x.parquet")
+    ('/data/my lake/x.parquet', 's3://bucket/lake/x.parquet')
+    """
+    return unquote(uri.removeprefix("file://")) if uri.startswith("file://") else uri
 
 
 def what_changed(dataset: Dataset, landing: Landing) -> str:
@@ -201,15 +213,18 @@ def preview(table: pa.Table) -> str:
     return markdown_table(head.column_names, [list(row.values()) for row in head.to_pylist()])
 
 
-def markdown_table(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """A table as Markdown; cells are escaped and cut to 40 characters."""
-    lines = [names, ["---"] * len(names), *([_cell(value) for value in row] for row in rows)]
+def markdown_table(
+    names: Sequence[str], rows: Sequence[Sequence[Any]], *, widest: int = _CELL
+) -> str:
+    """A table as Markdown; cells are escaped and cut to `widest` characters."""
+    cells = ([_cell(value, widest) for value in row] for row in rows)
+    lines = [names, ["---"] * len(names), *cells]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _cell(value: Any) -> str:
+def _cell(value: Any, widest: int = _CELL) -> str:
     if isinstance(value, datetime):
         value = value.replace(tzinfo=None).isoformat(" ", "milliseconds")
     text = "" if value is None else str(value)
     text = text.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ")
-    return text if len(text) <= _CELL else text[: _CELL - 1] + "…"
+    return text if len(text) <= widest else text[: widest - 1] + "…"

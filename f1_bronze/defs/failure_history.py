@@ -78,8 +78,7 @@ class FailureHistory:
         for record in records:
             data = record.event_log_entry.get_dagster_event().step_failure_data
             if data.user_failure_data is not None:
-                said = data.user_failure_data
-                failed.update(_listed(said.metadata, said.description or ""))
+                failed.update(_listed(data.user_failure_data.metadata))
             elif data.error is not None and run.status is not dg.DagsterRunStatus.CANCELED:
                 cause = data.error.cause or data.error
                 first = (cause.message.strip() or "no message").splitlines()[0]
@@ -88,25 +87,15 @@ class FailureHistory:
 
 
 def _listed(
-    metadata: Mapping[str, dg.MetadataValue], description: str
+    metadata: Mapping[str, dg.MetadataValue],
 ) -> dict[tuple[str, str], tuple[str, str]]:
     """Dataset and key of each failure that a run lists → the error's name and its message."""
-    named = metadata.get("failed")
-    entries: Any = named.value if named is not None else []
+    entries: Any = metadata["failed"].value if "failed" in metadata else []
+    causes: Any = metadata["causes"].value if "causes" in metadata else []
     return {
         (one["dataset"], one["partition"]): (
             one["error"],
-            _unabridged(one.get("message") or NOT_REACHED, description),
+            causes[one["cause"]] if "cause" in one else NOT_REACHED,
         )
         for one in entries
     }
-
-
-def _unabridged(message: str, description: str) -> str:
-    """The whole of a message, whose end is its remedy: lists abridge it, the description does not.
-
-    >>> _unabridged("Rows are", "2025/bahrain/race laps: Rows are missing. Come back later.")
-    'Rows are missing. Come back later.'
-    """
-    lines = (line for line in description.splitlines() if message in line)
-    return next((line[line.index(message) :] for line in lines), message)

@@ -17,7 +17,6 @@ from f1_bronze.openf1.outcomes import ClosedForLiveSession
 from f1_bronze.quality.verdicts import CheckVerdict
 
 _SHOWN = 20
-_LONGEST = 400
 
 
 class NoSuchSession(Exception):
@@ -80,6 +79,7 @@ def failure_of(failed: Sequence[Failed], counters: Counters) -> dg.Failure:
     lines = by_cause(failed)
     if len(lines) > _SHOWN:
         lines[_SHOWN:] = [f"… and {len(lines) - _SHOWN} more causes, see metadata `failed`."]
+    causes = list(dict.fromkeys(str(one.error) for one in failed))  # hundreds may share one
     metadata: dict[str, dg.MetadataValue] = {
         "failed": dg.MetadataValue.json(
             [
@@ -87,11 +87,12 @@ def failure_of(failed: Sequence[Failed], counters: Counters) -> dg.Failure:
                     "dataset": one.dataset.name,
                     "partition": one.key,
                     "error": type(one.error).__name__,
-                    "message": str(one.error)[:_LONGEST],
+                    "cause": causes.index(str(one.error)),
                 }
                 for one in failed
             ]
         ),
+        "causes": dg.MetadataValue.json(causes),
         "api": dg.MetadataValue.json(counters.to_json()),
         "remedy": dg.MetadataValue.text(
             "Mend the cause. Then re-execute this run 'From failure' (not 'From asset failure'), "

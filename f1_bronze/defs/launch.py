@@ -17,7 +17,8 @@ from f1_bronze.defs.assets import MOST_PARTITIONS_A_RUN, OF_ALL_SESSIONS, OF_RAC
 from f1_bronze.defs.events import asset_key
 from f1_bronze.defs.ingestion import SESSIONS
 from f1_bronze.defs.partitions import F1_RACE_SESSIONS, F1_SESSIONS
-from f1_bronze.defs.tags import PARTITION, RANGE_END, RANGE_START
+from f1_bronze.defs.season import running_years
+from f1_bronze.defs.tags import HISTORICAL_TAG, PARTITION, RANGE_END, RANGE_START
 from f1_bronze.lake.lake import Lake
 from f1_bronze.openf1.batches import SessionRef, plan_batches
 from f1_bronze.openf1.calendar import CalendarSession
@@ -43,6 +44,14 @@ class PlannedRun:
         if len(self.keys) == 1:
             return {PARTITION: self.keys[0]}
         return {RANGE_START: self.keys[0], RANGE_END: self.keys[-1]}
+
+    def historical_tags(self, now: datetime) -> dict[str, str]:
+        """What marks a run that fills in past seasons, as a backfill of the UI would.
+
+        It begins in a season that runs no more; the running season's are as the weekly ones.
+        """
+        began = SessionPartition.parse(self.keys[0]).year
+        return {HISTORICAL_TAG: "true"} if began < running_years(now)[0] else {}
 
 
 @dataclass(frozen=True, kw_only=True)

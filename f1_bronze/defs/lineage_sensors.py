@@ -6,6 +6,7 @@ say, how they are written and sent (telemetry/lineage/), reading runs (run_recor
 
 from collections.abc import Sequence
 from datetime import date
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
@@ -15,8 +16,9 @@ from f1_bronze.defs.run_records import GroupOf, run_begun, run_finished
 from f1_bronze.defs.telemetry import Telemetry
 from f1_bronze.defs.telling import TryLater, keep_position, tell
 from f1_bronze.lake.errors import LakeUnavailable
-from f1_bronze.telemetry.lineage.delivery import Position as Delivered
-from f1_bronze.telemetry.lineage.events import LineageEvent, events_of_end, events_of_start
+
+if TYPE_CHECKING:
+    from f1_bronze.telemetry.lineage.events import LineageEvent
 
 _DAYS, _CONSUMER = "days", "consumer"
 _KINDS = (*STARTS, *ENDS)
@@ -24,8 +26,11 @@ _KINDS = (*STARTS, *ENDS)
 
 def events_of(
     instance: dg.DagsterInstance, change: Change, group_of: GroupOf
-) -> Sequence[LineageEvent]:
+) -> "Sequence[LineageEvent]":
     """The events of a run that began or ended; none where it has been deleted since."""
+    # No tick, no use: the code location loads without them.
+    from f1_bronze.telemetry.lineage.events import events_of_end, events_of_start
+
     run = instance.get_run_by_id(change.run_id)
     if run is None:
         return ()
@@ -96,6 +101,8 @@ def openlineage_consumer(
     context: dg.SensorEvaluationContext, telemetry: dg.ResourceParam[Telemetry]
 ) -> dg.SkipReason:
     """One run after the other; the position within a run is kept in the cursor."""
+    from f1_bronze.telemetry.lineage.delivery import Position as Delivered
+
     delivery = telemetry.delivery()
     if delivery is None:
         return dg.SkipReason("No consumer is set (F1_BRONZE_LINEAGE_URL): the lake has all events.")

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import dagster as dg
 from pydantic import Field
@@ -16,11 +17,14 @@ from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.openf1.batches import SessionAnswer, SessionRef, fetch_sessions
 from f1_bronze.openf1.breaker import Breaker
 from f1_bronze.openf1.calendar import Calendar, read_calendar
-from f1_bronze.openf1.client import OpenF1Client
 from f1_bronze.openf1.counters import Counters
-from f1_bronze.openf1.credentials import Credentials
 from f1_bronze.openf1.pace import Pace, parse_limits, rate_store
-from f1_bronze.settings import PUBLIC_API, Settings
+from f1_bronze.openf1.transport import without_login
+from f1_bronze.settings import PREFIX, PUBLIC_API, Settings
+
+if TYPE_CHECKING:
+    from f1_bronze.openf1.client import OpenF1Client
+    from f1_bronze.openf1.credentials import Credentials
 
 
 class OpenF1:
@@ -32,7 +36,7 @@ class OpenF1:
 
     def __init__(
         self,
-        make_client: Callable[[], OpenF1Client],
+        make_client: Callable[[], "OpenF1Client"],
         *,
         base_url: str,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -49,7 +53,7 @@ class OpenF1:
         self._settled = Counters()
 
     @cached_property
-    def client(self) -> OpenF1Client:
+    def client(self) -> "OpenF1Client":
         """The client; made when first used, since many runs need no call at all."""
         return self._make_client()
 
@@ -147,14 +151,19 @@ class OpenF1Resource(dg.ConfigurableResource[OpenF1]):
 
     def make_openf1(self, *, observer: Callable[[str], None] | None = None) -> OpenF1:
         """The plain object; `observer` is told in a sentence what takes long."""
-        return OpenF1(lambda: self.make_client(observer=observer), base_url=self.url.rstrip("/"))
+        return OpenF1(
+            lambda: self.make_client(observer=observer),
+            base_url=without_login(self.url.rstrip("/")),
+        )
 
     def make_pace(self) -> Pace:
         """The shared call budget with these settings."""
         return Pace(parse_limits(self.limits), rate_store(self.rate_store, self.url))
 
-    def make_client(self, *, observer: Callable[[str], None] | None = None) -> OpenF1Client:
+    def make_client(self, *, observer: Callable[[str], None] | None = None) -> "OpenF1Client":
         """A client with these settings; `observer` is told in a sentence what takes long."""
+        from f1_bronze.openf1.client import OpenF1Client  # brings in requests
+
         return OpenF1Client(
             base_url=self.url,
             pace=self.make_pace(),
@@ -163,11 +172,13 @@ class OpenF1Resource(dg.ConfigurableResource[OpenF1]):
             observer=observer,
         )
 
-    def make_hurried_client(self) -> OpenF1Client:
+    def make_hurried_client(self) -> "OpenF1Client":
         """A client for a tick, which ends after a minute: nothing is repeated or waited for long.
 
         A question takes 20 s at most, half of them for the shared budget.
         """
+        from f1_bronze.openf1.client import OpenF1Client  # as above
+
         store = rate_store(self.rate_store, self.url)
         return OpenF1Client(
             base_url=self.url,
@@ -180,25 +191,33 @@ class OpenF1Resource(dg.ConfigurableResource[OpenF1]):
             limited=0,
         )
 
-    def _credentials(self) -> Credentials | None:
+    def _credentials(self) -> "Credentials | None":
         if not self.username:
             return None
+        from f1_bronze.openf1.credentials import Credentials
+
         return Credentials(username=self.username, password=self.password)
 
 
 def openf1_resource(settings: Settings) -> OpenF1Resource:
     """The resource of a deployment; in the UI secrets stay names of environment variables."""
     return OpenF1Resource(
-        url=settings.openf1_url,
+        url=_kept("OPENF1_URL", settings.openf1_url),
         username=settings.openf1_username,
         password=dg.EnvVar("F1_BRONZE_OPENF1_PASSWORD") if settings.has_password else "",
         limits=settings.openf1_limits,
-        rate_store=dg.EnvVar("F1_BRONZE_RATE_STORE")
-        if "@" in settings.rate_store  # a login
-        else settings.rate_store,
+        rate_store=_kept("RATE_STORE", settings.rate_store),
         breaker_failures=settings.breaker_failures,
         breaker_seconds=settings.breaker_seconds,
     )
+
+
+def _kept(name: str, address: str) -> str:
+    """The address, or where it can hold a password the name of its variable.
+
+    A password is in the login before the host, or among the parameters behind it.
+    """
+    return dg.EnvVar(PREFIX + name) if "@" in address or "?" in address else address
 
 
 def resolved(resource: OpenF1Resource) -> OpenF1Resource:

@@ -5,18 +5,19 @@ Belongs here: the resource with its sinks, made when first used. Stays out: what
 """
 
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from f1_bronze.lake.errors import LakeUnavailable
 from f1_bronze.lake.lake import Lake
 from f1_bronze.lake.s3_writes import S3Writes
 from f1_bronze.settings import Settings
-from f1_bronze.telemetry.cloudwatch import CloudWatchSink
-from f1_bronze.telemetry.lineage.consumer import HttpConsumer
-from f1_bronze.telemetry.lineage.delivery import Delivery
-from f1_bronze.telemetry.lineage.event_files import EventFiles
-from f1_bronze.telemetry.lineage.summaries import Summaries
-from f1_bronze.telemetry.metric_delivery import MetricSink
-from f1_bronze.telemetry.metric_files import MetricFiles
+
+if TYPE_CHECKING:  # what a deployment does not use is not imported, and nothing by loading it
+    from f1_bronze.telemetry.lineage.consumer import HttpConsumer
+    from f1_bronze.telemetry.lineage.delivery import Delivery
+    from f1_bronze.telemetry.lineage.event_files import EventFiles
+    from f1_bronze.telemetry.lineage.summaries import Summaries
+    from f1_bronze.telemetry.metric_delivery import MetricSink
 
 
 class Telemetry:
@@ -32,29 +33,41 @@ class Telemetry:
         return Lake.at(self._settings.lake_uri, S3Writes(**self._settings.s3_writes))
 
     @cached_property
-    def metrics(self) -> MetricSink:
+    def metrics(self) -> "MetricSink":
         """CloudWatch, or JSON lines in the lake."""
         if self._settings.metrics == "cloudwatch":
+            from f1_bronze.telemetry.cloudwatch import CloudWatchSink
+
             return CloudWatchSink()
+        from f1_bronze.telemetry.metric_files import MetricFiles
+
         return MetricFiles(self.lake.store, outages=(LakeUnavailable,))
 
     @cached_property
-    def events(self) -> EventFiles:
+    def events(self) -> "EventFiles":
         """Lineage events in the lake."""
+        from f1_bronze.telemetry.lineage.event_files import EventFiles
+
         return EventFiles(self.lake.store)
 
     @cached_property
-    def summaries(self) -> Summaries:
+    def summaries(self) -> "Summaries":
         """Daily summaries of them."""
+        from f1_bronze.telemetry.lineage.summaries import Summaries
+
         return Summaries(self.lake.store)
 
-    def delivery(self) -> Delivery | None:
+    def delivery(self) -> "Delivery | None":
         """One tick's deliveries to the consumer; None where there is none."""
         if self._consumer is None:
             return None
+        from f1_bronze.telemetry.lineage.delivery import Delivery
+
         return Delivery(self._consumer, self.lake.store)
 
     @cached_property
-    def _consumer(self) -> HttpConsumer | None:
+    def _consumer(self) -> "HttpConsumer | None":
+        from f1_bronze.telemetry.lineage.consumer import HttpConsumer
+
         url = self._settings.lineage_url
         return HttpConsumer(url) if url else None

@@ -29,9 +29,10 @@ def open_store(lake_uri: str, s3_writes: S3Writes | None = None) -> ObjectStore:
         return S3Store(bucket=parts.netloc, prefix=prefix, writes=s3_writes)
     if parts.scheme in ("", "file"):
         if parts.scheme == "file" and parts.netloc not in ("", "localhost"):
+            host = parts.netloc.rpartition("@")[2]
             raise LakeAddressError(
-                f"F1_BRONZE_LAKE_URI is {lake_uri}, where {parts.netloc} is read as a host. Write "
-                f"file:///{parts.netloc}{parts.path}, or a folder without file://."
+                f"F1_BRONZE_LAKE_URI is {parts.scheme}://{host}{parts.path}, where {host} is read "
+                f"as a host. Write file:///{host}{parts.path}, or a folder without file://."
             )
         folder = unquote(parts.path) if parts.scheme == "file" else lake_uri
         if not folder:

@@ -8,11 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from f1_bronze.datasets.dataset import Dataset
 from f1_bronze.openf1.batch_sizes import Cure
-from f1_bronze.openf1.client import OpenF1Client
 from f1_bronze.openf1.despair import Despair
 from f1_bronze.openf1.outcomes import (
     Answer,
@@ -23,6 +22,9 @@ from f1_bronze.openf1.outcomes import (
     may_be_too_large,
 )
 from f1_bronze.openf1.shares import Shares
+
+if TYPE_CHECKING:
+    from f1_bronze.openf1.client import OpenF1Client  # brings in requests
 
 MOST_SESSIONS: Mapping[str, int] = MappingProxyType(
     {"sessions": 60, "drivers": 60, "session_result": 60, "laps": 25, "stints": 25, "pit": 25}
@@ -114,7 +116,7 @@ def plan_batches(
 
 
 def fetch_sessions(
-    client: OpenF1Client, dataset: Dataset, sessions: Sequence[SessionRef]
+    client: "OpenF1Client", dataset: Dataset, sessions: Sequence[SessionRef]
 ) -> Iterator[SessionAnswer]:
     """Ask for one dataset of many sessions: an answer for each, in order, as batches come in.
 
@@ -165,7 +167,7 @@ class _Part:
 class _Work:
     """One dataset's asking: what is asked in one call, what each session has cost so far."""
 
-    def __init__(self, client: OpenF1Client, dataset: Dataset) -> None:
+    def __init__(self, client: "OpenF1Client", dataset: Dataset) -> None:
         self._client = client
         self._dataset = dataset
         self._most_rows: int | None = None

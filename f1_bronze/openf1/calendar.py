@@ -13,13 +13,15 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from f1_bronze.datasets.partition import SessionPartition, slug
-from f1_bronze.openf1.client import OpenF1Client
 from f1_bronze.openf1.grand_prix import is_meeting, moment, without_grand_prix
 from f1_bronze.openf1.outcomes import OpenF1Error
 from f1_bronze.openf1.placement import Entry, place
+
+if TYPE_CHECKING:
+    from f1_bronze.openf1.client import OpenF1Client  # brings in requests
 
 _log = logging.getLogger("f1_bronze.openf1")
 SETTLING = timedelta(minutes=45)
@@ -89,7 +91,7 @@ class Calendar:
 
 
 def read_calendar(
-    client: OpenF1Client,
+    client: "OpenF1Client",
     years: Sequence[int],
     *,
     now: datetime,
@@ -132,7 +134,7 @@ def read_calendar(
 
 
 def _sessions(
-    client: OpenF1Client, years: Sequence[int], may_be_absent: Collection[int]
+    client: "OpenF1Client", years: Sequence[int], may_be_absent: Collection[int]
 ) -> list[dict[str, Any]]:
     """The session records of these years; records that cannot be read prove no year unknown."""
 
@@ -155,7 +157,7 @@ def _sessions(
 
 
 def _meetings(
-    client: OpenF1Client, years: Sequence[int], entries: Sequence[Entry], looks: int
+    client: "OpenF1Client", years: Sequence[int], entries: Sequence[Entry], looks: int
 ) -> tuple[list[dict[str, Any]], list[int]]:
     """The meeting records of these years, and the years of which most are missing at every look.
 

@@ -1,5 +1,6 @@
 """f1-bronze status: the matrix as people and programs read it, and the exit status."""
 
+import re
 import shutil
 
 import pytest
@@ -156,19 +157,23 @@ def test_late_for_programs() -> None:
     }
 
 
-@pytest.mark.parametrize("width", [80, 120])
+@pytest.mark.parametrize(("width", "late", "lost"), [(80, "!!", "⊘"), (100, "late", "refused")])
 def test_in_a_terminal(
-    width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    width: int,
+    late: str,
+    lost: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """In colour, and no line of the matrix is wider than the terminal or loses a word."""
-    monkeypatch.setattr(
-        "f1_bronze.commands.console.plain",
-        lambda: Console(width=width, force_terminal=True, color_system="standard", highlight=False),
-    )
+    """In colour, a session a line; a narrow terminal has signs for states and says which."""
+    console = Console(width=width, force_terminal=True, color_system="standard", highlight=False)
+    monkeypatch.setattr("f1_bronze.commands.console.plain", lambda: console)
     coverage = every_state()
     print_coverage(coverage, coverage.late(NOW), (2025,))
     out = capsys.readouterr().out
-    assert "\x1b[1;31mlate" in out
-    assert "\x1b[32m" in out
-    assert "unrecorded" in out
-    assert "…" not in out.split("landed")[0]
+    assert re.search(rf"\x1b\[1;31m +{late}", out)
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", out).splitlines()
+    assert [line.split()[0] for line in plain[1:7]] == [s.key for s in coverage.sessions]
+    assert max(len(line) for line in plain[:7]) <= width
+    assert plain[4].split()[4] == lost
+    assert ("    1 refused ⊘: upstream's" in out) == (width == 80)

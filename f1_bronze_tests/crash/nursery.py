@@ -2,10 +2,9 @@
 
 Belongs here: forking, killing at a moment, counting what a child got done. Stays out: the law.
 
-It reads one JSON line for each order and answers with one: `pass` and `start` say what a child
-lands, `after` the seconds after which it is killed (null: never). The answer has `done`, how many
-candidates it landed,
-`killed`, `status` and `seconds`.
+It reads one JSON line for each order and answers with one: `root` says where a child lands, `pass`
+and `start` what, `after` the seconds after which it is killed (null: never). The answer has `done`,
+how many candidates it landed, `killed`, `status` and `seconds`.
 """
 
 import json
@@ -60,14 +59,13 @@ def raise_one(root: Path, number: int, start: int, after: float | None) -> dict[
 def main() -> None:
     """Serve orders until standard input ends."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})
-    root = Path(sys.argv[1])
     with TemporaryDirectory() as elsewhere:  # what is slow the first time is slow here, once
         for number in (0, 1):
             for candidate in candidates(number):
                 Lake(LocalStore(Path(elsewhere))).land(candidate)
     for line in sys.stdin:
         order = json.loads(line)
-        answer = raise_one(root, order["pass"], order["start"], order["after"])
+        answer = raise_one(Path(order["root"]), order["pass"], order["start"], order["after"])
         sys.stdout.write(json.dumps(answer) + "\n")
         sys.stdout.flush()
 

@@ -37,11 +37,13 @@ class Nursery:
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
 
-    def land(self, number: int, start: int = 0, *, after: float | None = None) -> dict[str, Any]:
+    def land(
+        self, store: LocalStore, number: int, start: int = 0, *, after: float | None = None
+    ) -> dict[str, Any]:
         """What became of a writer of the n-th pass."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        order = {"pass": number, "start": start, "after": after}
+        order = {"root": str(store.root), "pass": number, "start": start, "after": after}
         self._process.stdin.write(json.dumps(order) + "\n")
         self._process.stdin.flush()
         answer: dict[str, Any] = json.loads(self._process.stdout.readline())
@@ -49,9 +51,9 @@ class Nursery:
 
 
 @contextmanager
-def nursery(root: Path) -> Iterator[Nursery]:
+def nursery() -> Iterator[Nursery]:
     process = subprocess.Popen(
-        [sys.executable, "-m", "f1_bronze_tests.crash.nursery", str(root)],
+        [sys.executable, "-m", "f1_bronze_tests.crash.nursery"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -72,12 +74,11 @@ def test_fifty_kills(tmp_path: Path) -> None:
     dice = Random(2025)
     troubles: set[Trouble] = set()
     number = start = kills = 0
-    with nursery(tmp_path / "timing") as timing:
-        told = timing.land(0)
+    with nursery() as raised:
+        told = raised.land(LocalStore(tmp_path / "timing"), 0)
         landing = told["seconds"] / told["done"]
-    with nursery(tmp_path / "disturbed") as raised:
         while kills < KILLS:
-            told = raised.land(number, start, after=dice.uniform(0, 4 * landing))
+            told = raised.land(disturbed, number, start, after=dice.uniform(0, 4 * landing))
             landing *= 0.95 if told["done"] else 1.15  # the machine may have other work meanwhile
             assert told["killed"] or told["status"] == 0
             kills += told["killed"]
@@ -86,7 +87,7 @@ def test_fifty_kills(tmp_path: Path) -> None:
             start += max(0, told["done"] - 1)  # the last one again, as --recent would
             if not told["killed"]:
                 number, start = number + 1, 0
-        last = raised.land(number)
+        last = raised.land(disturbed, number)
         assert (last["done"], last["status"]) == (len(candidates(0)), 0)
     assert number >= 1, "no correction was at stake"
 

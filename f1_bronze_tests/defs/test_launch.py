@@ -113,6 +113,21 @@ def test_calls_of_a_season() -> None:
     assert plan.calls == 6
 
 
+def test_runs_over_past_seasons_are_historical() -> None:
+    """A run that begins before the running seasons says so; two seasons run in January."""
+
+    def tags(first: str, now: datetime) -> dict[str, str]:
+        keys = (first, "2026/a/race")
+        run = PlannedRun(job="bronze_sessions", op="ingest_sessions", datasets=DATASETS, keys=keys)
+        return run.historical_tags(now)
+
+    historical = {"f1_bronze/historical": "true"}
+    assert tags("2024/a/race", datetime(2026, 1, 5, tzinfo=UTC)) == historical
+    assert tags("2025/a/race", datetime(2026, 1, 5, tzinfo=UTC)) == {}
+    assert tags("2025/a/race", datetime(2026, 2, 1, tzinfo=UTC)) == historical
+    assert tags("2026/a/qualifying", datetime(2026, 12, 24, tzinfo=UTC)) == {}
+
+
 def test_recent_counts_from_the_end() -> None:
     """A session is recent by its end, not by its start."""
     now = SESSIONS[2].date_end + timedelta(days=1)

@@ -99,8 +99,8 @@ def test_enough(cloud: Cloud, prefix: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("cloud", ["ministack"], indirect=True)
 def test_enough_for_the_command(run: Run, fast: dict[str, str], cloud: Cloud) -> None:
-    """A weekend lands with that user's keys, and the doctor finds nothing: as a process, and on the
-    server that evaluates policies whole."""
+    """A weekend lands with that user's keys: as a process, and on the server that evaluates policies
+    whole."""
     bucket = cloud.bucket()
     keys = cloud.user(cloud.policy(BucketName=bucket, Prefix="f1/"))
     how = {
@@ -114,11 +114,7 @@ def test_enough_for_the_command(run: Run, fast: dict[str, str], cloud: Cloud) ->
     landed = run(*WEEKEND, **how)
     assert landed.status == 0, landed.err
     assert [row["new"] for row in landed.data["datasets"]] == [2, 2, 2, 2, 1, 1]
-    doctor = run("doctor", "--json", **how)
-    assert doctor.status == 0, doctor.out
-    lake = [c["state"] for c in doctor.data["checks"] if c["check"].startswith("lake ")]
-    assert lake == ["ok"] * 6
-    assert keys["aws_secret_access_key"] not in landed.out + landed.err + doctor.out + doctor.err
+    assert keys["aws_secret_access_key"] not in landed.out + landed.err
 
 
 @pytest.mark.parametrize("action", ACTIONS)

@@ -60,8 +60,8 @@ _SOUND: dict[str, list[dict[str, Any]]] = {
 
 
 def before_last_column(dataset: Dataset) -> Dataset:
-    """The dataset as it was declared before its last column."""
-    return replace(dataset, columns=dataset.columns[:-1], schema_version=dataset.schema_version)
+    """The dataset as it was declared before its last column and the rules about that."""
+    return replace(dataset, columns=dataset.columns[:-1], rules=())
 
 
 def after(dataset: Dataset) -> Dataset:

@@ -31,6 +31,8 @@ KEPT = "revisions/laps/year=2025/grand_prix=bahrain/session_type=race/laps_10014
 MARK = f"{KEPT}arrived_20250414T060000_000000Z"
 TWO = [lap(1), lap(2)]
 Land = Callable[..., Landing]
+LOCAL = pytest.mark.parametrize("store", ["local"], indirect=True)
+"""For what is decided by the records alone: once is enough."""
 
 
 def key(lap_number: int | None) -> tuple[int, int, int | None]:
@@ -123,6 +125,7 @@ def test_new(store: NotingStore, land_it: Land, held: Callable[[], Any]) -> None
     assert held() == TWO
 
 
+@LOCAL
 @pytest.mark.parametrize(
     "again",
     [
@@ -194,6 +197,7 @@ def test_refused(store: NotingStore, land_it: Land) -> None:
     ]
 
 
+@LOCAL
 @pytest.mark.parametrize("more", [[lap(3)], [lap(3), lap(4)]], ids=["as many rows", "more rows"])
 def test_lost_row_is_refused_whatever_came_instead(
     land_it: Land, held: Callable[[], Any], more: list[dict[str, Any]]
@@ -206,6 +210,7 @@ def test_lost_row_is_refused_whatever_came_instead(
     assert held() == TWO
 
 
+@LOCAL
 def test_refused_twice(store: NotingStore, land_it: Land) -> None:
     """The same smaller answer again is refused again and leaves one file, not two."""
     land_it(TWO)
@@ -218,6 +223,7 @@ def test_refused_twice(store: NotingStore, land_it: Land) -> None:
     assert len(there) == 3
 
 
+@LOCAL
 def test_whole_answer_after_a_refused_one(store: NotingStore, land_it: Land) -> None:
     """When the lost rows are back nothing is written, and the refused file is no revision."""
     land_it(TWO)
@@ -246,6 +252,7 @@ def test_accepted_loss(store: NotingStore, land_it: Land, held: Callable[[], Any
     assert held() == TWO
 
 
+@LOCAL
 def test_accepted_loss_of_everything(land_it: Land, held: Callable[[], Any]) -> None:
     """Also an empty answer can be accepted; where nothing is lost, accepting changes nothing."""
     assert land_it(TWO, accept_loss=True).revision is Revision.NEW
@@ -281,6 +288,7 @@ def test_empty(store: NotingStore, land_it: Land, held: Callable[[], Any]) -> No
     assert store.written == [MARK, PATH]
 
 
+@LOCAL
 def test_empty_after_rows_is_refused(
     store: NotingStore, land_it: Land, held: Callable[[], Any]
 ) -> None:
@@ -292,6 +300,7 @@ def test_empty_after_rows_is_refused(
     assert held() == TWO
 
 
+@LOCAL
 def test_rows_after_empty(store: NotingStore, land_it: Land, held: Callable[[], Any]) -> None:
     """Rows that come later replace an empty file."""
     land_it([])
@@ -314,6 +323,7 @@ def test_back_and_forth(store: NotingStore, land_it: Land, held: Callable[[], An
     assert held() == other
 
 
+@LOCAL
 def test_new_schema_version_rewrites(
     store: NotingStore, land_it: Land, held: Callable[[], Any]
 ) -> None:
@@ -329,6 +339,7 @@ def test_new_schema_version_rewrites(
     assert held() == TWO
 
 
+@LOCAL
 def test_correction_after_a_new_schema_version(store: NotingStore, land_it: Land) -> None:
     """Each file that is replaced is kept byte for byte, also one of the same content."""
     newer = dataclasses.replace(LAPS, schema_version=2)
@@ -340,6 +351,7 @@ def test_correction_after_a_new_schema_version(store: NotingStore, land_it: Land
     assert [store.read(path) for path in kept(store)] == [first, second]
 
 
+@LOCAL
 def test_columns_that_the_answer_lacks(land_it: Land) -> None:
     """Declared fields that no record has are told, those that one record has are not."""
     old = land_it([pit_stop(10), pit_stop(20)], dataset=PIT_STOPS)
@@ -348,6 +360,7 @@ def test_columns_that_the_answer_lacks(land_it: Land) -> None:
     assert land_it(corrected, dataset=PIT_STOPS).absent_columns == ("stop_duration",)
 
 
+@LOCAL
 def test_rows_that_share_a_key(store: NotingStore, land_it: Land) -> None:
     """Pit stops of one key: one of them lost is refused, one corrected is a change."""
     two = [pit_stop(10, pit_duration=20.0), pit_stop(10, pit_duration=21.0)]
@@ -361,6 +374,7 @@ def test_rows_that_share_a_key(store: NotingStore, land_it: Land) -> None:
     assert landing.changes == Changes(changed=(key(10),))
 
 
+@LOCAL
 def test_equal_rows(store: NotingStore, land_it: Land) -> None:
     """A row that came twice is stored twice, and once less is refused."""
     twice = [pit_stop(None), pit_stop(None)]
@@ -369,6 +383,7 @@ def test_equal_rows(store: NotingStore, land_it: Land) -> None:
     assert land_it([pit_stop(None)], dataset=PIT_STOPS).missing_keys == (key(None),)
 
 
+@LOCAL
 def test_keys_that_came_as_floats(store: NotingStore, land_it: Land) -> None:
     """A key that JSON wrote as 1.0 is reported as the 1 that is stored."""
     landing = land_it([lap(1, lap_number=1.0, driver_number=4.0)])
@@ -399,6 +414,7 @@ def test_same_session_in_another_partition(store: NotingStore, land_it: Land) ->
     assert land_it(TWO).revision is Revision.UNCHANGED
 
 
+@LOCAL
 @pytest.mark.parametrize(
     "stranger",
     [
@@ -429,6 +445,7 @@ def test_record_of_another_session(
     assert store.contents() == before
 
 
+@LOCAL
 def test_record_without_a_key(store: NotingStore, land_it: Land) -> None:
     """A record that cannot be told from others stops the partition before any write."""
     with pytest.raises(RecordUnfit, match="A record of laps has no lap_number"):
@@ -496,6 +513,7 @@ def test_crash_with_the_first_file(store: NotingStore, land_it: Land, writes: in
     assert marks == [f"arrived_20250414T060{minute}00_000000Z" for minute in (0, 1)[1 - writes :]]
 
 
+@LOCAL
 def test_marks_are_empty(store: NotingStore, land_it: Land) -> None:
     """However often a session is landed, one empty object more than its contents is written."""
     for records in (TWO, TWO, [*TWO, lap(3)], [*TWO, lap(3)], TWO, []):

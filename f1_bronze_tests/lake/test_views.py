@@ -73,10 +73,9 @@ def ask(store: Any, sql: str, as_of: datetime | None = None) -> list[tuple[Any, 
         ("year = 2019", set()),
     ],
 )
-def test_only_the_partitions_asked_for_are_read(
-    store: NotingStore, condition: str, sessions: set[int]
-) -> None:
+def test_only_the_partitions_asked_for_are_read(condition: str, sessions: set[int]) -> None:
     """A condition on year, grand_prix or session_type opens the files of those partitions alone."""
+    store = MemoryStore()
     three_sessions(store)
     views = Views(store)
     with views.answer(f"SELECT DISTINCT session_key FROM laps WHERE {condition}") as relation:

@@ -104,7 +104,9 @@ def fastest_lap_is_plausible(own: "pd.DataFrame", around: Around) -> Findings:
     )
 
 
-def _bounds(seen: list[float]) -> tuple[float, float]:
+def _bounds(known: list[float]) -> tuple[float, float]:
+    # Another session with an absurd lap must not make this one look absurd.
+    seen = [lap for lap in known if _ANY_CIRCUIT[0] <= lap <= _ANY_CIRCUIT[1]]
     if not seen:
         return _ANY_CIRCUIT
     # The few that are known may all have been driven in the rain.

@@ -12,7 +12,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from f1_bronze.telemetry.lineage.wording import without_secrets
 
@@ -82,6 +82,8 @@ class HttpConsumer:
         self._url = url.rstrip("/") + "/"
         self._endpoint = (environ.get("OPENLINEAGE_ENDPOINT") or _ENDPOINT).lstrip("/")
         self._key = environ.get("OPENLINEAGE_API_KEY", "")
+        password = parts.password or ""
+        self._secrets = tuple(filter(None, (self._key, password, unquote(password))))
         self._transport: HttpTransport | None = None
 
     def send(self, data: bytes, *, seconds: float) -> Reply:
@@ -125,11 +127,11 @@ class HttpConsumer:
             return self._failed(f"answered {status}. {_NOT_THE_EVENT[status]}")
         if not 400 <= status < 500:
             return self._failed(f"answered {status}")
-        said = " ".join(response.text.split())[:_LONGEST_REASON]
-        return Reply(
-            answer=Answer.REFUSED,
-            reason=without_secrets(f"{self.host} answered {status}: {said or response.reason}"),
-        )
+        said = " ".join(response.text.split())
+        for one in self._secrets:
+            said = said.replace(one, "…")
+        said = without_secrets(said)[:_LONGEST_REASON] or str(response.reason)
+        return Reply(answer=Answer.REFUSED, reason=f"{self.host} answered {status}: {said}")
 
     def _failed(self, what: str) -> Reply:
         return Reply(answer=Answer.FAILED, reason=f"The lineage consumer {self.host} {what}")

@@ -163,8 +163,9 @@ class Delivery:
 
     def _set_aside(self, path: str, reason: str) -> str:
         note = {"event": path, "reason": reason}
-        _log.warning("A lineage event was passed over: %s (%s)", reason, path)
         aside = refused_path(path)
+        # The consumer's own words are in the note alone: they may repeat anything.
+        _log.warning("A lineage event was passed over: %s; %s says why.", path, aside)
         data = json.dumps(note, ensure_ascii=False, sort_keys=True).encode() + b"\n"
         self._files.write(aside, data, {})
         return aside

@@ -15,7 +15,7 @@ Facets = dict[str, Any]
 _LONGEST_MESSAGE = 1_000
 _SECRET = re.compile(
     r"(?i)(?P<name>(?:password|passwd|secret|token|api[_-]?key|authorization|credential)\w*"
-    r"[\"']?\s*[=:]\s*(?:bearer\s+)?[\"']?)[^\s\"'&,;]+"
+    r"[\"']?\s*[=:]\s*(?:(?:bearer|basic)\s+)?[\"']?)[^\s\"'&,;]+"
 )
 _USERINFO = re.compile(r"(?P<scheme>\w://)[^/\s@]+@")
 

@@ -1,0 +1,139 @@
+"""What judging and drawing cost on top of a season's ingest, each variant in processes of its own.
+
+`python -m benchmarks.checks VARIANT URL` ingests a season once as `f1-bronze ingest` does, with its
+runs in this process and on SQLite, and prints its seconds as JSON. `compare` runs the variants in
+turn, so that a machine that others use tells the same of each.
+"""
+
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from f1_bronze.datasets import DATASETS
+from f1_bronze.simulator.generated import GeneratedSeasons
+from f1_bronze.simulator.server import Simulator
+
+SEASON, TYPES = 2025, {"qualifying", "race"}
+JUDGED, UNJUDGED, UNDRAWN = "judged", "unjudged", "undrawn"
+"""As it is; with a judge who has no verdicts; without pictures and previews."""
+Say = Callable[[str, float, str], None]
+
+
+def compare(say: Say, *, rounds: int = 3) -> None:
+    """Ratios of a season's ingest with and without checks, and the share of its pictures."""
+    taken: dict[str, list[dict[str, float]]] = {JUDGED: [], UNJUDGED: [], UNDRAWN: []}
+    with Simulator(GeneratedSeasons(), limits=None) as simulator:
+        _once(UNJUDGED, simulator.url)  # the season is invented, and bytecode compiled, once
+        for _ in range(rounds):
+            for variant, runs in taken.items():
+                runs.append(_once(variant, simulator.url))
+    for kind in ("wall", "cpu"):
+        said = f"median of {rounds}, {kind} seconds"
+
+        def ratio(one: str, other: str, more: str = "", kind: str = kind) -> float:
+            pairs = zip(taken[one], taken[other], strict=True)
+            return statistics.median(
+                (a[kind] + (a[f"{more}_{kind}"] if more else 0)) / b[kind] for a, b in pairs
+            )
+
+        detail = f"{said}: {statistics.median(one[kind] for one in taken[UNJUDGED]):.1f} without"
+        say("time of a season: judged / unjudged", ratio(JUDGED, UNJUDGED), detail)
+        included = ratio(JUDGED, UNJUDGED, "import")
+        say("the same, the import of the library included", included, said)
+        share = 1 - 1 / ratio(JUDGED, UNDRAWN)
+        say("share of pictures and previews in a season", share, said)
+
+
+def _once(variant: str, url: str) -> dict[str, float]:
+    command = [sys.executable, "-m", "benchmarks.checks", variant, url]
+    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    figures: dict[str, float] = json.loads(printed.splitlines()[-1])
+    return figures
+
+
+class Unjudged:
+    """A judge who has no verdict on anything."""
+
+    def judge(self, *args: object, **kwargs: object) -> dict[Any, Any]:
+        """Nothing."""
+        return {}
+
+
+def ingest_season(variant: str, url: str, home: Path) -> dict[str, float]:
+    """Wall and CPU seconds of one ingest into a new lake, and of importing the library before."""
+    from f1_bronze.definitions import assemble
+    from f1_bronze.defs import launch
+    from f1_bronze.defs.ingestion import SESSIONS
+    from f1_bronze.defs.instance import open_instance
+    from f1_bronze.defs.partitions import register, registered
+    from f1_bronze.defs.progress import Account
+    from f1_bronze.defs.resources import openf1_resource, resolved
+    from f1_bronze.settings import Settings
+
+    began, began_cpu = time.perf_counter(), time.process_time()
+    if variant != UNJUDGED:
+        import great_expectations  # noqa: F401  timed alone
+
+        import f1_bronze.quality.judging  # noqa: F401
+    imported = {
+        "import_wall": time.perf_counter() - began,
+        "import_cpu": time.process_time() - began_cpu,
+    }
+    settings = Settings.read(
+        {
+            "F1_BRONZE_OPENF1_URL": url,
+            "F1_BRONZE_LAKE_URI": str(home / "lake"),
+            "F1_BRONZE_OPENF1_LIMITS": "100000/1s",
+            "F1_BRONZE_RATE_STORE": "memory",
+        }
+    )
+    others = {"judge": Unjudged()} if variant == UNJUDGED else {}
+    with patch.dict("os.environ", DAGSTER_HOME=str(home / "home")), open_instance() as instance:
+        began, began_cpu = time.perf_counter(), time.process_time()
+        openf1 = resolved(openf1_resource(settings)).make_openf1()
+        definitions = assemble(settings, openf1=openf1, progress=Account(), **others)
+        sessions = [
+            session
+            for session in openf1.calendar([SEASON], {}).sessions
+            if session.partition.session_type in TYPES
+        ]
+        plan = launch.Plan(sessions=tuple(sessions), datasets=DATASETS)
+        register(instance, [session.partition for session in sessions])
+        openf1.expect({d: refs for d, refs in plan.wanted().items() if d is not SESSIONS})
+        for run in plan.runs(registered(instance)):
+            result = launch.execute(
+                run, definitions=definitions, instance=instance, accept_loss=False, tags={}
+            )
+            assert result.success
+        openf1.close()
+        spent = {
+            "wall": time.perf_counter() - began,
+            "cpu": time.process_time() - began_cpu,
+        }
+    return spent | imported
+
+
+def main(variant: str, url: str) -> None:
+    """One ingest, in a folder that is gone afterwards."""
+    with tempfile.TemporaryDirectory() as folder:
+        if variant != UNDRAWN:
+            figures = ingest_season(variant, url, Path(folder))
+        else:
+            with (
+                patch("f1_bronze.defs.ingestion.Drawing.prepare"),
+                patch("f1_bronze.defs.ingestion.Drawing.picture", return_value=None),
+                patch("f1_bronze.defs.events.preview", return_value=""),
+            ):
+                figures = ingest_season(variant, url, Path(folder))
+    sys.stdout.write(json.dumps(figures) + "\n")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,1 @@
+"""Secrets that are planted everywhere and looked for in everything that was written."""

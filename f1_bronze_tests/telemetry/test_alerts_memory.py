@@ -1,0 +1,161 @@
+"""Each thing is told once, however often it fails, and what a sink has not taken is kept."""
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from f1_bronze.telemetry.alerts import Alert, AlertKind, StaleSession, Wording
+from f1_bronze.telemetry.alerts_memory import (
+    MOST_CHECKS,
+    MOST_GROUPS,
+    MOST_WAITING,
+    AlertMemory,
+)
+from f1_bronze.telemetry.runs import RunEnd, RunFinished
+
+from .metric_runs import MONDAY, QUALIFYING, RACE, check, finished, missing
+from .test_alerts import SPEED, broken
+
+WORDING = Wording(environment="dev")
+
+
+class Story:
+    """Runs one after the other, and what was told of each; the memory goes through a cursor."""
+
+    def __init__(self) -> None:
+        self.memory = AlertMemory()
+
+    def after(
+        self, run: RunFinished, *, group: str = "root", goes_on: bool = False
+    ) -> AlertKind | None:
+        """What kind of alert the run gave."""
+        alert, memory = self.memory.after_run(run, WORDING, group=group, goes_on=goes_on)
+        self.memory = AlertMemory.from_json(json.loads(json.dumps(memory.to_json())))
+        return alert.kind if alert else None
+
+
+def failing(*datasets: str, error: str = "Refused", key: str = RACE) -> RunFinished:
+    """A run in which these did not land."""
+    lost = tuple(missing(name, error, key) for name in datasets)
+    return finished(RunEnd.FAILURE, error=f"{key} …: {error}", not_landed=lost)
+
+
+FAILED, CHECKS = AlertKind.FAILED_RUN, AlertKind.FAILED_CHECKS
+
+
+def test_the_same_failure_is_told_once_of_a_group() -> None:
+    """A further attempt that fails the same way, or in fewer ways, is no news; a new way is."""
+    story = Story()
+    assert story.after(failing("laps", "stints")) is FAILED
+    assert story.after(failing("laps", "stints")) is None
+    assert story.after(failing("stints", key=QUALIFYING)) is None
+    assert story.after(failing("laps", "results")) is FAILED
+    assert story.after(failing("laps", error="Unavailable")) is FAILED
+    assert story.after(failing("laps"), group="another") is FAILED
+
+
+def test_a_crash_is_told_by_its_words() -> None:
+    """A run that names nothing that did not land is told once for what it said."""
+    story = Story()
+    crash = finished(RunEnd.FAILURE, error="The run worker died.")
+    assert [story.after(crash), story.after(crash)] == [FAILED, None]
+    assert story.after(replace(crash, error="No space left on device.")) is FAILED
+
+
+def test_what_goes_on_by_itself_is_no_news() -> None:
+    """Only the attempt that gives up is told, even where all failed the same way."""
+    story = Story()
+    closed = failing("laps", error="ClosedForLiveSession")
+    told = [story.after(closed, goes_on=goes_on) for goes_on in (True, True, False)]
+    assert told == [None, None, FAILED]
+
+
+def test_success_and_cancelling_are_no_news() -> None:
+    """A run that succeeded, or that a person cancelled, is not told."""
+    story = Story()
+    lost = (missing("laps", "Canceled"),)
+    assert story.after(finished()) is None
+    assert story.after(finished(RunEnd.CANCELED, not_landed=lost)) is None
+
+
+def test_a_check_is_told_until_it_passes() -> None:
+    """A check that goes on failing by the same rule is no news; passed and failing again, it is."""
+    story = Story()
+    bad = finished(RunEnd.FAILURE, error="…", checks=(broken(),))
+    good = finished(checks=(check("laps", passed=True),))
+    other = replace(SPEED, name="sum_of_sectors")
+    worse = finished(RunEnd.FAILURE, error="…", checks=(broken("laps", RACE, SPEED, other),))
+    told = [story.after(run, group=str(n)) for n, run in enumerate((bad, bad, good, bad, worse))]
+    assert told == [CHECKS, None, None, CHECKS, CHECKS]
+
+
+def test_a_warning_is_no_news() -> None:
+    """A check that only warned is not told."""
+    run = finished(checks=(check("laps", passed=False, severity="WARN"),))
+    assert Story().after(run) is None
+
+
+def test_checks_of_a_run_that_goes_on() -> None:
+    """What a check found is told at once, although the run itself is attempted again."""
+    story = Story()
+    run = replace(failing("stints", error="Unavailable"), checks=(broken(),))
+    assert story.after(run, goes_on=True) is CHECKS
+    assert story.after(run, goes_on=True) is None
+    assert story.after(run) is FAILED
+
+
+def test_stale_sessions_are_told_once() -> None:
+    """A session is told when it becomes stale and when it lacks more, not while it stays so."""
+    stale = StaleSession(key=RACE, ended_at=MONDAY - timedelta(days=2), missing=("laps",))
+    more = replace(stale, missing=("laps", "stints"))
+    other = replace(stale, key=QUALIFYING)
+    memory, told = AlertMemory(), []
+    for look in ([stale], [stale, other], [more], [stale], [], [stale]):
+        alert, memory = memory.after_look(look, WORDING, MONDAY)
+        told.append([one["partition"] for one in alert.facts["sessions"]] if alert else [])
+    assert told == [[RACE], [QUALIFYING], [RACE], [], [], [RACE]]
+
+
+def numbered(number: int) -> Alert:
+    """An alert like no other."""
+    return Alert(kind=FAILED, subject=str(number), text="")
+
+
+def test_what_waits_is_bounded() -> None:
+    """While a sink is down the latest alerts are kept for it, and the rest is counted."""
+    memory, lost = AlertMemory(), 0
+    for number in range(MOST_WAITING + 3):
+        memory, gone = memory.queued(numbered(number), ["topic", "webhook"])
+        lost += gone
+        memory = memory.taken("topic")
+    assert lost == 3
+    assert memory.waiting["topic"] == ()
+    assert [alert.subject for alert in memory.waiting["webhook"]] == [
+        str(number) for number in range(3, MOST_WAITING + 3)
+    ]
+    assert memory.only(["topic"]).waiting == {"topic": ()}
+
+
+def test_the_cursor_does_not_grow_with_the_years() -> None:
+    """Groups and checks that are known are the latest ones."""
+    story = Story()
+    for number in range(MOST_GROUPS + 5):
+        story.after(failing("laps"), group=str(number))
+    assert next(iter(story.memory.told)) == "5"
+    assert len(story.memory.told) == MOST_GROUPS
+    checks = tuple(broken("laps", f"2024/gp_{n}/race") for n in range(MOST_CHECKS + 1))
+    story.after(finished(RunEnd.FAILURE, error="…", checks=checks))
+    assert len(story.memory.failing) == MOST_CHECKS
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["laps", "stints"]))))
+def test_never_twice(runs: list[tuple[str, str]]) -> None:
+    """Whatever fails in whatever order, a cause is told once of each group."""
+    story = Story()
+    told = [
+        (group, dataset) for group, dataset in runs if story.after(failing(dataset), group=group)
+    ]
+    assert sorted(told) == sorted(set(runs))
