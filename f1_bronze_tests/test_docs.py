@@ -13,6 +13,7 @@ import pytest
 from f1_bronze.cli import main
 from f1_bronze.datasets.catalog import catalog_page
 from f1_bronze.settings import SETTINGS
+from f1_bronze_tests.once import made_once
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -47,23 +48,32 @@ def alike(printed: str, promised: str) -> bool:
     )
 
 
+@pytest.fixture(scope="session")
+def landed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder in which the first command of the README was run; it is only read."""
+    first = blocks(README, "console")[0].splitlines()[0].removeprefix("$ ")
+
+    def make(folder: Path) -> None:
+        folder.mkdir()
+        command(first, folder)
+
+    return made_once(tmp_path_factory, "readme", make)
+
+
 @pytest.mark.parametrize("block", blocks(README, "console"), ids=lambda b: b.splitlines()[0])
-def test_console_blocks(block: str, tmp_path: Path) -> None:
+def test_console_blocks(block: str, tmp_path: Path, landed: Path) -> None:
     """A command of the README prints what the README shows."""
     line, promised = block.split("\n", 1)
-    if " sql " in line:
-        command(blocks(README, "console")[0].splitlines()[0].removeprefix("$ "), tmp_path)
-    printed = command(line.removeprefix("$ "), tmp_path)
+    folder = landed if " sql " in line else tmp_path
+    printed = command(line.removeprefix("$ "), folder)
     assert alike(printed, promised), printed
 
 
-def test_python_blocks(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_python_blocks(landed: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """The Python of the README runs on what the first command has landed."""
-    first = blocks(README, "console")[0].splitlines()[0].removeprefix("$ ")
-    command(first, tmp_path)
     read, define = blocks(README, "python")
     here = Path.cwd()
-    os.chdir(tmp_path)
+    os.chdir(landed)
     try:
         exec(compile(read, "README.md", "exec"), {})
         names: dict[str, object] = {}
