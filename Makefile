@@ -7,7 +7,6 @@ WORKERS ?= auto
 # Neither the demo nor the tests phone home.
 export DAGSTER_DISABLE_TELEMETRY := 1
 export GX_ANALYTICS_ENABLED := false
-export MINISTACK := $(CURDIR)/$(VENV)/servers/bin/ministack
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export DAGSTER_HOME ?= $(CURDIR)/.dagster_home
 

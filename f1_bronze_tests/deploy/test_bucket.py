@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from f1_bronze.lake.errors import LakeUnavailable
-from f1_bronze.lake.paths import REVISIONS
+from f1_bronze.lake.paths import REVISIONS, VALIDATIONS
 from f1_bronze.lake.probing import SCRATCH
 
 from .clouds import TEMPLATES, Cloud, ministack_cloud, moto_cloud
@@ -150,7 +150,9 @@ def _as_api(rule: dict[str, Any]) -> dict[str, Any]:
 
 def test_lifecycle(moto: Cloud) -> None:
     """Revisions get cold and never go, lineage events go, and so does what nobody can see."""
-    rules = lifecycle(Prefix="f1/", RevisionsColdAfterDays=90, LineageDays=730, VersionDays=30)
+    rules = lifecycle(
+        Prefix="f1/", RevisionsColdAfterDays=90, LineageDays=730, RecordDays=400, VersionDays=30
+    )
     with moto.as_root():
         client, name = moto.client("s3"), f"lake-{uuid4().hex}"
         client.create_bucket(Bucket=name)
@@ -169,6 +171,11 @@ def test_lifecycle(moto: Cloud) -> None:
         "lineage-events-expire": {
             "Filter": {"Prefix": "f1/lineage/events/"},
             "Expiration": {"Days": 730},
+        },
+        "metrics-expire": {"Filter": {"Prefix": "f1/metrics/"}, "Expiration": {"Days": 400}},
+        "validations-expire": {
+            "Filter": {"Prefix": f"f1/{VALIDATIONS}/"},
+            "Expiration": {"Days": 400},
         },
         "doctors-traces-expire": {
             "Filter": {"Prefix": f"f1/{SCRATCH}/"},
