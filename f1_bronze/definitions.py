@@ -4,6 +4,7 @@ from typing import Any
 
 import dagster as dg
 
+from f1_bronze.defs.alert_sensor import Alerts
 from f1_bronze.defs.assets import ASSETS
 from f1_bronze.defs.coverage_asset import Watch, coverage
 from f1_bronze.defs.coverage_schedule import hourly_coverage
@@ -23,6 +24,7 @@ from f1_bronze.settings import Settings
 def assemble(settings: Settings, **resources: Any) -> dg.Definitions:
     """All definitions for these settings; `resources` take the place of the usual ones."""
     usual = {
+        "alerts": Alerts(settings),
         "openf1": openf1_resource(settings),
         "io_manager": ParquetLakeIOManager(
             lake_uri=settings.lake_uri, s3_writes=dict(settings.s3_writes)

@@ -3,6 +3,7 @@
 Belongs here: the roll-call. Stays out: each sensor, which has a module of its own.
 """
 
+from f1_bronze.defs.alert_sensor import bronze_alerts
 from f1_bronze.defs.calendar_sensor import openf1_calendar
 from f1_bronze.defs.lineage_sensors import openlineage_consumer, openlineage_events
 from f1_bronze.defs.metric_sensor import cloudwatch_metrics
@@ -14,4 +15,5 @@ SENSORS = (
     cloudwatch_metrics,
     openlineage_events,
     openlineage_consumer,
+    bronze_alerts,
 )
