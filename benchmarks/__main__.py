@@ -1,18 +1,17 @@
-"""`make bench`: what batches, the lake and the code location cost, as ratios.
+"""`make bench`: what batches, the lake, checks and the code location cost, as ratios.
 
 Each figure compares two things measured in the same run on the same machine; nothing is asserted.
 """
 
 import json
 import logging
-import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from benchmarks import checks, imports
 from benchmarks.pictures import draw_season
 from f1_bronze.datasets import DATASETS
 from f1_bronze.lake.lake import Lake
@@ -25,7 +24,7 @@ from f1_bronze.openf1.pace import MemoryStore, Pace, parse_limits
 from f1_bronze.simulator.generated import GeneratedSeasons
 from f1_bronze.simulator.server import Simulator
 
-SEASON, TYPES, REPEATS = 2025, {"qualifying", "race"}, 5
+SEASON, TYPES = 2025, {"qualifying", "race"}
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -104,20 +103,8 @@ def benchmark_season() -> None:
         client.close()
 
 
-def code_location() -> None:
-    """Loading the definitions against importing Dagster and pyarrow alone."""
-
-    def importing(names: str) -> float:
-        command = [sys.executable, "-c", f"import {names}"]
-        return statistics.median(
-            seconds(lambda: subprocess.run(command, check=True)) for _ in range(REPEATS)
-        )
-
-    ours, floor = importing("f1_bronze.definitions"), importing("dagster, pyarrow")
-    say("code location: load / importing dagster and pyarrow", ours / floor, f"median of {REPEATS}")
-
-
 if __name__ == "__main__":
     logging.getLogger("f1_bronze").setLevel(logging.ERROR)
     benchmark_season()
-    code_location()
+    imports.compare(say)
+    checks.compare(say)

@@ -25,7 +25,8 @@ Where do I go to…?
 - change a picture: `pictures/`; what the report shows: `commands/report_page/`
 - change what Spark, Athena and DuckDB are told of the lake: `lake/tables.py`, `glue.py`, `views.py`
 - add a subcommand: `commands/`, a module each, and the roll-call in `cli.py`
-- add a setting: `settings.py`
+- change what a run says in the log: `defs/logs.py`; how a line looks: `telemetry/logs/lines.py`
+- add a setting: `variables.py`, then `settings.py`
 - make the stand-in misbehave: `simulator/fault_kinds.py`
 
 Imports go one way, held by a test:

@@ -12,7 +12,7 @@ import pytest
 
 from f1_bronze.cli import main
 from f1_bronze.datasets.catalog import catalog_page
-from f1_bronze.settings import SETTINGS
+from f1_bronze.variables import SETTINGS
 from f1_bronze_tests.once import made_once
 
 ROOT = Path(__file__).parents[1]

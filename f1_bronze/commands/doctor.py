@@ -17,7 +17,8 @@ import click
 from f1_bronze.commands.checkup import Check, State, print_checks
 from f1_bronze.commands.checkup_lake import lake_checks
 from f1_bronze.commands.speaking import FAILED, as_json_option
-from f1_bronze.settings import PREFIX, SETTINGS, SettingError, Settings, dagster_home
+from f1_bronze.settings import SettingError, Settings, dagster_home
+from f1_bronze.variables import PREFIX, SETTINGS
 
 
 @click.command()

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 import click
 
 from f1_bronze.commands.speaking import as_json_option, told
-from f1_bronze.settings import SETTINGS, Setting, Settings, dagster_home
+from f1_bronze.settings import Settings, dagster_home
+from f1_bronze.variables import SETTINGS, Setting
 
 
 @click.command()
@@ -59,4 +60,5 @@ def public(value: str) -> str:
         return f"{scheme}{mark}(hidden)"
     login, at, rest = rest.rpartition("@")
     place, question, _ = rest.partition("?")
-    return f"{scheme}{mark}{'(hidden)' * bool(login)}{at}{place}{question}{'(hidden)' * bool(question)}"
+    shown = f"{scheme}{mark}{'(hidden)' if login else ''}{at}{place}"
+    return f"{shown}?(hidden)" if question else shown

@@ -30,6 +30,17 @@ OVERDUE = "overdue"
 """Metadata: the keys of the overdue sessions, by which the schedule knows what was told."""
 TROUBLES_SHOWN = 50
 _WELL = (State.LANDED, State.EMPTY, State.NONE)
+_URGENCY = (
+    "ERROR",
+    "failed",
+    "refused",
+    "late",
+    "WARN",
+    "stale",
+    "unrecorded",
+    "missing",
+    "running",
+)
 _CELL = 240
 
 
@@ -164,24 +175,44 @@ def _state(cell: Cell, late: Collection[Place]) -> str:
 
 
 def troubles(found: Coverage, late: Collection[Place], link: Callable[[str], str]) -> str:
-    """What did not land and which rules are broken, worst first, each place a link."""
-    lines: list[tuple[int, list[str]]] = []
+    """What did not land and which rules are broken, worst first; the first place of each a link.
+
+    A list and not a table: the messages are long, and wrap.
+    """
+    places: dict[tuple[int, str, str, str], list[str]] = {}
     for cell in found.cells.values():
         if cell.state not in _WELL:
-            is_waiting = cell.state in (State.MISSING, State.RUNNING) and cell.place not in late
-            why = cell.error or ""
-            lines.append((3 if is_waiting else 1, [_place(cell, link), _state(cell, late), why]))
+            state = _state(cell, late)
+            dataset = cell.dataset.name if cell.error else ""  # what has no reason is one line
+            told = (_urgency(state), dataset, state, cell.error or "")
+            places.setdefault(told, []).append(_place(cell, link))
         for check in cell.checks:
             if check.severity:
+                what = f"{check.severity} {check.check}"
+                told = (_urgency(check.severity), cell.dataset.name, what, check.summary)
                 page = f"checks&checkDetail={check.check}"
-                told = [_place(cell, link, page), f"{check.severity} {check.check}", check.summary]
-                lines.append((0 if check.severity == "ERROR" else 2, told))
-    if not lines:
+                places.setdefault(told, []).append(_place(cell, link, page))
+    if not places:
         return "None."
-    rows = [line for _, line in sorted(lines, key=lambda line: line[0])]
-    table = markdown_table(["where", "what", "why"], rows[:TROUBLES_SHOWN], widest=_CELL)
-    more = len(rows) - TROUBLES_SHOWN
-    return table if more <= 0 else f"{table}\n\n… and {more} more: `f1-bronze status` has them all."
+    lines = [
+        f"- **{what}**: {first}"
+        + (f" and {len(others)} more" if others else "")
+        + (f": {_prose(why)}" if why else "")
+        for (_, _, what, why), (first, *others) in sorted(places.items())
+    ]
+    more = len(lines) - TROUBLES_SHOWN
+    tail = [f"- … and {more} more: `f1-bronze status` has them all"] if more > 0 else []
+    return "\n".join(lines[:TROUBLES_SHOWN] + tail)
+
+
+def _prose(message: str) -> str:
+    """A message in one line whose signs are no HTML."""
+    return " ".join(message.split()).replace("<", "&lt;")
+
+
+def _urgency(what: str) -> int:
+    """The lower, the sooner somebody should look."""
+    return _URGENCY.index(what) if what in _URGENCY else len(_URGENCY)
 
 
 def _place(cell: Cell, link: Callable[[str], str], view: str = "partitions") -> str:

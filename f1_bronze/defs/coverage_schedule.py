@@ -10,8 +10,8 @@ import dagster as dg
 from f1_bronze.defs.coverage_asset import COVERAGE, OVERDUE, Watch, coverage
 from f1_bronze.defs.run_records import bronze_datasets
 
-AT_LEAST = timedelta(hours=24)
-"""Looked at this often even when nothing happens, so that an old picture means a dead daemon."""
+AT_LEAST = timedelta(hours=23, minutes=30)
+"""Daily even when nothing happens, so that an old picture means a dead daemon."""
 _ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 _RUNS_LOOKED_AT = 100
 

@@ -23,6 +23,9 @@ telemetry:
 concurrency:
   pools:
     granularity: run
+  # Of everything that runs here; a run of a season takes one core and half a gigabyte.
+  runs:
+    max_concurrent_runs: 4
 nux:
   enabled: false
 run_monitoring:

@@ -14,13 +14,14 @@ from pydantic import Field
 
 from f1_bronze.datasets.dataset import Dataset
 from f1_bronze.datasets.partition import SessionPartition
+from f1_bronze.openf1.addresses import without_login
 from f1_bronze.openf1.batches import SessionAnswer, SessionRef, fetch_sessions
 from f1_bronze.openf1.breaker import Breaker
 from f1_bronze.openf1.calendar import Calendar, read_calendar
 from f1_bronze.openf1.counters import Counters
 from f1_bronze.openf1.pace import Pace, parse_limits, rate_store
-from f1_bronze.openf1.transport import without_login
-from f1_bronze.settings import PREFIX, PUBLIC_API, Settings
+from f1_bronze.settings import Settings
+from f1_bronze.variables import PREFIX, PUBLIC_API
 
 if TYPE_CHECKING:
     from f1_bronze.openf1.client import OpenF1Client

@@ -10,6 +10,7 @@ from urllib.parse import urljoin
 
 import requests
 
+from f1_bronze.openf1.addresses import origin, without_login
 from f1_bronze.openf1.counters import Tally
 from f1_bronze.openf1.credentials import Login, token_url
 from f1_bronze.openf1.outcomes import Kind, Refused, Verdict, read_answer
@@ -17,7 +18,7 @@ from f1_bronze.openf1.pace import Pace
 from f1_bronze.openf1.question import Question
 from f1_bronze.openf1.remedies import error_for, limit_pause, strange_records
 from f1_bronze.openf1.retries import Fault, FaultKind
-from f1_bronze.openf1.transport import Reply, exchange, origin, without_login
+from f1_bronze.openf1.transport import Reply, exchange
 
 _MOST_REDIRECTS = 3
 

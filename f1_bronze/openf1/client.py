@@ -13,6 +13,7 @@ from typing import Any, Self
 
 import requests
 
+from f1_bronze.openf1.addresses import without_login
 from f1_bronze.openf1.attempts import Attempts
 from f1_bronze.openf1.batch_sizes import BatchSizes
 from f1_bronze.openf1.breaker import Breaker
@@ -23,7 +24,7 @@ from f1_bronze.openf1.pace import Pace
 from f1_bronze.openf1.question import Question
 from f1_bronze.openf1.remedies import given_up, telling_retry
 from f1_bronze.openf1.retries import Fault, Patience, retrying
-from f1_bronze.openf1.transport import new_session, without_login
+from f1_bronze.openf1.transport import new_session
 
 _log = logging.getLogger("f1_bronze.openf1")
 _LIMITED = 10

@@ -12,13 +12,14 @@ from urllib.parse import urljoin
 
 import requests
 
+from f1_bronze.openf1.addresses import origin, without_login
 from f1_bronze.openf1.credentials import Credentials, Login, token_url
 from f1_bronze.openf1.outcomes import Kind, Refused, Unavailable, read_answer
 from f1_bronze.openf1.pace import Pace
 from f1_bronze.openf1.question import Question
 from f1_bronze.openf1.remedies import error_for, limit_pause
 from f1_bronze.openf1.retries import Fault
-from f1_bronze.openf1.transport import Reply, exchange, new_session, origin, without_login
+from f1_bronze.openf1.transport import Reply, exchange, new_session
 
 _TIMEOUT = (5.0, 30.0)
 _AT_MOST = 30.0

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
+from f1_bronze.openf1.addresses import without_login
 from f1_bronze.openf1.retries import Course
-from f1_bronze.openf1.transport import without_login
 
 
 class Question:

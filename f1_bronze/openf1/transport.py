@@ -10,13 +10,13 @@ import ssl
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, metadata
-from urllib.parse import urlsplit, urlunsplit
 
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 
+from f1_bronze.openf1.addresses import origin
 from f1_bronze.openf1.outcomes import Refused
 from f1_bronze.openf1.retries import Fault, FaultKind
 
@@ -162,19 +162,3 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
             seen.add(id(one))
             yield one
             heap += [*one.args, one.__cause__, one.__context__, getattr(one, "reason", None)]
-
-
-def without_login(url: str) -> str:
-    """The address without user name and password, fit for logs and metadata.
-
-    >>> without_login("https://me:secret@example.org/v1")
-    'https://example.org/v1'
-    """
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
-
-
-def origin(url: str) -> str:
-    """Scheme, host and port: what a token is good for."""
-    parts = urlsplit(without_login(url))
-    return f"{parts.scheme}://{parts.netloc}".lower()

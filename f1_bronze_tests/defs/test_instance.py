@@ -20,6 +20,7 @@ def test_a_home_is_made_with_a_limit_for_the_api(
         assert not instance.telemetry_enabled
         assert instance.run_monitoring_enabled
         assert instance.run_retries_max_retries == 2
+        assert instance.get_concurrency_config().run_queue_config.max_concurrent_runs == 4
         limits = {limit.name: limit.limit for limit in instance.event_log_storage.get_pool_limits()}
         assert limits == {"openf1": 2}
         instance.event_log_storage.set_concurrency_slots("openf1", 5)

@@ -395,3 +395,21 @@ def test_policy(cloud: Cloud) -> None:
     nobody = cloud.client("cloudwatch", cloud.user({**document, "Statement": [other]}))
     with pytest.raises(SinkUnavailable, match="Allow this identity cloudwatch:PutMetricData"):
         CloudWatchSink(client=lambda: nobody, clock=lambda: MONDAY).send(metrics)
+
+
+def test_log_group(cloud: Cloud) -> None:
+    """The log group is made, and the policy lets lines be written to it and to no other."""
+    outputs = deploy(cloud, Environment="production", NameSuffix="-logs")
+    assert outputs["LogGroupName"] == "/f1-bronze/production-logs"
+    groups = cloud.client("logs").describe_log_groups(logGroupNamePrefix=outputs["LogGroupName"])[
+        "logGroups"
+    ]
+    assert [(one["logGroupName"], one["retentionInDays"]) for one in groups] == [
+        (outputs["LogGroupName"], 90)
+    ]
+    version = cloud.client("iam").get_policy_version(
+        PolicyArn=outputs["LogsPolicyArn"], VersionId="v1"
+    )["PolicyVersion"]
+    [statement] = version["Document"]["Statement"]
+    assert statement["Action"] == ["logs:CreateLogStream", "logs:PutLogEvents"]
+    assert outputs["LogGroupName"] in statement["Resource"]

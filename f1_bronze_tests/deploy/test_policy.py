@@ -99,8 +99,8 @@ def test_enough(cloud: Cloud, prefix: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("cloud", ["ministack"], indirect=True)
 def test_enough_for_the_command(run: Run, fast: dict[str, str], cloud: Cloud) -> None:
-    """A weekend lands with that user's keys: as a process, and on the server that evaluates policies
-    whole."""
+    """A weekend lands with that user's keys: as a process, and on the server that evaluates whole
+    policies."""
     bucket = cloud.bucket()
     keys = cloud.user(cloud.policy(BucketName=bucket, Prefix="f1/"))
     how = {

@@ -22,6 +22,7 @@ class Echo:
     port: int = 0
     status: int = 200
     bodies: list[bytes] = field(default_factory=list)
+    heads: list[bytes] = field(default_factory=list)
 
     def at(self, path: str = "", login: str = "") -> str:
         """Its address."""
@@ -37,6 +38,7 @@ def echoing() -> Iterator[Echo]:
         def do_GET(self) -> None:
             sent = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             echo.bodies.append(sent)
+            echo.heads.append(f"{self.path} {dict(self.headers)}".encode())
             said: dict[str, Any] = {"detail": secret("answer_body")}
             # Bare first, so that nothing but its value gives it away.
             authorization = self.headers.get("Authorization", "")

@@ -12,6 +12,7 @@ import os
 import sys
 import traceback
 import urllib.request
+import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -39,12 +40,15 @@ from f1_bronze.simulator.generated import GeneratedSeasons
 from f1_bronze.simulator.manners import Credentials as Account
 from f1_bronze.simulator.manners import Manners
 from f1_bronze.simulator.server import Simulator
+from f1_bronze.telemetry.alerts import Alert, AlertKind
+from f1_bronze.telemetry.alerts_delivery import AlertRefused, AlertsUnavailable
+from f1_bronze.telemetry.alerts_webhook import Webhook
 from f1_bronze.telemetry.logs.sinks import close_logs
 
 from ..conftest import Unjudged
 from ..telemetry.lineage_server import closed_port
 from .echo import Echo, echoing
-from .planted import secret
+from .planted import found_in, secret
 
 INGEST = ("ingest", "2025", "--grand-prix", "bahrain", "--session-type", "race")
 KEY = "2025/bahrain/race"
@@ -94,7 +98,7 @@ class Deployment:
             "F1_BRONZE_OPENF1_URL": api.replace("://", f"://{login}"),
             "F1_BRONZE_OPENF1_USERNAME": "paddock",
             "F1_BRONZE_OPENF1_PASSWORD": secret("openf1_password"),
-            "F1_BRONZE_OPENF1_LIMITS": "1000/1s",
+            "F1_BRONZE_OPENF1_LIMITS": "50/1s",
             "F1_BRONZE_RATE_STORE": f"file:{folder / 'rate.json'}",
             "F1_BRONZE_LAKE_URI": str(folder / "local-lake"),
             "F1_BRONZE_METRICS": "cloudwatch",
@@ -127,6 +131,7 @@ class Deployment:
         self.aws_refusals()
         self.commands()
         self.sensors()
+        self.webhook()
         self.snapshots()
         self.servers()
         self._write("statuses.json", json.dumps(self.statuses))
@@ -245,16 +250,32 @@ class Deployment:
     def sensors(self) -> None:
         """Every sensor: while its sinks take what they get, refuse it, fail, and are away."""
         silent = {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{closed_port()}"}
+        by_key = {"F1_BRONZE_LINEAGE_URL": self.echo.at()}  # a login in the address goes first
+        rounds = ((422, {}), (422, by_key), (500, {}), (401, silent), (200, by_key))
         cursors: dict[str, str | None] = {}
-        for status, more in ((422, {}), (500, {}), (401, {}), (401, silent), (200, self.on_s3)):
+        for number, (status, more) in enumerate(rounds):
             self.echo.status = status
-            with self._environment(**more), self._heard(f"sensors-{status}-{len(more)}"):
+            cursors.pop("openlineage_consumer", None)  # it gets all events again
+            with self._environment(**more), self._heard(f"sensors-{number}"):
                 definitions = assemble(Settings.read())
                 with open_instance() as instance:
                     for sensor in definitions.sensors or ():
                         if isinstance(sensor, dg.SensorDefinition):
                             for told in _tick(sensor, definitions, instance, cursors):
                                 sys.stdout.write(f"{sensor.name}: {told}\n")
+
+    def webhook(self) -> None:
+        """An alert to a webhook that refuses it, fails, wants a login, and is away."""
+        address = self.base["F1_BRONZE_ALERT_WEBHOOK"]
+        away = address.replace(str(self.echo.port), str(closed_port()))
+        alert = Alert(kind=AlertKind.FAILED_RUN, subject="laps failed", text="laps failed; why.")
+        for status, url in ((422, address), (500, address), (401, address), (200, away)):
+            self.echo.status = status
+            with self._heard(f"webhook-{status}"):
+                try:
+                    Webhook(url).send(alert)
+                except (AlertRefused, AlertsUnavailable):
+                    sys.stdout.write(traceback.format_exc())
 
     def snapshots(self) -> None:
         """What Dagster's UI is told of the code location, and what a debugger would show."""
@@ -280,6 +301,8 @@ class Deployment:
             self._write("cloudwatch-logs", json.dumps(lines))
         sent = [body for body in self.echo.bodies if b"password=" not in body]  # logins
         (self.said / "sent").write_bytes(b"\n".join(sent))
+        handed = sorted(found_in(b"\n".join([*self.echo.heads, *self.echo.bodies])))
+        self._write("handed-over.json", json.dumps(handed))
 
     def say(self, case: str, *words: str, **more: str) -> None:
         """A command; a traceback is what it printed then."""
@@ -342,7 +365,10 @@ class _Everything(logging.FileHandler):
 def _snapshot(settings: Settings) -> str:
     """The code location as it is sent to the UI."""
     repository = assemble(settings).get_repository_def()
-    return dg.serialize_value(RepositorySnap.from_def(repository))
+    with warnings.catch_warnings():
+        # Dagster reads a property of its own that it has deprecated.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return dg.serialize_value(RepositorySnap.from_def(repository))
 
 
 def _tick(

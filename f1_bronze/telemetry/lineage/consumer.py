@@ -7,12 +7,13 @@ what the answer means. Stays out: which event is sent when (delivery.py).
 import json
 import os
 import threading
+from base64 import b64encode
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from f1_bronze.telemetry.lineage.wording import without_secrets
 
@@ -82,8 +83,7 @@ class HttpConsumer:
         self._url = url.rstrip("/") + "/"
         self._endpoint = (environ.get("OPENLINEAGE_ENDPOINT") or _ENDPOINT).lstrip("/")
         self._key = environ.get("OPENLINEAGE_API_KEY", "")
-        password = parts.password or ""
-        self._secrets = tuple(filter(None, (self._key, password, unquote(password))))
+        self._secrets = tuple(filter(None, (self._key, *_written(parts))))
         self._transport: HttpTransport | None = None
 
     def send(self, data: bytes, *, seconds: float) -> Reply:
@@ -135,6 +135,15 @@ class HttpConsumer:
 
     def _failed(self, what: str) -> Reply:
         return Reply(answer=Answer.FAILED, reason=f"The lineage consumer {self.host} {what}")
+
+
+def _written(address: SplitResult) -> tuple[str, ...]:
+    """The password of an address in each way in which a consumer meets it, and may repeat it."""
+    user, password = unquote(address.username or ""), unquote(address.password or "")
+    if not password:
+        return ()
+    basic = b64encode(f"{user}:{password}".encode()).decode()
+    return basic, password, address.password or ""
 
 
 def _begun(call: Callable[[], Any]) -> "Future[Any]":

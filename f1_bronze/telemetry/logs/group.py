@@ -11,13 +11,22 @@ import logging
 import os
 import platform
 import warnings
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import watchtower
 
 SEND_SECONDS = 5
 """How long a line waits for others, at most."""
 CONNECT_SECONDS, READ_SECONDS = 2, 3
 LAST_SECONDS = 2
-"""How long the end of a process waits for what is not sent yet; Python waits twice."""
+"""How long the end of a process waits for what is not sent yet."""
+
+_NO_OUTAGE = {
+    ("ResourceNotFoundException", "PutLogEvents"),  # the stream is made next
+    ("ResourceAlreadyExistsException", "CreateLogStream"),
+}
 
 _log = logging.getLogger("f1_bronze.telemetry")
 
@@ -44,15 +53,58 @@ def group_handler(
     # Each try would be a warning with the library's line number; `_Outage` tells of it once.
     warnings.filterwarnings("ignore", category=watchtower.WatchtowerWarning)
     _Outage(group).listen(client)
-    handler = watchtower.CloudWatchLogHandler(
-        log_group_name=group,
-        log_stream_name=f"{environment}/{platform.node()}/{os.getpid()}",
-        boto3_client=client,
-        create_log_group=False,
-        send_interval=send_seconds,
-    )
-    handler.FLUSH_TIMEOUT = LAST_SECONDS
-    return handler
+
+    def queue() -> watchtower.CloudWatchLogHandler:
+        return _queue_class()(
+            log_group_name=group,
+            log_stream_name=f"{environment}/{platform.node()}/{os.getpid()}",
+            boto3_client=client,
+            create_log_group=False,
+            send_interval=send_seconds,
+        )
+
+    return _ToGroup(queue)
+
+
+def _queue_class() -> "type[watchtower.CloudWatchLogHandler]":
+    import watchtower
+
+    class Queue(watchtower.CloudWatchLogHandler):
+        """Sends what waits when it is closed, and is not flushed besides, or one waits twice."""
+
+        FLUSH_TIMEOUT = LAST_SECONDS
+
+        def flush(self) -> None:
+            """Nothing."""
+
+    return Queue
+
+
+class _ToGroup(logging.Handler):
+    """Hands lines to watchtower's handler, and to a new one where somebody has closed that.
+
+    `logging.config.dictConfig` closes every handler of the process, and Dagster calls it at the
+    beginning of each run.
+    """
+
+    def __init__(self, queue: Callable[[], "watchtower.CloudWatchLogHandler"]) -> None:
+        super().__init__()
+        self._queue = queue
+        self._open: Any = None  # untyped upstream
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Into the queue; nothing is sent in this thread."""
+        if self._open is None or self._open.shutting_down:
+            self._open = self._queue()
+            self._open.setFormatter(self.formatter)
+        self._open.emit(record)
+
+    def close(self) -> None:
+        """Send what waits, for `LAST_SECONDS` at most."""
+        opened, self._open = self._open, None
+        if opened is not None:
+            opened.close()
+        super().close()
 
 
 class _Outage:
@@ -75,8 +127,7 @@ class _Outage:
                 self._told = ""
             return
         code = str(parsed.get("Error", {}).get("Code", http_response.status_code))
-        missing = code == "ResourceNotFoundException"
-        if not (missing and model.name == "PutLogEvents"):  # the stream is made next
+        if (code, model.name) not in _NO_OUTAGE:
             self._tell(code)
 
     def _failed(self, exception: Exception, **_: Any) -> None:

@@ -4,6 +4,7 @@ Belongs here: which handlers the `f1_bronze` logger has. Stays out: the lines th
 how they get to CloudWatch (group.py).
 """
 
+import atexit
 import logging
 import platform
 import sys
@@ -40,6 +41,8 @@ def open_logs(
     if _opened and not by_command:
         return []
     close_logs()
+    # Python closes the handlers that it knows of, and forgets them when logging is configured.
+    atexit.register(close_logs)
     lines = JsonLines(environment=environment, host=platform.node())
     first: logging.Handler = _ToTheCommand() if by_command and not as_json else _ToStandardError()
     first.setFormatter(lines if as_json else TextLines())

@@ -1,0 +1,281 @@
+"""monitoring/coverage: what it shows, what its checks say, and when it is looked at again."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from dagster._core.definitions.run_request import InstigatorType
+from dagster._core.remote_origin import (
+    InProcessCodeLocationOrigin,
+    RemoteInstigatorOrigin,
+    RemoteRepositoryOrigin,
+)
+from dagster._core.scheduler.instigation import (
+    InstigatorState,
+    InstigatorStatus,
+    SensorInstigatorData,
+)
+from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
+from dagster._utils.schedules import get_latest_completed_cron_tick
+
+from f1_bronze.datasets import DATASETS
+from f1_bronze.datasets.partition import SessionPartition
+from f1_bronze.defs.assets import FRESHNESS
+from f1_bronze.defs.calendar_memory import Memory, Seen
+from f1_bronze.defs.coverage_asset import COVERAGE, Watch, coverage
+from f1_bronze.defs.coverage_schedule import AT_LEAST, hourly_coverage
+from f1_bronze.defs.partitions import register
+from f1_bronze.settings import Settings
+from f1_bronze.simulator.faults import Fault
+from f1_bronze.simulator.generated import GeneratedSeasons
+from f1_bronze.simulator.server import Simulator
+
+QUALIFYING, RACE = "2025/bahrain/qualifying", "2025/bahrain/race"
+ENDED = datetime(2025, 4, 13, 17, 0, tzinfo=UTC)
+TUESDAY = datetime(2025, 4, 15, 12, 0, tzinfo=UTC)
+Materialize = Callable[..., dg.ExecuteInProcessResult]
+
+
+class Deployment:
+    """An instance with the coverage of its lake, at a time of its own."""
+
+    def __init__(self, instance: dg.DagsterInstance, settings: Settings) -> None:
+        self.instance = instance
+        self.now = TUESDAY
+        self.watch = Watch(settings, clock=lambda: self.now)
+
+    def look(self, *seasons: int) -> dg.ExecuteInProcessResult:
+        """Materialize monitoring/coverage."""
+        config = {"ops": {"monitoring__coverage": {"config": {"seasons": list(seasons)}}}}
+        return dg.materialize(
+            [coverage],
+            instance=self.instance,
+            resources={"watch": self.watch},
+            run_config=config if seasons else None,
+        )
+
+    def told(self, *seasons: int) -> dict[str, object]:
+        """Its metadata."""
+        (event,) = self.look(*seasons).get_asset_materialization_events()
+        return {name: value.value for name, value in event.materialization.metadata.items()}
+
+    def checks(self) -> dict[str, tuple[bool, str, str]]:
+        """Its checks: whether they passed, severity, description."""
+        return {
+            one.check_name: (one.passed, one.severity.value, one.description or "")
+            for one in self.look().get_asset_check_evaluations()
+        }
+
+    def tick(self) -> dg.RunRequest | str:
+        """What the schedule comes to: a request, or the reason why there is none."""
+        with dg.build_schedule_context(
+            instance=self.instance,
+            scheduled_execution_time=self.now,
+            resources={"watch": self.watch},
+        ) as context:
+            result = hourly_coverage.evaluate_tick(context)
+        return result.run_requests[0] if result.run_requests else str(result.skip_message)
+
+
+@pytest.fixture
+def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+    """An instance that keeps the state of sensors and knows a weekend's sessions."""
+    (tmp_path / "home").mkdir()
+    with dg.DagsterInstance.local_temp(
+        str(tmp_path / "home"), overrides={"telemetry": {"enabled": False}}
+    ) as made:
+        register(made, [SessionPartition.parse(key) for key in (QUALIFYING, RACE)])
+        yield made
+
+
+@pytest.fixture
+def deployment(instance: dg.DagsterInstance, settings: Settings) -> Deployment:
+    """The deployment on the Tuesday after the race."""
+    return Deployment(instance, settings)
+
+
+@pytest.fixture
+def calendar(instance: dg.DagsterInstance) -> None:
+    """The calendar sensor has seen the race."""
+    location = InProcessCodeLocationOrigin(LoadableTargetOrigin(module_name="f1_bronze"))
+    seen = Seen(key=RACE, name="Race", start=ENDED - timedelta(hours=2), end=ENDED)
+    instance.add_instigator_state(
+        InstigatorState(
+            RemoteInstigatorOrigin(RemoteRepositoryOrigin(location, "r"), "openf1_calendar"),
+            InstigatorType.SENSOR,
+            InstigatorStatus.RUNNING,
+            SensorInstigatorData(cursor=Memory(sessions={907047: seen}).to_json()),
+        )
+    )
+
+
+def lands(instance: dg.DagsterInstance, key: str) -> None:
+    """All datasets of a session land, by the record."""
+    for dataset in DATASETS:
+        made = dg.AssetMaterialization(["bronze", dataset.name], partition=key)
+        instance.report_runless_asset_event(made)
+
+
+def judged(instance: dg.DagsterInstance, dataset: str, severity: dg.AssetCheckSeverity) -> None:
+    """A rule of the race is broken."""
+    instance.report_runless_asset_event(
+        dg.AssetCheckEvaluation(
+            asset_key=dg.AssetKey(["bronze", dataset]),
+            check_name="values",
+            passed=False,
+            partition=RACE,
+            severity=severity,
+            description="points whole",
+        )
+    )
+
+
+def test_a_weekend_at_a_glance(
+    materialize: Materialize, simulator: Simulator, deployment: Deployment
+) -> None:
+    """Rows of what landed, words for what did not, and each trouble with its place and reason."""
+    simulator.control.add_faults(Fault(kind="unknown_path", endpoint="laps"))
+    materialize("bronze_sessions", QUALIFYING, RACE)
+    told = deployment.told()
+    assert str(told["matrix"]).splitlines()[-1] == (
+        "| 2025/bahrain/race | 1 | 20 | 20 | **failed** | **late** | **late** |"
+    )
+    assert "| 2025/bahrain/qualifying | 1 | 20 | 20 | **failed** | · | · |" in str(told["matrix"])
+    troubles = str(told["troubles"]).splitlines()
+    assert troubles[0].startswith(
+        "- **failed**: [laps of 2025/bahrain/qualifying](/assets/bronze/laps?view=partitions"
+        "&partition=2025%2Fbahrain%2Fqualifying) and 1 more: OpenF1 "
+    )
+    assert troubles[1:] == [
+        "- **late**: [stints of 2025/bahrain/race](/assets/bronze/stints?view=partitions"
+        "&partition=2025%2Fbahrain%2Frace) and 1 more"
+    ]
+    numbers = ("sessions", "landed", "failed", "missing", "late", "percent_landed")
+    assert [told[name] for name in numbers] == [2, 6, 2, 2, 4, 60.0]
+    assert (told["seasons"], told["report"]) == ("2025", "f1-bronze report 2025")
+
+
+def test_seasons_that_are_asked_for(deployment: Deployment) -> None:
+    """A season without sessions says how to get some; that is no trouble."""
+    told = deployment.told(2024)
+    assert (told["sessions"], told["percent_landed"], told["troubles"]) == (0, 0.0, "None.")
+    assert "f1-bronze ingest" in str(told["matrix"])
+
+
+PLACE = "/assets/bronze/results?view=checks&checkDetail=values&partition=2025%2Fbahrain%2Frace"
+
+
+@pytest.mark.usefixtures("calendar")
+def test_a_broken_error_rule_shows_red(deployment: Deployment) -> None:
+    """A partition that must not be used fails `usable`, with severity ERROR, and is named."""
+    lands(deployment.instance, RACE)
+    judged(deployment.instance, "results", dg.AssetCheckSeverity.ERROR)
+    passed, severity, description = deployment.checks()["usable"]
+    assert (passed, severity) == (False, "ERROR")
+    assert description.startswith(f"results of {RACE}, values: points whole. Do not use them")
+
+
+@pytest.mark.usefixtures("calendar")
+def test_a_broken_warn_rule_is_a_trouble_and_usable(deployment: Deployment) -> None:
+    """A warning is counted and listed with a link to its check; the partition may be used."""
+    lands(deployment.instance, RACE)
+    judged(deployment.instance, "results", dg.AssetCheckSeverity.WARN)
+    look = deployment.look()
+    usable = {one.check_name: one.passed for one in look.get_asset_check_evaluations()}["usable"]
+    (event,) = look.get_asset_materialization_events()
+    told = event.materialization.metadata
+    assert usable is True
+    assert (told["rules_broken_error"].value, told["rules_broken_warn"].value) == (0, 1)
+    line = f"- **WARN values**: [results of {RACE}]({PLACE}): points whole"
+    assert line in str(told["troubles"].value).splitlines()
+
+
+@pytest.mark.usefixtures("calendar")
+def test_a_session_that_is_overdue(deployment: Deployment) -> None:
+    """After the weekly run and 24 hours a session that has not landed is a warning."""
+    deployment.now = ENDED + timedelta(hours=1)
+    assert deployment.checks()["on_time"][0] is True
+    deployment.now = TUESDAY
+    assert deployment.checks()["on_time"] == (
+        False,
+        "WARN",
+        f"Overdue: {RACE}. Materialize 'Failed and missing' on the dataset's page, or: "
+        "f1-bronze ingest 2025 --missing",
+    )
+    lands(deployment.instance, RACE)
+    assert deployment.checks()["on_time"][0] is True
+
+
+def test_an_unknown_calendar_is_no_good_news(deployment: Deployment) -> None:
+    """Without a calendar nobody can say what is late, and the check says how to get one."""
+    assert deployment.checks()["on_time"] == (
+        False,
+        "WARN",
+        "Nobody knows when sessions end: switch on the sensor openf1_calendar.",
+    )
+
+
+@pytest.mark.usefixtures("calendar")
+def test_when_it_is_looked_at_again(materialize: Materialize, deployment: Deployment) -> None:
+    """At first, after a bronze run, when a session becomes overdue, and once a day; else not."""
+    deployment.now = datetime.now(UTC)
+    assert isinstance(deployment.tick(), dg.RunRequest)
+    deployment.look()
+    skipped = deployment.tick()
+    assert isinstance(skipped, str)
+    assert skipped.startswith("Nothing has changed since ")
+    materialize("bronze_sessions", QUALIFYING, select=["sessions"])
+    assert isinstance(deployment.tick(), dg.RunRequest)
+    deployment.look()
+    assert isinstance(deployment.tick(), str)
+    deployment.now += AT_LEAST + timedelta(minutes=1)
+    assert isinstance(deployment.tick(), dg.RunRequest)
+    deployment.now = TUESDAY  # the race is overdue, and the last look did not know
+    assert isinstance(deployment.tick(), dg.RunRequest)
+    deployment.look()
+    assert isinstance(deployment.tick(), str)
+
+
+def test_it_stands_below_the_six() -> None:
+    """The graph leads from each dataset to its coverage."""
+    (spec,) = coverage.specs
+    assert spec.key == COVERAGE
+    assert sorted(dep.asset_key.path[-1] for dep in spec.deps) == [
+        "drivers",
+        "laps",
+        "pit_stops",
+        "results",
+        "sessions",
+        "stints",
+    ]
+
+
+def is_fresh(now: datetime, landed_at: datetime) -> bool:
+    """As Dagster's daemon judges the policy of the bronze assets."""
+    tick = get_latest_completed_cron_tick(FRESHNESS.deadline_cron, now, FRESHNESS.timezone)
+    return landed_at >= tick - FRESHNESS.lower_bound_delta
+
+
+def test_freshness_is_quiet_between_seasons(seasons: GeneratedSeasons) -> None:
+    """On four seasons' calendars the Monday runs never look stale, and a stopped one does."""
+    ends = [
+        datetime.fromisoformat(session["date_end"])
+        for session in seasons.sessions()
+        if session["session_name"] in ("Race", "Qualifying")
+        and 2023 <= session["year"] <= 2026
+        and not session.get("is_cancelled")
+    ]
+    monday = datetime(2023, 3, 6, 6, 5, tzinfo=UTC)
+    landed_at, stale = monday, []
+    for day in range(4 * 365 - 90):
+        now = monday + timedelta(days=day)
+        if day % 7 == 0 and any(timedelta() <= now - end <= timedelta(days=15) for end in ends):
+            landed_at = now
+        if not is_fresh(now, landed_at):
+            stale.append(now)
+    assert stale == []
+    stopped = datetime(2025, 5, 2, tzinfo=UTC)
+    assert is_fresh(datetime(2025, 6, 1, 11, tzinfo=UTC), stopped)
+    assert not is_fresh(datetime(2025, 6, 1, 13, tzinfo=UTC), stopped)
