@@ -118,7 +118,7 @@ def test_code_location_loads_light() -> None:
     """Loading the definitions imports nothing that only a run, a tick or a command needs."""
     heavy = {
         *("great_expectations", "pandas", "duckdb", "boto3", "botocore", "openlineage"),
-        *("requests", "urllib3", "tenacity", "rich", "matplotlib"),
+        *("requests", "urllib3", "tenacity", "rich", "pyarrow.compute"),
         *("f1_bronze.pictures.of_datasets", "f1_bronze.quality.judging", "f1_bronze.openf1.client"),
     }
     script = "import sys, f1_bronze.definitions; print(*sys.modules)"

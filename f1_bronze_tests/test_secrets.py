@@ -20,11 +20,11 @@ from .secrets.scenario import scenario
 
 EXPECTED = {
     r"landed|settings(-bare)?(-json)?|doctor(-json)?|misspelt|lineage|history|sql(-settings)?": 0,
-    r"rate-store-.*-settings|lake-address-.-settings": 0,
+    r"rate-store-.*-settings": 0,
     r"status|wrong-login|answer-.*|run-.*|proxy-.*|lake-forbidden.*|rate-store-.*-doctor": 1,
     r"rate-store-(postgresql|redis)(-query)?": 1,
     r"rate-store-(postgresql-bare|redis-bare|misspelt|unknown)": 2,
-    r"no-address-.*|lake-address-.|sql-(secrets|environment|elsewhere|error)": 2,
+    r"no-address-.*|lake-address-.(-settings)?|sql-(secrets|environment|elsewhere|error)": 2,
 }
 """The exit status of each case."""
 

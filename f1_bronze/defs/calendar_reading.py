@@ -6,7 +6,6 @@ Belongs here: reading that sensor's cursor. Stays out: writing it (calendar_sens
 from datetime import datetime
 
 import dagster as dg
-from dagster._core.scheduler.instigation import InstigatorType, SensorInstigatorData
 
 from f1_bronze.defs.calendar_memory import CursorError, Memory
 
@@ -18,6 +17,9 @@ def remembered_ends(instance: dg.DagsterInstance) -> dict[str, datetime]:
 
     Empty before the sensor's first tick, and where its cursor is not its own.
     """
+    # Only daemons have it at hand; for the code location it is a twentieth of its loading.
+    from dagster._core.scheduler.instigation import InstigatorType, SensorInstigatorData
+
     for state in instance.all_instigator_state(instigator_type=InstigatorType.SENSOR):
         data = state.instigator_data
         if state.instigator_name == CALENDAR_SENSOR and isinstance(data, SensorInstigatorData):

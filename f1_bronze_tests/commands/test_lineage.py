@@ -1,6 +1,7 @@
 """f1-bronze lineage, and the two questions of docs/lineage.md through f1-bronze sql."""
 
 import re
+import shutil
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -50,21 +51,28 @@ def run_over(weekend: Weekend, run_id: str, at: datetime, **more: object) -> Run
 
 
 @pytest.fixture
-def told(weekend: Weekend) -> Weekend:
+def untold(weekend: Weekend) -> Weekend:
+    """The weekend without the events that the command wrote."""
+    shutil.rmtree(weekend.folder / "lake/lineage")
+    return weekend
+
+
+@pytest.fixture
+def told(untold: Weekend) -> Weekend:
     """The weekend after a run that landed it and one that did not."""
-    first = run_over(weekend, RUN_ID, BEGUN_AT)
+    first = run_over(untold, RUN_ID, BEGUN_AT)
     second = run_over(
-        weekend,
+        untold,
         SECOND_RUN,
         BEGUN_AT + timedelta(days=7),
         landed=(),
         checks=(),
         not_landed=(NotLanded(dataset="laps", partition_key=RACE.key, error="RowsWouldBeLost"),),
     )
-    files = EventFiles(weekend.lake.store)
+    files = EventFiles(untold.lake.store)
     for run in (first, second):
         files.write([*events_of_start(run.begun), *events_of_end(run)])
-    return weekend
+    return untold
 
 
 def test_a_story(told: Weekend) -> None:
@@ -110,9 +118,18 @@ def test_a_story_as_json(told: Weekend) -> None:
     assert data["events"][1]["content_sha256"] == data["content_sha256"]
 
 
-def test_before_any_event(weekend: Weekend) -> None:
-    """What the lake itself knows is told, and that no event does is said."""
+def test_the_command_has_told_its_own(weekend: Weekend) -> None:
+    """After an ingest by the command the events are there, without a daemon."""
     said = weekend.say(lineage, "stints", "2025/bahrain/race")
+    assert [line.split()[1:3] for line in said.out.splitlines() if " COMPLETE " in line] == [
+        ["COMPLETE", "bronze_stints"],
+        ["COMPLETE", "bronze_stints_checks"],
+    ]
+
+
+def test_before_any_event(untold: Weekend) -> None:
+    """What the lake itself knows is told, and that no event does is said."""
+    said = untold.say(lineage, "stints", "2025/bahrain/race")
     assert said.status == 0
     assert "stints?session_key=907047" in said.out
     assert "No lineage events. The sensor openlineage_events writes them" in said.out
