@@ -22,7 +22,8 @@ Where do I go to…?
 - add or change a rule: `datasets/`, beside the columns; one across rows also in `quality/racing/`
 - change what runs by itself: `defs/schedules.py`, `weekly.py`, `calendar_sensor.py`, `reopening.py`
 - change a metric or what lineage tells: `telemetry/metric_kinds.py`, `telemetry/lineage/`
-- change a picture: `pictures/`; what the report shows: `commands/report_page/`
+- change a picture: `pictures/`; what the report shows: `defs/report_page/`
+- change what is watched: `defs/coverage_asset.py`, `defs/stale_sessions.py`
 - change what Spark, Athena and DuckDB are told of the lake: `lake/tables.py`, `glue.py`, `views.py`
 - add a subcommand: `commands/`, a module each, and the roll-call in `cli.py`
 - change what a run says in the log: `defs/logs.py`; how a line looks: `telemetry/logs/lines.py`

@@ -59,7 +59,7 @@ ONLY_IN = {
     "watchtower": {"telemetry"},
     "duckdb": {"lake", "commands"},
     "pandas": {"defs", "quality", "telemetry"},
-    "jinja2": {"commands"},
+    "jinja2": {"defs"},
     "rich": {"commands"},
     "click": {"commands", "cli"},
 }

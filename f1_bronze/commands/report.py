@@ -32,10 +32,10 @@ def report(seasons: tuple[int, ...], output: Path | None, as_json: bool) -> None
     Exit status: 0 written, 1 the lake cannot be read or the file cannot be written, 2 wrong use.
     """
     from f1_bronze.commands.console import print_json
-    from f1_bronze.commands.report_page.page import Report, counts, render
     from f1_bronze.defs.coverage import coverage_of
     from f1_bronze.defs.expectations import usual_rows
     from f1_bronze.defs.instance import open_instance
+    from f1_bronze.defs.report_page.page import Report, counts, render
     from f1_bronze.lake.lake import Lake
 
     settings = Settings.read()

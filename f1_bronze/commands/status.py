@@ -13,6 +13,7 @@ import click
 
 from f1_bronze.commands.speaking import FAILED, Seasons, as_json_option, told
 from f1_bronze.datasets import DATASETS
+from f1_bronze.defs.state_words import LATE, MEANINGS, SIGNS
 from f1_bronze.settings import Settings
 
 if TYPE_CHECKING:
@@ -20,17 +21,6 @@ if TYPE_CHECKING:
 
     from f1_bronze.defs.coverage import Cell, Coverage, Place
 
-LATE = "late"
-MEANINGS = {
-    "empty": "OpenF1 has no rows for it",
-    "stale": "landed before its session or its columns changed; ingest it again",
-    "refused": "upstream's last answer had lost rows; the lake keeps its own",
-    "failed": "the last attempt failed",
-    "running": "a run is about to make it",
-    "unrecorded": "in the lake, not in Dagster's record: f1-bronze verify SEASONS --repair",
-    "missing": "not in the lake: f1-bronze ingest SEASONS --missing",
-    LATE: "not in the lake a day after its session ended: f1-bronze ingest SEASONS --missing",
-}
 _STYLES = {
     "landed": "green",
     "empty": "dim green",
@@ -43,18 +33,6 @@ _STYLES = {
     LATE: "bold red",
     "": "dim",
 }
-SIGNS = {
-    "landed": "",
-    "empty": "∅",
-    "stale": "↻",
-    "refused": "⊘",
-    "failed": "✗",
-    "running": "…",
-    "unrecorded": "?",
-    "missing": "–",
-    LATE: "!!",
-}
-"""A state in one or two characters, where there is no room for its name."""
 _ROOM_FOR_NAMES = 100
 _UNWELL = ("refused", "failed", "missing", "unrecorded")
 _MARKS = {"ERROR": ("✗", "bold red"), "WARN": ("!", "yellow")}

@@ -17,10 +17,12 @@ from f1_bronze.datasets import DATASETS
 from f1_bronze.defs.assets import OWNER
 from f1_bronze.defs.calendar_reading import remembered_ends
 from f1_bronze.defs.coverage import Cell, Coverage, Place, State, coverage_of
-from f1_bronze.defs.events import asset_key, markdown_table
+from f1_bronze.defs.events import as_path, asset_key, markdown_table
+from f1_bronze.defs.expectations import usual_rows
 from f1_bronze.defs.partitions import F1_SESSIONS, registered
 from f1_bronze.defs.stale_sessions import stale_sessions
 from f1_bronze.lake.lake import Lake
+from f1_bronze.lake.s3_writes import S3Writes
 from f1_bronze.settings import Settings
 from f1_bronze.telemetry.alerts import StaleSession
 
@@ -28,6 +30,8 @@ COVERAGE = dg.AssetKey(["monitoring", "coverage"])
 ON_TIME, USABLE = "on_time", "usable"
 OVERDUE = "overdue"
 """Metadata: the keys of the overdue sessions, by which the schedule knows what was told."""
+PAGE = "reports/coverage.html"
+"""Where the page lies in the lake."""
 TROUBLES_SHOWN = 50
 _WELL = (State.LANDED, State.EMPTY, State.NONE)
 _URGENCY = (
@@ -56,7 +60,12 @@ class Watch:
     @cached_property
     def lake(self) -> Lake:
         """Where sessions land."""
-        return Lake.at(self._settings.lake_uri)
+        return Lake.at(self._settings.lake_uri, S3Writes(**self._settings.s3_writes))
+
+    @property
+    def environment(self) -> str:
+        """The name of the deployment."""
+        return self._settings.environment
 
     def overdue(self, instance: dg.DagsterInstance) -> list[StaleSession]:
         """Sessions of the last 15 days that should have landed by now."""
@@ -115,12 +124,13 @@ def coverage(
 
     `matrix` shows the rows that the lake holds of the latest season, or of those that the run is
     told; ✗ behind them is a broken ERROR rule, ! a warning. `troubles` says what is wrong in any
-    season, with a link to each place. Looked at every hour while there is something new. As a page
-    with charts and the offending rows: `f1-bronze report`.
+    season, with a link to each place. `report` is the same as a page, with charts and the offending
+    rows. Looked at every hour while there is something new.
     """
     instance = context.instance
     seasons = config.seasons or _registered_seasons(instance)
-    found = coverage_of(instance, watch.lake, seasons)
+    found = coverage_of(instance, watch.lake, seasons, with_rules=True)
+    page = write_page(instance, watch, seasons, found)
     overdue = watch.overdue(instance)
     late = found.late(watch.now())
     states = found.counts()
@@ -139,10 +149,28 @@ def coverage(
             "rules_broken_error": checked.count("ERROR"),
             "rules_broken_warn": checked.count("WARN"),
             OVERDUE: dg.MetadataValue.json([session.key for session in overdue]),
-            "report": f"f1-bronze report {','.join(map(str, seasons))}",
+            "report": dg.MetadataValue.path(as_path(page)),
         },
         check_results=[on_time(overdue, bool(remembered_ends(instance))), usable(found)],
     )
+
+
+def write_page(
+    instance: dg.DagsterInstance, watch: Watch, seasons: Sequence[int], found: Coverage
+) -> str:
+    """Put the same as a page into the lake, over the one before; returns its address."""
+    from f1_bronze.defs.report_page.page import Report, render
+
+    made = Report(
+        seasons=seasons,
+        coverage=found,
+        usual=usual_rows(instance, found),
+        lake_uri=watch.lake.store.uri(""),
+        environment=watch.environment,
+        made_at=watch.now(),
+    )
+    watch.lake.store.write(PAGE, render(made).encode(), {})
+    return watch.lake.store.uri(PAGE)
 
 
 def _registered_seasons(instance: dg.DagsterInstance) -> list[int]:

@@ -8,11 +8,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from f1_bronze.commands.report_page.page import Report
 from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.defs.check_history import CheckState
 from f1_bronze.defs.coverage import Cell, Coverage, State
+from f1_bronze.defs.report_page.page import Report
 
 NOW = datetime(2025, 12, 24, 18, 0, tzinfo=UTC)
 LANDED = datetime(2025, 12, 1, 6, 0, tzinfo=UTC)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from f1_bronze.commands.report import report
-from f1_bronze.commands.report_page.page import render
+from f1_bronze.defs.report_page.page import render
 
 from .browser import Browser, chromium
 from .coverages import NASTY, every_state, report_of

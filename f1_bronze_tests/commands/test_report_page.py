@@ -7,12 +7,12 @@ from dataclasses import replace
 from datetime import timedelta
 from html.parser import HTMLParser
 
-from f1_bronze.commands.report_page.corrections import cells_of
-from f1_bronze.commands.report_page.page import counts, render, verdict
-from f1_bronze.commands.report_page.row_charts import HEIGHT, charts
-from f1_bronze.commands.report_page.troubles import reasons, standings
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.defs.coverage import Coverage, State
+from f1_bronze.defs.report_page.corrections import cells_of
+from f1_bronze.defs.report_page.page import counts, render, verdict
+from f1_bronze.defs.report_page.row_charts import HEIGHT, charts
+from f1_bronze.defs.report_page.troubles import reasons, standings
 
 from .coverages import DATASET, LANDED, NASTY, NOW, all_well, every_state, report_of, usual_cell
 

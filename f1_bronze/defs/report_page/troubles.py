@@ -9,12 +9,12 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from f1_bronze.commands.status import LATE
 from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.conditions import RowCondition
 from f1_bronze.datasets.dataset import Dataset, Rule
 from f1_bronze.defs.check_history import CheckState
 from f1_bronze.defs.coverage import Cell, Coverage, Place, State
+from f1_bronze.defs.state_words import LATE
 
 MOST_SESSIONS_WITH_ROWS = 12
 """Of a rule that half the season breaks the rows of these many sessions show what is wrong."""

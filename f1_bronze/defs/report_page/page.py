@@ -14,11 +14,12 @@ from importlib import resources
 from itertools import groupby
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from f1_bronze import __version__
-from f1_bronze.commands.report_page.corrections import news
-from f1_bronze.commands.report_page.row_charts import (
+from f1_bronze.datasets import DATASETS
+from f1_bronze.datasets.partition import SessionPartition
+from f1_bronze.defs.coverage import Cell, Coverage, Place, State
+from f1_bronze.defs.report_page.corrections import news
+from f1_bronze.defs.report_page.row_charts import (
     HEIGHT,
     WIDTH,
     Bands,
@@ -26,11 +27,8 @@ from f1_bronze.commands.report_page.row_charts import (
     expected,
     is_unusual,
 )
-from f1_bronze.commands.report_page.troubles import RuleStanding, reasons, standings
-from f1_bronze.commands.status import LATE, MEANINGS, SIGNS
-from f1_bronze.datasets import DATASETS
-from f1_bronze.datasets.partition import SessionPartition
-from f1_bronze.defs.coverage import Cell, Coverage, Place, State
+from f1_bronze.defs.report_page.troubles import RuleStanding, reasons, standings
+from f1_bronze.defs.state_words import LATE, MEANINGS, SIGNS
 
 _LANDED = "in the lake, and the latest answer"
 
@@ -81,8 +79,10 @@ Matrix = list[tuple[int, list[tuple[SessionPartition, list[ShownCell]]]]]
 
 def render(report: Report) -> str:
     """The page: HTML without any outside resource."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
     environment = Environment(
-        loader=PackageLoader("f1_bronze.commands.report_page", "."),
+        loader=PackageLoader("f1_bronze.defs.report_page", "."),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
