@@ -1,6 +1,6 @@
 """f1-bronze ui: the Dagster UI on the same instance and lake."""
 
-import subprocess
+import os
 import sys
 from pathlib import Path
 
@@ -21,10 +21,9 @@ def ui(port: int) -> None:
     with open_instance() as instance:
         home = Path(instance.root_directory)
     click.echo(f"Dagster home: {home}")
+    sys.stdout.flush()
     dagster = str(Path(sys.executable).with_name("dagster"))
     place = ["-h", "127.0.0.1", "-p", str(port)]
     command = [dagster, "dev", "-w", str(home / WORKSPACE_FILE), *place]
-    try:
-        sys.exit(subprocess.call(command))
-    except KeyboardInterrupt:
-        sys.exit(130)
+    # In place of this process: a signal to it, from systemd or a container, is Dagster's to obey.
+    os.execv(dagster, command)

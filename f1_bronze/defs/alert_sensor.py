@@ -22,8 +22,6 @@ from f1_bronze.settings import Settings
 from f1_bronze.telemetry.alerts import Wording
 from f1_bronze.telemetry.alerts_delivery import AlertRefused, AlertSink, AlertsUnavailable
 from f1_bronze.telemetry.alerts_memory import AlertMemory
-from f1_bronze.telemetry.alerts_topic import Topic
-from f1_bronze.telemetry.alerts_webhook import Webhook
 
 NEWS = timedelta(days=7)
 """A run that ended longer ago is no news: the sensor was off."""
@@ -51,7 +49,10 @@ class Alerts:
 
     @cached_property
     def sinks(self) -> Mapping[str, AlertSink]:
-        """The sinks by name; nothing is opened before it is needed."""
+        """The sinks by name; nothing is opened, nor its library imported, before it is needed."""
+        from f1_bronze.telemetry.alerts_topic import Topic
+        from f1_bronze.telemetry.alerts_webhook import Webhook
+
         found: dict[str, AlertSink] = {}
         if self._settings.alert_topic:
             found["topic"] = Topic(self._settings.alert_topic)

@@ -1,0 +1,1 @@
+"""Seasons, backfills and many runs at once, through Dagster's own machinery."""

@@ -1,0 +1,42 @@
+"""A process that makes runs on an instance which others use at the same time.
+
+Belongs here: runs of single partitions, one after the other, as fast as they go. Stays out: how
+many processes there are, what must be true afterwards.
+
+`python -m f1_bronze_tests.scale.crowd KEY…` waits for a line on standard input, so that all begin
+at once, and prints the statuses of its runs.
+"""
+
+import json
+import sys
+from collections import Counter
+
+from f1_bronze.datasets.drivers import DRIVERS
+from f1_bronze.definitions import assemble
+from f1_bronze.defs.instance import open_instance
+from f1_bronze.defs.launch import PlannedRun, execute
+from f1_bronze.settings import Settings
+from f1_bronze_tests.conftest import Unjudged
+
+
+def main(keys: list[str]) -> None:
+    """A run for each key, drivers alone and unjudged: the event log is what is tried."""
+    definitions = assemble(Settings.read(), judge=Unjudged())
+    statuses: Counter[str] = Counter()
+    with open_instance() as instance:
+        sys.stdout.write("ready\n")
+        sys.stdout.flush()
+        sys.stdin.readline()
+        for key in keys:
+            run = PlannedRun(
+                job="bronze_sessions", op="ingest_sessions", datasets=(DRIVERS,), keys=(key,)
+            )
+            result = execute(
+                run, definitions=definitions, instance=instance, accept_loss=False, tags={}
+            )
+            statuses["SUCCESS" if result.success else "FAILURE"] += 1
+    sys.stdout.write(json.dumps(statuses) + "\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
