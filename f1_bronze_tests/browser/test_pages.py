@@ -81,7 +81,7 @@ def test_coverage_page(browser: "Browser") -> None:
     browser.text("results of 2025/bahrain/race, values: points whole, 0 to 26")
     browser.shoot("usable")
     browser.open("/assets/monitoring/coverage", showing="percent_landed")
-    text = " ".join(browser.text("f1-bronze report 2025").split())
+    text = " ".join(browser.text("reports/coverage.html").split())
     browser.shoot("coverage")
     assert "ERROR values: results of 2025/bahrain/race: points whole, 0 to 26" in text
     assert "2025/bahrain/race 1 20 20 ✗ 1,080 50 30" in text
