@@ -4,6 +4,7 @@ No test reads the settings of the machine it runs on, and none leaves loopback.
 """
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,6 +17,11 @@ from f1_bronze.quality.verdicts import CheckVerdict
 from f1_bronze.settings import Settings
 from f1_bronze.simulator.generated import GeneratedSeasons
 from f1_bronze.simulator.server import Simulator
+
+# Who starts the tests in the background of a script makes them, and the processes that they start,
+# deaf to the interrupts that some of them are about.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 RECORDINGS = Path(__file__).parents[2] / "shared" / "openf1_recordings"
 needs_recordings = pytest.mark.skipif(
