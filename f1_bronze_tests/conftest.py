@@ -5,6 +5,7 @@ No test reads the settings of the machine it runs on, and none leaves loopback.
 
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,6 +18,10 @@ from f1_bronze.quality.verdicts import CheckVerdict
 from f1_bronze.settings import Settings
 from f1_bronze.simulator.generated import GeneratedSeasons
 from f1_bronze.simulator.server import Simulator
+
+# Images often forbid bytecode; then each of hundreds of processes would compile all of this anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # Who starts the tests in the background of a script makes them, and the processes that they start,
 # deaf to the interrupts that some of them are about.
