@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import dagster as dg
+import hypothesis
 import pytest
 
 from f1_bronze.datasets.partition import SessionPartition
@@ -27,6 +28,12 @@ sys.dont_write_bytecode = False
 # deaf to the interrupts that some of them are about.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Time is no property of what is tested: on a busy machine drawing an example can take a second.
+hypothesis.settings.register_profile(
+    "untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("untimed")
 
 RECORDINGS = Path(__file__).parents[2] / "shared" / "openf1_recordings"
 needs_recordings = pytest.mark.skipif(
