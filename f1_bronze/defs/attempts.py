@@ -11,7 +11,7 @@ import dagster as dg
 from f1_bronze.datasets.dataset import Dataset
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.defs.events import asset_key, told_again
-from f1_bronze.defs.surroundings import materializations
+from f1_bronze.defs.latest import latest_materializations
 from f1_bronze.defs.tags import GOES_ON_WITH_TAG, PARENT_RUN
 
 _GOES_ON = (
@@ -40,16 +40,13 @@ def landed_before(
             if event is not None and event.asset_key in by_key and event.partition:
                 landed.setdefault(by_key[event.asset_key], set()).add(event.partition)
         for dataset, keys in landed.items():
-            latest = instance.get_latest_storage_id_by_partition(
-                asset_key(dataset), dg.DagsterEventType.ASSET_MATERIALIZATION, keys
-            )
+            latest = latest_materializations(instance, asset_key(dataset), keys)
             # Where another run has landed something since, the old event would hide it. The runs
             # tell, not the ids: SQLite numbers the events of a run and those of an asset apart.
-            for record in materializations(instance, asset_key(dataset), latest.values()):
+            for key, record in latest.items():
                 event = record.asset_materialization
-                if event is not None and event.partition and record.run_id == run_id:
-                    partition = SessionPartition.parse(event.partition)
-                    yield dataset, partition, told_again(event, run_id)
+                if event is not None and record.run_id == run_id:
+                    yield dataset, SessionPartition.parse(key), told_again(event, run_id)
 
 
 def _earlier_attempts(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Iterator[str]:

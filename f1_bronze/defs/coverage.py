@@ -21,8 +21,8 @@ from f1_bronze.defs.events import SESSION_END, asset_key
 from f1_bronze.defs.failure_history import FailureHistory, LastFailure
 from f1_bronze.defs.failures import RowsMissing
 from f1_bronze.defs.ingestion import SESSIONS
+from f1_bronze.defs.latest import latest_materializations
 from f1_bronze.defs.partitions import F1_SESSIONS, registered
-from f1_bronze.defs.surroundings import materializations
 from f1_bronze.lake.lake import Lake
 
 LATE_AFTER = timedelta(hours=24)
@@ -149,7 +149,7 @@ def coverage_of(
         asset = asset_key(dataset)
         in_lake = lake.landed(dataset.name, years)
         unregistered |= in_lake - set(sessions)
-        recorded = _recorded(instance, asset, keys)
+        recorded = latest_materializations(instance, asset, keys)
         attempts = instance.event_log_storage.get_latest_asset_partition_materialization_attempts_without_materializations(  # noqa: E501
             asset
         )
@@ -177,22 +177,6 @@ def coverage_of(
         ended_at=ended_at,
         unregistered=tuple(sorted(unregistered)),
     )
-
-
-def _recorded(
-    instance: dg.DagsterInstance, asset: dg.AssetKey, keys: Collection[str]
-) -> dict[str, dg.EventLogRecord]:
-    """The latest materialization of each partition that has one."""
-    if not keys:
-        return {}
-    latest = instance.get_latest_storage_id_by_partition(
-        asset, dg.DagsterEventType.ASSET_MATERIALIZATION, set(keys)
-    )
-    return {
-        record.partition_key: record
-        for record in materializations(instance, asset, latest.values())
-        if record.partition_key
-    }
 
 
 def _sessions(instance: dg.DagsterInstance, years: Collection[int]) -> Iterator[SessionPartition]:

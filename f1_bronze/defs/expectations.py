@@ -12,8 +12,9 @@ from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.dataset import Dataset
 from f1_bronze.defs.coverage import Coverage
 from f1_bronze.defs.events import asset_key
+from f1_bronze.defs.latest import latest_materializations
 from f1_bronze.defs.partitions import F1_SESSIONS, registered
-from f1_bronze.defs.surroundings import EARLIER_SESSIONS, materializations
+from f1_bronze.defs.surroundings import EARLIER_SESSIONS
 from f1_bronze.quality.racing.volume import ENOUGH_SEEN, usual_band
 
 Band = tuple[int, int]
@@ -55,15 +56,10 @@ def _earlier(keys: Sequence[str], coverage: Coverage) -> dict[str, list[str]]:
 def _recorded_rows(
     instance: dg.DagsterInstance, dataset: Dataset, keys: set[str]
 ) -> dict[str, int | None]:
-    if not keys:
-        return {}
-    latest = instance.get_latest_storage_id_by_partition(
-        asset_key(dataset), dg.DagsterEventType.ASSET_MATERIALIZATION, keys
-    )
     counts: dict[str, int | None] = {}
-    for record in materializations(instance, asset_key(dataset), latest.values()):
+    for key, record in latest_materializations(instance, asset_key(dataset), keys).items():
         event = record.asset_materialization
         rows = event.metadata.get("dagster/row_count") if event is not None else None
-        if record.partition_key and isinstance(rows, dg.IntMetadataValue):
-            counts[record.partition_key] = rows.value
+        if isinstance(rows, dg.IntMetadataValue):
+            counts[key] = rows.value
     return counts

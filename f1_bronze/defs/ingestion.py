@@ -107,8 +107,7 @@ class Ingestion:
         for dataset in self._datasets:
             wanted = [partition for other, partition in self._open if other is dataset]
             yield from self._land_all(dataset, {p: places[p] for p in wanted})
-            self._validation.in_lake(dataset, self._before.get(dataset, ()))
-            yield from self._judge(dataset)
+            yield from self._judge(dataset, self._before.get(dataset, ()))
         if self._failed:
             raise self._failure()
 
@@ -117,15 +116,20 @@ class Ingestion:
         partitions = self._partitions()
         for dataset in datasets:
             wanted = [p for p in partitions if dataset.exists_for(p.session_type)]
-            self._validation.in_lake(dataset, wanted)
-            yield from self._judge(dataset)
+            yield from self._judge(dataset, wanted)
         if self._failed:
             raise self._failure()
 
-    def _judge(self, dataset: Dataset) -> Iterator[dg.AssetCheckEvaluation]:
-        """The checks of all that landed of a dataset; nothing that breaks here stops the run."""
-        judged = self._validation.waiting(dataset)
+    def _judge(
+        self, dataset: Dataset, in_lake: Collection[SessionPartition]
+    ) -> Iterator[dg.AssetCheckEvaluation]:
+        """The checks of what this run landed of a dataset, and of what the lake had of it before.
+
+        Nothing that breaks here, an unreadable file included, stops the run.
+        """
+        judged = [*self._validation.waiting(dataset), *in_lake]
         try:
+            self._validation.in_lake(dataset, in_lake)
             for verdict, evaluation in self._validation.evaluations(dataset):
                 yield evaluation
                 self._progress.judged(verdict)

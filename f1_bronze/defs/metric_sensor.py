@@ -11,10 +11,10 @@ import dagster as dg
 from f1_bronze.defs.calendar_reading import remembered_ends
 from f1_bronze.defs.events import SESSION_END, asset_key
 from f1_bronze.defs.ingestion import SESSIONS
+from f1_bronze.defs.latest import latest_materializations
 from f1_bronze.defs.partitions import F1_SESSIONS, registered
 from f1_bronze.defs.run_changes import ENDS, Change, Position
 from f1_bronze.defs.run_records import GroupOf, bronze_datasets, run_finished
-from f1_bronze.defs.surroundings import materializations
 from f1_bronze.defs.telemetry import Telemetry
 from f1_bronze.defs.telling import TryLater, keep_position, tell
 from f1_bronze.telemetry.freshness import hours_since_last_success
@@ -122,12 +122,9 @@ def session_ends(instance: dg.DagsterInstance) -> list[datetime]:
     """
     keys = set(registered(instance)[str(F1_SESSIONS.name)][-_SESSIONS_LOOKED_AT:])
     ends = {key: end for key, end in remembered_ends(instance).items() if key in keys}
-    latest = instance.get_latest_storage_id_by_partition(
-        asset_key(SESSIONS), dg.DagsterEventType.ASSET_MATERIALIZATION, keys
-    )
-    for record in materializations(instance, asset_key(SESSIONS), latest.values()):
+    for key, record in latest_materializations(instance, asset_key(SESSIONS), keys).items():
         event = record.asset_materialization
         value = event.metadata.get(SESSION_END) if event is not None else None
-        if isinstance(value, dg.TimestampMetadataValue) and record.partition_key:
-            ends.setdefault(record.partition_key, datetime.fromtimestamp(value.value, UTC))
+        if isinstance(value, dg.TimestampMetadataValue):
+            ends.setdefault(key, datetime.fromtimestamp(value.value, UTC))
     return list(ends.values())

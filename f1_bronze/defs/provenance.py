@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping
 import dagster as dg
 
 from f1_bronze.datasets.partition import SessionPartition
+from f1_bronze.defs.latest import latest_materializations
 
 _NEVER = "NULL"  # Dagster's word for an upstream that has not been materialized
 
@@ -23,27 +24,14 @@ def upstream_tags(
 
     Two queries, whatever the number of partitions.
     """
-    latest = instance.get_latest_storage_id_by_partition(
-        upstream,
-        dg.DagsterEventType.ASSET_MATERIALIZATION,
-        {partition.key for partition in partitions},
-    )
-    versions: dict[int, str] = {}
-    if latest:
-        records = instance.fetch_materializations(
-            dg.AssetRecordsFilter(asset_key=upstream, storage_ids=list(latest.values())),
-            limit=len(latest),
-        ).records
-        for record in records:
-            tags = record.event_log_entry.tags or {}
-            versions[record.storage_id] = tags.get("dagster/data_version", _NEVER)
+    latest = latest_materializations(instance, upstream, {one.key for one in partitions})
     name = upstream.to_user_string()
-    return {
-        partition: {
-            f"dagster/input_data_version/{name}": versions.get(
-                latest.get(partition.key, -1), _NEVER
-            ),
-            f"dagster/input_event_pointer/{name}": str(latest.get(partition.key, _NEVER)),
+
+    def tags(record: dg.EventLogRecord | None) -> dict[str, str]:
+        told = record.event_log_entry.tags or {} if record is not None else {}
+        return {
+            f"dagster/input_data_version/{name}": told.get("dagster/data_version", _NEVER),
+            f"dagster/input_event_pointer/{name}": str(record.storage_id) if record else _NEVER,
         }
-        for partition in partitions
-    }
+
+    return {partition: tags(latest.get(partition.key)) for partition in partitions}

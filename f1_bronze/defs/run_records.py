@@ -19,8 +19,8 @@ from f1_bronze.defs.events import SESSION_END, SESSION_START, TOLD_AGAIN_FROM, a
 from f1_bronze.defs.failures import LANDED_ALL_THE_SAME
 from f1_bronze.defs.ingestion import SESSIONS
 from f1_bronze.defs.jobs import bronze_races, bronze_sessions
+from f1_bronze.defs.latest import latest_materializations
 from f1_bronze.defs.partitions import F1_RACE_SESSIONS, F1_SESSIONS, registered
-from f1_bronze.defs.surroundings import materializations
 from f1_bronze.defs.tags import (
     BACKFILL,
     HISTORICAL_TAG,
@@ -214,14 +214,9 @@ def _session_times(
         for event in events
         if event.asset_key in _BY_KEY and event.partition and event.partition not in times
     }
-    if unknown:
-        latest = instance.get_latest_storage_id_by_partition(
-            of_sessions, dg.DagsterEventType.ASSET_MATERIALIZATION, unknown
-        )
-        for record in materializations(instance, of_sessions, latest.values()):
-            event = record.asset_materialization
-            if event is not None and event.partition:
-                times[event.partition] = _times(event)
+    for key, record in latest_materializations(instance, of_sessions, unknown).items():
+        if record.asset_materialization is not None:
+            times[key] = _times(record.asset_materialization)
     return times
 
 

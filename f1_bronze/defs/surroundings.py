@@ -15,6 +15,7 @@ from f1_bronze.datasets.dataset import Dataset
 from f1_bronze.datasets.laps import LAPS
 from f1_bronze.datasets.partition import PartitionKeyError, SessionPartition
 from f1_bronze.defs.events import FASTEST_LAP, asset_key
+from f1_bronze.defs.latest import latest_materializations
 from f1_bronze.defs.partitions import F1_RACE_SESSIONS, F1_SESSIONS, registered
 from f1_bronze.lake.errors import NothingThere
 from f1_bronze.lake.lake import Lake
@@ -134,26 +135,12 @@ class RunSurroundings:
         unknown = {key for key in keys if key not in known}
         if unknown:
             known.update({key: {} for key in unknown})
-            latest = self._instance.get_latest_storage_id_by_partition(
-                asset_key(dataset), dg.DagsterEventType.ASSET_MATERIALIZATION, unknown
-            )
-            for event in materializations(self._instance, asset_key(dataset), latest.values()):
-                materialization = event.asset_materialization
-                if materialization is not None and materialization.partition:
-                    known[materialization.partition] = materialization.metadata
+            for key, record in latest_materializations(
+                self._instance, asset_key(dataset), unknown
+            ).items():
+                if record.asset_materialization is not None:
+                    known[key] = record.asset_materialization.metadata
         return known
-
-
-def materializations(
-    instance: dg.DagsterInstance, key: dg.AssetKey, storage_ids: Collection[int]
-) -> Sequence[dg.EventLogRecord]:
-    """The records of these materializations of an asset."""
-    if not storage_ids:
-        return []
-    return instance.fetch_materializations(
-        dg.AssetRecordsFilter(asset_key=key, storage_ids=list(storage_ids)),
-        limit=len(storage_ids),
-    ).records
 
 
 def _definition(dataset: Dataset) -> str:

@@ -18,7 +18,8 @@ from f1_bronze.datasets.dataset import Dataset
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.defs.checks import evaluation
 from f1_bronze.defs.events import asset_key
-from f1_bronze.defs.surroundings import RunSurroundings, materializations
+from f1_bronze.defs.latest import latest_materializations
+from f1_bronze.defs.surroundings import RunSurroundings
 from f1_bronze.lake.lake import Lake
 from f1_bronze.lake.landing import Landing
 from f1_bronze.lake.paths import validation_path
@@ -121,16 +122,13 @@ class Validation:
         self._lake.store.write(path, json.dumps(result, allow_nan=False).encode(), {})
 
     def _targets(
-        self, key: dg.AssetKey, partitions: Sequence[SessionPartition]
+        self, asset: dg.AssetKey, partitions: Sequence[SessionPartition]
     ) -> Mapping[SessionPartition, Target]:
         """The latest materialization of each partition."""
-        latest = self._instance.get_latest_storage_id_by_partition(
-            key, dg.DagsterEventType.ASSET_MATERIALIZATION, {p.key for p in partitions}
-        )
+        keys = {partition.key: partition for partition in partitions}
         return {
-            SessionPartition.parse(record.partition_key): Target(
+            keys[key]: Target(
                 storage_id=record.storage_id, run_id=record.run_id, timestamp=record.timestamp
             )
-            for record in materializations(self._instance, key, latest.values())
-            if record.partition_key
+            for key, record in latest_materializations(self._instance, asset, keys).items()
         }

@@ -6,9 +6,6 @@ since who knows it can post, so only its host is ever told.
 """
 
 import json
-import threading
-from collections.abc import Callable
-from concurrent.futures import Future
 from typing import IO, Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
@@ -16,6 +13,7 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from f1_bronze.telemetry.alerts import Alert
 from f1_bronze.telemetry.alerts_delivery import AlertRefused, AlertsUnavailable
+from f1_bronze.telemetry.in_thread import begun
 
 SECONDS = 5.0
 LONGEST_TEXT = 30_000
@@ -50,7 +48,7 @@ class Webhook:
             data=data,
             headers={"Content-Type": "application/json; charset=utf-8", "User-Agent": "f1-bronze"},
         )
-        posting = _begun(lambda: self._post(request))
+        posting = begun(lambda: self._post(request), "alert-webhook")
         try:
             posting.result(timeout=self._seconds)
         except TimeoutError as error:  # also a look-up or an answer that trickles in
@@ -90,18 +88,3 @@ def payload(alert: Alert) -> dict[str, Any]:
     for letter, escaped in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
         text = text.replace(letter, escaped)
     return {"text": text, "alert": {**alert.to_json(), "source": "f1_bronze"}}
-
-
-def _begun(call: Callable[[], None]) -> "Future[None]":
-    """The call, under way in a thread that ends with the process."""
-    future: Future[None] = Future()
-
-    def run() -> None:
-        try:
-            call()
-            future.set_result(None)
-        except BaseException as error:  # noqa: BLE001  who waits for the result raises it
-            future.set_exception(error)
-
-    threading.Thread(target=run, name="alert-webhook", daemon=True).start()
-    return future

@@ -6,10 +6,11 @@ the lake, which keep the port `Files`.
 
 import json
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
+from f1_bronze.telemetry.files import Files
 from f1_bronze.telemetry.metric_delivery import (
     Dropped,
     DropReason,
@@ -20,27 +21,6 @@ from f1_bronze.telemetry.metric_delivery import (
 from f1_bronze.telemetry.metric_kinds import Metric
 
 METRICS = "metrics"
-
-
-class Stored(Protocol):
-    """One file of a listing."""
-
-    @property
-    def path(self) -> str:
-        """Relative to the root."""
-
-
-class Files(Protocol):
-    """Whole files by path; an ObjectStore of the lake is one."""
-
-    def read(self, path: str) -> bytes | None:
-        """The file's bytes; None when there is none."""
-
-    def write(self, path: str, data: bytes, metadata: Mapping[str, str]) -> None:
-        """Put the file in place at once."""
-
-    def list(self, prefix: str) -> Iterator[Stored]:
-        """The files whose path begins with the prefix."""
 
 
 def day_folder(day: date) -> str:

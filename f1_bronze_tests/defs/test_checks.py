@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -233,6 +234,23 @@ def test_what_an_earlier_attempt_landed_is_judged_too(run: Run, simulator: Simul
     assert simulator.control.state()["by_endpoint"] == {"laps": 1}
     assert ("drivers", RACE, 20) in judge.shown
     assert len(evaluations(again)) == len(OF_ALL_SESSIONS) * 3 * 2
+
+
+def test_a_file_that_cannot_be_read_stops_no_other(
+    run: Run, simulator: Simulator, tmp_path: Path
+) -> None:
+    """A further attempt whose earlier drivers were damaged meanwhile still lands its laps."""
+    simulator.control.add_faults(Fault(kind="unknown_path", endpoint="laps"))
+    first = run(Judging())
+    simulator.control.reset()
+    for file in (tmp_path / "lake/bronze/drivers").rglob("*.parquet"):
+        file.write_bytes(b"torn")
+    tags = {"dagster/parent_run_id": first.run_id, "dagster/is_resume_retry": "true"}
+    again = run(Judging(), tags=tags)
+    [told] = failure(again).splitlines()
+    assert "drivers of 2 sessions" in told
+    assert "TornFile" in told
+    assert "laps" in {e.asset_key.path[-1] for e in again.all_events if e.is_step_materialization}
 
 
 def test_checks_alone_ask_nothing_of_the_api(

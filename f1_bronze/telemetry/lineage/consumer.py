@@ -6,15 +6,14 @@ what the answer means. Stays out: which event is sent when (delivery.py).
 
 import json
 import os
-import threading
 from base64 import b64encode
-from collections.abc import Callable, Mapping
-from concurrent.futures import Future
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from f1_bronze.telemetry.in_thread import begun
 from f1_bronze.telemetry.lineage.wording import without_secrets
 
 if TYPE_CHECKING:
@@ -91,7 +90,7 @@ class HttpConsumer:
         transport = self._transport = self._transport or self._connected()
         transport.timeout = seconds
         event: Any = json.loads(data)  # the transport takes plain data too, though its types do not
-        sending = _begun(lambda: transport.emit(event))
+        sending = begun(lambda: transport.emit(event), "lineage-consumer")
         try:
             response = sending.result(timeout=seconds)
         except TimeoutError:
@@ -144,17 +143,3 @@ def _written(address: SplitResult) -> tuple[str, ...]:
         return ()
     basic = b64encode(f"{user}:{password}".encode()).decode()
     return basic, password, address.password or ""
-
-
-def _begun(call: Callable[[], Any]) -> "Future[Any]":
-    """The call, under way in a thread that ends with the process."""
-    future: Future[Any] = Future()
-
-    def run() -> None:
-        try:
-            future.set_result(call())
-        except BaseException as error:  # noqa: BLE001 - who waits for the result raises it
-            future.set_exception(error)
-
-    threading.Thread(target=run, name="lineage-consumer", daemon=True).start()
-    return future

@@ -18,8 +18,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
+from f1_bronze.telemetry.files import Files
 from f1_bronze.telemetry.lineage.consumer import Answer, Consumer, Reply
-from f1_bronze.telemetry.lineage.event_files import Files
 from f1_bronze.telemetry.lineage.events import LineageEvent
 from f1_bronze.telemetry.lineage.paths import refused_path
 

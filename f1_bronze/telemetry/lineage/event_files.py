@@ -1,40 +1,19 @@
 """The events in the lake: one file each, written together and read together.
 
-Belongs here: the port to the lake, and doing many small files at once. Stays out: where they lie
+Belongs here: doing many small files at once. Stays out: where they lie
 (paths.py), what they say (events.py).
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
-from typing import Protocol
 
+from f1_bronze.telemetry.files import Files
 from f1_bronze.telemetry.lineage import paths
 from f1_bronze.telemetry.lineage.events import LineageEvent
 
 _AT_ONCE = 10
 """On S3 a small object takes some 30 ms whatever is done; boto3 keeps so many connections."""
-
-
-class Listed(Protocol):
-    """One file of a listing."""
-
-    @property
-    def path(self) -> str:
-        """Relative to the root."""
-
-
-class Files(Protocol):
-    """Whole files by path; an ObjectStore of the lake is one. What it raises is passed on."""
-
-    def read(self, path: str) -> bytes | None:
-        """The file's bytes; None when there is none."""
-
-    def write(self, path: str, data: bytes, metadata: Mapping[str, str]) -> None:
-        """Put the file in place at once."""
-
-    def list(self, prefix: str) -> Iterator[Listed]:
-        """The files whose path begins with the prefix."""
 
 
 class EventFiles:

@@ -12,8 +12,9 @@ from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
+from f1_bronze.telemetry.files import Files
 from f1_bronze.telemetry.lineage import paths
-from f1_bronze.telemetry.lineage.event_files import EventFiles, Files
+from f1_bronze.telemetry.lineage.event_files import EventFiles
 from f1_bronze.telemetry.lineage.reading import ReadEvent, assertions_of, facet_of, read_event
 
 if TYPE_CHECKING:
