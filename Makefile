@@ -42,9 +42,9 @@ ui: $(VENV)/run.stamp
 	$(BIN)/f1-bronze ui
 
 docs: $(VENV)/run.stamp
-	$(BIN)/python -m f1_bronze.datasets.catalog > docs/datasets.md
-	$(BIN)/python -m f1_bronze.datasets.rulebook docs/measured_rules.json > docs/rules.md
-	$(BIN)/python -m f1_bronze.lake.glue > deploy/aws/tables.yaml
+	$(BIN)/python -m tools.dataset_docs > docs/datasets.md
+	$(BIN)/python -m tools.rule_docs docs/measured_rules.json > docs/rules.md
+	$(BIN)/python -m tools.glue_template > deploy/aws/tables.yaml
 
 bench: $(VENV)/run.stamp
 	$(BIN)/python -m benchmarks

@@ -18,10 +18,10 @@ from f1_bronze.lake.lake import Lake
 from f1_bronze.lake.landing import Candidate
 from f1_bronze.openf1.batches import SessionRef, fetch_sessions, plan_batches, query_of
 from f1_bronze.openf1.breaker import Breaker
+from f1_bronze.openf1.budget import MemoryStore, Pace, parse_limits
 from f1_bronze.openf1.calendar import read_calendar
 from f1_bronze.openf1.client import OpenF1Client
-from f1_bronze.openf1.pace import MemoryStore, Pace, parse_limits
-from f1_bronze.simulator.generated import GeneratedSeasons
+from f1_bronze.simulator.invented import GeneratedSeasons
 from f1_bronze.simulator.server import Simulator
 
 SEASON, TYPES = 2025, {"qualifying", "race"}

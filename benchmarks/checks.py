@@ -17,7 +17,7 @@ from typing import Any
 from unittest.mock import patch
 
 from f1_bronze.datasets import DATASETS
-from f1_bronze.simulator.generated import GeneratedSeasons
+from f1_bronze.simulator.invented import GeneratedSeasons
 from f1_bronze.simulator.server import Simulator
 
 SEASON, TYPES = 2025, {"qualifying", "race"}
@@ -69,19 +69,19 @@ class Unjudged:
 def ingest_season(variant: str, url: str, home: Path) -> dict[str, float]:
     """Wall and CPU seconds of one ingest into a new lake, and of importing the library before."""
     from f1_bronze.definitions import assemble
-    from f1_bronze.defs import launch
-    from f1_bronze.defs.ingestion import SESSIONS
-    from f1_bronze.defs.instance import open_instance
+    from f1_bronze.defs.automation import launch
+    from f1_bronze.defs.automation.instance import open_instance
     from f1_bronze.defs.partitions import register, registered
-    from f1_bronze.defs.progress import Account
     from f1_bronze.defs.resources import openf1_resource, resolved
+    from f1_bronze.defs.run.ingestion import SESSIONS
+    from f1_bronze.defs.run.tally import Account
     from f1_bronze.settings import Settings
 
     began, began_cpu = time.perf_counter(), time.process_time()
     if variant != UNJUDGED:
         import great_expectations  # noqa: F401  timed alone
 
-        import f1_bronze.quality.judging  # noqa: F401
+        import f1_bronze.quality.judge  # noqa: F401
     imported = {
         "import_wall": time.perf_counter() - began,
         "import_cpu": time.process_time() - began_cpu,
@@ -127,9 +127,9 @@ def main(variant: str, url: str) -> None:
             figures = ingest_season(variant, url, Path(folder))
         else:
             with (
-                patch("f1_bronze.defs.ingestion.Drawing.prepare"),
-                patch("f1_bronze.defs.ingestion.Drawing.picture", return_value=None),
-                patch("f1_bronze.defs.events.preview", return_value=""),
+                patch("f1_bronze.defs.run.ingestion.Drawing.prepare"),
+                patch("f1_bronze.defs.run.ingestion.Drawing.picture", return_value=None),
+                patch("f1_bronze.defs.run.materialization.preview", return_value=""),
             ):
                 figures = ingest_season(variant, url, Path(folder))
     sys.stdout.write(json.dumps(figures) + "\n")

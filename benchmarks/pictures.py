@@ -5,10 +5,10 @@ from collections.abc import Collection
 
 import pyarrow as pa
 
+from f1_bronze.charts.dataset_charts import Place, picture_of
 from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.lake.lake import Lake
-from f1_bronze.pictures.of_datasets import Place, picture_of
 
 
 def draw_season(lake: Lake, partitions: Collection[SessionPartition]) -> tuple[float, list[int]]:

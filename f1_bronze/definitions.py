@@ -4,20 +4,18 @@ from typing import Any
 
 import dagster as dg
 
-from f1_bronze.defs.alert_sensor import Alerts
 from f1_bronze.defs.assets import ASSETS
-from f1_bronze.defs.coverage_asset import Watch, coverage
-from f1_bronze.defs.coverage_schedule import hourly_coverage
-from f1_bronze.defs.io_managers import ParquetLakeIOManager
+from f1_bronze.defs.automation.season import RunningSeason
+from f1_bronze.defs.io_manager import ParquetLakeIOManager
 from f1_bronze.defs.jobs import JOBS
-from f1_bronze.defs.logs import open_logs_of
-from f1_bronze.defs.progress import NoProgress
+from f1_bronze.defs.monitoring.coverage_asset import Watch, coverage, hourly_coverage
+from f1_bronze.defs.outbound.alert_sensor import Alerts
+from f1_bronze.defs.outbound.outbox import Telemetry
 from f1_bronze.defs.resources import openf1_resource
+from f1_bronze.defs.run.judging import ByRules
+from f1_bronze.defs.run.tally import NoProgress, open_logs_of
 from f1_bronze.defs.schedules import SCHEDULES
-from f1_bronze.defs.season import RunningSeason
 from f1_bronze.defs.sensors import SENSORS
-from f1_bronze.defs.telemetry import Telemetry
-from f1_bronze.defs.validation import ByRules
 from f1_bronze.settings import Settings
 
 
@@ -47,5 +45,7 @@ def assemble(settings: Settings, **resources: Any) -> dg.Definitions:
 
 
 _settings = Settings.read()
+
 open_logs_of(_settings)
+
 defs = assemble(_settings)

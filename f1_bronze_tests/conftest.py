@@ -17,7 +17,7 @@ from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.definitions import assemble
 from f1_bronze.quality.verdicts import CheckVerdict
 from f1_bronze.settings import Settings
-from f1_bronze.simulator.generated import GeneratedSeasons
+from f1_bronze.simulator.invented import GeneratedSeasons
 from f1_bronze.simulator.server import Simulator
 
 # Images often forbid bytecode; then each of hundreds of processes would compile all of this anew.

@@ -11,9 +11,9 @@ import click
 import pytest
 
 from f1_bronze.cli import main
-from f1_bronze.datasets.catalog import catalog_page
-from f1_bronze.variables import SETTINGS
+from f1_bronze.settings import SETTINGS
 from f1_bronze_tests.once import made_once
+from tools.dataset_docs import catalog_page
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

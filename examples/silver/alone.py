@@ -5,7 +5,7 @@ import dagster as dg
 from examples.silver.assets import ASSETS, LAPS, RESULTS, STINTS
 from examples.silver.following import silver_follows_bronze
 from f1_bronze.defs.assets import ASSETS as BRONZE
-from f1_bronze.defs.io_managers import ParquetLakeIOManager
+from f1_bronze.defs.io_manager import ParquetLakeIOManager
 from f1_bronze.settings import Settings
 
 

@@ -14,7 +14,7 @@ from typing import Any, cast
 import dagster as dg
 
 from examples.silver.fitness import held_back
-from f1_bronze.defs.latest import materializations
+from f1_bronze.defs.record.latest import materializations
 
 _VERSION = "dagster/data_version"
 # The materialization that was read. Beside it Dagster notes a data version, but of a partitioned

@@ -12,10 +12,12 @@ from enum import StrEnum
 from f1_bronze.datasets.conditions import Condition, NoFieldsGone, RowCondition
 
 EXTRA_FIELDS = "extra_fields"
+
 """Name of the column that every stored file ends with: whatever a record holds that no
 declared column can, as JSON text, so that the record can be rebuilt."""
 
 PARTITION_COLUMNS = ("year", "grand_prix", "session_type")
+
 """Names of the hive folders of a partition, which every engine shows as columns."""
 
 
@@ -218,20 +220,28 @@ SESSION_KEY = Column(
     nullable=False,
     meaning="OpenF1's identifier of the session; not chronological.",
 )
+
 MEETING_KEY = Column(
     name="meeting_key",
     type=ColumnType.INTEGER,
     meaning="OpenF1's identifier of the race weekend or test that the session belongs to.",
 )
+
 DRIVER_NUMBER = Column(
     name="driver_number",
     type=ColumnType.INTEGER,
     nullable=False,
     meaning="Number on the car, unique within a session.",
 )
+
 RACE_TYPES = frozenset({"race", "sprint"})
+
 """Session types that are raced: the ones with stints and pit stops of record."""
+
 CLASSIFIED_TYPES = RACE_TYPES | {"qualifying", "sprint_qualifying"}
+
 """Session types that end in a classification."""
+
 PRACTICE_TYPES = frozenset({"practice_1", "practice_2", "practice_3", "day_1", "day_2", "day_3"})
+
 """Session types that do not: practice, and the days of a test, which are also called practice."""

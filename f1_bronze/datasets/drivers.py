@@ -4,12 +4,7 @@ Twenty rows a session, twenty-two from 2026. A cancelled session has rows as wel
 why cancelled sessions are no partitions.
 """
 
-from f1_bronze.datasets.conditions import (
-    Across,
-    Between,
-    Matches,
-    NotNull,
-)
+from f1_bronze.datasets.conditions import Across, Between, Matches, NotNull
 from f1_bronze.datasets.dataset import (
     CLASSIFIED_TYPES,
     DRIVER_NUMBER,
@@ -23,8 +18,7 @@ from f1_bronze.datasets.dataset import (
     Scope,
     Severity,
 )
-from f1_bronze.datasets.neighbours import rows_as_usual
-from f1_bronze.datasets.shape import at_least_one_row, shape_rules
+from f1_bronze.datasets.shared_rules import at_least_one_row, rows_as_usual, shape_rules
 
 _RULES = (
     *shape_rules(

@@ -4,12 +4,7 @@ A lap without a time is common in practice and qualifying (in and out laps), and
 flag a lap can last most of an hour: neither is an error.
 """
 
-from f1_bronze.datasets.conditions import (
-    Across,
-    Between,
-    NotNull,
-    TypeIs,
-)
+from f1_bronze.datasets.conditions import Across, Between, NotNull, TypeIs
 from f1_bronze.datasets.dataset import (
     CLASSIFIED_TYPES,
     DRIVER_NUMBER,
@@ -25,8 +20,12 @@ from f1_bronze.datasets.dataset import (
     Scope,
     Severity,
 )
-from f1_bronze.datasets.neighbours import DRIVERS_KNOWN, rows_as_usual
-from f1_bronze.datasets.shape import at_least_one_row, shape_rules
+from f1_bronze.datasets.shared_rules import (
+    DRIVERS_KNOWN,
+    at_least_one_row,
+    rows_as_usual,
+    shape_rules,
+)
 
 _SECTORS = tuple(
     Column(
@@ -37,6 +36,7 @@ _SECTORS = tuple(
     )
     for n in (1, 2, 3)
 )
+
 _SEGMENTS = tuple(
     Column(
         name=f"segments_sector_{n}",

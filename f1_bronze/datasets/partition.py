@@ -10,6 +10,7 @@ import unicodedata
 from dataclasses import dataclass
 
 _SLUG = re.compile(r"[a-z0-9]+(?:_[a-z0-9]+)*")
+
 _LETTERS_WITHOUT_DECOMPOSITION = str.maketrans(
     {"ß": "ss", "ø": "o", "Ø": "O", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ł": "l", "Ł": "L",
      "đ": "d", "Đ": "D", "ð": "d", "Ð": "D", "þ": "th", "Þ": "Th", "ı": "i"}

@@ -4,12 +4,7 @@ Under a red flag the whole field waits in the pit lane, so times of many minutes
 Some early races have no rows at all, and a few rows have no lap number.
 """
 
-from f1_bronze.datasets.conditions import (
-    Across,
-    Between,
-    NotNull,
-    TypeIs,
-)
+from f1_bronze.datasets.conditions import Across, Between, NotNull, TypeIs
 from f1_bronze.datasets.dataset import (
     DRIVER_NUMBER,
     MEETING_KEY,
@@ -23,8 +18,12 @@ from f1_bronze.datasets.dataset import (
     Scope,
     Severity,
 )
-from f1_bronze.datasets.neighbours import DRIVERS_KNOWN, rows_as_usual
-from f1_bronze.datasets.shape import at_least_one_row, shape_rules
+from f1_bronze.datasets.shared_rules import (
+    DRIVERS_KNOWN,
+    at_least_one_row,
+    rows_as_usual,
+    shape_rules,
+)
 
 _LANE_TIMES = ("lane_duration", "pit_duration")
 

@@ -5,12 +5,7 @@ three (Q1, Q2, Q3), in a race numbers or texts such as "+1 LAP". Stewards correc
 after a race.
 """
 
-from f1_bronze.datasets.conditions import (
-    Across,
-    Between,
-    NotNull,
-    WholeNumber,
-)
+from f1_bronze.datasets.conditions import Across, Between, NotNull, WholeNumber
 from f1_bronze.datasets.dataset import (
     CLASSIFIED_TYPES,
     DRIVER_NUMBER,
@@ -26,8 +21,12 @@ from f1_bronze.datasets.dataset import (
     Scope,
     Severity,
 )
-from f1_bronze.datasets.neighbours import DRIVERS_KNOWN, rows_as_usual
-from f1_bronze.datasets.shape import at_least_one_row, shape_rules
+from f1_bronze.datasets.shared_rules import (
+    DRIVERS_KNOWN,
+    at_least_one_row,
+    rows_as_usual,
+    shape_rules,
+)
 
 _RULES = (
     *shape_rules(

@@ -23,7 +23,7 @@ from f1_bronze.datasets.dataset import (
     Rule,
     Severity,
 )
-from f1_bronze.datasets.shape import shape_rules
+from f1_bronze.datasets.shared_rules import shape_rules
 
 _RULES = (
     *shape_rules(

@@ -4,12 +4,7 @@ A stint is the running on one set of tyres. Upstream's stints sometimes overlap 
 they start; they are stored as they came.
 """
 
-from f1_bronze.datasets.conditions import (
-    Across,
-    Between,
-    NotNull,
-    OneOf,
-)
+from f1_bronze.datasets.conditions import Across, Between, NotNull, OneOf
 from f1_bronze.datasets.dataset import (
     DRIVER_NUMBER,
     MEETING_KEY,
@@ -23,8 +18,12 @@ from f1_bronze.datasets.dataset import (
     Scope,
     Severity,
 )
-from f1_bronze.datasets.neighbours import DRIVERS_KNOWN, rows_as_usual
-from f1_bronze.datasets.shape import at_least_one_row, shape_rules
+from f1_bronze.datasets.shared_rules import (
+    DRIVERS_KNOWN,
+    at_least_one_row,
+    rows_as_usual,
+    shape_rules,
+)
 
 _COMPOUNDS = ("SOFT", "MEDIUM", "HARD", "INTERMEDIATE", "WET")
 

@@ -13,34 +13,44 @@ from pydantic import Field
 from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.dataset import Dataset
 from f1_bronze.defs.checks import check_specs
-from f1_bronze.defs.events import asset_key, column_schema
-from f1_bronze.defs.ingestion import SESSIONS, Ingestion
-from f1_bronze.defs.io_managers import ParquetLakeIOManager
-from f1_bronze.defs.logs import logged
+from f1_bronze.defs.io_manager import ParquetLakeIOManager
 from f1_bronze.defs.partitions import F1_RACE_SESSIONS, F1_SESSIONS
-from f1_bronze.defs.progress import Progress
 from f1_bronze.defs.resources import OpenF1
-from f1_bronze.defs.validation import Judge
+from f1_bronze.defs.run.ingestion import SESSIONS, Ingestion
+from f1_bronze.defs.run.judging import Judge
+from f1_bronze.defs.run.materialization import asset_key, column_schema
+from f1_bronze.defs.run.tally import Progress, logged
 from f1_bronze.lake.paths import dataset_folder
 
 GROUP = "bronze"
+
 OWNER = "team:data-platform"
+
 """Whom the catalog names for every asset: a team, or somebody's e-mail address."""
+
 FRESHNESS = dg.FreshnessPolicy.cron(
     deadline_cron="0 12 1 4-12 *", lower_bound_delta=timedelta(days=28)
 )
+
 """Fresh: on the first of a month from April to December something landed in the 28 days before.
 
 Quiet between seasons and in their breaks; what is late by a day is a check: docs/adr/0016.
 """
+
 _DOCS = "https://openf1.org/docs/#"
+
 _OF_A_SESSION = "year=…/grand_prix=…/session_type=…/{}_<session_key>.parquet"
+
 API_POOL = "openf1"
+
 """Pool of every run that asks the API: the UI shows under Deployment > Concurrency what waits."""
+
 MOST_PARTITIONS_A_RUN = 128
+
 """A season with every session type; a longer backfill is cut into runs of this many."""
 
 OF_ALL_SESSIONS = tuple(dataset for dataset in DATASETS if dataset.session_types is None)
+
 OF_RACES = tuple(dataset for dataset in DATASETS if dataset.session_types is not None)
 
 
@@ -125,6 +135,7 @@ def _ingesting(
 
 
 ingest_sessions = _ingesting("ingest_sessions", OF_ALL_SESSIONS, F1_SESSIONS)
+
 ingest_races = _ingesting("ingest_races", OF_RACES, F1_RACE_SESSIONS)
 
 ASSETS = (ingest_sessions, ingest_races)

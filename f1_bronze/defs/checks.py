@@ -14,12 +14,15 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (
 )
 
 from f1_bronze.datasets.dataset import Check, Dataset, Rule, Severity
-from f1_bronze.defs.events import asset_key, markdown_table
+from f1_bronze.defs.run.materialization import asset_key, markdown_table
 from f1_bronze.quality.verdicts import CheckVerdict, RuleVerdict
 
 _ROWS_SHOWN = 5
+
 _OBSERVED = 120
+
 """Characters: an observed value may end in the very one that is wrong."""
+
 _MEANINGS = {
     Check.SCHEMA: "Shape: rows, columns, types, keys, and what upstream added or took away.",
     Check.VALUES: "Single values: nulls, bounds, codes.",

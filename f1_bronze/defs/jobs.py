@@ -12,6 +12,7 @@ bronze_sessions = dg.define_asset_job(
     selection=dg.AssetSelection.assets(ingest_sessions),
     description="Sessions, drivers, results and laps of the selected sessions.",
 )
+
 bronze_races = dg.define_asset_job(
     "bronze_races",
     selection=dg.AssetSelection.assets(ingest_races),

@@ -13,17 +13,22 @@ from f1_bronze.datasets.dataset import RACE_TYPES
 from f1_bronze.datasets.partition import PartitionKeyError, SessionPartition
 
 F1_SESSIONS = dg.DynamicPartitionsDefinition(name="f1_sessions")
+
 """Every session that is ingested."""
+
 F1_RACE_SESSIONS = dg.DynamicPartitionsDefinition(name="f1_race_sessions")
+
 """Races and sprints: the sessions that have stints and pit stops."""
 
 _log = logging.getLogger(__name__)
+
 UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.STARTING,
     dg.DagsterRunStatus.STARTED,
 ]
+
 """Statuses of runs that are under way or will be."""
 
 

@@ -14,18 +14,17 @@ from pydantic import Field
 
 from f1_bronze.datasets.dataset import Dataset
 from f1_bronze.datasets.partition import SessionPartition
-from f1_bronze.openf1.addresses import without_login
+from f1_bronze.openf1.answers import without_login
 from f1_bronze.openf1.batches import SessionAnswer, SessionRef, fetch_sessions
 from f1_bronze.openf1.breaker import Breaker
+from f1_bronze.openf1.budget import Pace, parse_limits, rate_store
 from f1_bronze.openf1.calendar import Calendar, read_calendar
-from f1_bronze.openf1.counters import Counters
-from f1_bronze.openf1.pace import Pace, parse_limits, rate_store
-from f1_bronze.settings import Settings
-from f1_bronze.variables import PREFIX, PUBLIC_API
+from f1_bronze.openf1.http import Counters
+from f1_bronze.settings import PREFIX, PUBLIC_API, Settings
 
 if TYPE_CHECKING:
     from f1_bronze.openf1.client import OpenF1Client
-    from f1_bronze.openf1.credentials import Credentials
+    from f1_bronze.openf1.http import Credentials
 
 
 class OpenF1:
@@ -195,7 +194,7 @@ class OpenF1Resource(dg.ConfigurableResource[OpenF1]):
     def _credentials(self) -> "Credentials | None":
         if not self.username:
             return None
-        from f1_bronze.openf1.credentials import Credentials
+        from f1_bronze.openf1.http import Credentials
 
         return Credentials(username=self.username, password=self.password)
 

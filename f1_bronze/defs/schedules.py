@@ -7,10 +7,7 @@ from datetime import UTC
 
 import dagster as dg
 
-from f1_bronze.defs.partitions import register, registered
-from f1_bronze.defs.season import WHAT_PASSES, RunningSeason
-from f1_bronze.defs.tags import SENSOR, WEEK_TAG
-from f1_bronze.defs.weekly import (
+from f1_bronze.defs.automation.reconcile import (
     RECENT_DAYS,
     note_due,
     plan_of_week,
@@ -19,8 +16,12 @@ from f1_bronze.defs.weekly import (
     under_way,
     week_of,
 )
+from f1_bronze.defs.automation.season import WHAT_PASSES, RunningSeason
+from f1_bronze.defs.partitions import register, registered
+from f1_bronze.defs.record.tags import SENSOR, WEEK_TAG
 
 EVERY_ASSET = "__ASSET_JOB"
+
 """Dagster's job over all assets, which runs from the catalog have too.
 
 A schedule has one job, and a job of ours cannot span both partition definitions: docs/adr/0015.

@@ -3,11 +3,11 @@
 Belongs here: the roll-call. Stays out: each sensor, which has a module of its own.
 """
 
-from f1_bronze.defs.alert_sensor import bronze_alerts
-from f1_bronze.defs.calendar_sensor import openf1_calendar
-from f1_bronze.defs.lineage_sensors import openlineage_consumer, openlineage_events
-from f1_bronze.defs.metric_sensor import cloudwatch_metrics
-from f1_bronze.defs.reopening import openf1_reopened
+from f1_bronze.defs.automation.calendar_sensor import openf1_calendar
+from f1_bronze.defs.automation.reconcile import openf1_reopened
+from f1_bronze.defs.outbound.alert_sensor import bronze_alerts
+from f1_bronze.defs.outbound.lineage_sensors import openlineage_consumer, openlineage_events
+from f1_bronze.defs.outbound.metrics_sensor import cloudwatch_metrics
 
 SENSORS = (
     openf1_calendar,

@@ -13,6 +13,7 @@ from f1_bronze.datasets.dataset import Dataset
 from f1_bronze.lake.records import json_text
 
 RowKey = tuple[Any, ...]
+
 _Rows = list[tuple[str, Mapping[str, Any]]]
 
 

@@ -11,14 +11,14 @@ import pyarrow as pa
 
 from f1_bronze.datasets.dataset import PARTITION_COLUMNS, Dataset
 from f1_bronze.datasets.partition import SessionPartition
+from f1_bronze.datasets.schema import arrow_schema
 from f1_bronze.lake import paths
-from f1_bronze.lake.addresses import open_store
+from f1_bronze.lake.access import open_store
 from f1_bronze.lake.errors import NothingThere
 from f1_bronze.lake.history import History, history_of, paths_as_of
 from f1_bronze.lake.landing import Candidate, Landing, land
 from f1_bronze.lake.parquet import StoredFile, read_file, read_table, table_bytes
-from f1_bronze.lake.s3_writes import S3Writes
-from f1_bronze.lake.schema import arrow_schema
+from f1_bronze.lake.s3 import S3Writes
 from f1_bronze.lake.stores import ObjectStore
 
 

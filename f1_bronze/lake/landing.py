@@ -22,7 +22,9 @@ from f1_bronze.lake.records import records_of, rows_of
 from f1_bronze.lake.stores import ABSENT, Fetched, ObjectStore
 
 _MOST_CONFLICTS = 25
+
 """Each means that another writer has finished; so many in a row are no coincidence."""
+
 _TICK = timedelta(microseconds=1)
 
 

@@ -20,7 +20,9 @@ from f1_bronze.lake.errors import Conflict, LakeUnavailable
 from f1_bronze.lake.stores import ABSENT, Fetched, StoredObject, Unfinished
 
 _UNFINISHED = ".unfinished-"
+
 _LOCKS = ".locks"
+
 _WITHOUT_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS}
 
 _log = logging.getLogger(__name__)

@@ -22,6 +22,7 @@ from f1_bronze.lake.errors import ForeignFile, TornFile
 from f1_bronze.lake.records import Rows, records_of
 
 ROW_GROUP_SIZE = 50_000
+
 _PREFIX = "f1_bronze."
 
 

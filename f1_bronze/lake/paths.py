@@ -12,19 +12,25 @@ from enum import StrEnum
 from f1_bronze.datasets.partition import PartitionKeyError, SessionPartition
 
 BRONZE = "bronze"
+
 REVISIONS = "revisions"
+
 VALIDATIONS = "validations"
 
 _FOLDER = r"year=(?P<year>[0-9]{4})/grand_prix=(?P<grand_prix>[^/]+)/session_type=(?P<type>[^/]+)"
+
 _TIME = "[0-9]{8}T[0-9]{6}_[0-9]{6}Z"
+
 _FILE = re.compile(
     rf"{BRONZE}/(?P<dataset>[a-z_]+)/{_FOLDER}/(?P=dataset)_(?P<session_key>[0-9]+)\.parquet"
 )
+
 _KEPT = re.compile(
     rf"{REVISIONS}/(?P<dataset>[a-z_]+)/{_FOLDER}/(?P=dataset)_(?P<session_key>[0-9]+)/"
     rf"(?:(?:(?P<replaced>{_TIME})|(?P<aside>refused|altered))_(?P<sha256>[0-9a-f]{{12}})\.parquet"
     rf"|arrived_(?P<arrived>{_TIME}))"
 )
+
 _MOMENT = "%Y%m%dT%H%M%S_%fZ"
 
 

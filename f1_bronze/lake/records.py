@@ -24,11 +24,13 @@ from typing import Any
 import pyarrow as pa
 
 from f1_bronze.datasets.dataset import EXTRA_FIELDS, ColumnType, Dataset
+from f1_bronze.datasets.schema import arrow_schema
 from f1_bronze.lake.errors import RecordUnfit
-from f1_bronze.lake.schema import arrow_schema
 
 Record = Mapping[str, Any]
+
 _ABSENT = "$absent"
+
 _UNFIT = object()
 
 

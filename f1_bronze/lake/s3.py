@@ -4,18 +4,195 @@ Belongs here: the only calls to AWS of this room, and what its error codes mean 
 Stays out: what is written. Why boto3 alone and not dagster-aws: docs/adr/0004.
 """
 
+import logging
+import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import uuid4
 
-from f1_bronze.lake.errors import LakeAddressError, LakeUnavailable
-from f1_bronze.lake.s3_conditions import Conditions, Head
-from f1_bronze.lake.s3_refusals import ACTIONS, bucket_region, missing_action
-from f1_bronze.lake.s3_writes import S3Writes
-from f1_bronze.lake.stores import Fetched, StoredObject, Unfinished
+from f1_bronze.lake.errors import Conflict, LakeAddressError, LakeUnavailable
+from f1_bronze.lake.stores import ABSENT, Fetched, StoredObject, Unfinished
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+
+
+WRITE_ID = "write-id"
+
+"""Object metadata: which write put this object there."""
+
+_NOT_AS_EXPECTED = {
+    "PreconditionFailed",
+    "412",
+    "ConditionalRequestConflict",  # another conditional write was under way
+    "OperationAborted",
+    "NoSuchKey",  # the object to be replaced is gone
+    "404",
+}
+
+_NOT_KNOWN = {"NotImplemented", "501"}
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Head:
+    """What S3 says of an object without its bytes."""
+
+    version: str
+    metadata: Mapping[str, str]
+
+
+class Conditions:
+    """The conditional requests of one store, as far as it knows them.
+
+    Attributes:
+        known: False from the first request on whose condition the store did not know.
+    """
+
+    def __init__(self) -> None:
+        self.known = True
+
+    def put(
+        self,
+        uri: str,
+        expected: str | None,
+        metadata: Mapping[str, str],
+        *,
+        request: Callable[[dict[str, Any]], object],
+        head: Callable[[], Head | None],
+    ) -> None:
+        """Send a PUT with these conditions; `Conflict` if something else lies there.
+
+        The client repeats a request whose answer was lost, and the repetition finds our own
+        object. Each write has an id in the object's metadata, so that it is known again.
+        """
+        if expected is None:
+            request({"Metadata": dict(metadata)})
+            return
+        write_id = uuid4().hex
+        marked = {"Metadata": {**metadata, WRITE_ID: write_id}}
+
+        def is_ours() -> bool:
+            there = head()
+            return there is not None and there.metadata.get(WRITE_ID) == write_id
+
+        condition = {"IfNoneMatch": "*"} if expected == ABSENT else {"IfMatch": expected}
+        self._send(uri, expected, condition, lambda c: request(marked | c), head, is_ours)
+
+    def delete(
+        self,
+        uri: str,
+        expected: str | None,
+        *,
+        request: Callable[[dict[str, Any]], object],
+        head: Callable[[], Head | None],
+    ) -> None:
+        """Send a DELETE with these conditions; `Conflict` if something else lies there."""
+        if expected is None:
+            request({})
+            return
+        self._send(uri, expected, {"IfMatch": expected}, request, head, lambda: head() is None)
+
+    def _send(
+        self,
+        uri: str,
+        expected: str,
+        condition: dict[str, Any],
+        request: Callable[[dict[str, Any]], object],
+        head: Callable[[], Head | None],
+        is_done: Callable[[], bool],
+    ) -> None:
+        from botocore.exceptions import ClientError
+
+        if self.known:
+            try:
+                request(condition)
+            except ClientError as error:
+                code = error.response.get("Error", {}).get("Code", "unknown")
+                if code in _NOT_AS_EXPECTED:
+                    if is_done():
+                        return
+                    raise Conflict(uri) from error
+                if code not in _NOT_KNOWN:
+                    raise
+                self.known = False
+                _log.warning(
+                    "The store of %s knows no conditional requests: let one writer at a time use "
+                    "this lake.",
+                    uri,
+                )
+            else:
+                return
+        there = head()  # no more than a look before the leap: the store can do no better
+        if (there.version if there else ABSENT) != expected:
+            raise Conflict(uri)
+        request({})
+
+
+ACTIONS = {
+    "read": "s3:GetObject",
+    "write": "s3:PutObject",
+    "list": "s3:ListBucket",
+    "delete": "s3:DeleteObject",
+}
+
+"""The permission that each verb of a store takes."""
+
+_NAMED = re.compile(r"not authorized to perform:? ((?:s3|kms|s3express):\w+)")
+
+_REGIONS = re.compile(r"expecting '([a-z0-9-]+)'")
+
+
+def missing_action(verb: str, code: str, response: Mapping[str, Any]) -> str:
+    """The permission whose lack S3 complains of; empty when the answer is about something else.
+
+    S3 names it in most refusals, and it need not be the verb's own: a PUT into a bucket with a
+    KMS key can lack `kms:GenerateDataKey`, one with an ACL `s3:PutObjectAcl`. Where S3 does not
+    say, it is the verb's own.
+    """
+    if code != "AccessDenied":
+        return ""
+    named = _NAMED.search(str(response.get("Error", {}).get("Message", "")))
+    return named[1] if named else ACTIONS.get(verb, "")
+
+
+def bucket_region(response: Mapping[str, Any]) -> str:
+    """Where the bucket is, if the answer tells; S3 does so by header, field or sentence."""
+    error = response.get("Error", {})
+    headers = response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    said = _REGIONS.search(str(error.get("Message", "")))
+    found = headers.get("x-amz-bucket-region") or error.get("Region") or (said[1] if said else "")
+    return str(found)
+
+
+@dataclass(frozen=True, kw_only=True)
+class S3Writes:
+    """Wishes for every object; what is empty is not sent, so that the bucket's defaults hold.
+
+    >>> S3Writes(encryption="aws:kms", acl="bucket-owner-full-control").arguments()
+    {'ServerSideEncryption': 'aws:kms', 'ACL': 'bucket-owner-full-control'}
+    >>> S3Writes().arguments()
+    {}
+    """
+
+    encryption: str = ""
+    kms_key_id: str = ""
+    acl: str = ""
+    storage_class: str = ""
+
+    def arguments(self) -> dict[str, Any]:
+        """The arguments of PutObject, by S3's own names."""
+        named = {
+            "ServerSideEncryption": self.encryption,
+            "SSEKMSKeyId": self.kms_key_id,
+            "ACL": self.acl,
+            "StorageClass": self.storage_class,
+        }
+        return {name: value for name, value in named.items() if value}
+
 
 _T = TypeVar("_T")
 
@@ -39,7 +216,9 @@ _REMEDIES = {
     "KMS.KMSInvalidStateException": "The KMS key cannot be used now: see its state in AWS.",
     "SlowDown": "S3 asked for fewer requests and retries were used up: run again in a few minutes.",
 }
+
 _LAKE_ACTIONS = {ACTIONS[verb] for verb in ("read", "write", "list")}
+
 _CODES_OF_STATUS = {"403": "AccessDenied", "404": "NoSuchKey", "301": "PermanentRedirect"}
 
 

@@ -28,6 +28,7 @@ class Fetched:
 
 
 ABSENT = ""
+
 """The version of what is not there."""
 
 

@@ -4,16 +4,17 @@ Belongs here: how many sessions a call asks for, cutting a call in two, telling 
 Stays out: HTTP and retries (client.py), and what a row means.
 """
 
+import logging
+import threading
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from f1_bronze.datasets.dataset import Dataset
-from f1_bronze.openf1.batch_sizes import Cure
-from f1_bronze.openf1.despair import Despair
-from f1_bronze.openf1.outcomes import (
+from f1_bronze.openf1.answers import (
     Answer,
     Malformed,
     OpenF1Error,
@@ -21,20 +22,141 @@ from f1_bronze.openf1.outcomes import (
     holds_for_all,
     may_be_too_large,
 )
-from f1_bronze.openf1.shares import Shares
 
 if TYPE_CHECKING:
     from f1_bronze.openf1.client import OpenF1Client  # brings in requests
 
+
+_log = logging.getLogger("f1_bronze.openf1")
+
+
+class BatchSizes:
+    """The rows that may be expected of one answer, by endpoint; for all who share a client.
+
+    Only what a split has cured is learned, and nothing is forgotten while the process lives: a
+    batch too small costs one cheap call, a batch too large five slow ones. Thread-safe.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._most_rows: dict[str, int] = {}
+
+    def most_rows(self, endpoint: str) -> int | None:
+        """The rows to expect of an answer at most; None when nothing was learned."""
+        with self._lock:
+            return self._most_rows.get(endpoint)
+
+    def learn(self, endpoint: str, rows: int) -> None:
+        """Ask for so many rows at most: more failed, and its halves of that size did not."""
+        with self._lock:
+            known = self._most_rows.get(endpoint)
+            if known is not None and known <= rows:
+                return
+            self._most_rows[endpoint] = rows
+        _log.info(
+            "%s: asking for about %d rows at once from now on, since more failed",
+            *(endpoint, rows),
+            extra={"endpoint": endpoint, "rows": rows},
+        )
+
+
+class Cure:
+    """Two halves of a question that may have been too large: it was, if both are answered."""
+
+    def __init__(self) -> None:
+        self._rows: list[int] = []
+
+    def answered(self, rows: int) -> int | None:
+        """A half of so many expected rows was answered: what is borne then, if it was the last."""
+        self._rows.append(rows)
+        return max(self._rows) if len(self._rows) == 2 else None
+
+
+_Session = TypeVar("_Session")
+
+_IN_A_ROW = 3
+
+_SAMPLES = 3
+
+_FEW = 10  # sessions that are soon asked for one by one
+
+
+class Despair:
+    """One dataset's asking, as long as not a single session has been answered.
+
+    Cutting finds the few sessions that harm a batch; where every session fails, it costs two calls
+    for each. So after three single sessions in a row that failed alike for what they hold (too
+    much, malformed) the last, the middle and another one of the rest are tried, and if these fail
+    alike too, that is what the rest gets. A single answer, also an earlier one, ends this for good.
+    """
+
+    def __init__(self) -> None:
+        self._answered = False
+        self._kind: type[OpenF1Error] | None = None
+        self._alike = 0
+        self._sampled = False
+
+    @property
+    def complete(self) -> bool:
+        """Whether the rest is to be given up."""
+        return self._sampled and not self._answered and self._alike >= _IN_A_ROW + _SAMPLES
+
+    def answered(self) -> None:
+        """Some session has rows, or truly none."""
+        self._answered = True
+
+    def failed(self, error: OpenF1Error) -> None:
+        """A session that was asked for by itself has failed."""
+        kind = type(error) if isinstance(error, TooMuchAsked | Malformed) else None
+        if kind is None or kind is not self._kind:
+            self._kind, self._alike, self._sampled = kind, 0, False
+        self._alike += kind is not None
+
+    def samples(self, left: Sequence[_Session]) -> list[_Session]:
+        """Those of the sessions left that are to be tried next, out of turn; mostly none."""
+        if self._answered or self._sampled or self._alike < _IN_A_ROW or len(left) < _FEW:
+            return []
+        self._sampled = True
+        return [left[-1], left[len(left) // 2], left[len(left) // 4]]
+
+
+class Shares:
+    """Calls, retries and seconds by session key; whole calls, that add up to those made."""
+
+    def __init__(self) -> None:
+        self.calls: Counter[int] = Counter()
+        self.retries: Counter[int] = Counter()
+        self._seconds: dict[int, float] = {}
+
+    def charge(self, keys: Sequence[int], calls: int, retries: int, seconds: float) -> None:
+        """Share out what one question cost: whole calls from the first session on, time evenly."""
+        size = len(keys)
+        for place, key in enumerate(keys):
+            self.calls[key] += (calls + size - 1 - place) // size
+            self.retries[key] += (retries + size - 1 - place) // size
+            self._seconds[key] = self.seconds(key) + seconds / size
+
+    def seconds(self, key: int) -> float:
+        """The time that was spent for a session."""
+        return self._seconds.get(key, 0.0)
+
+
 MOST_SESSIONS: Mapping[str, int] = MappingProxyType(
     {"sessions": 60, "drivers": 60, "session_result": 60, "laps": 25, "stints": 25, "pit": 25}
 )
+
 """Sessions in one call by endpoint: 25 are known to work, 60 keep the address short enough."""
+
 MOST_ROWS = 32_500
+
 """Expected rows in one call: 25 races of laps, which are known to work."""
+
 _LONGEST_QUERY = 1_800  # characters; with host and path an address stays below 2,000
+
 _CAUTIOUS = 25
+
 _ATTEMPTS_AFTER_SPLIT = 2
+
 _IN_WORDS = MappingProxyType(
     {TooMuchAsked: "too much at once", Malformed: "records that belong to no session asked for"}
 )

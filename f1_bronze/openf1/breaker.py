@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from f1_bronze.openf1.outcomes import CircuitOpen
+from f1_bronze.openf1.answers import CircuitOpen
 
 _MANY = 3  # endpoints left alone, of five that hold data
 

@@ -16,16 +16,19 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from f1_bronze.datasets.partition import SessionPartition, slug
-from f1_bronze.openf1.grand_prix import is_meeting, moment, without_grand_prix
-from f1_bronze.openf1.outcomes import OpenF1Error
-from f1_bronze.openf1.placement import Entry, place
+from f1_bronze.openf1.answers import OpenF1Error
+from f1_bronze.openf1.partition_names import Entry, is_meeting, moment, place, without_grand_prix
 
 if TYPE_CHECKING:
     from f1_bronze.openf1.client import OpenF1Client  # brings in requests
 
+
 _log = logging.getLogger("f1_bronze.openf1")
+
 SETTLING = timedelta(minutes=45)
+
 """How long after its scheduled end a session counts as live: until then its data is incomplete."""
+
 _SECOND_LOOK = 2.0  # seconds
 
 

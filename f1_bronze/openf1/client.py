@@ -13,22 +13,31 @@ from typing import Any, Self
 
 import requests
 
-from f1_bronze.openf1.addresses import without_login
-from f1_bronze.openf1.attempts import Attempts
-from f1_bronze.openf1.batch_sizes import BatchSizes
+from f1_bronze.openf1.answers import (
+    Answer,
+    BudgetTaken,
+    CircuitOpen,
+    Fault,
+    OpenF1Error,
+    Patience,
+    Question,
+    Unavailable,
+    given_up,
+    retrying,
+    telling_retry,
+    without_login,
+)
+from f1_bronze.openf1.batches import BatchSizes
 from f1_bronze.openf1.breaker import Breaker
-from f1_bronze.openf1.counters import Counters, Tally
-from f1_bronze.openf1.credentials import Credentials, Login
-from f1_bronze.openf1.outcomes import Answer, BudgetTaken, CircuitOpen, OpenF1Error, Unavailable
-from f1_bronze.openf1.pace import Pace
-from f1_bronze.openf1.question import Question
-from f1_bronze.openf1.remedies import given_up, telling_retry
-from f1_bronze.openf1.retries import Fault, Patience, retrying
-from f1_bronze.openf1.transport import new_session
+from f1_bronze.openf1.budget import Pace
+from f1_bronze.openf1.http import Attempts, Counters, Credentials, Login, Tally, new_session
 
 _log = logging.getLogger("f1_bronze.openf1")
+
 _LIMITED = 10
+
 _CALENDAR = "sessions"
+
 _PROBE = ((("session_key", 9158),), 2)  # one small row, asked for twice at most
 
 

@@ -13,18 +13,20 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import parse_qs
 
-from f1_bronze.simulator import answers
-from f1_bronze.simulator.answers import Answer, Delivery
-from f1_bronze.simulator.control import Control
+from f1_bronze.simulator import bodies as answers
+from f1_bronze.simulator.bodies import Answer, Delivery
+from f1_bronze.simulator.control import Control, Entry
 from f1_bronze.simulator.fault_kinds import HANDLERS, Hit
 from f1_bronze.simulator.faults import Target
-from f1_bronze.simulator.filters import Query
-from f1_bronze.simulator.journal import Entry
-from f1_bronze.simulator.source import LISTINGS, SESSION_ENDPOINTS, Record, Source
+from f1_bronze.simulator.queries import Query
+from f1_bronze.simulator.sources import LISTINGS, SESSION_ENDPOINTS, Record, Source
 
 BASE_PATH = "/v1"
+
 TOKEN_PATH = "/token"
+
 _SESSION_FIELDS = ("session_key", "meeting_key")
+
 _UNANSWERED = (Delivery.RESET_BEFORE, Delivery.REFUSED)
 
 

@@ -5,15 +5,92 @@ their HTTP form (`control_http`) and answering (`api`).
 """
 
 import itertools
+import json
 import threading
+from collections import Counter, deque
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
+from f1_bronze.simulator import bodies as answers
+from f1_bronze.simulator.behaviour import Credentials, Limiter, Manners, read_limits
+from f1_bronze.simulator.bodies import Answer
 from f1_bronze.simulator.faults import Fault, FaultBoard
-from f1_bronze.simulator.journal import Entry, Journal
-from f1_bronze.simulator.limits import Limiter, read_limits
-from f1_bronze.simulator.manners import Credentials, Manners
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One request as it was answered.
+
+    number counts from 1; status is None when the connection was cut before an answer;
+    time is the arrival in epoch seconds; rows and body_bytes describe the answer; faults
+    are the kinds that hit it. `query` is as sent; a login's form is never kept.
+    """
+
+    number: int
+    method: str
+    path: str
+    query: str
+    endpoint: str
+    status: int | None
+    time: float
+    rows: int = 0
+    body_bytes: int = 0
+    faults: tuple[str, ...] = ()
+
+
+class Journal:
+    """Counts every request and keeps the last `size` of them. Safe for many threads."""
+
+    def __init__(self, size: int) -> None:
+        self._lock = threading.Lock()
+        self._entries: deque[Entry] = deque(maxlen=size)
+        self._by_endpoint: Counter[str] = Counter()
+        self._by_status: Counter[str] = Counter()
+        self._recent = {1.0: deque[float](), 60.0: deque[float]()}
+        self._most = {1.0: 0, 60.0: 0}
+
+    def arrived(self, now: float) -> None:
+        """Note a call to a data endpoint the moment it arrives, for the rolling maxima."""
+        with self._lock:
+            for seconds, times in self._recent.items():
+                times.append(now)
+                while now - times[0] >= seconds:
+                    times.popleft()
+                self._most[seconds] = max(self._most[seconds], len(times))
+
+    def note(self, entry: Entry) -> None:
+        """Remember an answered request."""
+        with self._lock:
+            self._entries.append(entry)
+            self._by_endpoint[entry.endpoint] += 1
+            self._by_status["none" if entry.status is None else str(entry.status)] += 1
+
+    def entries(self) -> tuple[Entry, ...]:
+        """The requests still remembered, oldest first."""
+        with self._lock:
+            return tuple(self._entries)
+
+    def to_json(self) -> dict[str, Any]:
+        """The counters and the remembered requests; times as ISO 8601."""
+        with self._lock:
+            return {
+                "calls": sum(self._by_endpoint.values()),
+                "by_endpoint": dict(sorted(self._by_endpoint.items())),
+                "by_status": dict(sorted(self._by_status.items())),
+                "max_in_second": self._most[1.0],
+                "max_in_minute": self._most[60.0],
+                "requests": [
+                    {
+                        **asdict(e),
+                        "faults": list(e.faults),
+                        "time": datetime.fromtimestamp(e.time, UTC).isoformat(),
+                    }
+                    for e in self._entries
+                ],
+            }
+
 
 CHANGEABLE = (
     "live",
@@ -25,6 +102,7 @@ CHANGEABLE = (
     "too_much_rows",
     "too_much_rows_of",
 )
+
 """The manners that may be changed at run time; `for_seconds` goes with `live`."""
 
 
@@ -142,3 +220,37 @@ class Control:
         """Whether a token was given here and still lives."""
         with self._lock:
             return self.manners.clock() < self._tokens.get(token, float("-inf"))
+
+
+PREFIX = "/_control/"
+
+
+def answer_control(control: Control, method: str, path: str, body: bytes) -> Answer:
+    """Carry out one control call."""
+    operation = path.removeprefix(PREFIX)
+    if operation not in ("state", "manners", "faults", "reset"):
+        return answers.not_found()
+    if (method == "GET") != (operation == "state"):
+        return answers.wrong_method()
+    try:
+        if operation == "manners":
+            _change_manners(control, json.loads(body))
+        elif operation == "faults":
+            _set_faults(control, json.loads(body))
+        elif operation == "reset":
+            control.reset()
+    except ValueError as error:  # a JSONDecodeError is one
+        return answers.json_answer(400, {"detail": str(error)})
+    return answers.json_answer(200, control.state())
+
+
+def _change_manners(control: Control, wanted: object) -> None:
+    if not isinstance(wanted, dict):
+        raise ValueError("manners are a JSON object")
+    control.change_manners(**wanted)
+
+
+def _set_faults(control: Control, wanted: object) -> None:
+    if not isinstance(wanted, list):
+        raise ValueError("faults are a JSON array")
+    control.set_faults([Fault.from_json(one) for one in wanted])

@@ -14,11 +14,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from email.utils import formatdate
 
-from f1_bronze.simulator import answers
-from f1_bronze.simulator.answers import Answer, Delivery
+from f1_bronze.simulator import bodies as answers
+from f1_bronze.simulator.behaviour import Limit
+from f1_bronze.simulator.bodies import Answer, Delivery
 from f1_bronze.simulator.faults import Fault
-from f1_bronze.simulator.limits import Limit
-from f1_bronze.simulator.source import Record
+from f1_bronze.simulator.sources import Record
 
 Proceed = Callable[[], Answer]
 

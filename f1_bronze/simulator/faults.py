@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any
 
-from f1_bronze.simulator.filters import Query
-from f1_bronze.simulator.source import Record
+from f1_bronze.simulator.queries import Query
+from f1_bronze.simulator.sources import Record
 
 KINDS = (
     "status",
@@ -35,6 +35,7 @@ KINDS = (
     "unknown_path",
     "mix",
 )
+
 MIX: tuple[Mapping[str, Any], ...] = (
     {"kind": "status", "status": 500},
     {"kind": "status", "status": 502},
@@ -53,6 +54,7 @@ MIX: tuple[Mapping[str, Any], ...] = (
     {"kind": "slow"},
     {"kind": "stall", "seconds": None},
 )
+
 """All that passes by itself: each hit of a `mix` is one of these, drawn from its seed."""
 
 

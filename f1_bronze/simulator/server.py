@@ -15,12 +15,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import EllipsisType, TracebackType
 from typing import Any, Self, cast
 
-from f1_bronze.simulator.answers import PLAIN, Answer, Delivery, text_answer
 from f1_bronze.simulator.api import BASE_PATH, TOKEN_PATH, Api, Request
-from f1_bronze.simulator.control import Control
-from f1_bronze.simulator.control_http import PREFIX, answer_control
-from f1_bronze.simulator.manners import Manners
-from f1_bronze.simulator.source import Source
+from f1_bronze.simulator.behaviour import Manners
+from f1_bronze.simulator.bodies import PLAIN, Answer, Delivery, text_answer
+from f1_bronze.simulator.control import PREFIX, Control, answer_control
+from f1_bronze.simulator.sources import Source
 
 
 class Simulator:

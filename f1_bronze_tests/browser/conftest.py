@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import pytest
 
-from f1_bronze.defs.coverage_asset import Watch, coverage
+from f1_bronze.defs.monitoring.coverage_asset import Watch, coverage
 from f1_bronze.settings import Settings
 from f1_bronze.simulator.faults import Fault
-from f1_bronze.simulator.generated import GeneratedSeasons
+from f1_bronze.simulator.invented import GeneratedSeasons
 from f1_bronze.simulator.server import Simulator
 from f1_bronze_tests.once import made_once
 

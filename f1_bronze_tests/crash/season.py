@@ -14,8 +14,8 @@ from f1_bronze.lake.landing import Candidate
 from f1_bronze.lake.paths import file_path
 from f1_bronze.lake.records import rows_of
 from f1_bronze.lake.stores import ObjectStore
-from f1_bronze.lake.verifying import Checked, Trouble, check_lake
-from f1_bronze.simulator.generated import GeneratedSeasons
+from f1_bronze.lake.verify import Checked, Trouble, check_lake
+from f1_bronze.simulator.invented import GeneratedSeasons
 
 YEAR = 2025
 _SESSIONS = {

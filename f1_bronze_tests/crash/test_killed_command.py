@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from f1_bronze.commands.verify import verify
+from f1_bronze.cli.verify_command import verify
 from f1_bronze.lake.local import LocalStore
-from f1_bronze.lake.verifying import check_lake
+from f1_bronze.lake.verify import check_lake
 from f1_bronze.simulator.server import Simulator
 
-from ..commands.weekend import Weekend, ingested_weekend
+from ..cli.weekend import Weekend, ingested_weekend
 from .season import HARMLESS, YEAR, bronze
 
 __all__ = ["ingested_weekend"]  # a fixture

@@ -16,7 +16,7 @@ import pytest
 
 from f1_bronze.lake.lake import Lake
 from f1_bronze.lake.local import LocalStore
-from f1_bronze.lake.verifying import Trouble, check_lake, mend
+from f1_bronze.lake.verify import Trouble, check_lake, mend
 
 from .season import (
     HARMLESS,

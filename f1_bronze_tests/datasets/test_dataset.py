@@ -4,13 +4,7 @@ from typing import Any
 
 import pytest
 
-from f1_bronze.datasets.dataset import (
-    SESSION_KEY,
-    Column,
-    ColumnType,
-    Dataset,
-    DeclarationError,
-)
+from f1_bronze.datasets.dataset import SESSION_KEY, Column, ColumnType, Dataset, DeclarationError
 
 
 def text(name: str, **more: Any) -> Column:

@@ -11,7 +11,7 @@ from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.conditions import Between, Condition, NoFieldsGone, NotNull
 from f1_bronze.datasets.dataset import Check, Dataset, DeclarationError, Rule, Scope, Severity
 from f1_bronze.datasets.laps import LAPS
-from f1_bronze.datasets.rulebook import rules_page
+from tools.rule_docs import rules_page
 
 BY_NAME = {dataset.name: dataset for dataset in DATASETS}
 DOCS = Path(__file__).parents[2] / "docs"

@@ -12,15 +12,15 @@ import pytest
 from f1_bronze.datasets.dataset import Severity
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.definitions import assemble
-from f1_bronze.defs.alert_sensor import Alerts, bronze_alerts
+from f1_bronze.defs.outbound.alert_sensor import Alerts, bronze_alerts
 from f1_bronze.defs.partitions import register
-from f1_bronze.defs.tags import ATTEMPT_TAG, CLOSED_RUN_TAG, RETRY_AT_TAG, WEEK_TAG
-from f1_bronze.defs.waiting import MOST_ATTEMPTS
+from f1_bronze.defs.record.tags import ATTEMPT_TAG, CLOSED_RUN_TAG, RETRY_AT_TAG, WEEK_TAG
+from f1_bronze.defs.run.failures import MOST_ATTEMPTS
 from f1_bronze.settings import Settings
 from f1_bronze.simulator.faults import Fault
 from f1_bronze.simulator.server import Simulator
-from f1_bronze.telemetry.alerts import Alert
-from f1_bronze.telemetry.alerts_delivery import AlertRefused, AlertSink, AlertsUnavailable
+from f1_bronze.telemetry.alerts.wording import Alert
+from f1_bronze.telemetry.outbound import AlertRefused, AlertSink, AlertsUnavailable
 from f1_bronze_tests.defs.test_checks import Judging
 from f1_bronze_tests.telemetry.alert_receiver import Receiver, receiving
 

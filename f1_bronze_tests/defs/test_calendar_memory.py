@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from f1_bronze.defs.calendar_memory import CursorError, Kind, Memory, Seen, changes
+from f1_bronze.defs.record.calendar_memory import CursorError, Kind, Memory, Seen, changes
 
 START = datetime(2025, 4, 13, 15, tzinfo=UTC)
 SEEN = Seen(

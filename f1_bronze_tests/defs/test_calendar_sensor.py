@@ -9,15 +9,15 @@ import dagster as dg
 import pytest
 
 from f1_bronze.datasets.partition import SessionPartition
-from f1_bronze.defs.calendar_memory import Memory
-from f1_bronze.defs.calendar_sensor import openf1_calendar
+from f1_bronze.defs.automation.calendar_sensor import openf1_calendar
+from f1_bronze.defs.automation.season import running_years
 from f1_bronze.defs.partitions import register, registered
-from f1_bronze.defs.season import running_years
-from f1_bronze.openf1.file_store import FileStore
-from f1_bronze.openf1.pace import Pace, parse_limits
+from f1_bronze.defs.record.calendar_memory import Memory
+from f1_bronze.openf1.budget import Pace, parse_limits
+from f1_bronze.openf1.budget_stores import FileStore
 from f1_bronze.settings import SettingError, Settings
 from f1_bronze.simulator.faults import Fault
-from f1_bronze.simulator.generated import GeneratedSeasons
+from f1_bronze.simulator.invented import GeneratedSeasons
 from f1_bronze.simulator.server import Simulator
 
 from .ticks import Ticks, asked, utc

@@ -16,8 +16,8 @@ from f1_bronze.definitions import assemble, defs
 from f1_bronze.defs.assets import OF_ALL_SESSIONS, OF_RACES
 from f1_bronze.defs.checks import checks_of, evidence, summary
 from f1_bronze.defs.partitions import register
-from f1_bronze.defs.progress import Account
-from f1_bronze.quality.surroundings import Subject, Surroundings
+from f1_bronze.defs.run.tally import Account
+from f1_bronze.quality.context import Subject, Surroundings
 from f1_bronze.quality.verdicts import CheckVerdict, RuleVerdict
 from f1_bronze.settings import Settings
 from f1_bronze.simulator.faults import Fault

@@ -23,13 +23,18 @@ from dagster._utils.schedules import get_latest_completed_cron_tick
 from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.defs.assets import FRESHNESS
-from f1_bronze.defs.calendar_memory import Memory, Seen
-from f1_bronze.defs.coverage_asset import COVERAGE, Watch, coverage
-from f1_bronze.defs.coverage_schedule import AT_LEAST, hourly_coverage
+from f1_bronze.defs.monitoring.coverage_asset import (
+    AT_LEAST,
+    COVERAGE,
+    Watch,
+    coverage,
+    hourly_coverage,
+)
 from f1_bronze.defs.partitions import register
+from f1_bronze.defs.record.calendar_memory import Memory, Seen
 from f1_bronze.settings import Settings
 from f1_bronze.simulator.faults import Fault
-from f1_bronze.simulator.generated import GeneratedSeasons
+from f1_bronze.simulator.invented import GeneratedSeasons
 from f1_bronze.simulator.server import Simulator
 
 QUALIFYING, RACE = "2025/bahrain/qualifying", "2025/bahrain/race"

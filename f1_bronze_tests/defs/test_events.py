@@ -6,7 +6,7 @@ from typing import Any
 
 from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.partition import SessionPartition
-from f1_bronze.defs.events import what_changed
+from f1_bronze.defs.run.materialization import what_changed
 from f1_bronze.lake.lake import Lake
 from f1_bronze.lake.landing import Candidate
 

@@ -4,10 +4,10 @@ import dagster as dg
 
 from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.partition import SessionPartition
-from f1_bronze.defs.coverage import Cell, Coverage, State
-from f1_bronze.defs.events import asset_key
-from f1_bronze.defs.expectations import usual_rows
+from f1_bronze.defs.monitoring.coverage import Cell, Coverage, State
+from f1_bronze.defs.monitoring.row_bands import usual_rows
 from f1_bronze.defs.partitions import register
+from f1_bronze.defs.run.materialization import asset_key
 
 PLACES = ("australian", "chinese", "japanese", "bahrain")
 EARLIER = [f"2024/{place}/race" for place in PLACES]

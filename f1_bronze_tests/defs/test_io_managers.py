@@ -11,7 +11,7 @@ import pytest
 
 from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.partition import SessionPartition
-from f1_bronze.defs.io_managers import ParquetLakeIOManager
+from f1_bronze.defs.io_manager import ParquetLakeIOManager
 from f1_bronze.defs.partitions import F1_SESSIONS, register
 from f1_bronze.lake.landing import Candidate
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.partition import SessionPartition
-from f1_bronze.defs.launch import Plan, PlannedRun, recent
+from f1_bronze.defs.automation.launch import Plan, PlannedRun, recent
 from f1_bronze.openf1.calendar import CalendarSession
 
 START = datetime(2025, 4, 13, 15, tzinfo=UTC)

@@ -18,15 +18,21 @@ from moto.server import ThreadedMotoServer
 
 from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.partition import SessionPartition
-from f1_bronze.defs.failures import Failed
-from f1_bronze.defs.logs import RunLines, logged, open_logs_of
 from f1_bronze.defs.partitions import register
-from f1_bronze.defs.progress import NoProgress
+from f1_bronze.defs.run.failures import Failed
+from f1_bronze.defs.run.tally import NoProgress, RunLines, logged, open_logs_of
 from f1_bronze.settings import SettingError, Settings
 from f1_bronze.simulator.server import Simulator
-from f1_bronze.telemetry.logs.group import LAST_SECONDS, group_handler
-from f1_bronze.telemetry.logs.lines import JsonLines, TextLines, about
-from f1_bronze.telemetry.logs.sinks import close_logs, open_logs, told_as_json
+from f1_bronze.telemetry.logs import (
+    LAST_SECONDS,
+    JsonLines,
+    TextLines,
+    about,
+    close_logs,
+    group_handler,
+    open_logs,
+    told_as_json,
+)
 
 from ..telemetry.lineage_server import closed_port
 

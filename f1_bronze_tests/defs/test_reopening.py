@@ -9,20 +9,24 @@ import pytest
 
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.definitions import assemble, defs
+from f1_bronze.defs.automation.reconcile import openf1_reopened
 from f1_bronze.defs.partitions import register
-from f1_bronze.defs.reopening import openf1_reopened
+from f1_bronze.defs.record.tags import (
+    ATTEMPT_TAG,
+    BY_COMMAND,
+    CLOSED_RUN_TAG,
+    RETRY_AT_TAG,
+    TRIGGER_TAG,
+)
 from f1_bronze.defs.resources import OpenF1Resource, openf1_resource
-from f1_bronze.defs.tags import ATTEMPT_TAG, BY_COMMAND, CLOSED_RUN_TAG, RETRY_AT_TAG, TRIGGER_TAG
-from f1_bronze.defs.waiting import (
+from f1_bronze.defs.run.failures import (
     MOST_ATTEMPTS,
     MOST_ATTEMPTS_IN_OUTAGE,
     later_attempt,
     outage_pause,
 )
 from f1_bronze.lake.errors import LakeUnavailable
-from f1_bronze.openf1.breaker import Breaker
-from f1_bronze.openf1.client import OpenF1Client
-from f1_bronze.openf1.outcomes import (
+from f1_bronze.openf1.answers import (
     BudgetTaken,
     CircuitOpen,
     ClosedForLiveSession,
@@ -31,6 +35,8 @@ from f1_bronze.openf1.outcomes import (
     TooMuchAsked,
     Unavailable,
 )
+from f1_bronze.openf1.breaker import Breaker
+from f1_bronze.openf1.client import OpenF1Client
 from f1_bronze.settings import Settings
 from f1_bronze.simulator.faults import Fault
 from f1_bronze.simulator.server import Simulator

@@ -10,8 +10,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from f1_bronze.defs.run_changes import ENDS, PAGE, SETTLED, STARTS, Change, Kind, Position, changes
-from f1_bronze.defs.telling import TICK_SECONDS, TryLater, tell
+from f1_bronze.defs.record.stream import (
+    ENDS,
+    PAGE,
+    SETTLED,
+    STARTS,
+    TICK_SECONDS,
+    Change,
+    Kind,
+    Position,
+    TryLater,
+    changes,
+    tell,
+)
 
 NOW = datetime(2026, 11, 23, 6, 0, tzinfo=UTC)
 SUCCESS = dg.DagsterEventType.RUN_SUCCESS

@@ -10,11 +10,11 @@ from f1_bronze.datasets.dataset import Severity
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.definitions import assemble
 from f1_bronze.defs.partitions import register
-from f1_bronze.defs.run_records import run_finished
+from f1_bronze.defs.record.runs import run_finished
 from f1_bronze.settings import Settings
 from f1_bronze.simulator.faults import Fault
 from f1_bronze.simulator.server import Simulator
-from f1_bronze.telemetry.runs import NotLanded, RunEnd, RunFinished, Trigger
+from f1_bronze.telemetry.run_results import NotLanded, RunEnd, RunFinished, Trigger
 from f1_bronze_tests.defs.test_checks import Judging
 
 QUALIFYING, RACE = "2025/bahrain/qualifying", "2025/bahrain/race"

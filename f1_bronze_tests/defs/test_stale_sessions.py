@@ -21,12 +21,12 @@ from dagster._core.scheduler.instigation import (
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 from f1_bronze.datasets import DATASETS
-from f1_bronze.defs.alert_sensor import Alerts
-from f1_bronze.defs.calendar_memory import Memory, Seen
-from f1_bronze.defs.stale_sessions import WATCHED, due, stale_sessions
+from f1_bronze.defs.monitoring.overdue import WATCHED, due, stale_sessions
+from f1_bronze.defs.outbound.alert_sensor import Alerts
+from f1_bronze.defs.record.calendar_memory import Memory, Seen
 from f1_bronze.settings import Settings
-from f1_bronze.telemetry.alerts import StaleSession
-from f1_bronze.telemetry.alerts_memory import AlertMemory
+from f1_bronze.telemetry.alerts.alert_memory import AlertMemory
+from f1_bronze.telemetry.alerts.wording import StaleSession
 
 QUALIFYING, RACE = "2025/bahrain/qualifying", "2025/bahrain/race"
 PRACTICE = "2025/bahrain/practice_1"

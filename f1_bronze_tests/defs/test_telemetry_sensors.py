@@ -16,21 +16,20 @@ from dagster._core.scheduler.instigation import (
 
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.definitions import assemble
-from f1_bronze.defs.calendar_memory import Memory, Seen
-from f1_bronze.defs.lineage_sensors import openlineage_consumer, openlineage_events
-from f1_bronze.defs.metric_sensor import cloudwatch_metrics, last_success, session_ends
+from f1_bronze.defs.outbound.emit_now import tell_at_once
+from f1_bronze.defs.outbound.lineage_sensors import openlineage_consumer, openlineage_events
+from f1_bronze.defs.outbound.metrics_sensor import cloudwatch_metrics, last_success, session_ends
+from f1_bronze.defs.outbound.outbox import Telemetry
 from f1_bronze.defs.partitions import register
-from f1_bronze.defs.run_changes import Position
-from f1_bronze.defs.telemetry import Telemetry
-from f1_bronze.defs.told_at_once import tell_at_once
+from f1_bronze.defs.record.calendar_memory import Memory, Seen
+from f1_bronze.defs.record.stream import Position
 from f1_bronze.lake.lake import Lake
 from f1_bronze.settings import Settings
 from f1_bronze.simulator.faults import Fault
 from f1_bronze.simulator.server import Simulator
-from f1_bronze.telemetry.lineage.consumer import Answer, Reply
-from f1_bronze.telemetry.lineage.delivery import Delivery
-from f1_bronze.telemetry.metric_delivery import Outcome, Sent, SinkUnavailable
-from f1_bronze.telemetry.metric_kinds import Metric
+from f1_bronze.telemetry.lineage.delivery import Answer, Delivery, Reply
+from f1_bronze.telemetry.metrics.kinds import Metric
+from f1_bronze.telemetry.outbound import Outcome, Sent, SinkUnavailable
 
 QUALIFYING, RACE = "2025/bahrain/qualifying", "2025/bahrain/race"
 Materialize = Callable[..., dg.ExecuteInProcessResult]

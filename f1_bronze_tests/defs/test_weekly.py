@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.definitions import defs
+from f1_bronze.defs.automation.reconcile import due_weeks, note_due, under_way, week_of
 from f1_bronze.defs.partitions import register, registered
-from f1_bronze.defs.weekly import due_weeks, note_due, under_way, week_of
 from f1_bronze.settings import Settings
 from f1_bronze.simulator.faults import Fault
 from f1_bronze.simulator.server import Simulator

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from f1_bronze.defs.calendar_sensor import openf1_calendar
+from f1_bronze.defs.automation.calendar_sensor import openf1_calendar
+from f1_bronze.defs.automation.season import RunningSeason
 from f1_bronze.defs.schedules import weekly_bronze
-from f1_bronze.defs.season import RunningSeason
 from f1_bronze.settings import Settings
 
 

@@ -1,5 +1,5 @@
 """What the deployment's tests share: the command as a process."""
 
-from ..commands.conftest import fast, run
+from ..cli.conftest import fast, run
 
 __all__ = ["fast", "run"]

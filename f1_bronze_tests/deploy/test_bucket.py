@@ -16,9 +16,9 @@ import boto3
 import pytest
 import yaml
 
+from f1_bronze.lake.access import SCRATCH
 from f1_bronze.lake.errors import LakeUnavailable
 from f1_bronze.lake.paths import REVISIONS, VALIDATIONS
-from f1_bronze.lake.probing import SCRATCH
 
 from .clouds import TEMPLATES, Cloud, ministack_cloud, moto_cloud
 

@@ -16,12 +16,11 @@ import boto3
 import pytest
 
 from f1_bronze.datasets import DATASETS
-from f1_bronze.telemetry.cloudwatch import CloudWatchSink
-from f1_bronze.telemetry.freshness import hours_since_last_success
-from f1_bronze.telemetry.metric_delivery import Sent, SinkUnavailable
-from f1_bronze.telemetry.metric_kinds import METRIC_KINDS, Metric
-from f1_bronze.telemetry.metrics import metrics_of
-from f1_bronze.telemetry.runs import RunEnd, Trigger
+from f1_bronze.telemetry.metrics.cloudwatch import CloudWatchSink
+from f1_bronze.telemetry.metrics.kinds import METRIC_KINDS, Metric
+from f1_bronze.telemetry.metrics.measurement import hours_since_last_success, metrics_of
+from f1_bronze.telemetry.outbound import Sent, SinkUnavailable
+from f1_bronze.telemetry.run_results import RunEnd, Trigger
 
 from ..telemetry.metric_runs import MONDAY, check, finished, landed
 from .clouds import Cloud, ministack_cloud

@@ -10,13 +10,13 @@ import pyarrow as pa
 import pytest
 
 from f1_bronze.datasets.laps import LAPS
+from f1_bronze.lake.access import prove_access
 from f1_bronze.lake.errors import LakeUnavailable
 from f1_bronze.lake.lake import Lake
 from f1_bronze.lake.landing import Revision
-from f1_bronze.lake.probing import prove_access
 from f1_bronze.lake.s3 import S3Store
 
-from ..commands.conftest import Run
+from ..cli.conftest import Run
 from ..lake.examples import BAHRAIN, lap
 from ..lake.landings import candidate
 from .clouds import CLOUDS, Cloud

@@ -15,7 +15,7 @@ from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.datasets.stints import STINTS
 from f1_bronze.definitions import assemble
 from f1_bronze.defs.partitions import register
-from f1_bronze.defs.run_records import run_finished
+from f1_bronze.defs.record.runs import run_finished
 from f1_bronze.lake.lake import Lake
 from f1_bronze.settings import Settings
 from f1_bronze_tests.defs.test_checks import Judging

@@ -24,7 +24,7 @@ from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.lake.lake import Lake
 from f1_bronze.lake.landing import Candidate
 from f1_bronze.settings import Settings
-from f1_bronze.simulator.generated import GeneratedSeasons
+from f1_bronze.simulator.invented import GeneratedSeasons
 
 from .deployment import RACE, Deployment, silver
 

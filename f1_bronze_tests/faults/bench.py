@@ -23,13 +23,13 @@ from click.testing import CliRunner
 from f1_bronze.cli import main
 from f1_bronze.defs.resources import OpenF1Resource
 from f1_bronze.openf1.breaker import Breaker
+from f1_bronze.openf1.budget import MemoryStore, Pace, parse_limits
 from f1_bronze.openf1.client import OpenF1Client
-from f1_bronze.openf1.credentials import Credentials
-from f1_bronze.openf1.pace import MemoryStore, Pace, parse_limits
+from f1_bronze.openf1.http import Credentials
+from f1_bronze.simulator.behaviour import Manners
 from f1_bronze.simulator.faults import Fault
-from f1_bronze.simulator.manners import Manners
 from f1_bronze.simulator.server import Simulator
-from f1_bronze.simulator.source import Record, Source
+from f1_bronze.simulator.sources import Record, Source
 
 from ..conftest import Unjudged
 
@@ -198,7 +198,7 @@ class Bench:
         }
         with (
             patch.object(OpenF1Resource, "make_client", lambda _, observer=None: self._client()),
-            patch("f1_bronze.defs.instance.open_instance", self._open_instance),
+            patch("f1_bronze.defs.automation.instance.open_instance", self._open_instance),
             patch("f1_bronze.definitions.ByRules", Unjudged),
         ):
             ran = CliRunner().invoke(main, [*words, "--json"], env=environ)

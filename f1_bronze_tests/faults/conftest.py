@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from f1_bronze.simulator.generated import GeneratedSeasons
-from f1_bronze.simulator.source import Source
+from f1_bronze.simulator.invented import GeneratedSeasons
+from f1_bronze.simulator.sources import Source
 
-from ..commands.conftest import run, run_process  # noqa: F401 - fixtures
+from ..cli.conftest import run, run_process  # noqa: F401 - fixtures
 from ..once import made_once
 from .bench import LARGER_PART, PART, SEASON, Bench, ThinSource, content_of
 from .laws import Content

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from f1_bronze.openf1.credentials import Credentials
-from f1_bronze.simulator.manners import Credentials as Account
+from f1_bronze.openf1.http import Credentials
+from f1_bronze.simulator.behaviour import Credentials as Account
 
 from .bench import Bench
 from .laws import CLOSED, Content, assert_lawful

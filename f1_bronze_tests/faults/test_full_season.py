@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from f1_bronze.simulator.generated import GeneratedSeasons
+from f1_bronze.simulator.invented import GeneratedSeasons
 
 from .bench import PLACES, SEASON, Bench, ingesting
 from .laws import Content, assert_lawful, assert_truthful, assert_within_limits, of_datasets

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from f1_bronze.simulator.faults import Fault
-from f1_bronze.simulator.generated import GeneratedSeasons
+from f1_bronze.simulator.invented import GeneratedSeasons
 from f1_bronze.simulator.server import Simulator
 
-from ..commands.conftest import Run
+from ..cli.conftest import Run
 from .bench import Bench, content_of
 from .laws import Content, assert_nothing_untrue, place_of
 

@@ -10,14 +10,7 @@ from hypothesis import strategies as st
 from f1_bronze.datasets.laps import LAPS
 from f1_bronze.datasets.pit_stops import PIT_STOPS
 from f1_bronze.datasets.sessions import SESSIONS
-from f1_bronze.lake.changes import (
-    NO_CHANGES,
-    Absent,
-    ChangedRow,
-    ChangedValue,
-    Changes,
-    compare,
-)
+from f1_bronze.lake.changes import NO_CHANGES, Absent, ChangedRow, ChangedValue, Changes, compare
 from f1_bronze.lake.records import json_text
 
 from .examples import RACE_KEY, lap, pit_stop, session

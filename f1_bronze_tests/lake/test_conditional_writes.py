@@ -17,8 +17,7 @@ import pytest
 
 from f1_bronze.lake.errors import Conflict, LakeUnavailable
 from f1_bronze.lake.local import LocalStore
-from f1_bronze.lake.s3 import S3Store
-from f1_bronze.lake.s3_conditions import WRITE_ID
+from f1_bronze.lake.s3 import WRITE_ID, S3Store
 from f1_bronze.lake.stores import ABSENT, ObjectStore
 
 from .fakes import MemoryStore, NotingStore

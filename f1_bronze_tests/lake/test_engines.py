@@ -10,9 +10,9 @@ import pytest
 from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.dataset import Dataset
 from f1_bronze.datasets.partition import SessionPartition
+from f1_bronze.datasets.schema import arrow_schema
 from f1_bronze.lake.lake import Lake
 from f1_bronze.lake.local import LocalStore
-from f1_bronze.lake.schema import arrow_schema
 
 from .examples import lap, pit_stop, session
 from .landings import candidate

@@ -13,7 +13,7 @@ from f1_bronze.lake.errors import LakeUnavailable, NothingThere
 from f1_bronze.lake.history import history_of
 from f1_bronze.lake.s3 import S3Store
 from f1_bronze.lake.stores import Fetched, ObjectStore, StoredObject, Unfinished
-from f1_bronze.lake.verifying import Trouble, check_lake
+from f1_bronze.lake.verify import Trouble, check_lake
 
 from .examples import BAHRAIN, RACE_KEY, lap
 from .fakes import MemoryStore, NotingStore, Ticking

@@ -14,9 +14,8 @@ from botocore.config import Config
 
 from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.partition import SessionPartition
-from f1_bronze.lake.glue import template, template_text
-from f1_bronze.lake.schema import arrow_schema
-from f1_bronze.lake.tables import (
+from f1_bronze.datasets.schema import arrow_schema
+from f1_bronze.lake.catalog import (
     GRANDS_PRIX,
     SESSION_TYPES,
     YEARS,
@@ -26,8 +25,9 @@ from f1_bronze.lake.tables import (
     unlisted,
     unlisted_values,
 )
-from f1_bronze.openf1.grand_prix import grand_prix_slugs, session_type_slug
+from f1_bronze.openf1.partition_names import grand_prix_slugs, session_type_slug
 from f1_bronze_tests.conftest import RECORDINGS, needs_recordings
+from tools.glue_template import template, template_text
 
 from ..deploy.servers import ROOT as LOGIN
 from ..deploy.servers import ministack

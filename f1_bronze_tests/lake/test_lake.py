@@ -10,11 +10,11 @@ import pytest
 from f1_bronze.datasets.dataset import Dataset
 from f1_bronze.datasets.laps import LAPS
 from f1_bronze.datasets.partition import SessionPartition
+from f1_bronze.datasets.schema import arrow_schema
 from f1_bronze.datasets.sessions import SESSIONS
 from f1_bronze.lake.errors import ForeignFile, NothingThere
 from f1_bronze.lake.lake import Lake
 from f1_bronze.lake.landing import Landing, Revision
-from f1_bronze.lake.schema import arrow_schema
 
 from .examples import BAHRAIN, RACE_KEY, lap, session
 from .fakes import MemoryStore, Ticking

@@ -12,12 +12,7 @@ from f1_bronze.datasets.laps import LAPS
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.datasets.pit_stops import PIT_STOPS
 from f1_bronze.lake.changes import NO_CHANGES, ChangedRow, ChangedValue, Changes
-from f1_bronze.lake.errors import (
-    ForeignFile,
-    LakeUnavailable,
-    PartitionOccupied,
-    RecordUnfit,
-)
+from f1_bronze.lake.errors import ForeignFile, LakeUnavailable, PartitionOccupied, RecordUnfit
 from f1_bronze.lake.landing import Landing, Revision
 from f1_bronze.lake.parquet import read_file
 from f1_bronze.lake.records import rows_of

@@ -20,6 +20,7 @@ from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.dataset import Dataset
 from f1_bronze.datasets.laps import LAPS
 from f1_bronze.datasets.pit_stops import PIT_STOPS
+from f1_bronze.datasets.schema import arrow_schema
 from f1_bronze.lake.errors import ForeignFile
 from f1_bronze.lake.parquet import (
     Provenance,
@@ -30,7 +31,6 @@ from f1_bronze.lake.parquet import (
     table_bytes,
 )
 from f1_bronze.lake.records import rows_of
-from f1_bronze.lake.schema import arrow_schema
 
 from .examples import BAHRAIN, MOTLEY, RACE_KEY, lap, multiset, pit_stop, records_for
 

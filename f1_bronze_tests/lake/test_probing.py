@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from f1_bronze.lake.access import Proof, prove_access
 from f1_bronze.lake.local import LocalStore
-from f1_bronze.lake.probing import Proof, prove_access
 from f1_bronze.lake.stores import ObjectStore
 
 from .fakes import NotingStore

@@ -11,11 +11,11 @@ import pytest
 
 from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.dataset import Column, ColumnType, Dataset
+from f1_bronze.lake.catalog import dataset_table
 from f1_bronze.lake.landing import Revision
 from f1_bronze.lake.local import LocalStore
 from f1_bronze.lake.parquet import read_file
-from f1_bronze.lake.tables import dataset_table
-from f1_bronze.lake.views import Views, view_schema
+from f1_bronze.lake.sql import Views, view_schema
 
 from . import mixed
 

@@ -13,11 +13,11 @@ from f1_bronze.datasets.dataset import EXTRA_FIELDS, Dataset
 from f1_bronze.datasets.laps import LAPS
 from f1_bronze.datasets.pit_stops import PIT_STOPS
 from f1_bronze.datasets.results import RESULTS
+from f1_bronze.datasets.schema import arrow_schema
 from f1_bronze.datasets.sessions import SESSIONS
 from f1_bronze.datasets.stints import STINTS
 from f1_bronze.lake.errors import RecordUnfit
 from f1_bronze.lake.records import Rows, json_text, records_of, rows_of, timestamp_text
-from f1_bronze.lake.schema import arrow_schema
 
 from .examples import (
     MOTLEY,

@@ -11,10 +11,9 @@ import pytest
 import requests
 from botocore.awsrequest import AWSResponse
 
+from f1_bronze.lake.access import SCRATCH, prove_access
 from f1_bronze.lake.errors import Conflict, LakeUnavailable
-from f1_bronze.lake.probing import SCRATCH, prove_access
-from f1_bronze.lake.s3 import S3Store
-from f1_bronze.lake.s3_writes import S3Writes
+from f1_bronze.lake.s3 import S3Store, S3Writes
 from f1_bronze.lake.stores import ABSENT, StoredObject
 
 from .s3_servers import KINDS, Server

@@ -13,10 +13,9 @@ from botocore.stub import Stubber
 
 from f1_bronze.definitions import assemble
 from f1_bronze.lake import s3
-from f1_bronze.lake.addresses import open_store
+from f1_bronze.lake.access import open_store
 from f1_bronze.lake.errors import LakeAddressError, LakeUnavailable
-from f1_bronze.lake.s3 import S3Store
-from f1_bronze.lake.s3_writes import S3Writes
+from f1_bronze.lake.s3 import S3Store, S3Writes
 from f1_bronze.settings import Settings
 
 PATH = "bronze/laps/x.parquet"

@@ -5,7 +5,7 @@ import pytest
 
 from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.dataset import Dataset
-from f1_bronze.lake.schema import STORED_AS, arrow_schema
+from f1_bronze.datasets.schema import STORED_AS, arrow_schema
 
 INTEGER, FLOAT, TEXT, BOOLEAN = pa.int64(), pa.float64(), pa.string(), pa.bool_()
 MOMENT = pa.timestamp("us", tz="UTC")

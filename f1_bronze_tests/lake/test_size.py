@@ -13,9 +13,9 @@ import pytest
 
 from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.dataset import Dataset
+from f1_bronze.datasets.schema import arrow_schema
 from f1_bronze.lake.parquet import file_bytes, provenance_of, table_bytes
 from f1_bronze.lake.records import rows_of
-from f1_bronze.lake.schema import arrow_schema
 from f1_bronze_tests.conftest import RECORDINGS, needs_recordings
 
 from .examples import BAHRAIN, RACE_KEY

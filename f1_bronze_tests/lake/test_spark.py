@@ -13,9 +13,9 @@ import pytest
 
 from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.dataset import ColumnType, Dataset
+from f1_bronze.lake.catalog import dataset_table, hive_ddl
 from f1_bronze.lake.local import LocalStore
-from f1_bronze.lake.tables import dataset_table, hive_ddl
-from f1_bronze.lake.views import Views
+from f1_bronze.lake.sql import Views
 
 from . import mixed
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from f1_bronze.lake.addresses import open_store
+from f1_bronze.lake.access import open_store
 from f1_bronze.lake.errors import LakeAddressError
 from f1_bronze.lake.local import LocalStore
 from f1_bronze.lake.s3 import S3Store

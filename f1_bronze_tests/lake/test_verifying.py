@@ -22,7 +22,7 @@ from f1_bronze.lake.local import LocalStore
 from f1_bronze.lake.parquet import file_bytes, provenance_of, read_file
 from f1_bronze.lake.records import content_sha256, rows_of
 from f1_bronze.lake.stores import ObjectStore
-from f1_bronze.lake.verifying import AT_WORK, Checked, Trouble, check_lake, mend
+from f1_bronze.lake.verify import AT_WORK, Checked, Trouble, check_lake, mend
 
 from . import landings
 from .examples import BAHRAIN, MOTLEY, RACE_KEY, lap, records_for

@@ -14,8 +14,8 @@ from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.lake import paths
 from f1_bronze.lake.errors import ForeignFile, LakeUnavailable
 from f1_bronze.lake.landing import Revision
+from f1_bronze.lake.sql import Views, view_schema
 from f1_bronze.lake.stores import StoredObject
-from f1_bronze.lake.views import Views, view_schema
 
 from .examples import BAHRAIN, RACE_KEY, lap
 from .fakes import MemoryStore, NotingStore, Ticking

@@ -23,9 +23,9 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from f1_bronze.openf1.breaker import Breaker
+from f1_bronze.openf1.budget import Pace, parse_limits, rate_store
 from f1_bronze.openf1.client import OpenF1Client
-from f1_bronze.openf1.pace import Pace, parse_limits, rate_store
-from f1_bronze.simulator.generated import GeneratedSeasons
+from f1_bronze.simulator.invented import GeneratedSeasons
 from f1_bronze.simulator.server import Simulator
 
 FREE = "3/1s,30/60s"

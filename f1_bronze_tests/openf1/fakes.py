@@ -15,8 +15,8 @@ import urllib3
 from requests.adapters import BaseAdapter, HTTPAdapter
 
 from f1_bronze.openf1.breaker import Breaker
+from f1_bronze.openf1.budget import MemoryStore, Pace, parse_limits
 from f1_bronze.openf1.client import OpenF1Client
-from f1_bronze.openf1.pace import MemoryStore, Pace, parse_limits
 
 BASE_URL = "https://api.openf1.org/v1"
 NO_RESULTS = (404, '{"detail":"No results found."}')

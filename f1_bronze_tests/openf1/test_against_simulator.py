@@ -18,19 +18,18 @@ from f1_bronze.datasets.laps import LAPS
 from f1_bronze.datasets.pit_stops import PIT_STOPS
 from f1_bronze.datasets.results import RESULTS
 from f1_bronze.datasets.stints import STINTS
+from f1_bronze.openf1.answers import ClosedForLiveSession, Malformed, Unavailable
 from f1_bronze.openf1.batches import SessionAnswer, SessionRef, fetch_sessions
 from f1_bronze.openf1.breaker import Breaker
+from f1_bronze.openf1.budget import FileStore, Pace, parse_limits
 from f1_bronze.openf1.calendar import Calendar, read_calendar
 from f1_bronze.openf1.client import OpenF1Client
-from f1_bronze.openf1.credentials import Credentials
-from f1_bronze.openf1.outcomes import ClosedForLiveSession, Malformed, Unavailable
-from f1_bronze.openf1.pace import FileStore, Pace, parse_limits
-from f1_bronze.simulator import manners
+from f1_bronze.openf1.http import Credentials
+from f1_bronze.simulator import behaviour as manners
 from f1_bronze.simulator.faults import Fault
-from f1_bronze.simulator.generated import GeneratedSeasons
-from f1_bronze.simulator.recorded import RecordedSeasons
+from f1_bronze.simulator.invented import GeneratedSeasons
 from f1_bronze.simulator.server import Simulator
-from f1_bronze.simulator.source import Source
+from f1_bronze.simulator.sources import RecordedSeasons, Source
 
 from .fakes import FakeTime, client_at
 

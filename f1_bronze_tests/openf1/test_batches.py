@@ -16,6 +16,15 @@ from f1_bronze.datasets.laps import LAPS
 from f1_bronze.datasets.pit_stops import PIT_STOPS
 from f1_bronze.datasets.results import RESULTS
 from f1_bronze.datasets.stints import STINTS
+from f1_bronze.openf1.answers import (
+    CircuitOpen,
+    ClosedForLiveSession,
+    Malformed,
+    OpenF1Error,
+    Refused,
+    TooMuchAsked,
+    Unavailable,
+)
 from f1_bronze.openf1.batches import (
     SessionAnswer,
     SessionRef,
@@ -25,15 +34,6 @@ from f1_bronze.openf1.batches import (
     source_url,
 )
 from f1_bronze.openf1.breaker import Breaker
-from f1_bronze.openf1.outcomes import (
-    CircuitOpen,
-    ClosedForLiveSession,
-    Malformed,
-    OpenF1Error,
-    Refused,
-    TooMuchAsked,
-    Unavailable,
-)
 
 from .fakes import (
     BASE_URL,

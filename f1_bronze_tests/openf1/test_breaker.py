@@ -2,8 +2,8 @@
 
 import pytest
 
+from f1_bronze.openf1.answers import CircuitOpen
 from f1_bronze.openf1.breaker import Breaker
-from f1_bronze.openf1.outcomes import CircuitOpen
 
 from .fakes import FakeTime
 

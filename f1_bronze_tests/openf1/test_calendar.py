@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from f1_bronze.datasets.partition import SessionPartition
+from f1_bronze.openf1.answers import Malformed, Unavailable
 from f1_bronze.openf1.calendar import (
     Calendar,
     Reason,
@@ -22,7 +23,6 @@ from f1_bronze.openf1.calendar import (
     read_calendar,
     select_grands_prix,
 )
-from f1_bronze.openf1.outcomes import Malformed, Unavailable
 
 from .fakes import BASE_URL, NO_RESULTS, FakeNetwork, Reply, client_of, rows
 

@@ -15,9 +15,7 @@ import pytest
 import requests
 import urllib3
 
-from f1_bronze.openf1.breaker import Breaker
-from f1_bronze.openf1.client import OpenF1Client
-from f1_bronze.openf1.outcomes import (
+from f1_bronze.openf1.answers import (
     BudgetTaken,
     CircuitOpen,
     ClosedForLiveSession,
@@ -28,8 +26,10 @@ from f1_bronze.openf1.outcomes import (
     Unavailable,
     holds_for_all,
 )
-from f1_bronze.openf1.pace import MemoryStore, Pace, parse_limits
-from f1_bronze.openf1.transport import new_session
+from f1_bronze.openf1.breaker import Breaker
+from f1_bronze.openf1.budget import MemoryStore, Pace, parse_limits
+from f1_bronze.openf1.client import OpenF1Client
+from f1_bronze.openf1.http import new_session
 
 from .fakes import (
     BASE_URL,

@@ -6,10 +6,10 @@ import traceback
 import pytest
 import requests
 
+from f1_bronze.openf1.answers import OpenF1Error, Refused, Unavailable
+from f1_bronze.openf1.budget import MemoryStore, Pace, parse_limits
 from f1_bronze.openf1.client import OpenF1Client
-from f1_bronze.openf1.credentials import Credentials, Login, token_url
-from f1_bronze.openf1.outcomes import OpenF1Error, Refused, Unavailable
-from f1_bronze.openf1.pace import MemoryStore, Pace, parse_limits
+from f1_bronze.openf1.http import Credentials, Login, token_url
 
 from .fakes import KEY, LIVE, OK, FakeNetwork, FakeTime, Reply, client_of
 

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from f1_bronze.openf1.file_store import FileStore, RateStoreError
-from f1_bronze.openf1.ledger import Ledger
-from f1_bronze.openf1.pace import Limit, MemoryStore, Pace, parse_limits, rate_store
+from f1_bronze.openf1.budget import Limit, MemoryStore, Pace, parse_limits, rate_store
+from f1_bronze.openf1.budget_stores import FileStore, Ledger, RateStoreError
 
 from .fakes import FakeTime
 from .test_pace import exceeded

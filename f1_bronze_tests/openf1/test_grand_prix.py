@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from f1_bronze.openf1.grand_prix import grand_prix_slugs, moment, session_type_slug
+from f1_bronze.openf1.partition_names import grand_prix_slugs, moment, session_type_slug
 
 
 def meeting(

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from f1_bronze.openf1.file_store import FileStore
-from f1_bronze.openf1.interruption import unwinding_on_sigterm
-from f1_bronze.openf1.pace import Pace, parse_limits
+from f1_bronze.openf1.budget import Pace, parse_limits, unwinding_on_sigterm
+from f1_bronze.openf1.budget_stores import FileStore
 
 _WAITING = """
 import sys

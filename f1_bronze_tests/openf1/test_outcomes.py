@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from f1_bronze.openf1.outcomes import (
+from f1_bronze.openf1.answers import (
     Answer,
     CircuitOpen,
     ClosedForLiveSession,

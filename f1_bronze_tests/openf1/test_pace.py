@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from f1_bronze.openf1.ledger import Ledger
-from f1_bronze.openf1.outcomes import BudgetTaken
-from f1_bronze.openf1.pace import (
+from f1_bronze.openf1.answers import BudgetTaken
+from f1_bronze.openf1.budget import (
     Limit,
     MemoryStore,
     Pace,
@@ -17,6 +16,7 @@ from f1_bronze.openf1.pace import (
     parse_limits,
     rate_store,
 )
+from f1_bronze.openf1.budget_stores import Ledger
 
 from .fakes import FakeTime
 

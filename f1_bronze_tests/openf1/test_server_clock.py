@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from f1_bronze.openf1.server_clock import ServerClock
+from f1_bronze.openf1.budget_stores import ServerClock
 
 from .fakes import FakeTime
 

@@ -12,11 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from f1_bronze.openf1 import postgresql_link
-from f1_bronze.openf1.file_store import RateStoreError
-from f1_bronze.openf1.ledger import Ledger
-from f1_bronze.openf1.pace import Limit, Pace, PaceSettingError, parse_limits, rate_store
-from f1_bronze.openf1.server_store import ServerStore
+from f1_bronze.openf1 import budget_stores as postgresql_link
+from f1_bronze.openf1.budget import Limit, Pace, PaceSettingError, parse_limits, rate_store
+from f1_bronze.openf1.budget_stores import Ledger, RateStoreError, ServerStore
 
 from .servers import PASSWORD, Server
 from .test_file_store import processes

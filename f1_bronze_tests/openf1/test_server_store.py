@@ -6,10 +6,14 @@ from urllib.parse import quote
 
 import pytest
 
-from f1_bronze.openf1.file_store import RateStoreError
-from f1_bronze.openf1.ledger import Ledger
-from f1_bronze.openf1.pace import Pace, parse_limits
-from f1_bronze.openf1.server_store import LinkFault, ServerStore, without_secret
+from f1_bronze.openf1.budget import Pace, parse_limits
+from f1_bronze.openf1.budget_stores import (
+    Ledger,
+    LinkFault,
+    RateStoreError,
+    ServerStore,
+    without_secret,
+)
 
 from .fakes import FakeTime
 

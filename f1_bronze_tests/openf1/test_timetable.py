@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from f1_bronze.openf1.timetable import Window, earliest, widened
+from f1_bronze.openf1.budget import Window, earliest, widened
 
 WINDOWS = (Window(calls=2, seconds=3), Window(calls=4, seconds=10))
 moments = st.integers(0, 60)  # whole seconds: exact, and they meet often

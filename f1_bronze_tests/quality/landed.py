@@ -16,12 +16,12 @@ from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.dataset import Dataset
 from f1_bronze.datasets.partition import SessionPartition, slug
 from f1_bronze.lake.records import rows_of
-from f1_bronze.openf1.grand_prix import grand_prix_slugs, session_type_slug
-from f1_bronze.quality.judging import judge
-from f1_bronze.quality.surroundings import Subject
+from f1_bronze.openf1.partition_names import grand_prix_slugs, session_type_slug
+from f1_bronze.quality.context import Subject
+from f1_bronze.quality.judge import judge
 from f1_bronze.quality.verdicts import CheckVerdict, RuleVerdict
-from f1_bronze.simulator.generated import GeneratedSeasons
-from f1_bronze.simulator.source import Record
+from f1_bronze.simulator.invented import GeneratedSeasons
+from f1_bronze.simulator.sources import Record
 
 BY_NAME = {dataset.name: dataset for dataset in DATASETS}
 Records = list[dict[str, Any]]

@@ -14,11 +14,11 @@ from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.conditions import Across
 from f1_bronze.datasets.dataset import Dataset, Rule
 from f1_bronze.datasets.partition import SessionPartition
-from f1_bronze.openf1.grand_prix import grand_prix_slugs, session_type_slug
+from f1_bronze.openf1.partition_names import grand_prix_slugs, session_type_slug
 from f1_bronze.quality.racing import RACING_RULES
 from f1_bronze.quality.racing.findings import Around, Findings
 from f1_bronze.quality.verdicts import counted
-from f1_bronze.simulator.generated import GeneratedSeasons
+from f1_bronze.simulator.invented import GeneratedSeasons
 
 from .landed import BY_NAME, Landed, Records
 

@@ -13,12 +13,10 @@ from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.conditions import NotNull, TypeIs
 from f1_bronze.datasets.dataset import Dataset
 from f1_bronze.datasets.partition import SessionPartition
-from f1_bronze.lake.schema import STORED_AS, arrow_schema
-from f1_bronze.quality.engine import RuleNotTested, unexpected_rows
-from f1_bronze.quality.frames import JudgedRows, declared_schema
-from f1_bronze.quality.rows import looked_at
-from f1_bronze.quality.suites import row_rules
-from f1_bronze.simulator.generated import GeneratedSeasons
+from f1_bronze.datasets.schema import STORED_AS, arrow_schema
+from f1_bronze.quality.context import JudgedRows, declared_schema
+from f1_bronze.quality.gx import RuleNotTested, looked_at, row_rules, unexpected_rows
+from f1_bronze.simulator.invented import GeneratedSeasons
 
 from .landed import BY_NAME, Landed, invented_sessions
 

@@ -11,8 +11,8 @@ from f1_bronze.datasets.conditions import Across
 from f1_bronze.datasets.dataset import Check, Dataset, DeclarationError, Rule, Severity
 from f1_bronze.datasets.laps import LAPS
 from f1_bronze.datasets.partition import SessionPartition
-from f1_bronze.quality.judging import judge
-from f1_bronze.simulator.generated import GeneratedSeasons
+from f1_bronze.quality.judge import judge
+from f1_bronze.simulator.invented import GeneratedSeasons
 
 from .landed import Landed, Records, invented_sessions, rules_of
 

@@ -11,8 +11,8 @@ import pytest
 
 from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.partition import SessionPartition
-from f1_bronze.quality.surroundings import Subject
-from f1_bronze.simulator.generated import GeneratedSeasons
+from f1_bronze.quality.context import Subject
+from f1_bronze.simulator.invented import GeneratedSeasons
 
 from .landed import BY_NAME, Landed, Records, invented_sessions, rules_of
 from .mutations import MUTATIONS, Mutation

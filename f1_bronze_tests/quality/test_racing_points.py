@@ -6,7 +6,7 @@ import pytest
 
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.datasets.results import RESULTS
-from f1_bronze.quality.racing.points import FASTEST_LAP_SEASONS, FULL_POINTS, POINTS_TABLES
+from f1_bronze.quality.racing.classification import FASTEST_LAP_SEASONS, FULL_POINTS, POINTS_TABLES
 
 from .landed import Landed
 from .paddock import Paddock, identities

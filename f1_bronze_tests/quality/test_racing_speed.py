@@ -6,7 +6,7 @@ import pytest
 
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.quality.racing import RACING_RULES
-from f1_bronze.simulator.generated import GeneratedSeasons
+from f1_bronze.simulator.invented import GeneratedSeasons
 
 from .landed import BY_NAME, invented
 from .paddock import Paddock

@@ -9,10 +9,9 @@ from f1_bronze.datasets.drivers import DRIVERS
 from f1_bronze.datasets.laps import LAPS
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.lake.records import rows_of
-from f1_bronze.quality.frames import conformed
-from f1_bronze.quality.shape import shape_verdicts
-from f1_bronze.quality.suites import row_rules
-from f1_bronze.quality.surroundings import Subject
+from f1_bronze.quality.context import Subject, conformed
+from f1_bronze.quality.gx import row_rules
+from f1_bronze.quality.session_rules import shape_verdicts
 from f1_bronze.quality.verdicts import RuleVerdict
 
 from ..lake.examples import lap

@@ -11,7 +11,7 @@ from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.dataset import Dataset, Rule
 from f1_bronze.datasets.laps import LAPS
 from f1_bronze.datasets.results import RESULTS
-from f1_bronze.quality.suites import (
+from f1_bronze.quality.gx import (
     SuiteIncomplete,
     complete_suite,
     expectation,

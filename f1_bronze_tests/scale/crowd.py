@@ -13,8 +13,8 @@ from collections import Counter
 
 from f1_bronze.datasets.drivers import DRIVERS
 from f1_bronze.definitions import assemble
-from f1_bronze.defs.instance import open_instance
-from f1_bronze.defs.launch import PlannedRun, execute
+from f1_bronze.defs.automation.instance import open_instance
+from f1_bronze.defs.automation.launch import PlannedRun, execute
 from f1_bronze.settings import Settings
 from f1_bronze_tests.conftest import Unjudged
 

@@ -9,10 +9,10 @@ import pytest
 
 from f1_bronze.datasets import DATASETS
 from f1_bronze.simulator.faults import Fault
-from f1_bronze.simulator.generated import GeneratedSeasons
+from f1_bronze.simulator.invented import GeneratedSeasons
 from f1_bronze.simulator.server import Simulator
 
-from ..commands.conftest import Run, environ, run  # noqa: F401 - a fixture
+from ..cli.conftest import Run, environ, run  # noqa: F401 - a fixture
 from ..faults.bench import ThinSource, content_of
 from .daemon import Deployment
 

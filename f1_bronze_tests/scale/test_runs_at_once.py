@@ -9,11 +9,11 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from f1_bronze.defs.instance import open_instance
+from f1_bronze.defs.automation.instance import open_instance
 from f1_bronze.defs.partitions import F1_SESSIONS
 from f1_bronze.simulator.server import Simulator
 
-from ..commands.conftest import Run, run  # noqa: F401 - a fixture
+from ..cli.conftest import Run, run  # noqa: F401 - a fixture
 
 PROCESSES, RUNS = 3, 12
 

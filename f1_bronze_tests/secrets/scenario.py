@@ -28,22 +28,22 @@ from moto.server import ThreadedMotoServer
 from f1_bronze.cli import main
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.definitions import assemble
-from f1_bronze.defs.instance import open_instance
+from f1_bronze.defs.automation.instance import open_instance
 from f1_bronze.defs.partitions import register
 from f1_bronze.defs.resources import OpenF1, openf1_resource, resolved
 from f1_bronze.openf1.breaker import Breaker
+from f1_bronze.openf1.budget import MemoryStore, Pace, parse_limits
 from f1_bronze.openf1.client import OpenF1Client
-from f1_bronze.openf1.credentials import Credentials
-from f1_bronze.openf1.pace import MemoryStore, Pace, parse_limits
+from f1_bronze.openf1.http import Credentials
 from f1_bronze.settings import Settings
-from f1_bronze.simulator.generated import GeneratedSeasons
-from f1_bronze.simulator.manners import Credentials as Account
-from f1_bronze.simulator.manners import Manners
+from f1_bronze.simulator.behaviour import Credentials as Account
+from f1_bronze.simulator.behaviour import Manners
+from f1_bronze.simulator.invented import GeneratedSeasons
 from f1_bronze.simulator.server import Simulator
-from f1_bronze.telemetry.alerts import Alert, AlertKind
-from f1_bronze.telemetry.alerts_delivery import AlertRefused, AlertsUnavailable
-from f1_bronze.telemetry.alerts_webhook import Webhook
-from f1_bronze.telemetry.logs.sinks import close_logs
+from f1_bronze.telemetry.alerts.sinks import Webhook
+from f1_bronze.telemetry.alerts.wording import Alert, AlertKind
+from f1_bronze.telemetry.logs import close_logs
+from f1_bronze.telemetry.outbound import AlertRefused, AlertsUnavailable
 
 from ..conftest import Unjudged
 from ..telemetry.lineage_server import closed_port

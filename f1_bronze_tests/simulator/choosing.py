@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from f1_bronze.simulator.generated import GeneratedSeasons
-from f1_bronze.simulator.source import Record
+from f1_bronze.simulator.invented import GeneratedSeasons
+from f1_bronze.simulator.sources import Record
 
 
 def keys(seasons: GeneratedSeasons, year: int, *names: str) -> list[int]:

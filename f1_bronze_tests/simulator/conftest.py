@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import requests
 
-from f1_bronze.simulator.generated import GeneratedSeasons
-from f1_bronze.simulator.manners import Manners
+from f1_bronze.simulator.behaviour import Manners
+from f1_bronze.simulator.invented import GeneratedSeasons
 from f1_bronze.simulator.server import Simulator
-from f1_bronze.simulator.source import Source
+from f1_bronze.simulator.sources import Source
 
 from .fakes import HandClock, TinySource
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
-from f1_bronze.simulator.source import Record
+from f1_bronze.simulator.sources import Record
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC).timestamp()
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import pytest
 import requests
 
-from f1_bronze.simulator.generated import GeneratedSeasons
-from f1_bronze.simulator.manners import Credentials
+from f1_bronze.simulator.behaviour import Credentials
+from f1_bronze.simulator.invented import GeneratedSeasons
 from f1_bronze.simulator.server import Simulator
 
 from .fakes import HandClock

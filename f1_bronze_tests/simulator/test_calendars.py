@@ -6,9 +6,9 @@ from itertools import pairwise
 
 import pytest
 
-from f1_bronze.simulator.generated import GeneratedSeasons
-from f1_bronze.simulator.season.calendars import calendar
-from f1_bronze.simulator.source import Record
+from f1_bronze.simulator.invented import GeneratedSeasons
+from f1_bronze.simulator.season.rounds import calendar
+from f1_bronze.simulator.sources import Record
 
 SPRINT_WEEKEND = ["Practice 1", "Sprint Qualifying", "Sprint", "Qualifying", "Race"]
 NORMAL_WEEKEND = ["Practice 1", "Practice 2", "Practice 3", "Qualifying", "Race"]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import requests
 
-from f1_bronze.simulator.manners import Credentials
+from f1_bronze.simulator.behaviour import Credentials
 from f1_bronze.simulator.server import Simulator
 
 from .fakes import HandClock

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 import requests
 
+from f1_bronze.simulator.behaviour import Credentials
 from f1_bronze.simulator.faults import KINDS, MIX, Fault, FaultBoard, Target
-from f1_bronze.simulator.filters import Query
-from f1_bronze.simulator.manners import Credentials
+from f1_bronze.simulator.queries import Query
 from f1_bronze.simulator.server import Simulator
 
 from .fakes import HandClock

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from f1_bronze.simulator.filters import Query
+from f1_bronze.simulator.queries import Query
 
 RECORD = {
     "session_key": 9158,

@@ -12,8 +12,8 @@ from itertools import pairwise
 
 import pytest
 
-from f1_bronze.simulator.generated import GeneratedSeasons
-from f1_bronze.simulator.source import Record
+from f1_bronze.simulator.invented import GeneratedSeasons
+from f1_bronze.simulator.sources import Record
 
 from .choosing import by_driver, keys
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from f1_bronze.simulator.generated import GeneratedSeasons
+from f1_bronze.simulator.invented import GeneratedSeasons
 
 from .choosing import by_driver, keys
 

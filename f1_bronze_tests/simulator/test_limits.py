@@ -7,7 +7,7 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
-from f1_bronze.simulator.limits import Limit, Limiter, read_limits
+from f1_bronze.simulator.behaviour import Limit, Limiter, read_limits
 from f1_bronze.simulator.server import Simulator
 
 from .fakes import HandClock

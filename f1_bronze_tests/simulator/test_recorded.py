@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from f1_bronze.simulator.recorded import RecordedSeasons
 from f1_bronze.simulator.server import Simulator
+from f1_bronze.simulator.sources import RecordedSeasons
 
 RECORDINGS = Path(__file__).parents[3] / "shared" / "openf1_recordings"
 recordings = pytest.mark.skipif(

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from f1_bronze.simulator.manners import Manners
+from f1_bronze.simulator.behaviour import Manners
 from f1_bronze.simulator.server import Simulator
 
 from .fakes import TinySource

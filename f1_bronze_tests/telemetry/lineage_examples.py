@@ -11,7 +11,7 @@ from typing import Any
 
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.telemetry.lineage.events import LineageEvent
-from f1_bronze.telemetry.runs import (
+from f1_bronze.telemetry.run_results import (
     CheckOutcome,
     Landed,
     NotLanded,

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from f1_bronze.datasets.partition import SessionPartition
-from f1_bronze.telemetry.metric_kinds import Metric
-from f1_bronze.telemetry.runs import (
+from f1_bronze.telemetry.metrics.kinds import Metric
+from f1_bronze.telemetry.run_results import (
     CheckOutcome,
     Landed,
     NotLanded,

@@ -3,8 +3,14 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from f1_bronze.telemetry.alerts import SESSIONS_SHOWN, Alert, AlertKind, StaleSession, Wording
-from f1_bronze.telemetry.runs import CheckOutcome, RuleOutcome, RunEnd
+from f1_bronze.telemetry.alerts.wording import (
+    SESSIONS_SHOWN,
+    Alert,
+    AlertKind,
+    StaleSession,
+    Wording,
+)
+from f1_bronze.telemetry.run_results import CheckOutcome, RuleOutcome, RunEnd
 
 from .metric_runs import MONDAY, RACE, RUN, check, finished, missing
 

@@ -7,14 +7,14 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from f1_bronze.telemetry.alerts import Alert, AlertKind, StaleSession, Wording
-from f1_bronze.telemetry.alerts_memory import (
+from f1_bronze.telemetry.alerts.alert_memory import (
     MOST_CHECKS,
     MOST_GROUPS,
     MOST_WAITING,
     AlertMemory,
 )
-from f1_bronze.telemetry.runs import RunEnd, RunFinished
+from f1_bronze.telemetry.alerts.wording import Alert, AlertKind, StaleSession, Wording
+from f1_bronze.telemetry.run_results import RunEnd, RunFinished
 
 from .metric_runs import MONDAY, QUALIFYING, RACE, check, finished, missing
 from .test_alerts import SPEED, broken

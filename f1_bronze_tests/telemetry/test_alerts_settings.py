@@ -2,8 +2,7 @@
 
 import pytest
 
-from f1_bronze.settings import SettingError, Settings
-from f1_bronze.variables import SETTINGS
+from f1_bronze.settings import SETTINGS, SettingError, Settings
 
 ARN = "arn:aws:sns:eu-west-1:123456789012:f1-bronze-alarms"
 HOOK = "https://hooks.example.org/services/T0/B0/s3cr3t-part"

@@ -10,9 +10,9 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError, NoCredentialsError
 
-from f1_bronze.telemetry.alerts import Alert, AlertKind
-from f1_bronze.telemetry.alerts_delivery import AlertRefused, AlertsUnavailable
-from f1_bronze.telemetry.alerts_topic import LONGEST_MESSAGE, Topic, subject_of
+from f1_bronze.telemetry.alerts.sinks import LONGEST_MESSAGE, Topic, subject_of
+from f1_bronze.telemetry.alerts.wording import Alert, AlertKind
+from f1_bronze.telemetry.outbound import AlertRefused, AlertsUnavailable
 
 from ..deploy.clouds import Cloud, ministack_cloud
 from ..deploy.monitoring import deploy

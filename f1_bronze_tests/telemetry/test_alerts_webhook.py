@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from f1_bronze.telemetry.alerts import Alert, AlertKind
-from f1_bronze.telemetry.alerts_delivery import AlertRefused, AlertsUnavailable
-from f1_bronze.telemetry.alerts_webhook import LONGEST_TEXT, Webhook, payload
+from f1_bronze.telemetry.alerts.sinks import LONGEST_TEXT, Webhook, payload
+from f1_bronze.telemetry.alerts.wording import Alert, AlertKind
+from f1_bronze.telemetry.outbound import AlertRefused, AlertsUnavailable
 
 from .alert_receiver import PATH, Receiver, receiving
 from .lineage_server import closed_port

@@ -13,10 +13,10 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
-from f1_bronze.telemetry import cloudwatch
-from f1_bronze.telemetry.cloudwatch import CloudWatchSink
-from f1_bronze.telemetry.metric_delivery import Dropped, DropReason, Sent, SinkUnavailable
-from f1_bronze.telemetry.metrics import metrics_of
+from f1_bronze.telemetry.metrics import cloudwatch
+from f1_bronze.telemetry.metrics.cloudwatch import CloudWatchSink
+from f1_bronze.telemetry.metrics.measurement import metrics_of
+from f1_bronze.telemetry.outbound import Dropped, DropReason, Sent, SinkUnavailable
 
 from .metric_runs import MONDAY, RUN, WEEKEND, FakeCloudWatch, finished
 from .test_metric_batches import ONE

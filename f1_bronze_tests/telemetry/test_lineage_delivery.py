@@ -7,16 +7,18 @@ from typing import Any
 
 import pytest
 
-from f1_bronze.telemetry.lineage.consumer import (
+from f1_bronze.telemetry.lineage.delivery import (
     Answer,
     ConsumerAddressError,
+    Delivered,
+    Delivery,
     HttpConsumer,
+    Position,
     Reply,
 )
-from f1_bronze.telemetry.lineage.delivery import Delivered, Delivery, Position
 from f1_bronze.telemetry.lineage.event_files import EventFiles
 from f1_bronze.telemetry.lineage.events import LineageEvent, events_of_end, events_of_start
-from f1_bronze.telemetry.lineage.paths import refused_path
+from f1_bronze.telemetry.lineage.names import refused_path
 
 from ..lake.fakes import MemoryStore
 from .lineage_examples import begun, finished

@@ -11,7 +11,7 @@ import pytest
 from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.telemetry.lineage.events import events_of_end, events_of_start
-from f1_bronze.telemetry.runs import NotLanded, RunEnd
+from f1_bronze.telemetry.run_results import NotLanded, RunEnd
 
 from .lineage_examples import (
     BEGUN_AT,

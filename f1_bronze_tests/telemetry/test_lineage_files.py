@@ -12,12 +12,11 @@ import pytest
 
 from f1_bronze.lake.errors import LakeUnavailable
 from f1_bronze.lake.local import LocalStore
-from f1_bronze.telemetry.lineage import paths
-from f1_bronze.telemetry.lineage.event_files import EventFiles
+from f1_bronze.telemetry.lineage import names as paths
+from f1_bronze.telemetry.lineage.event_files import EventFiles, read_event
 from f1_bronze.telemetry.lineage.events import events_of_end, events_of_start
-from f1_bronze.telemetry.lineage.reading import read_event
 from f1_bronze.telemetry.lineage.summaries import Summaries
-from f1_bronze.telemetry.runs import RunEnd
+from f1_bronze.telemetry.run_results import RunEnd
 
 from ..lake.fakes import MemoryStore, NotingStore
 from .lineage_examples import BEGUN_AT, begun, finished, landed

@@ -10,7 +10,7 @@ from openlineage.client.generated.base import RunEvent
 
 from f1_bronze.datasets import DATASETS
 from f1_bronze.telemetry.lineage.events import events_of_end, events_of_start
-from f1_bronze.telemetry.runs import RunEnd
+from f1_bronze.telemetry.run_results import RunEnd
 
 from .lineage_examples import begun, check, finished, landed, only
 from .openlineage_schemas import FACETS, run_event_schema, validator

@@ -12,7 +12,7 @@ from botocore.serialize import create_serializer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from f1_bronze.telemetry.metric_batches import (
+from f1_bronze.telemetry.metrics.cloudwatch import (
     MOST_BYTES,
     MOST_METRICS,
     batches,
@@ -20,8 +20,8 @@ from f1_bronze.telemetry.metric_batches import (
     unfit,
     wire_size,
 )
-from f1_bronze.telemetry.metric_kinds import Metric
-from f1_bronze.telemetry.metrics import metrics_of
+from f1_bronze.telemetry.metrics.kinds import Metric
+from f1_bronze.telemetry.metrics.measurement import metrics_of
 
 from .metric_runs import MONDAY, WEEKEND
 

@@ -12,11 +12,10 @@ from hypothesis import strategies as st
 
 from f1_bronze.lake.errors import LakeUnavailable
 from f1_bronze.lake.local import LocalStore
-from f1_bronze.telemetry.files import Files
-from f1_bronze.telemetry.metric_delivery import Dropped, DropReason, SinkUnavailable
-from f1_bronze.telemetry.metric_files import MetricFiles, of_line, to_line
-from f1_bronze.telemetry.metric_kinds import Metric
-from f1_bronze.telemetry.metrics import metrics_of
+from f1_bronze.telemetry.metrics.kinds import Metric
+from f1_bronze.telemetry.metrics.measurement import metrics_of
+from f1_bronze.telemetry.metrics.metric_files import MetricFiles, of_line, to_line
+from f1_bronze.telemetry.outbound import Dropped, DropReason, Files, SinkUnavailable
 
 from .metric_runs import MONDAY, RUN, WEEKEND, finished
 from .test_metric_batches import ONE

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from f1_bronze.telemetry.freshness import hours_since_last_success
+from f1_bronze.telemetry.metrics.measurement import hours_since_last_success
 
 RACE = datetime(2026, 11, 22, 15, tzinfo=UTC)
 ALARM = 216

@@ -3,9 +3,9 @@
 from math import prod
 from pathlib import Path
 
-from f1_bronze.telemetry.metric_kinds import DIMENSION_VALUES, METRIC_KINDS
-from f1_bronze.telemetry.metric_pages import metrics_table
-from f1_bronze.telemetry.metrics import metrics_of
+from f1_bronze.telemetry.metrics.kinds import DIMENSION_VALUES, METRIC_KINDS
+from f1_bronze.telemetry.metrics.measurement import metrics_of
+from tools.metric_docs import metrics_table
 
 from .metric_runs import WEEKEND
 

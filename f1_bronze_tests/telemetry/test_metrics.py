@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from f1_bronze.datasets import DATASETS
-from f1_bronze.telemetry.metric_kinds import METRIC_KINDS, Metric
-from f1_bronze.telemetry.metrics import metrics_of
-from f1_bronze.telemetry.runs import RunEnd, RunFinished, Trigger
+from f1_bronze.telemetry.metrics.kinds import METRIC_KINDS, Metric
+from f1_bronze.telemetry.metrics.measurement import metrics_of
+from f1_bronze.telemetry.run_results import RunEnd, RunFinished, Trigger
 
 from .metric_runs import MONDAY, RACE, RUN, WEEKEND, check, finished, landed, missing, values
 

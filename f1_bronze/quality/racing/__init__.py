@@ -6,11 +6,6 @@ Stays out: what they demand, how severely and of which sessions (declared in dat
 
 from collections.abc import Mapping
 
-from f1_bronze.quality.racing.calendar import (
-    season_is_whole,
-    starts_in_its_season,
-    takes_its_usual_time,
-)
 from f1_bronze.quality.racing.classification import (
     gaps_grow,
     points_follow_the_table,
@@ -25,7 +20,7 @@ from f1_bronze.quality.racing.grid import (
     number_of_drivers,
     two_cars_a_team,
 )
-from f1_bronze.quality.racing.lapping import (
+from f1_bronze.quality.racing.lap_rules import (
     fastest_lap_has_its_point,
     fastest_lap_is_plausible,
     lap_numbers_are_contiguous,
@@ -34,9 +29,14 @@ from f1_bronze.quality.racing.lapping import (
     sectors_add_up,
     speeds_are_plausible,
 )
-from f1_bronze.quality.racing.stopping import pit_stops_end_stints
-from f1_bronze.quality.racing.tyres import (
+from f1_bronze.quality.racing.season_rules import (
+    season_is_whole,
+    starts_in_its_season,
+    takes_its_usual_time,
+)
+from f1_bronze.quality.racing.tyre_rules import (
     last_stint_reaches_the_last_lap,
+    pit_stops_end_stints,
     stints_end_after_they_start,
     stints_follow_each_other,
     tyre_age_is_plausible,

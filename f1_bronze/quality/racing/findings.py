@@ -13,11 +13,11 @@ import pyarrow as pa
 from f1_bronze.datasets.dataset import ColumnType, Dataset
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.datasets.sessions import SESSIONS
-from f1_bronze.quality.frames import conformed, declared_schema
-from f1_bronze.quality.surroundings import Subject, Surroundings
+from f1_bronze.quality.context import Subject, Surroundings, conformed, declared_schema
 
 if TYPE_CHECKING:
     import pandas as pd
+
 
 _KINDS = {"year": "int64", "grand_prix": "str", "session_type": "str"}
 
@@ -173,4 +173,5 @@ def per_session(frame: "pd.DataFrame") -> dict[int, int]:
 
 
 RacingRule = Callable[["pd.DataFrame", Around], Findings]
+
 """A rule: the rows of every judged session of its dataset, and what is around them."""

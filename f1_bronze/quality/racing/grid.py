@@ -12,9 +12,13 @@ from f1_bronze.quality.racing.findings import Around, Findings, per_session
 if TYPE_CHECKING:
     import pandas as pd
 
+
 _DRIVER = ["session_key", "driver_number"]
+
 _FIRST_YEAR_OF_22_CARS = 2026
+
 _TESTING = "testing|day_"
+
 _CONTESTED = frozenset({"race", "sprint", "qualifying", "sprint_qualifying"})
 
 

@@ -12,7 +12,9 @@ from f1_bronze.quality.racing.findings import Around, Findings, per_session
 if TYPE_CHECKING:
     import pandas as pd
 
+
 ENOUGH_SEEN = 5
+
 _LEAST, _MOST = 0.7, 1.4
 
 

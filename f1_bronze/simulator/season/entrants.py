@@ -6,10 +6,10 @@ on a lap (`race`, `runs`). No name here is a real driver's or team's.
 
 from dataclasses import dataclass
 
-from f1_bronze.simulator.season.calendars import FIRST_YEAR
-from f1_bronze.simulator.season.dice import dice
-from f1_bronze.simulator.season.weekends import Session
-from f1_bronze.simulator.source import Record
+from f1_bronze.simulator.season.race_weekends import Session
+from f1_bronze.simulator.season.rng import dice
+from f1_bronze.simulator.season.rounds import FIRST_YEAR
+from f1_bronze.simulator.sources import Record
 
 # first name, last name, acronym, country, number. One acronym is also a month (MAR) and one
 # country also a day (MON): the API takes such filter values for dates.
@@ -28,7 +28,9 @@ Pavel Drahota DRA CZE 69; Jack Thornbury THO AUS 91; Leon Sternberg STE AUT 64;
 Nico Bellandi BEL ITA 73; Sami Rautala RAU FIN 38; Diego Salvatierra SAL MEX 56;
 Isak Thorvald ISA NOR 88; Kai Nakahara NAK JPN 29
 """
+
 _POOL = [entry.split() for entry in _PEOPLE.replace("\n", " ").split(";")]
+
 _TEAMS = (
     ("Northgate Racing", "1F5FA8"),
     ("Scuderia Vela", "C4161C"),

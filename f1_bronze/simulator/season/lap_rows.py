@@ -9,10 +9,10 @@ Times are whole milliseconds until they are written, so sectors add up exactly.
 import random
 from datetime import UTC, datetime
 
-from f1_bronze.simulator.season.circuits import Circuit
-from f1_bronze.simulator.season.dice import dice
-from f1_bronze.simulator.season.weekends import Session
-from f1_bronze.simulator.source import Record
+from f1_bronze.simulator.season.race_weekends import Session
+from f1_bronze.simulator.season.rng import dice
+from f1_bronze.simulator.season.rounds import Circuit
+from f1_bronze.simulator.sources import Record
 
 _POOL = 64
 # Mini-sector colours: 2048 yellow, 2049 green, 2051 purple, 2064 pit lane.

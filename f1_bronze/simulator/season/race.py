@@ -6,18 +6,23 @@ laps (`tyre_rows`, `result_rows`).
 
 from random import Random
 
-from f1_bronze.simulator.season.dice import dice, pick
 from f1_bronze.simulator.season.entrants import entrants
 from f1_bronze.simulator.season.lap_rows import LapWriter
-from f1_bronze.simulator.season.story import Drive, Stint, Stop, Story
-from f1_bronze.simulator.season.weekends import Session
-from f1_bronze.simulator.source import Record
+from f1_bronze.simulator.season.outcome import Drive, Stint, Stop, Story
+from f1_bronze.simulator.season.race_weekends import Session
+from f1_bronze.simulator.season.rng import dice, pick
+from f1_bronze.simulator.sources import Record
 
 _STOPS = ((1, 0.42), (2, 0.42), (3, 0.16))
+
 _DRY = (("MEDIUM", 0.45), ("HARD", 0.4), ("SOFT", 0.15))
+
 _WET = (("INTERMEDIATE", 0.8), ("WET", 0.2))
+
 _LONGEST_LAP = 2_620_000
+
 _LONGEST_LANE = 2_480_000
+
 _IN_LAP = 3_500
 
 

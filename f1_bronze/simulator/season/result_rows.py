@@ -7,14 +7,17 @@ Stays out: driving (`race`, `runs`).
 from collections.abc import Sequence
 from typing import Any
 
-from f1_bronze.simulator.season.dice import dice
-from f1_bronze.simulator.season.story import Drive, Story
-from f1_bronze.simulator.season.weekends import Session
-from f1_bronze.simulator.source import Record
+from f1_bronze.simulator.season.outcome import Drive, Story
+from f1_bronze.simulator.season.race_weekends import Session
+from f1_bronze.simulator.season.rng import dice
+from f1_bronze.simulator.sources import Record
 
 _RACE_POINTS = (25, 18, 15, 12, 10, 8, 6, 4, 2, 1)
+
 _SPRINT_POINTS = (8, 7, 6, 5, 4, 3, 2, 1)
+
 _SPRINT_POINTS_UNTIL_2021 = (3, 2, 1)
+
 _CLASSIFIED_SHARE = 0.9
 
 

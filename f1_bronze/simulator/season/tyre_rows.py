@@ -12,11 +12,11 @@ missing from drivers, no pit rows at all for the first six races of 2023 and som
 from random import Random
 from typing import Any
 
-from f1_bronze.simulator.season.dice import dice
 from f1_bronze.simulator.season.lap_rows import moment
-from f1_bronze.simulator.season.story import Stop, Story
-from f1_bronze.simulator.season.weekends import Session
-from f1_bronze.simulator.source import Record
+from f1_bronze.simulator.season.outcome import Stop, Story
+from f1_bronze.simulator.season.race_weekends import Session
+from f1_bronze.simulator.season.rng import dice
+from f1_bronze.simulator.sources import Record
 
 
 def stint_rows(seed: int, session: Session, story: Story) -> tuple[Record, ...]:

@@ -18,10 +18,12 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from f1_bronze.datasets.dataset import Dataset
-from f1_bronze.telemetry.lineage import dataset_facets, names, run_facets
-from f1_bronze.telemetry.lineage.paths import OF_THE_RUN, event_path
-from f1_bronze.telemetry.lineage.wording import moment
-from f1_bronze.telemetry.runs import (
+from f1_bronze.telemetry.lineage import facets as dataset_facets
+from f1_bronze.telemetry.lineage import facets as run_facets
+from f1_bronze.telemetry.lineage import names
+from f1_bronze.telemetry.lineage.names import OF_THE_RUN, event_path
+from f1_bronze.telemetry.redaction import moment
+from f1_bronze.telemetry.run_results import (
     CheckOutcome,
     Landed,
     NotLanded,
@@ -32,6 +34,7 @@ from f1_bronze.telemetry.runs import (
 
 if TYPE_CHECKING:
     from openlineage.client.event_v2 import InputDataset, OutputDataset
+
 
 _ENDS = {RunEnd.SUCCESS: "COMPLETE", RunEnd.FAILURE: "FAIL", RunEnd.CANCELED: "ABORT"}
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from f1_bronze.telemetry.lineage.reading import ReadEvent, assertions_of, facet_of, read_event
+from f1_bronze.telemetry.lineage.event_files import ReadEvent, assertions_of, facet_of, read_event
 
 
 @dataclass(frozen=True, kw_only=True)

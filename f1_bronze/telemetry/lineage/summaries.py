@@ -12,13 +12,19 @@ from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
-from f1_bronze.telemetry.files import Files
-from f1_bronze.telemetry.lineage import paths
-from f1_bronze.telemetry.lineage.event_files import EventFiles
-from f1_bronze.telemetry.lineage.reading import ReadEvent, assertions_of, facet_of, read_event
+from f1_bronze.telemetry.lineage import names as paths
+from f1_bronze.telemetry.lineage.event_files import (
+    EventFiles,
+    ReadEvent,
+    assertions_of,
+    facet_of,
+    read_event,
+)
+from f1_bronze.telemetry.outbound import Files
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
 
 _ENDS = {"COMPLETE": "completed", "FAIL": "failures", "ABORT": "aborted"}
 

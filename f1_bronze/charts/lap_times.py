@@ -1,0 +1,273 @@
+"""Lap times: a small chart per driver, all on the same axes, with stints and pit stops.
+
+Belongs here: what the picture shows of a race and of other sessions. Stays out: stints made
+straight (tyre_strategy.py), colours (palette.py), the order of the drivers (field.py).
+
+Races and sprints: a line, before the grey one of the field's median, which shows safety cars and
+rain. Other sessions: a dot per timed lap near the pace; what is slower is an in or out lap.
+The time axis ends where most of the field does, and the subtitle says where: a lap under a red
+flag lasts half an hour and would flatten everything else.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import median
+
+import pyarrow as pa
+
+from f1_bronze.charts.field import Entrant, entrants, lap_time, rows, short_time, title
+from f1_bronze.charts.palette import FAINT, GRID, MUTED, PANEL, TEXT, compound_colour
+from f1_bronze.charts.svg import (
+    MARGIN,
+    TITLE_HEIGHT,
+    WIDTH,
+    Drawing,
+    Point,
+    dots,
+    number,
+    rules,
+    track,
+)
+from f1_bronze.charts.tyre_strategy import Span, compounds_seen, spans
+from f1_bronze.datasets.dataset import RACE_TYPES
+from f1_bronze.datasets.partition import SessionPartition
+
+_MOST_COLUMNS = 5
+
+_AXIS = 34
+
+_GAP = 10
+
+_HEAD, _PLOT, _STRIP = 18, 72, 4
+
+_PANEL = _HEAD + _PLOT + _STRIP + 4
+
+_STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600)
+
+"""Seconds between the lines of the time axis."""
+
+_A_DAY = 86_400
+
+_NEAR_THE_PACE = 1.07
+
+"""Outside races, laps within 107 % of the fastest are shown: the limit to qualify for a race."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Drive:
+    """One driver's session.
+
+    Attributes:
+        laps: every lap that has a row, timed or not.
+        stints: as upstream told them, or else read off the out laps, without compounds.
+        stops: laps at whose end the car was in the pit lane.
+    """
+
+    laps: tuple[int, ...]
+    times: Mapping[int, float]
+    stints: Sequence[Span]
+    told: bool
+    stops: Sequence[int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Scale:
+    """The axes that all panels share."""
+
+    last_lap: int
+    fastest: float
+    slowest: float
+    width: float
+    racing: bool
+
+    def x(self, lap: float) -> float:
+        """Pixels from a panel's left edge to the middle of a lap."""
+        return 4 + (self.width - 8) * (lap - 0.5) / self.last_lap
+
+    def y(self, seconds: float) -> float:
+        """Pixels from the top of a plot; what is slower than the axis is at the top."""
+        share = (min(seconds, self.slowest) - self.fastest) / (self.slowest - self.fastest)
+        return 4 + (_PLOT - 8) * (1 - share)
+
+    def ticks(self) -> list[int]:
+        """Whole seconds at which the time axis has a line, at most five."""
+        step = next((s for s in _STEPS if (self.slowest - self.fastest) / s <= 4), None)
+        step = step or int(self.slowest - self.fastest) // 4
+        first = -int(-self.fastest // step) * step
+        return list(range(first, int(self.slowest) + 1, step))
+
+
+def lap_chart(
+    partition: SessionPartition,
+    laps: pa.Table,
+    *,
+    drivers: pa.Table | None = None,
+    results: pa.Table | None = None,
+    stints: pa.Table | None = None,
+    pit_stops: pa.Table | None = None,
+) -> str | None:
+    """Every driver's lap times, as SVG; None where no lap has a time.
+
+    All tables: the session's rows in their datasets' schemas. Where stints or pit stops have not
+    landed, or upstream has none, they are read off the out laps, without compounds.
+    """
+    drives = _drives(laps, stints, pit_stops)
+    timed = [(seconds, n, lap) for n, d in drives.items() for lap, seconds in d.times.items()]
+    if not timed:
+        return None
+    racing = partition.session_type in RACE_TYPES
+    entered = entrants(drives, drivers, results)
+    if results is None:
+        entered.sort(key=lambda one: _rank(drives[one.number], racing))
+    best, best_number, best_lap = min(timed)
+    columns = min(_MOST_COLUMNS, len(entered))
+    scale = _Scale(
+        last_lap=max(1, *(max(drive.laps) for drive in drives.values())),
+        fastest=best,
+        slowest=_slowest([seconds for seconds, _, _ in timed], racing),
+        width=(WIDTH - 2 * MARGIN - _AXIS - (columns - 1) * _GAP) / columns,
+        racing=racing,
+    )
+    name = next(one.acronym for one in entered if one.number == best_number)
+    drawing = Drawing(
+        height=TITLE_HEIGHT + -(-len(entered) // columns) * (_PANEL + _GAP) + 20,
+        title=title(partition, "Lap times"),
+        subtitle=f"Fastest {lap_time(best)}, {name} in lap {best_lap}; laps above "
+        + (f"{short_time(scale.slowest)} cut off" if racing else "107 % of it left out"),
+    )
+    drawing.legend(46, _legend(drives, racing))
+    drawing.define("grid", rules(map(scale.y, scale.ticks()), 0, scale.width), GRID)
+    if racing:
+        drawing.define("field", track(_points(_median(drives), scale, 0, 0)), FAINT)
+    for turn, entrant in enumerate(entered):
+        row, column = divmod(turn, columns)
+        left = MARGIN + _AXIS + column * (scale.width + _GAP)
+        top = TITLE_HEIGHT + row * (_PANEL + _GAP)
+        _panel(drawing, left, top, entrant, drives[entrant.number], scale)
+        if column == 0:
+            for seconds in scale.ticks():
+                y = top + _HEAD + scale.y(seconds) + 4
+                drawing.text(left - 5, y, short_time(seconds), colour=MUTED, anchor="end")
+        if turn + columns >= len(entered):
+            y = top + _PANEL + 12
+            drawing.text(left + scale.x(1), y, "1", colour=MUTED)
+            last = f"lap {scale.last_lap}"
+            drawing.text(left + scale.width - 4, y, last, colour=MUTED, anchor="end")
+    return drawing.to_svg()
+
+
+def _panel(
+    drawing: Drawing, left: float, top: float, entrant: Entrant, drive: _Drive, scale: _Scale
+) -> None:
+    drawing.box(left, top, scale.width, _PANEL, PANEL, radius=4)
+    drawing.text(left + 5, top + 14, entrant.acronym, size=12, colour=entrant.colour, bold=True)
+    drawing.text(left + 40, top + 14, entrant.place, colour=MUTED)
+    if drive.times:
+        best, end = lap_time(min(drive.times.values())), left + scale.width - 5
+        drawing.text(end, top + 14, best, colour=MUTED, anchor="end")
+    plot = top + _HEAD
+    drawing.place("grid", left, plot)
+    if scale.racing:
+        drawing.place("field", left, plot)
+        drawing.line(track(_points(drive.times, scale, left, plot)), entrant.colour, width=1.5)
+    else:
+        shown = {lap: s for lap, s in drive.times.items() if s <= scale.slowest}
+        points = [point for point in _points(shown, scale, left, plot) if point]
+        drawing.line(dots(sorted(points, key=lambda p: -p[1])[:1]), TEXT, width=8)
+        drawing.line(dots(points), entrant.colour, width=5)
+    strip = plot + _PLOT
+    for turn, span in enumerate(drive.stints):
+        start, end = scale.x(span.first - 0.5), scale.x(span.last + 0.5)
+        fill = compound_colour(span.compound) if drive.told else (FAINT, GRID)[turn % 2]
+        drawing.box(left + start + 0.5, strip, max(1.0, end - start - 1), _STRIP, fill)
+    if scale.racing:
+        at = [left + scale.x(lap + 0.5) for lap in drive.stops]
+        drawing.shape("".join(f"M{number(x)} {number(strip - 6)}l3 5h-6z" for x in at), TEXT)
+
+
+def _points(
+    times: Mapping[int, float], scale: _Scale, left: float, top: float
+) -> Iterator[Point | None]:
+    """Lap by lap, with an interruption where one or more have no time."""
+    before = None
+    for lap in sorted(times):
+        if before is not None and lap > before + 1:
+            yield None
+        yield left + scale.x(lap), top + scale.y(times[lap])
+        before = lap
+
+
+def _legend(drives: Mapping[int, _Drive], racing: bool) -> list[tuple[str, str]]:
+    seen = compounds_seen(span for d in drives.values() if d.told for span in d.stints)
+    if not racing:
+        return [("runs between pit visits", FAINT)]
+    stops = [("▲ pit stop", "")] if any(drive.stops for drive in drives.values()) else []
+    return [("median of the field", FAINT), *seen, *stops]
+
+
+def _drives(
+    laps: pa.Table, stints: pa.Table | None, pit_stops: pa.Table | None
+) -> dict[int, _Drive]:
+    driven: dict[int, dict[int, float | None]] = {}
+    out_laps: dict[int, list[int]] = {}
+    for driver, lap, seconds, out in rows(
+        laps, "driver_number", "lap_number", "lap_duration", "is_pit_out_lap"
+    ):
+        driven.setdefault(driver, {})[lap] = seconds
+        if out and lap > 1:  # everybody leaves the pit lane before the first
+            out_laps.setdefault(driver, []).append(lap)
+    ridden: dict[int, list[Span]] = {}
+    for span in spans(stints):
+        ridden.setdefault(span.driver_number, []).append(span)
+    stopped: dict[int, list[int]] = {}
+    for driver, lap in rows(pit_stops, "driver_number", "lap_number"):
+        if lap is not None:
+            stopped.setdefault(driver, []).append(lap)
+    return {
+        driver: _Drive(
+            laps=tuple(times),
+            times={lap: s for lap, s in times.items() if s is not None and 0 < s < _A_DAY},
+            stints=ridden.get(driver) or _runs(driver, times, out_laps.get(driver, [])),
+            told=driver in ridden,
+            stops=stopped.get(driver, [])
+            if stopped
+            else [lap - 1 for lap in out_laps.get(driver, [])],
+        )
+        for driver, times in driven.items()
+    }
+
+
+def _runs(driver: int, laps: Mapping[int, object], out_laps: Sequence[int]) -> list[Span]:
+    """Stints as far as out laps tell of them."""
+    starts = sorted({min(laps), *out_laps, max(laps) + 1})
+    return [
+        Span(driver_number=driver, first=first, last=after - 1, compound=None, used=False)
+        for first, after in pairwise(starts)
+    ]
+
+
+def _rank(drive: _Drive, racing: bool) -> tuple[float, float]:
+    """An order without results: by laps and total time in a race, else by the best lap."""
+    if racing:
+        return -max(drive.laps), sum(drive.times.values())
+    return min(drive.times.values(), default=float("inf")), 0
+
+
+def _median(drives: Mapping[int, _Drive]) -> dict[int, float]:
+    by_lap: dict[int, list[float]] = {}
+    for drive in drives.values():
+        for lap, seconds in drive.times.items():
+            by_lap.setdefault(lap, []).append(seconds)
+    return {lap: median(times) for lap, times in by_lap.items()}
+
+
+def _slowest(times: Sequence[float], racing: bool) -> float:
+    """Where the time axis ends: in a race about twice as far from the fastest as the median.
+
+    Safety cars, stops and red flags are cut off there: they would flatten the pace.
+    """
+    fastest = min(times)
+    if not racing:
+        return max(seconds for seconds in times if seconds <= fastest * _NEAR_THE_PACE) + 0.5
+    return min(max(times), fastest + 2.2 * (median(times) - fastest)) + 1

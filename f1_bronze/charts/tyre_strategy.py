@@ -1,0 +1,137 @@
+"""Tyre strategy: a row per driver, a bar per stint, in the colour of its compound.
+
+Belongs here: what the picture shows and how upstream's crooked stints are made straight for it.
+Stays out: colours (palette.py), the order of the drivers (field.py).
+
+A stint without an end, or with one before its start, lasts until the driver's next stint begins,
+at least one lap. Overlaps are drawn as they came, the later stint on top.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from f1_bronze.charts.field import Entrant, count, entrants, rows, title
+from f1_bronze.charts.palette import (
+    COMPOUNDS,
+    GRID,
+    MUTED,
+    UNKNOWN_COMPOUND,
+    compound_colour,
+    ink_on,
+)
+from f1_bronze.charts.svg import MARGIN, TITLE_HEIGHT, WIDTH, Drawing, number
+from f1_bronze.datasets.partition import SessionPartition
+
+_ROW, _BAR = 21, 15
+
+_LEFT, _RIGHT = 96, 40
+
+_TOP = TITLE_HEIGHT + 22
+
+_LABEL_ROOM = 17
+
+
+@dataclass(frozen=True, kw_only=True)
+class Span:
+    """The laps of one stint, first and last included."""
+
+    driver_number: int
+    first: int
+    last: int
+    compound: str | None
+    used: bool
+
+    @property
+    def laps(self) -> int:
+        """How many laps the stint lasted."""
+        return self.last - self.first + 1
+
+
+def spans(stints: pa.Table | None) -> list[Span]:
+    """Every stint whose start is known, by driver and start, none shorter than a lap."""
+    columns = ("driver_number", "lap_start", "lap_end", "compound", "tyre_age_at_start")
+    known = sorted(
+        (row for row in rows(stints, *columns) if row[1] is not None),
+        key=lambda row: (row[0], row[1]),
+    )
+    found = []
+    for turn, (driver, start, end, compound, age) in enumerate(known):
+        first = max(start, 1)
+        if end is not None and end >= first:
+            last = end
+        elif turn + 1 < len(known) and known[turn + 1][0] == driver:
+            last = max(first, known[turn + 1][1] - 1)
+        else:
+            last = first
+        found.append(
+            Span(driver_number=driver, first=first, last=last, compound=compound, used=bool(age))
+        )
+    return found
+
+
+def compounds_seen(stints: Iterable[Span]) -> list[tuple[str, str]]:
+    """What a legend says of these stints: names and colours."""
+    seen = {span.compound for span in stints}
+    known = [(name.lower(), colour) for name, colour in COMPOUNDS.items() if name in seen]
+    return known + ([("unknown", UNKNOWN_COMPOUND)] if seen - COMPOUNDS.keys() else [])
+
+
+def tyre_strategy(
+    partition: SessionPartition,
+    stints: pa.Table,
+    *,
+    drivers: pa.Table | None = None,
+    results: pa.Table | None = None,
+) -> str | None:
+    """Who drove how far on which tyres, as SVG; None where no stint has a start.
+
+    stints, drivers, results: the session's rows in their datasets' schemas; without drivers cars
+    are shown by number, without results in the order of their numbers.
+    """
+    bars = spans(stints)
+    if not bars:
+        return None
+    field = entrants((bar.driver_number for bar in bars), drivers, results)
+    last_lap = max(bar.last for bar in bars)
+    stops = len(bars) - len(field)
+    drawing = Drawing(
+        height=_TOP + _ROW * len(field) + 34,
+        title=title(partition, "Tyre strategy"),
+        subtitle=f"{count(len(bars), 'stint')} of {count(len(field), 'driver')}, "
+        f"{count(stops, 'change')} of tyres; ○ a set that had been used before",
+    )
+    drawing.legend(46, compounds_seen(bars))
+    per_lap = (WIDTH - _LEFT - _RIGHT) / last_lap
+    _axis(drawing, last_lap, per_lap, len(field))
+    for row, entrant in enumerate(field):
+        own = [bar for bar in bars if bar.driver_number == entrant.number]
+        _row(drawing, entrant, own, _TOP + row * _ROW, per_lap)
+    return drawing.to_svg()
+
+
+def _axis(drawing: Drawing, last_lap: int, per_lap: float, field: int) -> None:
+    bottom = _TOP + field * _ROW + 3
+    step = next((s for s in (1, 5, 10, 20) if last_lap <= 8 * s), last_lap)
+    ticks = [0, *range(step, last_lap - step // 2, step), last_lap]
+    at = [(lap, _LEFT + lap * per_lap) for lap in ticks]
+    drawing.line("".join(f"M{number(x)} {_TOP - 4}V{bottom}" for _, x in at), GRID)
+    for lap, x in at:
+        drawing.text(x, bottom + 15, str(lap), colour=MUTED, anchor="middle")
+    drawing.text(MARGIN, bottom + 15, "laps", colour=MUTED)
+
+
+def _row(drawing: Drawing, entrant: Entrant, bars: list[Span], top: float, per_lap: float) -> None:
+    middle = top + _BAR / 2 + 4
+    drawing.text(MARGIN, middle, entrant.place, colour=MUTED)
+    drawing.text(MARGIN + 36, middle, entrant.acronym, size=12, colour=entrant.colour, bold=True)
+    for bar in bars:
+        x, width = _LEFT + (bar.first - 1) * per_lap, bar.laps * per_lap
+        fill = compound_colour(bar.compound)
+        drawing.box(x + 0.5, top, max(1.0, width - 1), _BAR, fill, radius=2.5)
+        label = f"{'○ ' if bar.used else ''}{bar.laps}"
+        if width > _LABEL_ROOM + (12 if bar.used else 0):
+            drawing.text(x + width / 2, middle, label, colour=ink_on(fill), anchor="middle")
+    end = max(bar.last for bar in bars)
+    drawing.text(_LEFT + end * per_lap + 6, middle, str(end), colour=MUTED)

@@ -1,0 +1,76 @@
+"""f1-bronze report: a season as one page of HTML that people can open and send on.
+
+Belongs here: the options, and the file. Stays out: what the page says and how it looks
+(report_page/), where the states come from (defs/coverage.py).
+"""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from f1_bronze.cli.options import Seasons, as_json_option, told
+from f1_bronze.settings import Settings
+
+
+@click.command()
+@click.argument("seasons", type=Seasons())
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    metavar="FILE",
+    help="Where to write it; the default is f1_bronze_report_SEASONS.html in this folder.",
+)
+@as_json_option
+@told
+def report(seasons: tuple[int, ...], output: Path | None, as_json: bool) -> None:
+    """Write SEASONS as one self-contained HTML page.
+
+    Broken rules with the rows that broke them, what did not land and why, the coverage matrix,
+    row counts beside what is usual, and what upstream changed. It asks nothing of the API.
+
+    Exit status: 0 written, 1 the lake cannot be read or the file cannot be written, 2 wrong use.
+    """
+    from f1_bronze.cli.console import print_json
+    from f1_bronze.defs.automation.instance import open_instance
+    from f1_bronze.defs.monitoring.coverage import coverage_of
+    from f1_bronze.defs.monitoring.report import Report, counts, render
+    from f1_bronze.defs.monitoring.row_bands import usual_rows
+    from f1_bronze.lake.lake import Lake
+
+    settings = Settings.read()
+    lake = Lake.at(settings.lake_uri)
+    with open_instance() as instance:
+        coverage = coverage_of(instance, lake, seasons, with_rules=True)
+        usual = usual_rows(instance, coverage)
+    made = Report(
+        seasons=seasons,
+        coverage=coverage,
+        usual=usual,
+        lake_uri=lake.store.uri(""),
+        environment=settings.environment,
+        made_at=datetime.now(UTC),
+    )
+    path = (output or Path(default_name(seasons))).absolute()
+    try:
+        size = path.write_bytes(render(made).encode())
+    except OSError as error:
+        raise click.ClickException(
+            f"{path} could not be written ({error.strerror}). Name another place with --output."
+        ) from error
+    if as_json:
+        print_json({"status": 0, "path": str(path), "size_bytes": size, **counts(made)})
+    else:
+        click.echo(f"Written: {path} ({size / 1000:,.0f} kB)")
+
+
+def default_name(seasons: tuple[int, ...]) -> str:
+    """The file's name; seasons in a row are named by the first and the last.
+
+    >>> default_name((2025,)), default_name((2023, 2024, 2025)), default_name((2023, 2025))
+    ('f1_bronze_report_2025.html', 'f1_bronze_report_2023-2025.html', \
+'f1_bronze_report_2023_2025.html')
+    """
+    in_a_row = len(seasons) > 1 and seasons == tuple(range(seasons[0], seasons[-1] + 1))
+    name = f"{seasons[0]}-{seasons[-1]}" if in_a_row else "_".join(map(str, seasons))
+    return f"f1_bronze_report_{name}.html"

@@ -1,0 +1,1 @@
+"""What runs by itself: which sessions are wanted, missing and launched."""

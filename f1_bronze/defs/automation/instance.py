@@ -1,0 +1,92 @@
+"""The Dagster instance of a deployment that nobody has set up.
+
+Belongs here: where runs are remembered and with which settings. Stays out: what runs.
+"""
+
+import os
+from pathlib import Path
+
+import dagster as dg
+
+from f1_bronze.defs.assets import API_POOL
+from f1_bronze.settings import dagster_home
+
+RUNS_AT_ONCE = 2
+
+"""While one run writes to the lake another can ask; more would only wait for the same budget."""
+
+CONFIG = """\
+# Made by f1-bronze because there was no dagster.yaml here; change it as you like.
+telemetry:
+  enabled: false
+# The pool "openf1" says how many runs ask the API at once; the others wait in the queue, where the
+# UI shows them. The rate itself is kept by F1_BRONZE_RATE_STORE, whatever the number of runs.
+concurrency:
+  pools:
+    granularity: run
+  # Of everything that runs here; a run of a season takes one core and half a gigabyte.
+  runs:
+    max_concurrent_runs: 4
+nux:
+  enabled: false
+run_monitoring:
+  enabled: true
+run_coordinator:
+  module: dagster.core.run_coordinator
+  class: QueuedRunCoordinator
+  config:
+    dequeue_interval_seconds: 1
+    dequeue_use_threads: true
+run_retries:
+  enabled: true
+  max_retries: 2
+  # A failed partition fails again until its cause is mended; only crashes are worth a retry.
+  retry_on_asset_or_op_failure: false
+"""
+
+
+WORKSPACE_FILE = "workspace.yaml"
+
+WORKSPACE = """\
+# The code location under the name that the project's own workspace.yaml gives it: switches of
+# sensors and schedules belong to that name.
+load_from:
+  - python_module:
+      module_name: f1_bronze.definitions
+      location_name: f1_bronze
+"""
+
+
+class HomeUnusable(Exception):
+    """Runs cannot be remembered where DAGSTER_HOME points."""
+
+
+def prepare_home() -> Path:
+    """Make `DAGSTER_HOME` (default `.dagster_home`) with a dagster.yaml, unless there is one.
+
+    `HomeUnusable` when the folder cannot be written.
+    """
+    home = dagster_home()
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        for name, text in (("dagster.yaml", CONFIG), (WORKSPACE_FILE, WORKSPACE)):
+            if not (home / name).exists():
+                (home / name).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise HomeUnusable(
+            f"The Dagster home {home} cannot be used ({error.strerror}). Set DAGSTER_HOME to a "
+            "folder that this user can write."
+        ) from error
+    os.environ["DAGSTER_HOME"] = str(home)
+    return home
+
+
+def open_instance() -> dg.DagsterInstance:
+    """The instance at `DAGSTER_HOME`, made where it is missing, with a limit for the API's pool."""
+    prepare_home()
+    instance = dg.DagsterInstance.get()
+    storage = instance.event_log_storage
+    # Without a limit of its own a pool lets every run in; a limit that somebody set stays.
+    if API_POOL not in {limit.name for limit in storage.get_pool_limits()}:
+        storage.set_concurrency_slots(API_POOL, RUNS_AT_ONCE)
+    return instance

@@ -1,0 +1,193 @@
+"""A selection of sessions as as few Dagster runs as sensible.
+
+Belongs here: what a command or a schedule wants ingested, what that will cost, and the runs that
+do it. Stays out: the work of a run (ingestion.py), what people see (console.py).
+"""
+
+import itertools
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import dagster as dg
+
+from f1_bronze.datasets.dataset import Dataset
+from f1_bronze.datasets.partition import SessionPartition
+from f1_bronze.defs.assets import MOST_PARTITIONS_A_RUN, OF_ALL_SESSIONS, OF_RACES
+from f1_bronze.defs.automation.season import running_years
+from f1_bronze.defs.partitions import F1_RACE_SESSIONS, F1_SESSIONS
+from f1_bronze.defs.record.tags import HISTORICAL_TAG, PARTITION, RANGE_END, RANGE_START
+from f1_bronze.defs.run.ingestion import SESSIONS
+from f1_bronze.defs.run.materialization import asset_key
+from f1_bronze.lake.lake import Lake
+from f1_bronze.openf1.batches import SessionRef, plan_batches
+from f1_bronze.openf1.calendar import CalendarSession
+
+_GROUPS = (
+    ("bronze_sessions", "ingest_sessions", F1_SESSIONS, OF_ALL_SESSIONS),
+    ("bronze_races", "ingest_races", F1_RACE_SESSIONS, OF_RACES),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedRun:
+    """One Dagster run to be: datasets over partition keys that are neighbours."""
+
+    job: str
+    op: str
+    datasets: tuple[Dataset, ...]
+    keys: tuple[str, ...]
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """The tags by which Dagster knows the run's partitions."""
+        if len(self.keys) == 1:
+            return {PARTITION: self.keys[0]}
+        return {RANGE_START: self.keys[0], RANGE_END: self.keys[-1]}
+
+    def historical_tags(self, now: datetime) -> dict[str, str]:
+        """What marks a run that fills in past seasons, as a backfill of the UI would.
+
+        It begins in a season that runs no more; the running season's are as the weekly ones.
+        """
+        began = SessionPartition.parse(self.keys[0]).year
+        return {HISTORICAL_TAG: "true"} if began < running_years(now)[0] else {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Sessions in chronological order, the datasets wanted of them, and how to get them.
+
+    `landed` holds what the lake has already, where only missing ones are wanted; else None.
+    """
+
+    sessions: tuple[CalendarSession, ...]
+    datasets: tuple[Dataset, ...]
+    landed: Mapping[str, Collection[SessionPartition]] | None = None
+
+    def wanted(self) -> dict[Dataset, list[SessionRef]]:
+        """The sessions that will be asked for, by dataset."""
+        return {
+            dataset: [
+                SessionRef(session_key=s.session_key, session_type=s.partition.session_type)
+                for s in self.sessions
+                if self._wants(dataset, s.partition)
+            ]
+            for dataset in self.datasets
+        }
+
+    def batches(self) -> dict[Dataset, list[int]]:
+        """How many sessions each API call asks for, by dataset, when nothing fails.
+
+        The calendar, which has been read already and holds the sessions themselves, is not in it.
+        """
+        return {
+            dataset: []
+            if dataset is SESSIONS
+            else [len(batch) for batch in plan_batches(dataset, refs)]
+            for dataset, refs in self.wanted().items()
+        }
+
+    @property
+    def calls(self) -> int:
+        """API calls in all, when nothing fails."""
+        return sum(len(batches) for batches in self.batches().values())
+
+    def runs(self, registered: Mapping[str, Sequence[str]]) -> list[PlannedRun]:
+        """The runs, in the order in which they are to be made.
+
+        A run covers neighbours in the order of registration that want the same datasets: Dagster
+        plans every partition between the first and the last, so there must be no other between.
+        `registered` has the keys of both partition definitions by name.
+        """
+        wanted = {session.partition.key: session.partition for session in self.sessions}
+        runs = []
+        for job, op, definition, group in _GROUPS:
+            wishes = [
+                (key, self._wishes(group, wanted.get(key)))
+                for key in registered[str(definition.name)]
+            ]
+            for datasets, neighbours in itertools.groupby(wishes, key=lambda wish: wish[1]):
+                keys = [key for key, _ in neighbours]
+                runs += [
+                    PlannedRun(job=job, op=op, datasets=datasets, keys=tuple(chunk))
+                    for chunk in _chunks(keys if datasets else [])
+                ]
+        return runs
+
+    def _wishes(
+        self, group: Sequence[Dataset], partition: SessionPartition | None
+    ) -> tuple[Dataset, ...]:
+        if partition is None:
+            return ()
+        return tuple(d for d in self.datasets if d in group and self._wants(d, partition))
+
+    def _wants(self, dataset: Dataset, partition: SessionPartition) -> bool:
+        if not dataset.exists_for(partition.session_type):
+            return False
+        return self.landed is None or partition not in self.landed[dataset.name]
+
+
+def _chunks(keys: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(keys), MOST_PARTITIONS_A_RUN):
+        yield keys[start : start + MOST_PARTITIONS_A_RUN]
+
+
+def recent(
+    sessions: Sequence[CalendarSession], days: int, now: datetime
+) -> tuple[CalendarSession, ...]:
+    """The sessions that ended within the last days."""
+    return tuple(s for s in sessions if s.date_end >= now - timedelta(days=days))
+
+
+def landed_in(
+    lake: Lake, datasets: Sequence[Dataset], years: Collection[int]
+) -> dict[str, Collection[SessionPartition]]:
+    """What the lake holds of each dataset in these seasons."""
+    return {dataset.name: lake.landed(dataset.name, years) for dataset in datasets}
+
+
+def execute(
+    run: PlannedRun,
+    *,
+    definitions: dg.Definitions,
+    instance: dg.DagsterInstance,
+    accept_loss: bool,
+    tags: Mapping[str, str],
+) -> dg.ExecuteInProcessResult:
+    """Make the run in this process, recorded in the instance like any other.
+
+    A run that fails is a result like any other: nothing is raised.
+    """
+    return definitions.resolve_job_def(run.job).execute_in_process(
+        instance=instance,
+        # What happened is in the event log; the terminal belongs to the command.
+        run_config={
+            "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+            "ops": {run.op: {"config": {"accept_loss": accept_loss}}},
+        },
+        asset_selection=[asset_key(dataset) for dataset in run.datasets],
+        tags={**tags, **run.tags},
+        raise_on_error=False,
+    )
+
+
+def crash_of(result: dg.ExecuteInProcessResult) -> str:
+    """What broke in a run that failed for no reason that it could name."""
+    for event in result.all_events:
+        if event.is_step_failure and event.step_failure_data.error is not None:
+            error = event.step_failure_data.error
+            cause = error.cause or error
+            what = f"{cause.cls_name}: {cause.message.strip().splitlines()[0]}"
+            return f"{what} (a run broke unexpectedly; `f1-bronze ui` shows its log)"
+    return "a run failed before its first step; `f1-bronze ui` shows its log"
+
+
+def interrupted(result: dg.ExecuteInProcessResult) -> bool:
+    """Whether somebody ended the run: Ctrl-C, or a signal to the process."""
+    return any(
+        event.is_step_failure
+        and event.step_failure_data.error is not None
+        and event.step_failure_data.error.cls_name == "DagsterExecutionInterruptedError"
+        for event in result.all_events
+    )

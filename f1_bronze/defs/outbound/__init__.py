@@ -1,0 +1,1 @@
+"""The sensors that send metrics, lineage events and alerts."""

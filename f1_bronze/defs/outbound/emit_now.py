@@ -1,0 +1,36 @@
+"""What the command tells of its own runs, without waiting for a daemon.
+
+Belongs here: what may be told twice without harm, since the sensors will tell it again. Stays out:
+CloudWatch and the lineage consumer, which are left to their sensors alone.
+"""
+
+from collections.abc import Iterable
+
+import dagster as dg
+
+from f1_bronze.defs.outbound.outbox import Telemetry
+from f1_bronze.defs.record.runs import run_begun, run_finished
+from f1_bronze.telemetry.lineage.events import events_of_end, events_of_start
+from f1_bronze.telemetry.metrics.measurement import metrics_of
+from f1_bronze.telemetry.metrics.metric_files import MetricFiles
+
+
+def tell_at_once(
+    instance: dg.DagsterInstance, telemetry: Telemetry, run_ids: Iterable[str]
+) -> None:
+    """Lineage events and their summaries, and metrics where these are kept in the lake.
+
+    A file of the same run has the same path and the same bytes whoever writes it. What the lake
+    raises is passed on.
+    """
+    days = set()
+    for run_id in run_ids:
+        run = instance.get_run_by_id(run_id)
+        if run is None or not run.is_finished:
+            continue
+        finished = run_finished(instance, run, group_of=lambda key: None)
+        events = [*events_of_start(run_begun(instance, run)), *events_of_end(finished)]
+        days |= telemetry.events.write(events)
+        if isinstance(telemetry.metrics, MetricFiles):
+            telemetry.metrics.send(metrics_of(finished, environment=telemetry.environment))
+    telemetry.summaries.refresh(days)

@@ -1,0 +1,1 @@
+"""Reads Dagster's event log; the only home of dagster._core."""

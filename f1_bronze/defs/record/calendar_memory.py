@@ -1,0 +1,260 @@
+"""What the calendar sensor remembers between its ticks, and what has changed since.
+
+Belongs here: the cursor, in both directions, and telling two looks at the calendar apart. Stays
+out: looking (season.py), what follows from a change (calendar_sensor.py).
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+import dagster as dg
+
+from f1_bronze.openf1.calendar import Calendar, Reason
+
+FORMAT = 1
+
+CLOSED_AROUND = timedelta(minutes=30)
+
+"""How long before and after a session the API is closed to free users."""
+
+NEAR = timedelta(days=14)
+
+"""Without a session so near, the calendar is read once a day."""
+
+BETWEEN_SEASONS = timedelta(days=1)
+
+
+class CursorError(ValueError):
+    """A cursor that this sensor did not write."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """A session as the calendar listed it; `key` is the partition that it has or would have."""
+
+    key: str
+    name: str
+    start: datetime
+    end: datetime
+    cancelled: bool = False
+
+    def to_json(self) -> list[Any]:
+        """As a short list: there are a hundred of them."""
+        return [self.key, self.name, _text(self.start), _text(self.end), int(self.cancelled)]
+
+    @classmethod
+    def from_json(cls, written: list[Any]) -> "Seen":
+        """What `to_json` wrote."""
+        key, name, start, end, cancelled = written
+        return cls(
+            key=str(key),
+            name=str(name),
+            start=_moment(start),
+            end=_moment(end),
+            cancelled=bool(cancelled),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Memory:
+    """What is known from earlier ticks.
+
+    Attributes:
+        looked_at: when the calendar was last read; None before the first time.
+        closed_until: when the API, which was closed, is to be asked again.
+        nameless: years of which hardly a meeting was listed.
+        absent: registered keys for which the last calendar had no session.
+        told: those of them that stay, because something landed for them.
+        asked: session keys whose first run was requested.
+        sessions: session key → what the calendar said of it.
+    """
+
+    looked_at: datetime | None = None
+    closed_until: datetime | None = None
+    nameless: tuple[int, ...] = ()
+    absent: frozenset[str] = frozenset()
+    told: frozenset[str] = frozenset()
+    asked: frozenset[int] = frozenset()
+    sessions: Mapping[int, Seen] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        """The cursor."""
+        return json.dumps(
+            {
+                "format": FORMAT,
+                "looked_at": _text(self.looked_at),
+                "closed_until": _text(self.closed_until),
+                "nameless": list(self.nameless),
+                "absent": sorted(self.absent),
+                "told": sorted(self.told),
+                "asked": sorted(self.asked),
+                "sessions": {str(key): seen.to_json() for key, seen in self.sessions.items()},
+            },
+            ensure_ascii=False,
+        )
+
+    @classmethod
+    def from_json(cls, cursor: str | None) -> "Memory":
+        """What the cursor holds; `CursorError` when it is damaged or somebody else's."""
+        if not cursor:
+            return cls()
+        try:
+            written = json.loads(cursor)
+            if written["format"] != FORMAT:
+                raise CursorError(f"The cursor has format {written['format']}, not {FORMAT}.")
+            return cls(
+                looked_at=_moment(written["looked_at"]) if written["looked_at"] else None,
+                closed_until=_moment(written["closed_until"]) if written["closed_until"] else None,
+                nameless=tuple(int(year) for year in written["nameless"]),
+                absent=frozenset(str(key) for key in written["absent"]),
+                told=frozenset(str(key) for key in written["told"]),
+                asked=frozenset(int(key) for key in written["asked"]),
+                sessions={
+                    int(key): Seen.from_json(seen) for key, seen in written["sessions"].items()
+                },
+            )
+        except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as fault:
+            if isinstance(fault, CursorError):
+                raise
+            raise CursorError("The cursor is damaged or not this sensor's.") from fault
+
+    def live(self, now: datetime) -> Seen | None:
+        """The session for which the API is closed now, as far as the calendar tells."""
+        for seen in self.sessions.values():
+            closed = seen.start - CLOSED_AROUND <= now <= seen.end + CLOSED_AROUND
+            if closed and not seen.cancelled:
+                return seen
+        return None
+
+    def next_look(self, now: datetime) -> datetime:
+        """When the calendar is to be read again: at once, or a day later between seasons."""
+        near = any(
+            seen.start - NEAR <= now <= seen.end + NEAR
+            for seen in self.sessions.values()
+            if not seen.cancelled
+        )
+        if self.looked_at is None or near:
+            return now
+        return self.looked_at + BETWEEN_SEASONS
+
+
+def seen_in(calendar: Calendar) -> dict[int, Seen]:
+    """Every session of the calendar that has a name, those to come and cancelled ones too."""
+    ended = {
+        session.session_key: Seen(
+            key=session.partition.key,
+            name=f"{session.grand_prix_name} {session.session_name}",
+            start=session.date_start,
+            end=session.date_end,
+        )
+        for session in calendar.sessions
+    }
+    others = {
+        left.session_key: Seen(
+            key=left.partition.key,
+            name=left.name,
+            start=left.date_start,
+            end=left.date_end,
+            cancelled=left.reason is Reason.CANCELLED,
+        )
+        for left in calendar.left_out
+        if left.session_key is not None
+        and left.partition is not None
+        and left.date_start is not None
+        and left.date_end is not None
+    }
+    return ended | others
+
+
+class Kind(StrEnum):
+    """What upstream does to sessions that it has announced."""
+
+    CANCELLED = "cancelled"
+    REINSTATED = "reinstated"
+    MOVED = "moved"
+    RENAMED = "renamed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """One thing that has changed about a session since the calendar was last read."""
+
+    kind: Kind
+    session_key: int
+    before: Seen
+    after: Seen
+
+    @property
+    def text(self) -> str:
+        """For people, in a sentence."""
+        who = f"{self.after.key} (session {self.session_key})"
+        match self.kind:
+            case Kind.CANCELLED:
+                return f"{who} was cancelled."
+            case Kind.REINSTATED:
+                return f"{who} was cancelled and takes place after all."
+            case Kind.MOVED:
+                return f"{who} was moved from {_shown(self.before)} to {_shown(self.after)} UTC."
+            case Kind.RENAMED:
+                stays = self.before.key == self.after.key
+                where = "and stays where it is" if stays else f"and was {self.before.key}"
+                return f"{who} is named {self.after.name} instead of {self.before.name} {where}."
+
+
+def changes(before: Mapping[int, Seen], after: Mapping[int, Seen]) -> list[Change]:
+    """What became of the sessions that both looks know, in the order of their start."""
+    found = []
+    for session_key, now in after.items():
+        was = before.get(session_key)
+        if was is None:
+            continue
+        kinds = []
+        if was.cancelled != now.cancelled:
+            kinds.append(Kind.CANCELLED if now.cancelled else Kind.REINSTATED)
+        if (was.start, was.end) != (now.start, now.end):
+            kinds.append(Kind.MOVED)
+        if (was.name, was.key) != (now.name, now.key):
+            kinds.append(Kind.RENAMED)
+        found += [Change(kind=k, session_key=session_key, before=was, after=now) for k in kinds]
+    return sorted(found, key=lambda change: (change.after.start, change.session_key))
+
+
+def _shown(seen: Seen) -> str:
+    return f"{seen.start:%Y-%m-%d %H:%M}-{seen.end:%H:%M}"
+
+
+def _text(moment: datetime | None) -> str | None:
+    return moment.astimezone(UTC).isoformat() if moment else None
+
+
+def _moment(text: object) -> datetime:
+    moment = datetime.fromisoformat(str(text))
+    if moment.tzinfo is None:
+        raise CursorError(f"{text} has no offset.")
+    return moment
+
+
+CALENDAR_SENSOR = "openf1_calendar"
+
+
+def remembered_ends(instance: dg.DagsterInstance) -> dict[str, datetime]:
+    """Partition key → scheduled end of every session that was not cancelled, also those to come.
+
+    Empty before the sensor's first tick, and where its cursor is not its own.
+    """
+    # Only daemons have it at hand; for the code location it is a twentieth of its loading.
+    from dagster._core.scheduler.instigation import InstigatorType, SensorInstigatorData
+
+    for state in instance.all_instigator_state(instigator_type=InstigatorType.SENSOR):
+        data = state.instigator_data
+        if state.instigator_name == CALENDAR_SENSOR and isinstance(data, SensorInstigatorData):
+            try:
+                memory = Memory.from_json(data.cursor)
+            except CursorError:  # the sensor itself says so at its next tick
+                return {}
+            return {seen.key: seen.end for seen in memory.sessions.values() if not seen.cancelled}
+    return {}

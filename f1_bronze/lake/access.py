@@ -1,0 +1,233 @@
+"""Proof that a lake can be used: a real write, read, list and delete below a scratch folder.
+
+Belongs here: what is tried and how a failure is named. Stays out: who is told (the doctor
+command), what a store's errors mean (s3.py, local.py).
+"""
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+from uuid import uuid4
+
+from f1_bronze.lake.errors import Conflict, LakeAddressError, LakeError, LakeUnavailable
+from f1_bronze.lake.local import LocalStore
+from f1_bronze.lake.s3 import ACTIONS, S3Store, S3Writes
+from f1_bronze.lake.stores import ABSENT, ObjectStore
+
+SCRATCH = ".f1-bronze-doctor"
+
+_LITTLE_SPACE = 1 << 30
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proof:
+    """One thing that was tried.
+
+    Attributes:
+        step: write, read, list, conditions, delete; region (S3) or space (a folder).
+        worked: None when it works but not well: a warning.
+        detail: what was seen, in a sentence.
+        action: the permission that is missing (`s3:PutObject`); empty if it is not about that.
+        resource: what that permission has to be given on, as an ARN.
+        remedy: what to do; empty when `detail` ends with it.
+    """
+
+    step: str
+    worked: bool | None
+    detail: str
+    action: str = ""
+    resource: str = ""
+    remedy: str = ""
+
+
+def prove_access(store: ObjectStore) -> Iterator[Proof]:
+    """Try all that the lake does, below `.f1-bronze-doctor/<uuid>/`, and clean up.
+
+    A permission that is missing does not end it, so that each is named. Anything else does (no
+    bucket, wrong keys, no network): it would be the same for every step.
+    """
+    folder = f"{SCRATCH}/{uuid4().hex}"
+    try:
+        yield from _steps(store, f"{folder}/proof.json")
+    except _Hopeless as end:
+        yield end.proof
+        return
+    finally:
+        if isinstance(store, LocalStore):  # a bucket has no folders to be left behind
+            with suppress(OSError):
+                shutil.rmtree(store.root / folder)
+                (store.root / SCRATCH).rmdir()
+    if isinstance(store, LocalStore):
+        yield _space(store)
+    if isinstance(store, S3Store):
+        with suppress(LakeError):  # told by the listing already
+            yield from _region(store)
+
+
+class _Hopeless(Exception):
+    """No further step can work."""
+
+    def __init__(self, proof: Proof) -> None:
+        super().__init__(proof.detail)
+        self.proof = proof
+
+
+def _steps(store: ObjectStore, path: str) -> Iterator[Proof]:
+    data = f'{{"written_by": "f1-bronze doctor", "token": "{uuid4().hex}"}}'.encode()
+    folder = path.rpartition("/")[0] + "/"
+
+    written = _tried(store, "write", path, lambda: store.write(path, data, {"proof": "doctor"}))
+    yield written
+    read: list[bytes | None] = []
+    proof = _tried(store, "read", path, lambda: read.append(store.read(path)))
+    if written.worked and read and read[0] != data:
+        seen = "nothing" if read[0] is None else f"{len(read[0])} other bytes"
+        proof = _wrong("read", f"{store.uri(path)} holds {seen} right after it was written.")
+    yield proof
+    listed: list[str] = []
+    proof = _tried(store, "list", folder, lambda: listed.extend(o.path for o in store.list(folder)))
+    if written.worked and proof.worked and listed != [path]:
+        proof = _wrong("list", f"{store.uri(folder)} lists {len(listed)} objects instead of one.")
+    yield proof
+    if written.worked and read and read[0] == data:
+        yield _conditions(store, path)
+    proof = _tried(store, "delete", path, lambda: store.delete(path))
+    if proof.worked and read and _still_there(store, path):
+        proof = _wrong("delete", f"{store.uri(path)} is still there after it was deleted.")
+    yield proof
+
+
+def _conditions(store: ObjectStore, path: str) -> Proof:
+    """Whether writes that were meant for another content are refused, so that two writers never
+    undo each other's."""
+    if isinstance(store, LocalStore):  # with locks of its own, which go with the scratch folder
+        store = LocalStore(store.root / path.rpartition("/")[0] / "conditions")
+    kept: list[bool] = []
+    proof = _tried(store, "write", path, lambda: kept.append(_keeps_conditions(store, path)))
+    proof = replace(proof, step="conditions")
+    if not proof.worked:
+        return proof
+    remedy = (
+        "Let one writer at a time use this lake: no ingest beside a schedule or a backfill. Or use "
+        "another store."
+    )
+    if not kept[0]:
+        detail = "The store writes whatever the condition: of two writers one can undo the other."
+        return replace(proof, worked=None, detail=detail, remedy=remedy)
+    if isinstance(store, LocalStore | S3Store) and not store.keeps_conditions:
+        lacks = "conditional writes" if isinstance(store, S3Store) else "file locks"
+        detail = f"The store knows no {lacks}: we look before each write, and can be overtaken."
+        return replace(proof, worked=None, detail=detail, remedy=remedy)
+    return replace(proof, detail="two writers cannot undo each other's work")
+
+
+def _keeps_conditions(store: ObjectStore, path: str) -> bool:
+    """Three writes: over what is there, over what was there, and where nothing should be."""
+    store.write(path, b"1", {})
+    there = store.fetch(path)
+    first = there.version if there else ABSENT
+    store.write(path, b"2", {}, expected=first)
+    for outdated in (first, ABSENT):
+        with suppress(Conflict):
+            store.write(path, b"3", {}, expected=outdated)
+            return False
+    return True
+
+
+def _still_there(store: ObjectStore, path: str) -> bool:
+    with suppress(LakeUnavailable):  # without s3:ListBucket S3 does not say that a key is gone
+        return store.read(path) is not None
+    return False
+
+
+def _tried(store: ObjectStore, step: str, path: str, attempt: Callable[[], object]) -> Proof:
+    """The proof of one step; `_Hopeless` when it failed for lack of more than a permission."""
+    try:
+        attempt()
+    except LakeUnavailable as error:
+        if not error.action:
+            raise _Hopeless(Proof(step=step, worked=False, detail=str(error))) from error
+        resource = _resource(store, error.action)
+        left = f" {store.uri(path)} stays behind." if step == "delete" else ""
+        return Proof(
+            step=step,
+            worked=False,
+            detail=f"S3 refused to {step} {store.uri(path)} ({error.action} is missing).{left}",
+            action=error.action,
+            resource=resource,
+            remedy=f"Allow {error.action} on {resource} (deploy/aws has the whole policy).",
+        )
+    permission = f" ({ACTIONS[step]})" if isinstance(store, S3Store) else ""
+    return Proof(step=step, worked=True, detail=f"works{permission}")
+
+
+def _resource(store: ObjectStore, action: str) -> str:
+    if not isinstance(store, S3Store):
+        return ""
+    if action.startswith("kms:"):
+        return "the bucket's KMS key"
+    bucket = f"arn:aws:s3:::{store.bucket}"
+    return bucket if action == ACTIONS["list"] else f"{bucket}/{store.prefix}*"
+
+
+def _wrong(step: str, detail: str) -> Proof:
+    remedy = "This store does not keep what it is given: use another one for the lake."
+    return Proof(step=step, worked=False, detail=detail, remedy=remedy)
+
+
+def _space(store: LocalStore) -> Proof:
+    free = shutil.disk_usage(store.root).free
+    detail = f"{free / 1e9:.1f} GB free in {store.root}"
+    if free >= _LITTLE_SPACE:
+        return Proof(step="space", worked=True, detail=detail)
+    remedy = "Free some space, or set F1_BRONZE_LAKE_URI to a larger place."
+    return Proof(step="space", worked=None, detail=detail, remedy=remedy)
+
+
+def _region(store: S3Store) -> Iterator[Proof]:
+    asked, there = store.regions()
+    if there and there != asked:
+        yield Proof(
+            step="region",
+            worked=None,
+            detail=f"The bucket is in {there}, and AWS_REGION is {asked}.",
+            remedy=f"Set AWS_REGION to {there}: each first request takes a detour until then.",
+        )
+    elif there:
+        yield Proof(step="region", worked=True, detail=there)
+
+
+def open_store(lake_uri: str, s3_writes: S3Writes | None = None) -> ObjectStore:
+    """The store of a lake: `s3://bucket[/prefix]`, a folder, or `file:///folder`.
+
+    `s3_writes` says how objects are written, should it be S3.
+
+    >>> open_store("s3://my-bucket/f1").uri("bronze/")
+    's3://my-bucket/f1/bronze/'
+    """
+    parts = urlsplit(lake_uri)
+    if parts.scheme == "s3":
+        from f1_bronze.lake.s3 import S3Store  # boto3 costs 0.2 s; only where S3 is used
+
+        prefix = parts.path.strip("/")
+        return S3Store(bucket=parts.netloc, prefix=prefix, writes=s3_writes)
+    if parts.scheme in ("", "file"):
+        if parts.scheme == "file" and parts.netloc not in ("", "localhost"):
+            host = parts.netloc.rpartition("@")[2]
+            raise LakeAddressError(
+                f"F1_BRONZE_LAKE_URI is {parts.scheme}://{host}{parts.path}, where {host} is read "
+                f"as a host. Write file:///{host}{parts.path}, or a folder without file://."
+            )
+        folder = unquote(parts.path) if parts.scheme == "file" else lake_uri
+        if not folder:
+            raise LakeAddressError(
+                "F1_BRONZE_LAKE_URI is empty. Set it to a folder or to s3://bucket/prefix."
+            )
+        return LocalStore(Path(folder))
+    raise LakeAddressError(
+        f"F1_BRONZE_LAKE_URI has the scheme {parts.scheme!r}, which is not supported. "
+        "Use a folder or s3://bucket/prefix."
+    )

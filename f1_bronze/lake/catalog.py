@@ -1,0 +1,254 @@
+"""From the declarations to table definitions, as catalogs of the Hive family have them.
+
+Belongs here: columns, partition keys, projection, and the DDL for Spark and Hive. Pure: nothing is
+asked and nothing is sent. Stays out: the CloudFormation template that holds them (glue.py), how
+engines read the tables (docs/reading.md), why partitions are projected like this (docs/adr/0008).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from f1_bronze.datasets import DATASETS
+from f1_bronze.datasets.dataset import EXTRA_FIELDS, PARTITION_COLUMNS, ColumnType, Dataset
+from f1_bronze.datasets.partition import SessionPartition
+from f1_bronze.lake import paths
+
+GRANDS_PRIX = (
+    "abu_dhabi",
+    "australian",
+    "austrian",
+    "azerbaijan",
+    "bahrain",
+    "bahrain_1308",
+    "barcelona_catalunya",
+    "belgian",
+    "british",
+    "canadian",
+    "chinese",
+    "dutch",
+    "emilia_romagna",
+    "hungarian",
+    "italian",
+    "japanese",
+    "las_vegas",
+    "mexico_city",
+    "miami",
+    "monaco",
+    "pre_season_testing",
+    "qatar",
+    "sao_paulo",
+    "saudi_arabian",
+    "singapore",
+    "spanish",
+    "united_states",
+)
+
+"""Grands Prix and tests of the seasons 2023 to 2026 as slugs; the stack's default."""
+
+SESSION_TYPES = (
+    "day_1",
+    "day_2",
+    "day_3",
+    "practice_1",
+    "practice_2",
+    "practice_3",
+    "qualifying",
+    "race",
+    "sprint",
+    "sprint_qualifying",
+)
+
+"""Every session type that OpenF1 has named; the stack's default."""
+
+YEARS = (2018, 2040)
+
+"""First and last season that tables look for; the stack's default."""
+
+_EXTRA_COMMENT = "JSON text: whatever a record held that no declared column can; mostly null."
+
+_PARTITION_COMMENTS = {
+    "year": "Season.",
+    "grand_prix": "Slug of the Grand Prix, for example sao_paulo.",
+    "session_type": "Slug of the session's name, for example race or sprint_qualifying.",
+}
+
+_PARQUET = {
+    "InputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
+    "OutputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat",
+    "SerDe": "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe",
+}
+
+_JSON = {
+    "InputFormat": "org.apache.hadoop.mapred.TextInputFormat",
+    "OutputFormat": "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
+    "SerDe": "org.apache.hive.hcatalog.data.JsonSerDe",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableColumn:
+    """One column of a catalog's table; the type in Hive's words."""
+
+    name: str
+    type: str
+    comment: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """One table as a catalog has it.
+
+    Attributes:
+        folder: below the lake's root, ending in `/`.
+        formats: the classes that read it.
+        projection: table properties from which Athena computes the partitions; values may be
+            CloudFormation functions.
+        properties: other table properties.
+    """
+
+    name: str
+    description: str
+    columns: tuple[TableColumn, ...]
+    partition_keys: tuple[TableColumn, ...]
+    folder: str
+    formats: dict[str, str]
+    projection: dict[str, Any]
+    properties: dict[str, str]
+
+
+def dataset_table(dataset: Dataset) -> Table:
+    """The table of one dataset: its columns, `extra_fields`, and the partition columns."""
+    types: Any = {"Fn::Join": [",", {"Ref": "SessionTypes"}]}
+    if dataset.session_types is not None:
+        types = ",".join(sorted(dataset.session_types))
+    return Table(
+        name=dataset.name,
+        description=" ".join(dataset.description.split()),
+        columns=(
+            *(
+                TableColumn(name=c.name, type=_hive_type(c.type), comment=c.description)
+                for c in dataset.columns
+            ),
+            TableColumn(name=EXTRA_FIELDS, type="string", comment=_EXTRA_COMMENT),
+        ),
+        partition_keys=tuple(
+            TableColumn(
+                name=name,
+                type="bigint" if name == "year" else "string",
+                comment=_PARTITION_COMMENTS[name],
+            )
+            for name in PARTITION_COLUMNS
+        ),
+        folder=paths.dataset_folder(dataset.name),
+        formats=_PARQUET,
+        projection={
+            **_integers("year", {"Fn::Sub": "${FirstYear},${LastYear}"}),
+            **_listed("grand_prix", {"Fn::Join": [",", {"Ref": "GrandsPrix"}]}),
+            **_listed("session_type", types),
+        },
+        properties={
+            "classification": "parquet",
+            "parquet.compression": "SNAPPY",
+            "f1_bronze.schema_version": str(dataset.schema_version),
+        },
+    )
+
+
+def lineage_table() -> Table:
+    """The table of lineage events: one OpenLineage event per file, on one line."""
+    named = "array<struct<namespace:string,name:string>>"
+    words = (
+        ("eventtime", "string", "When it happened, ISO 8601: from_iso8601_timestamp(eventtime)."),
+        ("eventtype", "string", "START, COMPLETE, FAIL, …, as OpenLineage says it."),
+        ("run", "struct<runid:string>", "The run, and its identifier in Dagster."),
+        ("job", "struct<namespace:string,name:string>", "What ran."),
+        ("inputs", named, "Datasets that were read."),
+        ("outputs", named, "Datasets that were written."),
+        ("producer", "string", "The code that wrote the event."),
+    )
+    days = (("year", "Year, UTC."), ("month", "Month, 1 to 12."), ("day", "Day, 1 to 31."))
+    return Table(
+        name="lineage",
+        description="One row per OpenLineage event of the bronze layer.",
+        columns=tuple(TableColumn(name=n, type=t, comment=c) for n, t, c in words),
+        partition_keys=tuple(TableColumn(name=n, type="bigint", comment=c) for n, c in days),
+        folder="lineage/events/",
+        formats=_JSON,
+        projection={
+            **_integers("year", {"Fn::Sub": "${FirstYear},${LastYear}"}),
+            **_integers("month", "1,12"),
+            "projection.month.digits": "2",
+            **_integers("day", "1,31"),
+            "projection.day.digits": "2",
+        },
+        properties={"classification": "json"},
+    )
+
+
+def tables() -> tuple[Table, ...]:
+    """The six datasets and lineage."""
+    return (*(dataset_table(dataset) for dataset in DATASETS), lineage_table())
+
+
+def unlisted(partitions: Iterable[SessionPartition]) -> list[SessionPartition]:
+    """Partitions that Athena would pass over in silence with the stack's default parameters."""
+    first, last = YEARS
+    return sorted(
+        one
+        for one in partitions
+        if not first <= one.year <= last
+        or one.grand_prix not in GRANDS_PRIX
+        or one.session_type not in SESSION_TYPES
+    )
+
+
+def unlisted_values(partitions: Iterable[SessionPartition]) -> dict[str, list[str]]:
+    """What the stack's parameters lack for these partitions: parameter → values, where any.
+
+    >>> unlisted_values([SessionPartition.parse("2030/bahrain_1400/race")])
+    {'GrandsPrix': ['bahrain_1400']}
+    """
+    partitions = list(partitions)
+    first, last = YEARS
+    lacking = {
+        "FirstYear": {str(one.year) for one in partitions if one.year < first},
+        "LastYear": {str(one.year) for one in partitions if one.year > last},
+        "GrandsPrix": {one.grand_prix for one in partitions} - set(GRANDS_PRIX),
+        "SessionTypes": {one.session_type for one in partitions} - set(SESSION_TYPES),
+    }
+    return {parameter: sorted(values) for parameter, values in lacking.items() if values}
+
+
+def hive_ddl(table: Table, location: str) -> str:
+    """`CREATE EXTERNAL TABLE` for Spark and Hive, over a lake's root that ends in `/`."""
+    serde, reads, writes = (table.formats[n] for n in ("SerDe", "InputFormat", "OutputFormat"))
+    return (
+        f"CREATE EXTERNAL TABLE {table.name} (\n  {_ddl_columns(table.columns)}\n)\n"
+        f"COMMENT {_quoted(table.description)}\n"
+        f"PARTITIONED BY (\n  {_ddl_columns(table.partition_keys)}\n)\n"
+        f"ROW FORMAT SERDE {_quoted(serde)}\n"
+        f"STORED AS INPUTFORMAT {_quoted(reads)} OUTPUTFORMAT {_quoted(writes)}\n"
+        f"LOCATION {_quoted(location + table.folder)}"
+    )
+
+
+def _hive_type(kind: ColumnType) -> str:
+    return "string" if kind is ColumnType.JSON else kind.value
+
+
+def _integers(name: str, bounds: Any) -> dict[str, Any]:
+    return {f"projection.{name}.type": "integer", f"projection.{name}.range": bounds}
+
+
+def _listed(name: str, values: Any) -> dict[str, Any]:
+    return {f"projection.{name}.type": "enum", f"projection.{name}.values": values}
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
+def _ddl_columns(columns: Iterable[TableColumn]) -> str:
+    return ",\n  ".join(f"`{c.name}` {c.type} COMMENT {_quoted(c.comment)}" for c in columns)

@@ -1,0 +1,1 @@
+"""Alerts: their text, which have been sent, and where they go."""

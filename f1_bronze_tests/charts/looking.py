@@ -1,0 +1,69 @@
+"""Sessions as tables, and pictures as what one sees in them."""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import unquote
+from xml.etree import ElementTree
+
+import pyarrow as pa
+
+from f1_bronze.datasets import DATASETS
+from f1_bronze.datasets.partition import SessionPartition
+from f1_bronze.lake.records import rows_of
+from f1_bronze.simulator.invented import GeneratedSeasons
+
+BY_NAME = {dataset.name: dataset for dataset in DATASETS}
+SVG = "{http://www.w3.org/2000/svg}"
+RACE = SessionPartition.parse("2026/australian/race")
+QUALIFYING = SessionPartition.parse("2026/australian/qualifying")
+PRACTICE = SessionPartition.parse("2026/australian/practice_1")
+
+Tables = Mapping[str, pa.Table]
+
+
+def table(name: str, *records: Mapping[str, Any], session_key: int = 1) -> pa.Table:
+    """Rows of a dataset with the given fields; the rest is null."""
+    common = {"session_key": session_key}
+    return rows_of(BY_NAME[name], [common | dict(record) for record in records]).table
+
+
+def invented(seasons: GeneratedSeasons, year: int, location: str, name: str) -> Tables:
+    """Every table of a simulated session."""
+    key = next(
+        s["session_key"]
+        for s in seasons.sessions()
+        if (s["year"], s["location"], s["session_name"]) == (year, location, name)
+    )
+    return {
+        dataset.name: rows_of(dataset, seasons.rows(dataset.endpoint, key)).table
+        for dataset in DATASETS[1:]
+    }
+
+
+def elements(svg: str, tag: str) -> list[ElementTree.Element]:
+    """All elements of a kind; raises where the picture is no XML."""
+    return list(ElementTree.fromstring(svg).iter(SVG + tag))
+
+
+def texts(svg: str) -> list[str]:
+    """Every text, in drawn order."""
+    return [element.text or "" for element in elements(svg, "text")]
+
+
+def boxes(svg: str, fill: str) -> list[tuple[float, float]]:
+    """Left edge and width of every rectangle of a colour."""
+    return [
+        (float(box.attrib["x"]), float(box.attrib["width"]))
+        for box in elements(svg, "rect")
+        if box.attrib["fill"] == fill
+    ]
+
+
+def strokes(svg: str, colour: str) -> list[str]:
+    """The paths that are drawn in a colour."""
+    return [p.attrib["d"] for p in elements(svg, "path") if p.attrib.get("stroke") == colour]
+
+
+def svg_in(markdown: str) -> str:
+    """The picture that the Markdown holds."""
+    return unquote(markdown.split("(<data:image/svg+xml,", 1)[1].removesuffix(">)"))

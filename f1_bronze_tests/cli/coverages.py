@@ -1,0 +1,167 @@
+"""A coverage put together by hand, with every state that a cell can have.
+
+Belongs here: examples for what shows a coverage. Stays out: assertions, and how such states come
+about (defs/test_coverage.py).
+"""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from f1_bronze.datasets import DATASETS
+from f1_bronze.datasets.partition import SessionPartition
+from f1_bronze.defs.monitoring.coverage import Cell, Coverage, State
+from f1_bronze.defs.monitoring.report import Report
+from f1_bronze.defs.record.check_results import CheckState
+
+NOW = datetime(2025, 12, 24, 18, 0, tzinfo=UTC)
+LANDED = datetime(2025, 12, 1, 6, 0, tzinfo=UTC)
+DATASET = {dataset.name: dataset for dataset in DATASETS}
+PLACES = ("australian", "bahrain", "monaco")
+NASTY = '<img src="https://example.com/x" onerror="alert(1)">'
+MISSING_ROWS = "OpenF1's answer lacks 4 rows. Materialize again later."
+CHANGED = (
+    "| what | row | column | before | after |\n"
+    "| --- | --- | --- | --- | --- |\n"
+    f"| changed | driver_number 4 | team_name | a\\|b | {NASTY} |"
+)
+
+
+def usual_cell(key: str, dataset: str) -> Cell:
+    """What has landed, and whose checks all hold."""
+    partition = SessionPartition.parse(key)
+    if not DATASET[dataset].exists_for(partition.session_type):
+        return Cell(dataset=DATASET[dataset], partition=partition, state=State.NONE)
+    return Cell(
+        dataset=DATASET[dataset],
+        partition=partition,
+        state=State.LANDED,
+        rows={"sessions": 1, "laps": 1080}.get(dataset, 20),
+        landed_at=LANDED,
+        revision="new",
+        what_changed="All rows are new.",
+        run_id="0f2c7e1a",
+        checks=(judged("schema", broken=None),),
+    )
+
+
+def judged(
+    check: str,
+    *,
+    broken: str | None,
+    rule: str = "session_key not null",
+    rows: tuple[dict[str, Any], ...] = (),
+) -> CheckState:
+    """A check of one rule, which holds or is broken with this severity."""
+    return CheckState(
+        check=check,
+        severity=broken,
+        summary=f"{rule}: 2 of 20 not as demanded" if broken else "1 rules hold",
+        rules=(
+            {
+                "rule": rule,
+                "severity": broken or "ERROR",
+                "passed": broken is None,
+                "observed": "2 of 20 not as demanded" if broken else "all 20 as demanded",
+                "unexpected_count": 2 if broken else 0,
+                "unexpected_percent": 10.0 if broken else 0.0,
+                "rows_seen": 20,
+            },
+        ),
+        unexpected_rows={rule: rows} if rows else {},
+    )
+
+
+BROKEN_LAP = judged(
+    "values",
+    broken="ERROR",
+    rule="lap_number 1 to 100",
+    rows=(
+        {"session_key": 1, "lap_number": 112, "driver_number": 44},
+        {"session_key": 1, "lap_number": None, "driver_number": 4},
+    ),
+)
+STRANGE_NAME = judged(
+    "values",
+    broken="WARN",
+    rule="name_acronym three capitals",
+    rows=({"session_key": 1, "driver_number": 3, "name_acronym": NASTY},),
+)
+UNUSUAL: dict[tuple[str, str], dict[str, Any]] = {
+    ("2025/australian/race", "laps"): {"checks": (BROKEN_LAP,), "rows": 400},
+    ("2025/australian/race", "drivers"): {"checks": (STRANGE_NAME,)},
+    ("2025/bahrain/qualifying", "drivers"): {"checks": (STRANGE_NAME,)},
+    ("2025/australian/qualifying", "laps"): {"state": State.EMPTY, "rows": 0},
+    ("2025/bahrain/race", "drivers"): {"state": State.STALE},
+    ("2025/bahrain/race", "results"): {
+        "revision": "changed",
+        "what_changed": CHANGED,
+    },
+    ("2025/bahrain/race", "laps"): {"state": State.REFUSED, "error": MISSING_ROWS},
+    ("2025/monaco/qualifying", "results"): {
+        "state": State.FAILED,
+        "error": f"It broke {NASTY}. Try again.",
+        "rows": None,
+        "landed_at": None,
+        "revision": None,
+        "checks": (),
+    },
+    ("2025/bahrain/race", "stints"): {"state": State.RUNNING},
+    ("2025/bahrain/race", "pit_stops"): {
+        "state": State.UNRECORDED,
+        "rows": None,
+        "landed_at": None,
+        "revision": None,
+        "checks": (),
+    },
+    **{
+        ("2025/monaco/race", name): {
+            "state": State.MISSING,
+            "rows": None,
+            "landed_at": None,
+            "revision": None,
+            "checks": (),
+            "run_id": None,
+        }
+        for name in DATASET
+    },
+}
+
+
+def every_state() -> Coverage:
+    """Three weekends; each state is there, that of Monaco's race being late."""
+    keys = [f"2025/{place}/{kind}" for place in PLACES for kind in ("qualifying", "race")]
+    return Coverage(
+        sessions=tuple(SessionPartition.parse(key) for key in keys),
+        cells={
+            (key, name): replace(usual_cell(key, name), **UNUSUAL.get((key, name), {}))
+            for key in keys
+            for name in DATASET
+        },
+        ended_at={
+            key: datetime(2025, 12, 23 if "monaco/q" in key else 20, 16, 0, tzinfo=UTC)
+            for key in keys
+        },
+    )
+
+
+def all_well() -> Coverage:
+    """One weekend in which nothing is wrong."""
+    keys = ("2025/bahrain/qualifying", "2025/bahrain/race")
+    return Coverage(
+        sessions=tuple(SessionPartition.parse(key) for key in keys),
+        cells={(key, name): usual_cell(key, name) for key in keys for name in DATASET},
+        ended_at={},
+    )
+
+
+def report_of(coverage: Coverage) -> Report:
+    """The report of it, with a band for the laps of races."""
+    return Report(
+        seasons=(2025,),
+        coverage=coverage,
+        usual={(session.key, "laps"): (800, 1500) for session in coverage.sessions[1::2]},
+        lake_uri="s3://lake/<prefix>/",
+        environment="production",
+        made_at=NOW,
+    )

@@ -1,0 +1,199 @@
+"""f1-bronze history: the list of revisions, the rows of one, and what is said to the mistaken."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from f1_bronze.cli.history_command import history
+from f1_bronze.lake.lake import Lake
+from f1_bronze.lake.landing import Candidate, Landing
+
+from .weekend import DATASET, RACE, Weekend, ingested_weekend, weekend
+
+__all__ = ["ingested_weekend", "weekend"]  # fixtures
+
+LAPS = DATASET["laps"]
+FIRST = datetime(2125, 4, 20, 6, 0, tzinfo=UTC)
+SECOND = datetime(2125, 4, 27, 6, 0, tzinfo=UTC)
+"""After the weekend was ingested, which is when these tests run."""
+
+
+def corrected(
+    weekend: Weekend, moment: datetime, *, rows: int | None = None, **fields: object
+) -> Landing:
+    """Land the race's laps again, the first of them with other values."""
+    stored = weekend.lake.read(LAPS, RACE)
+    records = stored.records(LAPS)[:rows]
+    records[0] |= fields
+    lake = Lake(weekend.lake.store, clock=lambda: moment)
+    return lake.land(
+        Candidate(
+            dataset=LAPS,
+            partition=RACE,
+            session_key=stored.provenance.session_key,
+            records=records,
+            source=stored.provenance.source,
+            notes={},
+        )
+    )
+
+
+@pytest.fixture
+def told(weekend: Weekend) -> Weekend:
+    """The weekend after two corrections and a refused answer."""
+    corrected(weekend, FIRST, st_speed=1)
+    corrected(weekend, SECOND, st_speed=2, is_pit_out_lap=None)
+    corrected(weekend, SECOND, rows=100)
+    return weekend
+
+
+def test_list(told: Weekend) -> None:
+    """Each revision has its time, rows, hash and what changed; values are listed, with their key;
+    a refused answer is listed apart."""
+    said = told.say(history, "laps", "2025/bahrain/race")
+    assert said.status == 0, said.err
+    lines = [" ".join(line.split()) for line in said.out.splitlines()]
+    assert lines[0] == "revision since replaced at rows added removed changed bytes content sha256"
+    arrived = told.lake.history(LAPS, RACE).contents[0].since
+    assert arrived is not None
+    assert lines[1].startswith(f"1 {arrived.isoformat()} 2125-04-20T06:00:00+00:00 1,080 ")
+    assert lines[2].startswith("2 2125-04-20T06:00:00+00:00 2125-04-27T06:00:00+00:00 1,080 0 0 1 ")
+    assert lines[3].startswith("3 2125-04-27T06:00:00+00:00 current 1,080 0 0 1 ")
+    assert "laps of 2025/bahrain/race." in lines
+    assert any(line.endswith("1 st_speed 306 1") for line in lines)
+    assert "3 3 1 st_speed 1 2" in lines
+    assert "3 3 1 is_pit_out_lap False None" in lines
+    [refused] = [line for line in lines if line.startswith("refused 100 ")]
+    assert "/refused_" in refused
+
+
+def test_list_as_json(told: Weekend) -> None:
+    """The same for programs, hashes and keys in full."""
+    data = told.say(history, "laps", "2025/bahrain/race", "--json").data
+    one, two, three = data["revisions"]
+    assert data["dataset"] == "laps"
+    assert (one["revision"], one["changes"]) == (1, None)
+    assert one["since"] < one["replaced_at"]
+    assert one["replaced_at"] == two["since"] == FIRST.isoformat()
+    assert (one["current"], three["current"], three["replaced_at"]) == (False, True, None)
+    assert three["content_sha256"] == told.lake.read(LAPS, RACE).provenance.content_sha256
+    assert three["uri"] == told.file().as_uri().replace("%3D", "=")
+    key = {"session_key": 907047, "driver_number": 3, "lap_number": 1}
+    assert two["changes"] == {
+        "added": [],
+        "removed": [],
+        "changed": [key],
+        "changed_values": [
+            {"key": key, "values": [{"column": "st_speed", "before": 306, "after": 1}]}
+        ],
+    }
+    [aside] = data["kept_aside"]
+    assert (aside["kept_as"], aside["rows"]) == ("refused", 100)
+
+
+def test_one_revision(told: Weekend) -> None:
+    """The rows of one: the first as a table, all of them as the API's records."""
+    said = told.say(history, "laps", "2025/bahrain/race", "--revision", "2")
+    assert said.status == 0
+    lines = said.out.splitlines()
+    assert lines[0] == (
+        "laps of 2025/bahrain/race, revision 2: 1,080 rows, current since "
+        "2125-04-20T06:00:00+00:00, replaced 2125-04-27T06:00:00+00:00."
+    )
+    assert len(lines) == 1 + 1 + 20 + 1
+    assert lines[-1] == "… and 1,060 more rows; --json prints them all"
+    records = told.say(history, "laps", "2025/bahrain/race", "--revision", "2", "--json").data
+    current = told.lake.read(LAPS, RACE).records(LAPS)
+    assert records == [current[0] | {"st_speed": 1, "is_pit_out_lap": False}, *current[1:]]
+
+
+def test_as_of(told: Weekend) -> None:
+    """--at reads what was current then, in UTC unless the time says otherwise."""
+    landed = told.lake.history(LAPS, RACE).contents[0].since
+    assert landed is not None
+    for time, speed in (
+        (landed.isoformat(), 306),
+        ("2125-04-20T05:59:59", 306),
+        ("2125-04-20T06:00:00Z", 1),
+        ("2125-04-20T07:59:59+02:00", 306),
+        ("2125-04-27", 1),
+        ("2130-01-01", 2),
+    ):
+        records = told.say(history, "laps", "2025/bahrain/race", "--at", time, "--json").data
+        assert records[0]["st_speed"] == speed, time
+
+
+def test_before_the_first_landing(told: Weekend) -> None:
+    """A moment at which nothing had landed is exit status 2, with the moment when it had."""
+    said = told.say(history, "laps", "2025/bahrain/race", "--at", "2020-01-01")
+    landed = told.lake.history(LAPS, RACE).contents[0].since
+    assert landed is not None
+    assert said.status == 2
+    assert (
+        "laps of 2025/bahrain/race held nothing at 2020-01-01T00:00:00+00:00 that is kept: "
+        f"revision 1 arrived at {landed.isoformat()}. Choose that moment or a later one."
+    ) in said.err
+
+
+def test_arrival_that_is_not_known(told: Weekend) -> None:
+    """In a lake without marks of arrivals the first content is since `?`, and a sentence says who
+    knows more; it answers for every moment before."""
+    for mark in (told.folder / "lake/revisions").rglob("arrived_*"):
+        mark.unlink()
+    said = told.say(history, "laps", "2025/bahrain/race")
+    lines = [" ".join(line.split()) for line in said.out.splitlines()]
+    assert lines[1].startswith("1 ? 2125-04-20T06:00:00+00:00 1,080 ")
+    assert (
+        "laps of 2025/bahrain/race. When revision 1 arrived no file tells; Dagster's record of the "
+        "partition does."
+    ) in lines
+    at = ("--at", "2020-01-01", "--json")
+    assert told.say(history, "laps", "2025/bahrain/race", *at).data[0]["st_speed"] == 306
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["lasp", "2025/bahrain/race"], "There is no dataset 'lasp'. Did you mean laps?"),
+        (
+            ["laps", "2025/bahrian/race"],
+            "laps of 2025/bahrian/race is not in the lake. Land it with `f1-bronze ingest 2025 "
+            "--grand-prix bahrian --session-type race`. In the lake are 2025/bahrain/race, "
+            "2025/bahrain/qualifying, …",
+        ),
+        (["laps", "bahrain"], "'bahrain' is no partition key; write YEAR/GRAND_PRIX/SESSION_TYPE"),
+        (
+            ["laps", "2025/bahrain/race", "--revision", "9"],
+            "has no revision 9. Choose from 1 to 1.",
+        ),
+        (["laps", "2025/bahrain/race", "--at", "soon"], "'soon' is no time; write 2025-04-14"),
+        (
+            ["laps", "2025/bahrain/race", "--at", "2025-01-01", "--revision", "1"],
+            "--at and --revision exclude each other",
+        ),
+    ],
+)
+def test_wrong_use(ingested_weekend: Weekend, words: list[str], sentence: str) -> None:
+    """What is not there is exit status 2 and a sentence with the nearest names."""
+    said = ingested_weekend.say(history, *words)
+    assert said.status == 2
+    assert sentence in said.err
+    assert "Traceback" not in said.err
+
+
+def test_revision_that_cannot_be_read(told: Weekend) -> None:
+    """A damaged revision is told in the list, and is exit status 1 when it is asked for."""
+    [path] = [
+        told.folder / "lake" / entry.path
+        for entry in told.lake.store.list("revisions/")
+        if "21250420T" in entry.path
+    ]
+    path.write_bytes(b"torn")
+    listed = told.say(history, "laps", "2025/bahrain/race")
+    assert listed.status == 0
+    assert "(cannot be read)" in listed.out
+    asked = told.say(history, "laps", "2025/bahrain/race", "--revision", "1")
+    assert asked.status == 1
+    assert (
+        f"Revision 1 of laps of 2025/bahrain/race cannot be read: {path.as_uri()}"[:60] in asked.err
+    )

@@ -1,0 +1,140 @@
+"""f1-bronze metrics: the table with its plots, one metric in detail, JSON, and an empty lake."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from f1_bronze.cli.metrics_command import metrics, sparkline
+from f1_bronze.lake.local import LocalStore
+from f1_bronze.telemetry.metrics.measurement import metrics_of
+from f1_bronze.telemetry.metrics.metric_files import MetricFiles
+from f1_bronze.telemetry.run_results import RunEnd
+
+from ..telemetry.metric_runs import QUALIFYING, finished, landed
+from .weekend import Said, Weekend
+
+
+@pytest.fixture
+def told(tmp_path: Path) -> Weekend:
+    """A lake with the metrics of three runs: today, yesterday (it failed) and 40 days ago."""
+    now = datetime.now(UTC)
+    files = MetricFiles(LocalStore(tmp_path / "lake"))
+    for name, days, end, rows in (
+        ("today", 0, RunEnd.SUCCESS, 1_080),
+        ("yesterday", 1, RunEnd.FAILURE, 540),
+        ("long-ago", 40, RunEnd.SUCCESS, 9_000),
+    ):
+        run = finished(
+            end,
+            run_id=name,
+            ended_at=now - timedelta(days=days, minutes=1),
+            seconds=12.5,
+            landed=(landed("laps", rows=rows), landed("drivers", QUALIFYING, 20)),
+        )
+        files.send(metrics_of(run, environment="dev"))
+    return Weekend(tmp_path)
+
+
+def table(said: Said) -> dict[str, list[str]]:
+    """The cells of each line by the metric's name, or its finer part."""
+    rows = [line.split() for line in said.out.splitlines()[1:]]
+    return {row[0]: row[1:] for row in rows}
+
+
+def test_table(told: Weekend) -> None:
+    """Each metric has a line: values, statistic, their one value, unit, the last one, a plot."""
+    said = told.say(metrics)
+    assert (said.status, said.err) == (0, "")
+    found = table(said)
+    plot = "·" * 28
+    assert found["TotalRecordsExtracted"] == ["2", "sum", "1,660", "Count", "1,100", f"{plot}▄█"]
+    assert found["BronzePipelineSuccess"] == ["2", "minimum", "0", "Count", "1", f"{plot}▁█"]
+    assert found["TotalPipelineExecutionTime"] == [
+        *("2", "maximum", "12.5", "Seconds", "12.5", f"{plot}██")
+    ]
+    assert len(found) == 13
+
+
+def test_further_back(told: Weekend) -> None:
+    """With more days older runs are seen, and no plot gets wider than a screen."""
+    found = table(told.say(metrics, "--days", "365"))
+    assert found["TotalRecordsExtracted"][:3] == ["3", "sum", "10,680"]
+    assert len(found["TotalRecordsExtracted"][-1]) == 60
+
+
+def test_one_metric(told: Weekend) -> None:
+    """One metric is shown by what it is split by; its name may be written in small letters."""
+    said = told.say(metrics, "--name", "totalrecordsextracted")
+    lines = [line.split() for line in said.out.splitlines()[1:]]
+    assert [line[:5] for line in lines] == [
+        ["TotalRecordsExtracted", "2", "sum", "1,660", "Count"],
+        ["TotalRecordsExtracted", "drivers", "2", "sum", "40"],
+        ["TotalRecordsExtracted", "laps", "2", "sum", "1,620"],
+        ["TotalRecordsExtracted", "qualifying", "2", "sum", "40"],
+        ["TotalRecordsExtracted", "race", "2", "sum", "1,620"],
+    ]
+
+
+def test_json(told: Weekend) -> None:
+    """Programs get every value with its moment and its run."""
+    data = told.say(metrics, "--name", "SessionsProcessed", "--json").data
+    whole = data["metrics"][0]
+    assert whole["dimensions"] == {
+        "Environment": "dev",
+        "Pipeline": "f1_bronze",
+        "Layer": "bronze",
+    }
+    assert (whole["statistic"], whole["value"]) == ("Sum", 4)
+    assert [(one["origin"], one["value"]) for one in whole["values"]] == [
+        ("yesterday", 2),
+        ("today", 2),
+    ]
+    assert [one["at"] for one in whole["values"]] == sorted(one["at"] for one in whole["values"])
+
+
+def test_two_environments(told: Weekend) -> None:
+    """Where deployments share a lake, each has its own lines."""
+    run = finished(run_id="staged", ended_at=datetime.now(UTC), landed=(landed("laps", rows=5),))
+    files = MetricFiles(LocalStore(told.folder / "lake"))
+    files.send(metrics_of(run, environment="staging"))
+    lines = [
+        line.split()[:5]
+        for line in told.say(metrics).out.splitlines()
+        if line.startswith("TotalRecordsExtracted")
+    ]
+    assert lines == [
+        ["TotalRecordsExtracted", "dev", "2", "sum", "1,660"],
+        ["TotalRecordsExtracted", "staging", "1", "sum", "5"],
+    ]
+
+
+def test_nothing_yet(tmp_path: Path) -> None:
+    """An empty lake is no error; it is said who writes metrics there."""
+    said = Weekend(tmp_path).say(metrics)
+    assert (said.status, said.out) == (0, "")
+    assert "The sensor cloudwatch_metrics writes them there" in said.err
+    assert Weekend(tmp_path).say(metrics, "--json").data["metrics"] == []
+
+
+def test_an_unknown_metric(told: Weekend) -> None:
+    """A name that no metric has is wrong use, and the nearest are named."""
+    said = told.say(metrics, "--name", "SessionProcessed")
+    assert said.status == 2
+    assert "Did you mean SessionsProcessed" in said.err
+
+
+@pytest.mark.parametrize(
+    ("values", "drawn"),
+    [
+        ([], ""),
+        ([None, None], "··"),
+        ([0, 0], "▁▁"),
+        ([3], "█"),
+        ([1, 2, 3, 4, 5, 6, 7, 8], "▁▂▃▄▅▆▇█"),
+        ([0.001, 1_000_000], "▁█"),
+    ],
+)
+def test_sparkline(values: list[float | None], drawn: str) -> None:
+    """Bars go from 0 to the largest value; a dot is no value, the lowest bar a small one."""
+    assert sparkline(values) == drawn

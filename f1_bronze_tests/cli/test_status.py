@@ -1,0 +1,179 @@
+"""f1-bronze status: the matrix as people and programs read it, and the exit status."""
+
+import re
+import shutil
+
+import pytest
+from rich.console import Console
+
+from f1_bronze.cli.status_command import is_unwell, print_coverage, status, to_json
+from f1_bronze.defs.monitoring.coverage import Coverage
+
+from .coverages import MISSING_ROWS, NASTY, NOW, all_well, every_state
+from .weekend import Weekend, ingested_weekend, weekend
+
+__all__ = ["ingested_weekend", "weekend"]  # fixtures
+
+
+def printed(
+    coverage: Coverage, capsys: pytest.CaptureFixture[str], seasons: tuple[int, ...] = (2025,)
+) -> list[str]:
+    """The lines of the matrix and what follows it."""
+    print_coverage(coverage, coverage.late(NOW), seasons)
+    return [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+
+
+def test_all_is_well(weekend: Weekend) -> None:
+    """After an ingest every cell has its rows, and the exit status is 0."""
+    said = weekend.say(status, "2025")
+    assert (said.status, said.err) == (0, "")
+    head, qualifying, race, blank, landed = (line.split() for line in said.out.splitlines())
+    assert head == ["session", "sessions", "drivers", "results", "laps", "stints", "pit_stops"]
+    assert qualifying == ["2025/bahrain/qualifying", "1", "20", "20", "297", "·", "·"]
+    assert race == ["2025/bahrain/race", "1", "20", "20", "1,080", "50", "30"]
+    assert (blank, landed) == ([], ["10", "landed"])
+
+
+def test_for_programs(weekend: Weekend) -> None:
+    """--json has each dataset of each session with its state, rows, run and checks."""
+    data = weekend.say(status, "2025", "--json").data
+    assert {name: data[name] for name in ("status", "seasons", "states", "late")} == {
+        "status": 0,
+        "seasons": [2025],
+        "states": {"landed": 10},
+        "late": 0,
+    }
+    assert data["lake"] == weekend.lake.store.uri("")
+    qualifying, race = data["sessions"]
+    assert (race["partition"], race["ended_at"]) == (
+        "2025/bahrain/race",
+        "2025-04-13T17:00:00+00:00",
+    )
+    assert list(qualifying["datasets"]) == ["sessions", "drivers", "results", "laps"]
+    laps = race["datasets"]["laps"]
+    assert (laps["state"], laps["rows"], laps["revision"], laps["error"]) == (
+        "landed",
+        1080,
+        "new",
+        None,
+    )
+    assert set(laps["checks"]) == {"schema", "values", "racing"}
+    assert {check["failed"] for check in laps["checks"].values()} == {None}
+
+
+def test_a_file_that_is_gone(weekend: Weekend) -> None:
+    """What is missing long after its session stands out, with what lands it; exit status 1."""
+    weekend.file("laps").unlink()
+    said = weekend.say(status, "2024-2025")
+    assert said.status == 1
+    assert "2025/bahrain/race" in said.out
+    [race] = [line.split() for line in said.out.splitlines() if "bahrain/race" in line]
+    assert race == ["2025/bahrain/race", "1", "20", "20", "late", "50", "30"]
+    assert (
+        "    1 late: not in the lake a day after its session ended: "
+        "f1-bronze ingest SEASONS --missing\n"
+    ) in said.out
+    assert "No session of 2024 is registered. f1-bronze ingest 2024 lands" in said.out
+
+
+def test_nothing_is_registered(weekend: Weekend) -> None:
+    """Without a registered session it says how they come to be, and the exit status is 1."""
+    said = weekend.say(status, "2023,2024")
+    assert said.status == 1
+    assert said.out == (
+        "No session of 2023, 2024 is registered. f1-bronze ingest 2023,2024 lands those that "
+        "there are (--dry-run shows them first); the sensor openf1_calendar registers those of "
+        "the running season by itself.\n"
+    )
+    shutil.rmtree(weekend.folder / "home")
+    assert weekend.say(status, "2025").out == (
+        "No session of 2025 is registered, but the lake holds 2 of them: f1-bronze verify 2025 "
+        "--repair registers and records them.\n"
+    )
+    assert weekend.say(status, "soon").status == 2
+
+
+def test_every_state(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each cell says its state; failed checks are marked, and counted states explained."""
+    lines = printed(every_state(), capsys)
+    assert [line.split() for line in lines[1:7]] == [
+        ["2025/australian/qualifying", "1", "20", "20", "empty", "·", "·"],
+        ["2025/australian/race", "1", "20!", "20", "400✗", "20", "20"],
+        ["2025/bahrain/qualifying", "1", "20!", "20", "1,080", "·", "·"],
+        ["2025/bahrain/race", "1", "stale", "20", "refused", "running", "unrecorded"],
+        ["2025/monaco/qualifying", "1", "20", "failed", "1,080", "·", "·"],
+        ["2025/monaco/race", *["late"] * 6],
+    ]
+    counted = [line.split(":")[0].strip() for line in lines[8:16]]
+    assert counted == [
+        "18 landed",
+        "1 empty",
+        "1 stale",
+        "1 refused",
+        "1 failed",
+        "1 running",
+        "1 unrecorded",
+        "6 late",
+    ]
+    assert lines[17:] == [
+        f"laps of 2025/bahrain/race: {MISSING_ROWS}",
+        f"results of 2025/monaco/qualifying: It broke {NASTY}. Try again.",
+        "✗ 2025/australian/race laps.values: lap_number 1 to 100: 2 of 20 not as demanded",
+        "! 2025/australian/race and 1 more drivers.values: name_acronym three capitals: "
+        "2 of 20 not as demanded",
+    ]
+
+
+def test_unwell_is_what_a_person_must_act_on() -> None:
+    """Warnings, stale and running cells are no failure; a failed ERROR check is one."""
+    assert not is_unwell(all_well())
+    assert is_unwell(every_state())
+    coverage = every_state()
+    kept = {
+        place: cell
+        for place, cell in coverage.cells.items()
+        if cell.severity != "ERROR" and cell.state in ("landed", "empty", "stale", "running", "")
+    }
+    assert not is_unwell(Coverage(sessions=coverage.sessions, cells=kept, ended_at={}))
+    assert is_unwell(Coverage(sessions=(), cells={}, ended_at={}))
+
+
+def test_late_for_programs() -> None:
+    """--json marks what is late, and says why something failed."""
+    coverage = every_state()
+    data = to_json(coverage, coverage.late(NOW))
+    by_key = {one["partition"]: one["datasets"] for one in data["sessions"]}
+    assert data["late"] == 7
+    assert by_key["2025/monaco/race"]["laps"]["late"] is True
+    assert by_key["2025/bahrain/race"]["laps"] == {
+        "state": "refused",
+        "late": False,
+        "rows": 1080,
+        "landed_at": "2025-12-01T06:00:00+00:00",
+        "revision": "new",
+        "error": MISSING_ROWS,
+        "run": "0f2c7e1a",
+        "checks": {"schema": {"failed": None, "summary": "1 rules hold"}},
+    }
+
+
+@pytest.mark.parametrize(("width", "late", "lost"), [(80, "!!", "⊘"), (100, "late", "refused")])
+def test_in_a_terminal(
+    width: int,
+    late: str,
+    lost: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """In colour, a session a line; a narrow terminal has signs for states and says which."""
+    console = Console(width=width, force_terminal=True, color_system="standard", highlight=False)
+    monkeypatch.setattr("f1_bronze.cli.console.plain", lambda: console)
+    coverage = every_state()
+    print_coverage(coverage, coverage.late(NOW), (2025,))
+    out = capsys.readouterr().out
+    assert re.search(rf"\x1b\[1;31m +{late}", out)
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", out).splitlines()
+    assert [line.split()[0] for line in plain[1:7]] == [s.key for s in coverage.sessions]
+    assert max(len(line) for line in plain[:7]) <= width
+    assert plain[4].split()[4] == lost
+    assert ("    1 refused ⊘: upstream's" in out) == (width == 80)

@@ -1,0 +1,1 @@
+"""Generators of documents and templates from the declarations, for developers."""

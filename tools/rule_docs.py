@@ -1,0 +1,104 @@
+"""The rules as a page for people: `python -m f1_bronze.datasets.rulebook docs/measured_rules.json`.
+
+Belongs here: docs/rules.md, derived from the declarations and the measured shares. Stays out: the
+rules (one file per dataset), measuring them (the tests, where recordings are).
+"""
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from f1_bronze.datasets import DATASETS
+from f1_bronze.datasets.conditions import Across, RowCondition
+from f1_bronze.datasets.dataset import Check, Dataset, Rule, Scope
+
+Figures = Mapping[str, Mapping[str, Mapping[str, int]]]
+
+"""By dataset and rule: sessions, sessions_passed, seen, as_demanded."""
+
+
+def rules_page(measured: Figures) -> str:
+    """All rules with what they were promised as and how they stand on recorded data."""
+    parts = [
+        "# The rules and how real data stands on them",
+        "",
+        "Made from the declarations in `f1_bronze/datasets/` by `make docs`. The rules of a",
+        f"dataset are judged in the asset checks {', '.join(f'`{check}`' for check in Check)}",
+        "([why so few](adr/0010-checks.md)). ERROR: the partition must not be used downstream.",
+        "WARN: a person should look. *mostly* is the share of what is looked at in one session",
+        "that must be as demanded.",
+        "",
+        "*Measured* are the recorded sessions that the project was calibrated on: all races,",
+        "qualifyings, sprints and sprint qualifyings of 2024 and one qualifying of 2026. First the",
+        "share of rows (or drivers, stints, …) as demanded, then the sessions that passed. A dash:",
+        "no recorded session is in the scope of the rule, or has anything that it looks at.",
+        "",
+        "*Tested by*: `GX` a Great Expectations suite over all sessions of a run at once, `shape`",
+        "our own code per session, `racing` a function across rows and datasets.",
+    ]
+    for dataset in DATASETS:
+        parts += ["", *_section(dataset, measured.get(dataset.name, {}))]
+    return "\n".join(parts) + "\n"
+
+
+def _section(dataset: Dataset, measured: Mapping[str, Mapping[str, int]]) -> list[str]:
+    return [
+        f"## {dataset.name}",
+        "",
+        "| promised | rule | severity | check | scope | mostly | tested by | why | measured |",
+        "|---|---|---|---|---|---|---|---|---|",
+        *(_line(rule, measured.get(rule.name, {})) for rule in dataset.rules),
+    ]
+
+
+def _line(rule: Rule, figures: Mapping[str, int]) -> str:
+    cells = [
+        rule.promised or "",
+        f"**{rule.name}**: {rule.says}",
+        rule.severity.value,
+        rule.check.value,
+        _scope(rule.scope),
+        _percent(rule.mostly),
+        _tested_by(rule),
+        rule.why,
+        _measured(figures),
+    ]
+    return f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |"
+
+
+def _scope(scope: Scope) -> str:
+    types = ", ".join(sorted(scope.session_types)) if scope.session_types else "all"
+    if scope.first_year and scope.last_year:
+        return f"{types}, {scope.first_year}–{scope.last_year}"
+    if scope.first_year:
+        return f"{types}, from {scope.first_year}"
+    return f"{types}, until {scope.last_year}" if scope.last_year else types
+
+
+def _tested_by(rule: Rule) -> str:
+    if isinstance(rule.condition, RowCondition):
+        return "GX"
+    return "racing" if isinstance(rule.condition, Across) else "shape"
+
+
+def _measured(figures: Mapping[str, int]) -> str:
+    if not figures.get("sessions"):
+        return "—"
+    seen, as_demanded = figures["seen"], figures["as_demanded"]
+    passed = f"{figures['sessions_passed']} of {figures['sessions']} sessions"
+    if not seen:
+        return passed
+    return f"{_percent(as_demanded / seen)} of {seen:,}; {passed}"
+
+
+def _percent(share: float) -> str:
+    """Two decimals where they tell something; never 100 when it is less."""
+    text = f"{100 * share:.2f}".rstrip("0").rstrip(".")
+    return f"{'99.99' if text == '100' and share < 1 else text} %"
+
+
+if __name__ == "__main__":
+    figures: Any = json.loads(Path(sys.argv[1]).read_text("utf-8"))
+    sys.stdout.write(rules_page(figures))
