@@ -7,7 +7,7 @@ from f1_bronze.telemetry.alerts.wording import (
     SESSIONS_SHOWN,
     Alert,
     AlertKind,
-    StaleSession,
+    OverdueSession,
     Wording,
 )
 from f1_bronze.telemetry.run_results import CheckOutcome, RuleOutcome, RunEnd
@@ -129,8 +129,8 @@ def test_stale_sessions() -> None:
     """The oldest session leads with what it lacks and the command that lands it."""
     ended = MONDAY - timedelta(hours=30)
     stale = [
-        StaleSession(key=RACE, ended_at=ended, missing=("laps", "stints")),
-        StaleSession(key="2025/abu_dhabi/race", ended_at=ended, missing=("laps",)),
+        OverdueSession(key=RACE, ended_at=ended, missing=("laps", "stints")),
+        OverdueSession(key="2025/abu_dhabi/race", ended_at=ended, missing=("laps",)),
     ]
     alert = WORDING.of_stale(stale, MONDAY)
     assert alert.kind is AlertKind.STALE_SESSIONS

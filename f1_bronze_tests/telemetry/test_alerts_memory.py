@@ -13,7 +13,7 @@ from f1_bronze.telemetry.alerts.alert_memory import (
     MOST_WAITING,
     AlertMemory,
 )
-from f1_bronze.telemetry.alerts.wording import Alert, AlertKind, StaleSession, Wording
+from f1_bronze.telemetry.alerts.wording import Alert, AlertKind, OverdueSession, Wording
 from f1_bronze.telemetry.run_results import RunEnd, RunFinished
 
 from .metric_runs import MONDAY, QUALIFYING, RACE, check, finished, missing
@@ -109,7 +109,7 @@ def test_checks_of_a_run_that_goes_on() -> None:
 
 def test_stale_sessions_are_told_once() -> None:
     """A session is told when it becomes stale and when it lacks more, not while it stays so."""
-    stale = StaleSession(key=RACE, ended_at=MONDAY - timedelta(days=2), missing=("laps",))
+    stale = OverdueSession(key=RACE, ended_at=MONDAY - timedelta(days=2), missing=("laps",))
     more = replace(stale, missing=("laps", "stints"))
     other = replace(stale, key=QUALIFYING)
     memory, told = AlertMemory(), []

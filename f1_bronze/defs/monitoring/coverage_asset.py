@@ -1,7 +1,7 @@
 """The asset `monitoring/coverage`: the seasons at a glance, where people of the UI look anyway.
 
 Belongs here: the asset, its two checks and what they say. Stays out: the states (coverage.py),
-which sessions are overdue (stale_sessions.py), when it is made (coverage_schedule.py).
+which sessions are overdue (overdue.py), when it is made (coverage_schedule.py).
 Why lateness is a check and not a freshness policy: docs/adr/0016.
 """
 
@@ -16,7 +16,7 @@ from pydantic import Field
 from f1_bronze.datasets import DATASETS
 from f1_bronze.defs.assets import OWNER
 from f1_bronze.defs.monitoring.coverage import Cell, Coverage, Place, State, coverage_of
-from f1_bronze.defs.monitoring.overdue import stale_sessions
+from f1_bronze.defs.monitoring.overdue import overdue_sessions
 from f1_bronze.defs.monitoring.row_bands import usual_rows
 from f1_bronze.defs.partitions import F1_SESSIONS, registered
 from f1_bronze.defs.record.calendar_memory import remembered_ends
@@ -25,7 +25,7 @@ from f1_bronze.defs.run.materialization import as_path, asset_key, markdown_tabl
 from f1_bronze.lake.lake import Lake
 from f1_bronze.lake.s3 import S3Writes
 from f1_bronze.settings import Settings
-from f1_bronze.telemetry.alerts.wording import StaleSession
+from f1_bronze.telemetry.alerts.wording import OverdueSession
 
 COVERAGE = dg.AssetKey(["monitoring", "coverage"])
 
@@ -77,9 +77,9 @@ class Watch:
         """The name of the deployment."""
         return self._settings.environment
 
-    def overdue(self, instance: dg.DagsterInstance) -> list[StaleSession]:
+    def overdue(self, instance: dg.DagsterInstance) -> list[OverdueSession]:
         """Sessions of the last 15 days that should have landed by now."""
-        return stale_sessions(
+        return overdue_sessions(
             instance,
             self.now(),
             session_types=self._settings.session_types,
@@ -261,7 +261,7 @@ def _place(cell: Cell, link: Callable[[str], str], view: str = "partitions") -> 
     return f"[{name}]({link(page)})"
 
 
-def on_time(overdue: Sequence[StaleSession], is_calendar_known: bool) -> dg.AssetCheckResult:
+def on_time(overdue: Sequence[OverdueSession], is_calendar_known: bool) -> dg.AssetCheckResult:
     """Whether every session has landed that should have."""
     told = ""
     if overdue:

@@ -13,7 +13,7 @@ from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.partition import PartitionKeyError, SessionPartition
 from f1_bronze.defs.record.calendar_memory import remembered_ends
 from f1_bronze.defs.run.materialization import asset_key
-from f1_bronze.telemetry.alerts.wording import StaleSession
+from f1_bronze.telemetry.alerts.wording import OverdueSession
 
 STALE_AFTER = timedelta(hours=24)
 
@@ -28,13 +28,13 @@ _WEEKLY_TAKES = timedelta(hours=3)
 _MONDAY_AT_SIX = timedelta(hours=6)
 
 
-def stale_sessions(
+def overdue_sessions(
     instance: dg.DagsterInstance,
     now: datetime,
     *,
     session_types: Collection[str] | None,
     weekly: bool,
-) -> list[StaleSession]:
+) -> list[OverdueSession]:
     """The sessions of the last 15 days that are overdue, in the order of their ends.
 
     Args:
@@ -69,7 +69,7 @@ def stale_sessions(
             and partition.key not in landed[dataset.name]
         )
         if missing:
-            found.append(StaleSession(key=partition.key, ended_at=end, missing=missing))
+            found.append(OverdueSession(key=partition.key, ended_at=end, missing=missing))
     return found
 
 

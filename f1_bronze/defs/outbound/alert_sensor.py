@@ -1,7 +1,7 @@
 """The sensor `bronze_alerts`: failed runs, failed checks and stale sessions, each told once.
 
 Belongs here: which runs are looked at, the sinks of a deployment, and sending what waits. Stays
-out: the words and the memory (telemetry/alerts*.py), which sessions are stale (stale_sessions.py).
+out: the words and the memory (telemetry/alerts*.py), which sessions are stale (overdue.py).
 """
 
 import time
@@ -12,7 +12,7 @@ from functools import cached_property
 import dagster as dg
 
 from f1_bronze.datasets import DATASETS
-from f1_bronze.defs.monitoring.overdue import stale_sessions
+from f1_bronze.defs.monitoring.overdue import overdue_sessions
 from f1_bronze.defs.record.runs import bronze_datasets, run_finished
 from f1_bronze.defs.record.stream import ENDS, Change, Position, TryLater, keep_position, tell
 from f1_bronze.defs.record.tags import BACKFILL, CLOSED_RUN_TAG, RETRY_AT_TAG, ROOT_RUN, WEEK_TAG
@@ -68,7 +68,7 @@ class Alerts:
         self, instance: dg.DagsterInstance, memory: AlertMemory, now: datetime
     ) -> tuple[AlertMemory, int]:
         """The memory after a look at which sessions are stale; and how many alerts gave way."""
-        stale = stale_sessions(
+        stale = overdue_sessions(
             instance,
             now,
             session_types=self._settings.session_types,

@@ -10,7 +10,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from f1_bronze.telemetry.alerts.wording import Alert, StaleSession, Wording, is_error
+from f1_bronze.telemetry.alerts.wording import Alert, OverdueSession, Wording, is_error
 from f1_bronze.telemetry.run_results import CheckOutcome, RunEnd, RunFinished
 
 MOST_GROUPS = 200
@@ -93,7 +93,7 @@ class AlertMemory:
         return wording.of_run(run, broken, failed=failed), memory
 
     def after_look(
-        self, stale: Sequence[StaleSession], wording: Wording, now: datetime
+        self, stale: Sequence[OverdueSession], wording: Wording, now: datetime
     ) -> tuple[Alert | None, "AlertMemory"]:
         """The sessions that have become stale, or lack more than was known, as one alert."""
         new = [one for one in stale if not set(one.missing) <= set(self.stale.get(one.key, ()))]

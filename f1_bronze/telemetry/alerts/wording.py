@@ -59,7 +59,7 @@ class Alert:
 
 
 @dataclass(frozen=True, kw_only=True)
-class StaleSession:
+class OverdueSession:
     """A session that should have landed by now, and the names of the datasets that have not."""
 
     key: str
@@ -122,7 +122,7 @@ class Wording:
             },
         )
 
-    def of_stale(self, stale: Sequence[StaleSession], now: datetime) -> Alert:
+    def of_stale(self, stale: Sequence[OverdueSession], now: datetime) -> Alert:
         """One message for the sessions that have become stale."""
         years = ",".join(sorted({one.key.partition("/")[0] for one in stale}))
         first, more = stale[0], len(stale) - 1
@@ -239,5 +239,5 @@ def is_error(rule: Any) -> bool:
     return rule.passed is False and rule.severity == "ERROR"
 
 
-def _hours(stale: StaleSession, now: datetime) -> int:
+def _hours(stale: OverdueSession, now: datetime) -> int:
     return int((now - stale.ended_at).total_seconds() // 3600)

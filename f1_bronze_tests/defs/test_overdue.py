@@ -21,12 +21,12 @@ from dagster._core.scheduler.instigation import (
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 from f1_bronze.datasets import DATASETS
-from f1_bronze.defs.monitoring.overdue import WATCHED, due, stale_sessions
+from f1_bronze.defs.monitoring.overdue import WATCHED, due, overdue_sessions
 from f1_bronze.defs.outbound.alert_sensor import Alerts
 from f1_bronze.defs.record.calendar_memory import Memory, Seen
 from f1_bronze.settings import Settings
 from f1_bronze.telemetry.alerts.alert_memory import AlertMemory
-from f1_bronze.telemetry.alerts.wording import StaleSession
+from f1_bronze.telemetry.alerts.wording import OverdueSession
 
 QUALIFYING, RACE = "2025/bahrain/qualifying", "2025/bahrain/race"
 PRACTICE = "2025/bahrain/practice_1"
@@ -35,7 +35,7 @@ SATURDAY, SUNDAY = FRIDAY + timedelta(days=1, hours=4), FRIDAY + timedelta(days=
 MONDAY = datetime(2025, 4, 14, 6, 0, tzinfo=UTC)
 ENDS = {PRACTICE: FRIDAY, QUALIFYING: SATURDAY, RACE: SUNDAY}
 RACING = frozenset({"qualifying", "race"})
-Look = Callable[..., list[StaleSession]]
+Look = Callable[..., list[OverdueSession]]
 
 
 @pytest.fixture
@@ -66,8 +66,8 @@ def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
 def look(instance: dg.DagsterInstance) -> Look:
     """What is stale at a moment."""
 
-    def at(now: datetime, *, weekly: bool = False) -> list[StaleSession]:
-        return stale_sessions(instance, now, session_types=RACING, weekly=weekly)
+    def at(now: datetime, *, weekly: bool = False) -> list[OverdueSession]:
+        return overdue_sessions(instance, now, session_types=RACING, weekly=weekly)
 
     return at
 
@@ -85,7 +85,9 @@ def test_a_day_after_its_end(look: Look) -> None:
     names = ("sessions", "drivers", "results", "laps")
     day = timedelta(hours=24)
     assert look(SATURDAY + day - timedelta(seconds=1)) == []
-    assert look(SATURDAY + day) == [StaleSession(key=QUALIFYING, ended_at=SATURDAY, missing=names)]
+    assert look(SATURDAY + day) == [
+        OverdueSession(key=QUALIFYING, ended_at=SATURDAY, missing=names)
+    ]
     assert [one.key for one in look(SUNDAY + day)] == [QUALIFYING, RACE]
     assert look(SUNDAY + day)[1].missing == (*names, "stints", "pit_stops")
 
@@ -110,7 +112,7 @@ def test_history_is_not_watched(look: Look) -> None:
 def test_types_that_are_ingested(instance: dg.DagsterInstance) -> None:
     """Practice is watched where it is ingested."""
     now = FRIDAY + timedelta(hours=25)
-    found = stale_sessions(instance, now, session_types=None, weekly=False)
+    found = overdue_sessions(instance, now, session_types=None, weekly=False)
     assert [one.key for one in found] == [PRACTICE]
 
 
