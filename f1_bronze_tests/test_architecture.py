@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -80,6 +81,28 @@ def imports(module: Path) -> Iterator[str]:
             yield "." * node.level + (node.module or "")
 
 
+# Inside defs: partitions <- record <- run, automation, outbound, monitoring <- the nouns on top.
+BELOW_RECORD = {"partitions"}
+WORK = {"run", "automation", "outbound", "monitoring"}
+EXCEPTIONS: dict[tuple[str, str], str] = {
+    ("automation", "assets"): "since the move",
+    ("automation", "jobs"): "since the move",
+    ("automation", "resources"): "since the move",
+    ("automation", "run"): "since the move",
+    ("monitoring", "assets"): "since the move",
+    ("monitoring", "run"): "since the move",
+    ("outbound", "monitoring"): "since the move",
+    ("outbound", "run"): "since the move",
+    ("record", "assets"): "since the move",
+    ("record", "checks"): "since the move",
+    ("record", "jobs"): "since the move",
+    ("record", "run"): "since the move",
+    ("run", "checks"): "since the move",
+    ("run", "io_manager"): "since the move",
+    ("run", "resources"): "since the move",
+}
+
+
 @pytest.mark.parametrize("module", modules(), ids=lambda m: str(m.relative_to(PACKAGE)))
 def test_imports_follow_the_arrow(module: Path) -> None:
     """A room imports itself and the rooms behind it, and nobody else."""
@@ -96,10 +119,68 @@ def test_imports_follow_the_arrow(module: Path) -> None:
             assert room in ONLY_IN[parts[0]], f"{room} imports {name}"
 
 
-def test_every_module_opens_with_a_sign() -> None:
-    """Each module says what it is for before anything else."""
-    unsigned = [m for m in modules() if not ast.get_docstring(ast.parse(m.read_text("utf-8")))]
-    assert unsigned == []
+def arrows_inside_defs() -> set[tuple[str, str]]:
+    """Which parts of defs import which: its sub-rooms and the modules at its top."""
+    found = set()
+    for module in (PACKAGE / "defs").rglob("*.py"):
+        here = module.relative_to(PACKAGE / "defs").parts[0].removesuffix(".py")
+        for name in imports(module):
+            parts = name.split(".")
+            if parts[:2] == ["f1_bronze", "defs"] and len(parts) > 2 and parts[2] != here:
+                found.add((here, parts[2]))
+    return found
+
+
+def test_arrows_inside_defs() -> None:
+    """Partitions import none, the record only them, and the four that work not each other."""
+    wrong = {
+        (here, there)
+        for here, there in arrows_inside_defs()
+        if (here in BELOW_RECORD)
+        or (here == "record" and there not in BELOW_RECORD)
+        or (here in WORK and there not in BELOW_RECORD | {"record"})
+    }
+    assert wrong <= set(EXCEPTIONS)
+
+
+TWICE = {
+    "Answer",
+    "Calendar",
+    "Change",
+    "Check",
+    "Credentials",
+    "Delivery",
+    "Drawing",
+    "Entry",
+    "Fault",
+    "Kind",
+    "Limit",
+    "Position",
+    "Reason",
+    "Reply",
+    "State",
+    "Story",
+}  # since the move
+
+
+def test_names_are_unique() -> None:
+    """No two modules of the package share a name, and no two public classes."""
+    stems = Counter(m.stem for m in modules() if not m.stem.startswith("__"))
+    classes = Counter(
+        node.name
+        for module in modules()
+        for node in ast.parse(module.read_text("utf-8")).body
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    )
+    assert {name for name, count in (stems + classes).items() if count > 1} <= TWICE
+
+
+def test_every_module_opens_with_a_sentence() -> None:
+    """Each module says in one plain sentence what it does before anything else."""
+    for module in modules():
+        doc = ast.get_docstring(ast.parse(module.read_text("utf-8")))
+        assert doc, module
+        assert doc.split("\n\n")[0].rstrip().endswith((".", ":", "?")), module
 
 
 def test_no_module_is_a_drawer() -> None:
@@ -108,6 +189,16 @@ def test_no_module_is_a_drawer() -> None:
     assert [m for m in modules() if m.stem in drawers] == []
     lengths = {str(m): len(m.read_text("utf-8").splitlines()) for m in modules()}
     assert {name: length for name, length in lengths.items() if length > 680} == {}
+
+
+def test_private_dagster_has_one_home() -> None:
+    """What Dagster does not promise to keep is imported by the reader of its record alone."""
+    homes = {
+        str(module.relative_to(PACKAGE).parent)
+        for module in modules()
+        if any(name.startswith("dagster._") for name in imports(module))
+    }
+    assert homes <= {"defs/record", "defs", "defs/run"}
 
 
 def test_code_location_loads_light() -> None:
