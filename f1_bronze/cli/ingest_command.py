@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from f1_bronze.defs.resources import OpenF1
     from f1_bronze.defs.run.failures import Failed
     from f1_bronze.defs.run.tally import Account
+    from f1_bronze.openf1.answers import Counters
     from f1_bronze.openf1.calendar import Calendar
-    from f1_bronze.openf1.http import Counters
     from f1_bronze.quality.verdicts import CheckVerdict
 
 

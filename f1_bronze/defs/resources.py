@@ -14,12 +14,11 @@ from pydantic import Field
 
 from f1_bronze.datasets.dataset import Dataset
 from f1_bronze.datasets.partition import SessionPartition
-from f1_bronze.openf1.answers import without_login
+from f1_bronze.openf1.answers import Counters, without_login
 from f1_bronze.openf1.batches import SessionAnswer, SessionRef, fetch_sessions
 from f1_bronze.openf1.breaker import Breaker
 from f1_bronze.openf1.budget import Pace, parse_limits, rate_store
 from f1_bronze.openf1.calendar import Calendar, read_calendar
-from f1_bronze.openf1.http import Counters
 from f1_bronze.settings import PREFIX, PUBLIC_API, Settings
 
 if TYPE_CHECKING:

@@ -8,14 +8,12 @@ import json
 import math
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import Any, NoReturn
 from urllib.parse import urlencode, urlsplit, urlunsplit
-
-import tenacity
 
 DEFAULT_RETRY_AFTER = 3600.0
 
@@ -47,6 +45,52 @@ class Answer:
     def __post_init__(self) -> None:
         if self.attempts < 1:
             raise ValueError("An answer takes at least one attempt; count the call that gave it.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counters:
+    """A moment's counts; `after - before` is what happened in between.
+
+    Attributes:
+        questions: batches and listings asked for, each in one call when nothing fails; what is
+            left of a split is a question of its own.
+        calls: HTTP requests sent; retries, redirects and logins are among them.
+        retries: calls that repeated an earlier one.
+        by_status: calls by HTTP status, as text, or by `failed`, `unreached` and `timed out`
+            without one.
+        wait_seconds: time waited for the shared budget and between attempts.
+        bytes: size of the answers, decompressed.
+        splits: questions that were cut in two.
+    """
+
+    questions: int = 0
+    calls: int = 0
+    retries: int = 0
+    by_status: Mapping[str, int] = field(default_factory=dict)
+    wait_seconds: float = 0.0
+    bytes: int = 0
+    splits: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """The counts as plain data, seconds to the hundredth."""
+        data = {each.name: getattr(self, each.name) for each in fields(self)}
+        by_status = dict(self.by_status)
+        return {**data, "by_status": by_status, "wait_seconds": round(self.wait_seconds, 2)}
+
+    def __sub__(self, before: "Counters") -> "Counters":
+        statuses = {
+            status: calls - before.by_status.get(status, 0)
+            for status, calls in self.by_status.items()
+        }
+        return Counters(
+            questions=self.questions - before.questions,
+            calls=self.calls - before.calls,
+            retries=self.retries - before.retries,
+            by_status={status: calls for status, calls in statuses.items() if calls},
+            wait_seconds=self.wait_seconds - before.wait_seconds,
+            bytes=self.bytes - before.bytes,
+            splits=self.splits - before.splits,
+        )
 
 
 class OpenF1Error(Exception):
@@ -242,9 +286,6 @@ def _error_object(body: bytes) -> dict[str, Any] | None:
     return parsed if isinstance(parsed, dict) else None
 
 
-_FIRST_WAIT, _LONGEST_WAIT = 1.0, 30.0
-
-
 class FaultKind(StrEnum):
     """Faults told apart by how patiently they are repeated."""
 
@@ -320,49 +361,6 @@ class Course:
             or self.faults[FaultKind.LIMITED] > patience.limited
             or self.spent + upcoming >= patience.total_seconds
         )
-
-
-def retrying(
-    patience: Patience,
-    course: Course,
-    *,
-    sleep: Callable[[float], None],
-    rng: random.Random,
-    before_sleep: Callable[[Fault, float], None],
-) -> tenacity.Retrying:
-    """Repeat what raises `Fault`; the last `Fault` is raised when patience ends.
-
-    The wait doubles with each failure (1 s to 30 s, at random between half and all of it), and is
-    never shorter than what the server asked for. After a 429 it is nothing: the shared pace makes
-    every process wait, this one too.
-    """
-
-    def wait(state: tenacity.RetryCallState) -> float:
-        fault = _fault(state)
-        if fault.kind is FaultKind.LIMITED:
-            return 0.0
-        backoff = min(_LONGEST_WAIT, _FIRST_WAIT * 2.0 ** min(course.failures - 1, 10))
-        return max(backoff * rng.uniform(0.5, 1.0), fault.seconds or 0.0)
-
-    def pause(seconds: float) -> None:
-        if seconds > 0:
-            sleep(seconds)
-            course.spent += seconds
-
-    return tenacity.Retrying(
-        retry=tenacity.retry_if_exception_type(Fault),
-        wait=wait,
-        stop=lambda state: course.is_over(patience, state.upcoming_sleep),
-        sleep=pause,
-        before_sleep=lambda state: before_sleep(_fault(state), state.upcoming_sleep),
-        reraise=True,
-    )
-
-
-def _fault(state: tenacity.RetryCallState) -> Fault:
-    raised = state.outcome.exception() if state.outcome else None
-    assert isinstance(raised, Fault)  # the only exception that is retried
-    return raised
 
 
 def without_login(url: str) -> str:

@@ -12,25 +12,28 @@ from types import TracebackType
 from typing import Any, Self
 
 import requests
+import tenacity
 
 from f1_bronze.openf1.answers import (
     Answer,
     BudgetTaken,
     CircuitOpen,
+    Counters,
+    Course,
     Fault,
+    FaultKind,
     OpenF1Error,
     Patience,
     Question,
     Unavailable,
     given_up,
-    retrying,
     telling_retry,
     without_login,
 )
 from f1_bronze.openf1.batches import BatchSizes
 from f1_bronze.openf1.breaker import Breaker
 from f1_bronze.openf1.budget import Pace
-from f1_bronze.openf1.http import Attempts, Counters, Credentials, Login, Tally, new_session
+from f1_bronze.openf1.http import Attempts, Credentials, Login, Tally, new_session
 
 _log = logging.getLogger("f1_bronze.openf1")
 
@@ -250,3 +253,49 @@ class OpenF1Client:
             *(question.endpoint, status, question.sessions, rows, size, spent, question.calls),
             extra=question.log_fields(status, rows=rows, bytes=size, seconds=spent),
         )
+
+
+_FIRST_WAIT, _LONGEST_WAIT = 1.0, 30.0
+
+
+def retrying(
+    patience: Patience,
+    course: Course,
+    *,
+    sleep: Callable[[float], None],
+    rng: random.Random,
+    before_sleep: Callable[[Fault, float], None],
+) -> tenacity.Retrying:
+    """Repeat what raises `Fault`; the last `Fault` is raised when patience ends.
+
+    The wait doubles with each failure (1 s to 30 s, at random between half and all of it), and is
+    never shorter than what the server asked for. After a 429 it is nothing: the shared pace makes
+    every process wait, this one too.
+    """
+
+    def wait(state: tenacity.RetryCallState) -> float:
+        fault = _fault(state)
+        if fault.kind is FaultKind.LIMITED:
+            return 0.0
+        backoff = min(_LONGEST_WAIT, _FIRST_WAIT * 2.0 ** min(course.failures - 1, 10))
+        return max(backoff * rng.uniform(0.5, 1.0), fault.seconds or 0.0)
+
+    def pause(seconds: float) -> None:
+        if seconds > 0:
+            sleep(seconds)
+            course.spent += seconds
+
+    return tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(Fault),
+        wait=wait,
+        stop=lambda state: course.is_over(patience, state.upcoming_sleep),
+        sleep=pause,
+        before_sleep=lambda state: before_sleep(_fault(state), state.upcoming_sleep),
+        reraise=True,
+    )
+
+
+def _fault(state: tenacity.RetryCallState) -> Fault:
+    raised = state.outcome.exception() if state.outcome else None
+    assert isinstance(raised, Fault)  # the only exception that is retried
+    return raised

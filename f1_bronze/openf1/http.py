@@ -12,9 +12,8 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, metadata
-from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import requests
@@ -23,6 +22,7 @@ from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 
 from f1_bronze.openf1.answers import (
+    Counters,
     Fault,
     FaultKind,
     Kind,
@@ -380,52 +380,6 @@ def _raise_unless_rows(reply: Reply, asked: str, pace: Pace, clock: Callable[[],
             status=reply.status,
         )
     raise error_for(verdict, asked, reply.status, now)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Counters:
-    """A moment's counts; `after - before` is what happened in between.
-
-    Attributes:
-        questions: batches and listings asked for, each in one call when nothing fails; what is
-            left of a split is a question of its own.
-        calls: HTTP requests sent; retries, redirects and logins are among them.
-        retries: calls that repeated an earlier one.
-        by_status: calls by HTTP status, as text, or by `failed`, `unreached` and `timed out`
-            without one.
-        wait_seconds: time waited for the shared budget and between attempts.
-        bytes: size of the answers, decompressed.
-        splits: questions that were cut in two.
-    """
-
-    questions: int = 0
-    calls: int = 0
-    retries: int = 0
-    by_status: Mapping[str, int] = field(default_factory=dict)
-    wait_seconds: float = 0.0
-    bytes: int = 0
-    splits: int = 0
-
-    def to_json(self) -> dict[str, Any]:
-        """The counts as plain data, seconds to the hundredth."""
-        data = {each.name: getattr(self, each.name) for each in fields(self)}
-        by_status = dict(self.by_status)
-        return {**data, "by_status": by_status, "wait_seconds": round(self.wait_seconds, 2)}
-
-    def __sub__(self, before: "Counters") -> "Counters":
-        statuses = {
-            status: calls - before.by_status.get(status, 0)
-            for status, calls in self.by_status.items()
-        }
-        return Counters(
-            questions=self.questions - before.questions,
-            calls=self.calls - before.calls,
-            retries=self.retries - before.retries,
-            by_status={status: calls for status, calls in statuses.items() if calls},
-            wait_seconds=self.wait_seconds - before.wait_seconds,
-            bytes=self.bytes - before.bytes,
-            splits=self.splits - before.splits,
-        )
 
 
 class Tally:

@@ -21,8 +21,7 @@ from f1_bronze.defs.record.tags import (
 )
 from f1_bronze.lake.errors import LakeUnavailable
 from f1_bronze.lake.landing import Landing
-from f1_bronze.openf1.answers import ClosedForLiveSession, Unavailable
-from f1_bronze.openf1.http import Counters
+from f1_bronze.openf1.answers import ClosedForLiveSession, Counters, Unavailable
 from f1_bronze.quality.verdicts import CheckVerdict
 
 _SHOWN = 20

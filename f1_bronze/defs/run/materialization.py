@@ -20,8 +20,8 @@ from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.datasets.sessions import SESSIONS
 from f1_bronze.lake.changes import RowKey
 from f1_bronze.lake.landing import Landing, Revision
+from f1_bronze.openf1.answers import Counters
 from f1_bronze.openf1.batches import SessionAnswer
-from f1_bronze.openf1.http import Counters
 
 FASTEST_LAP = "fastest_lap_seconds"
 
