@@ -68,7 +68,7 @@ def print_checks(checks: Sequence[Check]) -> None:
 
 def lake_checks(settings: Settings) -> Iterator[Check]:
     """A small file is written, read, listed and deleted; on S3 names are compared too."""
-    from f1_bronze.lake.access import open_store, prove_access
+    from f1_bronze.lake.access import check_access, open_store
     from f1_bronze.lake.errors import LakeAddressError
     from f1_bronze.lake.s3 import S3Writes
 
@@ -89,7 +89,7 @@ def lake_checks(settings: Settings) -> Iterator[Check]:
     else:
         yield Check(check="lake", state=State.OK, detail=detail)
     states = {True: State.OK, False: State.FAILED, None: State.WARNING}
-    for proof in prove_access(store):
+    for proof in check_access(store):
         yield Check(
             check=f"lake {proof.step}",
             state=states[proof.worked],
@@ -105,10 +105,10 @@ def _tables(store: "ObjectStore") -> Iterator[Check]:
     """Partitions that Athena passes over without a word, by names alone."""
     from f1_bronze.lake.catalog import unlisted, unlisted_values
     from f1_bronze.lake.errors import LakeError
-    from f1_bronze.lake.paths import BRONZE, read_file_path
+    from f1_bronze.lake.paths import BRONZE, parse_file_path
 
     try:
-        files = [read_file_path(entry.path) for entry in store.list(f"{BRONZE}/")]
+        files = [parse_file_path(entry.path) for entry in store.list(f"{BRONZE}/")]
     except LakeError:
         return  # told by the listing already
     landed = {file[1] for file in files if file}

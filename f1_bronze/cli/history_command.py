@@ -45,7 +45,7 @@ def history(
     """
     if at is not None and revision is not None:
         raise click.UsageError("--at and --revision exclude each other; give one.")
-    from f1_bronze.lake.errors import NothingThere
+    from f1_bronze.lake.errors import NotInLake
     from f1_bronze.lake.lake import Lake
 
     dataset = dataset_named(dataset_name)
@@ -53,14 +53,14 @@ def history(
     try:
         partition = SessionPartition.parse(partition_key)
         found = lake.history(dataset, partition)
-    except (PartitionKeyError, NothingThere) as error:
+    except (PartitionKeyError, NotInLake) as error:
         raise click.UsageError(f"{error}{nearest_in(lake, dataset, partition_key)}") from error
     if at is None and revision is None:
         _print_list(lake, dataset, found, as_json)
         return
     try:
         content = found.numbered(revision) if revision else found.at(at) if at else None
-    except NothingThere as error:
+    except NotInLake as error:
         raise click.UsageError(str(error)) from error
     assert content is not None
     _print_rows(lake, dataset, found, content, as_json)

@@ -37,7 +37,7 @@ def lineage(dataset_name: str, partition_key: str, as_json: bool) -> None:
     status: 0 told, 1 the lake cannot be read, 2 wrong use.
     """
     from f1_bronze.cli.console import print_json
-    from f1_bronze.lake.errors import NothingThere
+    from f1_bronze.lake.errors import NotInLake
     from f1_bronze.lake.lake import Lake
     from f1_bronze.lake.paths import partition_folder
     from f1_bronze.telemetry.lineage.event_files import EventFiles
@@ -54,7 +54,7 @@ def lineage(dataset_name: str, partition_key: str, as_json: bool) -> None:
     history: History | None = None
     try:
         history = lake.history(dataset, partition)
-    except NothingThere as error:
+    except NotInLake as error:
         if not story.events:
             raise click.UsageError(f"{error}{nearest_in(lake, dataset, partition_key)}") from error
     if as_json:

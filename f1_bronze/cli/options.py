@@ -124,19 +124,19 @@ def nearest_in(lake: "Lake", dataset: Dataset, key: str) -> str:
         KeptAs,
         dataset_folder,
         dataset_revisions,
-        read_file_path,
-        read_kept_path,
+        parse_file_path,
+        parse_kept_path,
     )
     from f1_bronze.openf1.calendar import nearest
 
     known = {
         found[1].key
         for entry in lake.store.list(dataset_folder(dataset.name))
-        if (found := read_file_path(entry.path))
+        if (found := parse_file_path(entry.path))
     } | {
         kept.partition.key
         for entry in lake.store.list(dataset_revisions(dataset.name))
-        if (kept := read_kept_path(entry.path)) and kept.kept_as is not KeptAs.ARRIVED
+        if (kept := parse_kept_path(entry.path)) and kept.kept_as is not KeptAs.ARRIVED
     }
     near = nearest(key, known)
     return f" In the lake are {', '.join(near)}, …" if near else ""
@@ -174,7 +174,7 @@ def plan_of(wish: Wish, openf1: "OpenF1", lake: "Lake") -> "tuple[Calendar, Plan
     from f1_bronze.defs.automation.launch import Plan, landed_in, recent
     from f1_bronze.openf1.calendar import select_grands_prix
 
-    calendar = openf1.calendar(wish.years, lake.placed(wish.years))
+    calendar = openf1.calendar(wish.years, lake.session_partitions(wish.years))
     _check_session_types(wish, calendar)
     chosen = select_grands_prix(calendar, wish.grands_prix).sessions
     if wish.session_types is not None:

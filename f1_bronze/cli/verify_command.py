@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import dagster as dg
 
     from f1_bronze.lake.lake import Lake
-    from f1_bronze.lake.verify import Checked, Finding, Sound
+    from f1_bronze.lake.verify import Finding, LakeCheck, SoundFile
 
 
 MISSING, UNRECORDED, UNREGISTERED = "missing", "unrecorded", "unregistered"
@@ -87,11 +87,11 @@ def verify(seasons: tuple[int, ...], repair: bool, as_json: bool) -> None:
 
 
 def _of_lake(lake: "Lake", finding: "Finding", *, repair: bool) -> Line:
-    from f1_bronze.lake.verify import mend
+    from f1_bronze.lake.verify import repair_finding
 
     now = datetime.now(UTC)
     line = Line(
-        trouble=finding.trouble.value,
+        trouble=finding.defect.value,
         dataset=finding.dataset,
         partition=finding.partition.key if finding.partition else "",
         detail=finding.detail,
@@ -99,7 +99,7 @@ def _of_lake(lake: "Lake", finding: "Finding", *, repair: bool) -> Line:
     )
     if finding.may_be_at_work(now):
         return replace(line, state=State.WAITING)
-    if repair and mend(lake.store, finding, now=now):
+    if repair and repair_finding(lake.store, finding, now=now):
         return replace(line, state=State.MENDED)
     return line
 
@@ -112,15 +112,15 @@ class _Record:
     ) -> None:
         self._instance, self._lake, self._years, self._repair = instance, lake, years, repair
 
-    def compared(self, checked: "Checked", told: Sequence[Line]) -> list[Line]:
+    def compared(self, checked: "LakeCheck", told: Sequence[Line]) -> list[Line]:
         """What the two do not agree on; what is wrong in the lake itself was told already."""
         lines = self._unregistered(checked.sound)
-        by_dataset: dict[str, dict[SessionPartition, Sound]] = {name: {} for name in _DATASET}
+        by_dataset: dict[str, dict[SessionPartition, SoundFile]] = {name: {} for name in _DATASET}
         for sound in checked.sound:
             by_dataset[sound.dataset].setdefault(sound.partition, sound)
         for name, sounds in by_dataset.items():
             recorded = self._recorded(name)
-            landed = self._lake.landed(name, self._years)
+            landed = self._lake.stored_partitions(name, self._years)
             lines += [
                 self._missing(name, partition) for partition in sorted(recorded.keys() - landed)
             ]
@@ -160,7 +160,7 @@ class _Record:
             uri=self._lake.store.uri(partition_folder(name, partition)),
         )
 
-    def _unrecorded(self, sound: "Sound", version: str | None) -> Line:
+    def _unrecorded(self, sound: "SoundFile", version: str | None) -> Line:
         line = Line(
             trouble=UNRECORDED,
             dataset=sound.dataset,
@@ -175,7 +175,7 @@ class _Record:
         self._instance.report_runless_asset_event(materialization_of(sound, line.uri))
         return replace(line, state=State.MENDED)
 
-    def _unregistered(self, sounds: Sequence["Sound"]) -> list[Line]:
+    def _unregistered(self, sounds: Sequence["SoundFile"]) -> list[Line]:
         from f1_bronze.defs.partitions import register, registered
 
         known = registered(self._instance)["f1_sessions"]
@@ -197,7 +197,7 @@ class _Record:
         return lines
 
 
-def _chronological(sounds: Sequence["Sound"]) -> list[SessionPartition]:
+def _chronological(sounds: Sequence["SoundFile"]) -> list[SessionPartition]:
     """The partitions by the start of their session; those without one end their year."""
     late = datetime.max.replace(tzinfo=UTC)
     started = {
@@ -212,7 +212,7 @@ def _chronological(sounds: Sequence["Sound"]) -> list[SessionPartition]:
     )
 
 
-def materialization_of(sound: "Sound", uri: str) -> "dg.AssetMaterialization":
+def materialization_of(sound: "SoundFile", uri: str) -> "dg.AssetMaterialization":
     """The event that records a file from what the file itself can tell."""
     import dagster as dg
 
@@ -241,7 +241,7 @@ def materialization_of(sound: "Sound", uri: str) -> "dg.AssetMaterialization":
 
 
 def _print(
-    lake: "Lake", checked: "Checked", lines: Sequence[Line], status: int, *, as_json: bool
+    lake: "Lake", checked: "LakeCheck", lines: Sequence[Line], status: int, *, as_json: bool
 ) -> None:
     from f1_bronze.cli.console import plain, print_json, print_rows
 

@@ -16,7 +16,7 @@ from pydantic import Field
 from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.dataset import Dataset
 from f1_bronze.datasets.partition import PartitionKeyError, SessionPartition
-from f1_bronze.lake.errors import NothingThere
+from f1_bronze.lake.errors import NotInLake
 from f1_bronze.lake.lake import Lake
 from f1_bronze.lake.landing import Candidate, Landing
 from f1_bronze.lake.paths import hive_folder
@@ -109,7 +109,7 @@ class ParquetLakeIOManager(dg.ConfigurableIOManager):
         for key in keys:
             try:
                 tables[key] = self._read(parts, dataset, key)
-            except NothingThere:
+            except NotInLake:
                 if not lenient:
                     raise
         if wanted is dict:
@@ -136,7 +136,7 @@ class ParquetLakeIOManager(dg.ConfigurableIOManager):
         for key in keys:
             try:
                 records += self.lake.read(dataset, SessionPartition.parse(key)).records(dataset)
-            except NothingThere:
+            except NotInLake:
                 if not lenient:
                     raise
         return records

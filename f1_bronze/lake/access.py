@@ -23,7 +23,7 @@ _LITTLE_SPACE = 1 << 30
 
 
 @dataclass(frozen=True, kw_only=True)
-class Proof:
+class AccessCheck:
     """One thing that was tried.
 
     Attributes:
@@ -43,7 +43,7 @@ class Proof:
     remedy: str = ""
 
 
-def prove_access(store: ObjectStore) -> Iterator[Proof]:
+def check_access(store: ObjectStore) -> Iterator[AccessCheck]:
     """Try all that the lake does, below `.f1-bronze-doctor/<uuid>/`, and clean up.
 
     A permission that is missing does not end it, so that each is named. Anything else does (no
@@ -70,12 +70,12 @@ def prove_access(store: ObjectStore) -> Iterator[Proof]:
 class _Hopeless(Exception):
     """No further step can work."""
 
-    def __init__(self, proof: Proof) -> None:
+    def __init__(self, proof: AccessCheck) -> None:
         super().__init__(proof.detail)
         self.proof = proof
 
 
-def _steps(store: ObjectStore, path: str) -> Iterator[Proof]:
+def _steps(store: ObjectStore, path: str) -> Iterator[AccessCheck]:
     data = f'{{"written_by": "f1-bronze doctor", "token": "{uuid4().hex}"}}'.encode()
     folder = path.rpartition("/")[0] + "/"
 
@@ -100,7 +100,7 @@ def _steps(store: ObjectStore, path: str) -> Iterator[Proof]:
     yield proof
 
 
-def _conditions(store: ObjectStore, path: str) -> Proof:
+def _conditions(store: ObjectStore, path: str) -> AccessCheck:
     """Whether writes that were meant for another content are refused, so that two writers never
     undo each other's."""
     if isinstance(store, LocalStore):  # with locks of its own, which go with the scratch folder
@@ -117,7 +117,7 @@ def _conditions(store: ObjectStore, path: str) -> Proof:
     if not kept[0]:
         detail = "The store writes whatever the condition: of two writers one can undo the other."
         return replace(proof, worked=None, detail=detail, remedy=remedy)
-    if isinstance(store, LocalStore | S3Store) and not store.keeps_conditions:
+    if isinstance(store, LocalStore | S3Store) and not store.supports_conditions:
         lacks = "conditional writes" if isinstance(store, S3Store) else "file locks"
         detail = f"The store knows no {lacks}: we look before each write, and can be overtaken."
         return replace(proof, worked=None, detail=detail, remedy=remedy)
@@ -143,16 +143,16 @@ def _still_there(store: ObjectStore, path: str) -> bool:
     return False
 
 
-def _tried(store: ObjectStore, step: str, path: str, attempt: Callable[[], object]) -> Proof:
+def _tried(store: ObjectStore, step: str, path: str, attempt: Callable[[], object]) -> AccessCheck:
     """The proof of one step; `_Hopeless` when it failed for lack of more than a permission."""
     try:
         attempt()
     except LakeUnavailable as error:
         if not error.action:
-            raise _Hopeless(Proof(step=step, worked=False, detail=str(error))) from error
+            raise _Hopeless(AccessCheck(step=step, worked=False, detail=str(error))) from error
         resource = _resource(store, error.action)
         left = f" {store.uri(path)} stays behind." if step == "delete" else ""
-        return Proof(
+        return AccessCheck(
             step=step,
             worked=False,
             detail=f"S3 refused to {step} {store.uri(path)} ({error.action} is missing).{left}",
@@ -161,7 +161,7 @@ def _tried(store: ObjectStore, step: str, path: str, attempt: Callable[[], objec
             remedy=f"Allow {error.action} on {resource} (deploy/aws has the whole policy).",
         )
     permission = f" ({ACTIONS[step]})" if isinstance(store, S3Store) else ""
-    return Proof(step=step, worked=True, detail=f"works{permission}")
+    return AccessCheck(step=step, worked=True, detail=f"works{permission}")
 
 
 def _resource(store: ObjectStore, action: str) -> str:
@@ -173,31 +173,31 @@ def _resource(store: ObjectStore, action: str) -> str:
     return bucket if action == ACTIONS["list"] else f"{bucket}/{store.prefix}*"
 
 
-def _wrong(step: str, detail: str) -> Proof:
+def _wrong(step: str, detail: str) -> AccessCheck:
     remedy = "This store does not keep what it is given: use another one for the lake."
-    return Proof(step=step, worked=False, detail=detail, remedy=remedy)
+    return AccessCheck(step=step, worked=False, detail=detail, remedy=remedy)
 
 
-def _space(store: LocalStore) -> Proof:
+def _space(store: LocalStore) -> AccessCheck:
     free = shutil.disk_usage(store.root).free
     detail = f"{free / 1e9:.1f} GB free in {store.root}"
     if free >= _LITTLE_SPACE:
-        return Proof(step="space", worked=True, detail=detail)
+        return AccessCheck(step="space", worked=True, detail=detail)
     remedy = "Free some space, or set F1_BRONZE_LAKE_URI to a larger place."
-    return Proof(step="space", worked=None, detail=detail, remedy=remedy)
+    return AccessCheck(step="space", worked=None, detail=detail, remedy=remedy)
 
 
-def _region(store: S3Store) -> Iterator[Proof]:
+def _region(store: S3Store) -> Iterator[AccessCheck]:
     asked, there = store.regions()
     if there and there != asked:
-        yield Proof(
+        yield AccessCheck(
             step="region",
             worked=None,
             detail=f"The bucket is in {there}, and AWS_REGION is {asked}.",
             remedy=f"Set AWS_REGION to {there}: each first request takes a detour until then.",
         )
     elif there:
-        yield Proof(step="region", worked=True, detail=there)
+        yield AccessCheck(step="region", worked=True, detail=there)
 
 
 def open_store(lake_uri: str, s3_writes: S3Writes | None = None) -> ObjectStore:

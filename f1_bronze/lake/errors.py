@@ -35,7 +35,7 @@ class Conflict(LakeError):
         )
 
 
-class RecordUnfit(LakeError):
+class InvalidRecord(LakeError):
     """A record that cannot be stored, because its key is missing: nothing was written."""
 
 
@@ -51,5 +51,5 @@ class TornFile(ForeignFile):
     """A file that is no whole Parquet file: nothing of it can be read."""
 
 
-class NothingThere(LakeError):
+class NotInLake(LakeError):
     """A partition was read that has not landed."""

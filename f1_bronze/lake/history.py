@@ -21,7 +21,7 @@ from f1_bronze.datasets.dataset import Dataset
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.lake import paths
 from f1_bronze.lake.changes import Changes, compare
-from f1_bronze.lake.errors import ForeignFile, NothingThere
+from f1_bronze.lake.errors import ForeignFile, NotInLake
 from f1_bronze.lake.parquet import StoredFile, read_file
 from f1_bronze.lake.paths import KeptAs, KeptPath
 from f1_bronze.lake.stores import ObjectStore
@@ -72,23 +72,23 @@ class History:
     aside: tuple[SetAside, ...]
 
     def numbered(self, number: int) -> Content:
-        """The content of that number; `NothingThere` when there is none."""
+        """The content of that number; `NotInLake` when there is none."""
         for content in self.contents:
             if content.number == number:
                 return content
-        raise NothingThere(
+        raise NotInLake(
             f"{self.name} has no revision {number}. Choose from 1 to {len(self.contents)}."
         )
 
     def at(self, time: datetime) -> Content:
         """The content that was current at a moment, as far as the lake can tell.
 
-        `NothingThere` when the partition held nothing then: none had arrived yet, or its file had
+        `NotInLake` when the partition held nothing then: none had arrived yet, or its file had
         been moved away.
         """
         content = _current_at(self.contents, time)
         if content is None:
-            raise NothingThere(self._nothing_at(time))
+            raise NotInLake(self._nothing_at(time))
         return content
 
     def _nothing_at(self, time: datetime) -> str:
@@ -119,18 +119,18 @@ class _Span:
 _Held = TypeVar("_Held", Content, _Span)
 
 
-def history_of(store: ObjectStore, dataset: Dataset, partition: SessionPartition) -> History:
-    """The revisions of a partition; `NothingThere` when the lake has never held it."""
+def read_history(store: ObjectStore, dataset: Dataset, partition: SessionPartition) -> History:
+    """The revisions of a partition; `NotInLake` when the lake has never held it."""
     name = f"{dataset.name} of {partition.key}"
     kept = _kept(store, f"{paths.dataset_revisions(dataset.name)}{paths.hive_folder(partition)}/")
     current = [
         entry.path
         for entry in store.list(paths.partition_folder(dataset.name, partition))
-        if paths.read_file_path(entry.path)
+        if paths.parse_file_path(entry.path)
     ]
     spans = _spans(kept, current[0] if current else None)
     if not spans:
-        raise NothingThere(
+        raise NotInLake(
             f"{name} is not in the lake. Land it with `f1-bronze ingest {partition.year} "
             f"--grand-prix {partition.grand_prix} --session-type {partition.session_type}`."
         )
@@ -157,7 +157,7 @@ def paths_as_of(store: ObjectStore, dataset: Dataset, time: datetime) -> list[st
         kept[one.partition].append(one)
     current: dict[SessionPartition, str] = {}
     for entry in store.list(paths.dataset_folder(dataset.name)):
-        if file := paths.read_file_path(entry.path):
+        if file := paths.parse_file_path(entry.path):
             current.setdefault(file[1], entry.path)
     then = (
         _current_at(_spans(kept.get(partition, ()), current.get(partition)), time)
@@ -194,7 +194,7 @@ def _current_at(held: Sequence[_Held], time: datetime) -> _Held | None:
 
 def _kept(store: ObjectStore, folder: str) -> list[KeptPath]:
     """What lies below a folder of `revisions/`, revisions in the order of their replacement."""
-    read = (paths.read_kept_path(entry.path) for entry in store.list(folder))
+    read = (paths.parse_kept_path(entry.path) for entry in store.list(folder))
     kept = [one for one in read if one is not None]
     # By moment before session: a partition may have held the files of two sessions.
     return sorted(kept, key=lambda one: (one.path.rpartition("/")[2], one.path))

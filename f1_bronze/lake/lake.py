@@ -14,8 +14,8 @@ from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.datasets.schema import arrow_schema
 from f1_bronze.lake import paths
 from f1_bronze.lake.access import open_store
-from f1_bronze.lake.errors import NothingThere
-from f1_bronze.lake.history import History, history_of, paths_as_of
+from f1_bronze.lake.errors import NotInLake
+from f1_bronze.lake.history import History, paths_as_of, read_history
 from f1_bronze.lake.landing import Candidate, Landing, land
 from f1_bronze.lake.parquet import StoredFile, read_file, read_table, table_bytes
 from f1_bronze.lake.s3 import S3Writes
@@ -49,7 +49,7 @@ class Lake:
         """
         return land(self.store, candidate, clock=self._clock, accept_loss=accept_loss)
 
-    def placed(self, years: Collection[int]) -> dict[int, SessionPartition]:
+    def session_partitions(self, years: Collection[int]) -> dict[int, SessionPartition]:
         """Sessions that have landed in these seasons: session key → partition.
 
         Read off file names alone. A session keeps its partition for good, whatever upstream
@@ -61,18 +61,18 @@ class Lake:
                 found[session_key] = partition
         return found
 
-    def landed(self, dataset: str, years: Collection[int]) -> set[SessionPartition]:
+    def stored_partitions(self, dataset: str, years: Collection[int]) -> set[SessionPartition]:
         """Partitions of the dataset that have a file."""
         return {partition for year in years for _, partition, _ in self._files(dataset, year)}
 
     def read(self, dataset: Dataset, partition: SessionPartition) -> StoredFile:
-        """One partition's file; `NothingThere` when it has not landed."""
+        """One partition's file; `NotInLake` when it has not landed."""
         folder = paths.partition_folder(dataset.name, partition)
         for entry in self.store.list(folder):
             data = self.store.read(entry.path)
-            if paths.read_file_path(entry.path) and data is not None:
+            if paths.parse_file_path(entry.path) and data is not None:
                 return read_file(data, self.store.uri(entry.path))
-        raise NothingThere(
+        raise NotInLake(
             f"{dataset.name} of {partition.key} is not in the lake ({self.store.uri(folder)}). "
             f"Materialize bronze/{dataset.name} for this partition first."
         )
@@ -96,8 +96,8 @@ class Lake:
         return pa.concat_tables(tables, promote_options="default")
 
     def history(self, dataset: Dataset, partition: SessionPartition) -> History:
-        """What a partition has held, the oldest first; `NothingThere` when never anything."""
-        return history_of(self.store, dataset, partition)
+        """What a partition has held, the oldest first; `NotInLake` when never anything."""
+        return read_history(self.store, dataset, partition)
 
     def paths_as_of(self, dataset: Dataset, time: datetime) -> list[str]:
         """The files of a dataset that were current at a moment; see `history.paths_as_of`."""
@@ -113,17 +113,17 @@ class Lake:
         return self.store.uri(path), len(data)
 
     def read_table(self, path: str) -> pa.Table:
-        """A table put there by `write_table`; `NothingThere` when there is none."""
+        """A table put there by `write_table`; `NotInLake` when there is none."""
         data = self.store.read(path)
         if data is None:
-            raise NothingThere(
+            raise NotInLake(
                 f"{self.store.uri(path)} is not in the lake. Materialize that asset first."
             )
         return read_table(data, self.store.uri(path))
 
     def _files(self, dataset: str, year: int | None) -> Iterator[tuple[str, SessionPartition, int]]:
         for entry in self.store.list(paths.dataset_folder(dataset, year)):
-            if found := paths.read_file_path(entry.path):
+            if found := paths.parse_file_path(entry.path):
                 yield found
 
 

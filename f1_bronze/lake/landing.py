@@ -16,9 +16,9 @@ from f1_bronze.datasets.dataset import Dataset
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.lake import paths
 from f1_bronze.lake.changes import NO_CHANGES, Changes, RowKey, compare
-from f1_bronze.lake.errors import Conflict, PartitionOccupied, RecordUnfit
+from f1_bronze.lake.errors import Conflict, InvalidRecord, PartitionOccupied
 from f1_bronze.lake.parquet import file_bytes, provenance_of, read_file
-from f1_bronze.lake.records import records_of, rows_of
+from f1_bronze.lake.records import to_records, to_rows
 from f1_bronze.lake.stores import ABSENT, Fetched, ObjectStore
 
 _MOST_CONFLICTS = 25
@@ -102,7 +102,7 @@ def land(
       loss is accepted: then it replaces the file like any other (`changed`).
 
     A writer that was faster is no error: what it wrote is compared with the candidate.
-    `RecordUnfit` and `PartitionOccupied` when it cannot be stored at all; `LakeUnavailable` when
+    `InvalidRecord` and `PartitionOccupied` when it cannot be stored at all; `LakeUnavailable` when
     the store fails; `Conflict` when others write it without end. In each case the current file is
     whole.
     """
@@ -122,7 +122,7 @@ class _Attempt:
     def __init__(self, store: ObjectStore, candidate: Candidate) -> None:
         self._store, self._candidate = store, candidate
         dataset, partition = candidate.dataset, candidate.partition
-        self._rows = rows_of(dataset, candidate.records)
+        self._rows = to_rows(dataset, candidate.records)
         provenance = provenance_of(
             dataset, partition, candidate.session_key, candidate.source, self._rows
         )
@@ -141,7 +141,7 @@ class _Attempt:
             store.write(self._path, self._data, self._notes, expected=ABSENT)
             if not rows.table.num_rows:
                 return self._landing(Revision.EMPTY)
-            records = records_of(dataset, rows.table, rows.absent)
+            records = to_records(dataset, rows.table, rows.absent)
             return self._landing(Revision.NEW, compare(dataset, (), records))
         current = read_file(there.data, store.uri(self._path))
         same_schema = current.provenance.schema_version == dataset.schema_version
@@ -149,7 +149,7 @@ class _Attempt:
             return self._landing(Revision.UNCHANGED)
         # Both sides are rebuilt from their stored form, so that 25 and 25.0 are no change.
         changes = compare(
-            dataset, current.records(dataset), records_of(dataset, rows.table, rows.absent)
+            dataset, current.records(dataset), to_records(dataset, rows.table, rows.absent)
         )
         if changes.removed and not accept_loss:
             aside = paths.refused_path(self._aside, rows.content_sha256)
@@ -193,7 +193,7 @@ class _Attempt:
         looked at once more after it, before every content that will be.
         """
         now = clock().astimezone(UTC)
-        kept = [paths.read_kept_path(entry.path) for entry in self._store.list(self._aside)]
+        kept = [paths.parse_kept_path(entry.path) for entry in self._store.list(self._aside)]
         moments = [one.moment for one in kept if one is not None and one.moment]
         moment = max([now, *(earlier + _TICK for earlier in moments)])
         again = self._store.fetch(self._path)
@@ -225,7 +225,7 @@ class _Attempt:
 def _check_session(candidate: Candidate) -> None:
     for record in candidate.records:
         if record.get("session_key") != candidate.session_key:
-            raise RecordUnfit(
+            raise InvalidRecord(
                 f"A record of {candidate.dataset.name} has the session_key "
                 f"{record.get('session_key')!r} where {candidate.session_key} was asked. Nothing "
                 "of this partition was written. Materialize the partition again later."

@@ -36,7 +36,7 @@ class LocalStore:
         self._has_locks = True
 
     @property
-    def keeps_conditions(self) -> bool:
+    def supports_conditions(self) -> bool:
         """Whether the file system knows locks, as far as one was asked for."""
         return self._has_locks
 

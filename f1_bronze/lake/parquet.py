@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from f1_bronze.datasets.dataset import Dataset
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.lake.errors import ForeignFile, TornFile
-from f1_bronze.lake.records import Rows, records_of
+from f1_bronze.lake.records import Rows, to_records
 
 ROW_GROUP_SIZE = 50_000
 
@@ -89,7 +89,7 @@ class StoredFile:
 
     def records(self, dataset: Dataset) -> list[dict[str, Any]]:
         """The API's records, in the order of the rows."""
-        return records_of(dataset, self.table, self.provenance.absent_columns)
+        return to_records(dataset, self.table, self.provenance.absent_columns)
 
 
 def provenance_of(

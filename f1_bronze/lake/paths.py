@@ -74,12 +74,12 @@ def file_path(dataset: str, partition: SessionPartition, session_key: int) -> st
     return f"{partition_folder(dataset, partition)}{dataset}_{session_key}.parquet"
 
 
-def read_file_path(path: str) -> tuple[str, SessionPartition, int] | None:
+def parse_file_path(path: str) -> tuple[str, SessionPartition, int] | None:
     """Dataset, partition and session key of a path; None for anything else.
 
-    >>> read_file_path(file_path("laps", SessionPartition.parse("2025/bahrain/race"), 10014))
+    >>> parse_file_path(file_path("laps", SessionPartition.parse("2025/bahrain/race"), 10014))
     ('laps', SessionPartition(year=2025, grand_prix='bahrain', session_type='race'), 10014)
-    >>> read_file_path("bronze/laps/notes.txt") is None
+    >>> parse_file_path("bronze/laps/notes.txt") is None
     True
     """
     match = _FILE.fullmatch(path)
@@ -195,16 +195,16 @@ class KeptPath:
         return self.replaced_at or self.arrived_at
 
 
-def read_kept_path(path: str) -> KeptPath | None:
+def parse_kept_path(path: str) -> KeptPath | None:
     """What a path under `revisions/` tells; None for anything else.
 
     >>> folder = revision_folder("laps", SessionPartition.parse("2025/bahrain/race"), 10014)
     >>> moment = datetime(2025, 4, 14, 6, 0, 1, tzinfo=UTC)
-    >>> read_kept_path(revision_path(folder, moment, "ab" * 32)).replaced_at == moment
+    >>> parse_kept_path(revision_path(folder, moment, "ab" * 32)).replaced_at == moment
     True
-    >>> read_kept_path(refused_path(folder, "ab" * 32)).kept_as
+    >>> parse_kept_path(refused_path(folder, "ab" * 32)).kept_as
     <KeptAs.REFUSED: 'refused'>
-    >>> read_kept_path(folder + "notes.txt") is None
+    >>> parse_kept_path(folder + "notes.txt") is None
     True
     """
     match = _KEPT.fullmatch(path)

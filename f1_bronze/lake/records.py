@@ -1,6 +1,6 @@
 """Between the API's records and typed rows, losing nothing.
 
-Belongs here: the one law of this project's storage, `records_of(rows_of(records)) == records`
+Belongs here: the one law of this project's storage, `to_records(to_rows(records)) == records`
 up to the order of rows, and the content hash. Stays out: Parquet, paths and stores.
 
 How a record survives typed columns:
@@ -25,7 +25,7 @@ import pyarrow as pa
 
 from f1_bronze.datasets.dataset import EXTRA_FIELDS, ColumnType, Dataset
 from f1_bronze.datasets.schema import arrow_schema
-from f1_bronze.lake.errors import RecordUnfit
+from f1_bronze.lake.errors import InvalidRecord
 
 Record = Mapping[str, Any]
 
@@ -148,7 +148,7 @@ def _check_key(dataset: Dataset, record: Record, fitted: Mapping[str, Any]) -> N
     for name in dataset.key:
         if fitted.get(name) is None and not dataset.column(name).nullable:
             what = "has no" if record.get(name) is None else f"has {record[name]!r} as"
-            raise RecordUnfit(
+            raise InvalidRecord(
                 f"A record of {dataset.name} {what} {name}, which is part of its key. Nothing of "
                 "this partition was written. OpenF1 usually mends such records within days: "
                 "materialize the partition again later."
@@ -181,10 +181,10 @@ def _fit_record(
     return fitted, extra
 
 
-def rows_of(dataset: Dataset, records: Iterable[Record]) -> Rows:
+def to_rows(dataset: Dataset, records: Iterable[Record]) -> Rows:
     """The stored form of one session's records.
 
-    `RecordUnfit` when a record's key is missing or of the wrong type. The order of the records
+    `InvalidRecord` when a record's key is missing or of the wrong type. The order of the records
     does not matter: rows are sorted by key, and rows of equal key by their whole content.
     """
     kinds = {column.field: column.type for column in dataset.columns}
@@ -214,7 +214,7 @@ def content_sha256(dataset: Dataset, table: pa.Table, absent: Sequence[str] = ()
 
     ValueError, TypeError or KeyError when the rows are none that this project writes.
     """
-    return _hash(json_text(record) for record in records_of(dataset, table, absent))
+    return _hash(json_text(record) for record in to_records(dataset, table, absent))
 
 
 def _hash(texts: Iterable[str]) -> str:
@@ -234,7 +234,7 @@ def _rebuilt(
     return record
 
 
-def records_of(
+def to_records(
     dataset: Dataset, table: pa.Table, absent: Sequence[str] = ()
 ) -> list[dict[str, Any]]:
     """The API's records, rebuilt from the rows of one file in the file's order.

@@ -254,7 +254,7 @@ class S3Store:
         return self._make_client()
 
     @property
-    def keeps_conditions(self) -> bool:
+    def supports_conditions(self) -> bool:
         """Whether the store knows conditional requests, as far as one was sent."""
         return self._conditions.known
 

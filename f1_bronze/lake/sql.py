@@ -252,9 +252,9 @@ class Views:
 
     def _placed(self, dataset: Dataset) -> Iterator[tuple[str, SessionPartition]]:
         for path in self._paths(dataset):
-            if found := paths.read_file_path(path):
+            if found := paths.parse_file_path(path):
                 yield path, found[1]
-            elif kept := paths.read_kept_path(path):
+            elif kept := paths.parse_kept_path(path):
                 yield path, kept.partition
 
     def _paths(self, dataset: Dataset) -> Iterable[str]:
@@ -268,7 +268,7 @@ class Views:
         kept = [
             found
             for entry in self._store.list(f"{paths.REVISIONS}/")
-            if (found := paths.read_kept_path(entry.path))
+            if (found := paths.parse_kept_path(entry.path))
             and found.kept_as is not KeptAs.ARRIVED
             and not self._later(found.replaced_at)
         ]

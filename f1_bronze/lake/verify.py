@@ -28,7 +28,7 @@ AT_WORK = timedelta(hours=1)
 _DATASET = {dataset.name: dataset for dataset in DATASETS}
 
 
-class Trouble(StrEnum):
+class Defect(StrEnum):
     """What can be wrong with something in the lake."""
 
     TORN = "torn"  # no whole Parquet file
@@ -48,7 +48,7 @@ class Finding:
         version: of the object as it was checked.
     """
 
-    trouble: Trouble
+    defect: Defect
     path: str
     detail: str
     dataset: str = ""
@@ -62,7 +62,7 @@ class Finding:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sound:
+class SoundFile:
     """A current file that is whole and what it says of itself."""
 
     dataset: str
@@ -74,22 +74,22 @@ class Sound:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Checked:
+class LakeCheck:
     """The lake of some seasons: what is sound, what is not, and how many files were read."""
 
-    sound: tuple[Sound, ...]
+    sound: tuple[SoundFile, ...]
     findings: tuple[Finding, ...]
     files: int
     revisions: int
 
 
-def check_lake(store: ObjectStore, years: Collection[int]) -> Checked:
+def check_lake(store: ObjectStore, years: Collection[int]) -> LakeCheck:
     """Read every file of these seasons, and list what belongs to none."""
     check = _Check(store, frozenset(years))
     check.current()
     check.kept()
     check.unfinished()
-    return Checked(
+    return LakeCheck(
         sound=tuple(check.sound),
         findings=tuple(check.findings),
         files=check.files,
@@ -97,7 +97,7 @@ def check_lake(store: ObjectStore, years: Collection[int]) -> Checked:
     )
 
 
-def mend(store: ObjectStore, finding: Finding, *, now: datetime) -> bool:
+def repair_finding(store: ObjectStore, finding: Finding, *, now: datetime) -> bool:
     """Mend what the lake can mend alone; whether that was done.
 
     - a current file that is torn or altered is moved aside, so that it is missing and asked for
@@ -105,9 +105,9 @@ def mend(store: ObjectStore, finding: Finding, *, now: datetime) -> bool:
     - what interrupted writers left is removed when it is old enough.
     """
     try:
-        if finding.trouble in (Trouble.TORN, Trouble.ALTERED):
+        if finding.defect in (Defect.TORN, Defect.ALTERED):
             return _move_aside(store, finding)
-        if finding.trouble in (Trouble.UNFINISHED, Trouble.LEFTOVER):
+        if finding.defect in (Defect.UNFINISHED, Defect.LEFTOVER):
             if finding.may_be_at_work(now):
                 return False
             store.delete(finding.path)
@@ -118,7 +118,7 @@ def mend(store: ObjectStore, finding: Finding, *, now: datetime) -> bool:
 
 
 def _move_aside(store: ObjectStore, finding: Finding) -> bool:
-    placed = paths.read_file_path(finding.path)
+    placed = paths.parse_file_path(finding.path)
     there = store.fetch(finding.path)
     if placed is None or there is None or there.version != finding.version:
         return False
@@ -133,7 +133,7 @@ class _Check:
 
     def __init__(self, store: ObjectStore, years: frozenset[int]) -> None:
         self._store, self._years = store, years
-        self.sound: list[Sound] = []
+        self.sound: list[SoundFile] = []
         self.findings: list[Finding] = []
         self.files = self.revisions = 0
         self._hashes: dict[tuple[str, SessionPartition], str] = {}
@@ -142,7 +142,7 @@ class _Check:
         """Every file below `bronze/`."""
         seen: dict[tuple[str, SessionPartition], str] = {}
         for entry in self._store.list(f"{paths.BRONZE}/"):
-            placed = paths.read_file_path(entry.path)
+            placed = paths.parse_file_path(entry.path)
             if placed is None or placed[0] not in _DATASET:
                 self._foreign(entry.path)
                 continue
@@ -155,7 +155,7 @@ class _Check:
             self.files += 1
             if (dataset, partition) in seen:
                 self._found(
-                    Trouble.DOUBLE,
+                    Defect.DOUBLE,
                     entry.path,
                     f"The partition holds {self._store.uri(seen[dataset, partition])} as well. "
                     "Move away the one of the wrong session.",
@@ -166,7 +166,7 @@ class _Check:
             file = self._read(entry.path, there, placed)
             if file is not None:
                 self.sound.append(
-                    Sound(
+                    SoundFile(
                         dataset=dataset,
                         partition=partition,
                         session_key=session_key,
@@ -180,7 +180,7 @@ class _Check:
         """Every file below `revisions/`."""
         chains: dict[tuple[str, SessionPartition], list[tuple[KeptPath, str]]] = defaultdict(list)
         for entry in self._store.list(f"{paths.REVISIONS}/"):
-            one = paths.read_kept_path(entry.path)
+            one = paths.parse_kept_path(entry.path)
             if one is None or one.dataset not in _DATASET:
                 self._foreign(entry.path)
                 continue
@@ -202,7 +202,7 @@ class _Check:
         """What no listing shows."""
         for left in self._store.unfinished():
             self._found(
-                Trouble.UNFINISHED,
+                Defect.UNFINISHED,
                 left.path,
                 f"A writer was ended while it wrote this; {left.size} bytes are of no use.",
                 since=left.modified,
@@ -215,7 +215,7 @@ class _Check:
         for (one, version), after in zip(chain, following, strict=True):
             if version == after:
                 self._found(
-                    Trouble.LEFTOVER,
+                    Defect.LEFTOVER,
                     one.path,
                     "A copy for a replacement that did not follow; the same content is kept "
                     "after it.",
@@ -235,23 +235,23 @@ class _Check:
             file = read_file(there.data, self._store.uri(path))
         except ForeignFile as error:
             torn = isinstance(error, TornFile)
-            trouble = Trouble.TORN if torn else Trouble.ALTERED
+            defect = Defect.TORN if torn else Defect.ALTERED
             detail = "It is no whole Parquet file." if torn else "It does not say what it holds."
-            self._found(trouble, path, detail, placed, there.version)
+            self._found(defect, path, detail, placed, there.version)
             return None
         for wrong in _contradictions(file, placed, named):
-            self._found(Trouble.ALTERED, path, wrong, placed, there.version)
+            self._found(Defect.ALTERED, path, wrong, placed, there.version)
             return None
         return file
 
     def _foreign(self, path: str) -> None:
         self._found(
-            Trouble.FOREIGN, path, "No file of this project has this name. Move it elsewhere."
+            Defect.FOREIGN, path, "No file of this project has this name. Move it elsewhere."
         )
 
     def _found(
         self,
-        trouble: Trouble,
+        defect: Defect,
         path: str,
         detail: str,
         placed: tuple[str, SessionPartition, int] | None = None,
@@ -261,7 +261,7 @@ class _Check:
     ) -> None:
         self.findings.append(
             Finding(
-                trouble=trouble,
+                defect=defect,
                 path=path,
                 detail=detail,
                 dataset=placed[0] if placed else "",

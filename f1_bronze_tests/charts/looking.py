@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.partition import SessionPartition
-from f1_bronze.lake.records import rows_of
+from f1_bronze.lake.records import to_rows
 from f1_bronze.simulator.invented import GeneratedSeasons
 
 BY_NAME = {dataset.name: dataset for dataset in DATASETS}
@@ -24,7 +24,7 @@ Tables = Mapping[str, pa.Table]
 def table(name: str, *records: Mapping[str, Any], session_key: int = 1) -> pa.Table:
     """Rows of a dataset with the given fields; the rest is null."""
     common = {"session_key": session_key}
-    return rows_of(BY_NAME[name], [common | dict(record) for record in records]).table
+    return to_rows(BY_NAME[name], [common | dict(record) for record in records]).table
 
 
 def invented(seasons: GeneratedSeasons, year: int, location: str, name: str) -> Tables:
@@ -35,7 +35,7 @@ def invented(seasons: GeneratedSeasons, year: int, location: str, name: str) -> 
         if (s["year"], s["location"], s["session_name"]) == (year, location, name)
     )
     return {
-        dataset.name: rows_of(dataset, seasons.rows(dataset.endpoint, key)).table
+        dataset.name: to_rows(dataset, seasons.rows(dataset.endpoint, key)).table
         for dataset in DATASETS[1:]
     }
 

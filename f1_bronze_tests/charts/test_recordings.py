@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from f1_bronze.charts.dataset_charts import LARGEST, picture_of
 from f1_bronze.datasets.partition import SessionPartition
-from f1_bronze.lake.records import rows_of
+from f1_bronze.lake.records import to_rows
 
 from ..conftest import RECORDINGS, needs_recordings
 from .looking import BY_NAME, svg_in, texts
@@ -18,7 +18,7 @@ def recorded(name: str, session_key: int) -> pa.Table:
     """The rows of a recorded session; none where nothing was recorded."""
     file = RECORDINGS / BY_NAME[name].endpoint / f"{session_key}.json"
     records = json.loads(file.read_bytes()) if file.exists() else []
-    return rows_of(BY_NAME[name], records).table
+    return to_rows(BY_NAME[name], records).table
 
 
 @needs_recordings

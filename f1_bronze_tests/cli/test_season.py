@@ -61,7 +61,7 @@ def test_season_2024(run_process: Run, run: Run, recorded: Simulator, tmp_path: 
     listed = {
         s["session_key"]: s for s in json.loads((RECORDINGS / "sessions/2024.json").read_text())
     }
-    placed = lake.placed([2024])
+    placed = lake.session_partitions([2024])
     assert len(placed) == 48
     for session_key, partition in placed.items():
         for dataset in DATASETS:
@@ -80,7 +80,7 @@ def test_season_2024(run_process: Run, run: Run, recorded: Simulator, tmp_path: 
     assert again.status == 0
     assert [row["unchanged"] for row in again.data["datasets"]] == [12, 12, 12, 12, 6, 6]
     assert [row["sessions"] for row in again.data["datasets"]] == [18, 18, 18, 18, 12, 12]
-    types = [partition.session_type for partition in lake.placed([2024]).values()]
+    types = [partition.session_type for partition in lake.session_partitions([2024]).values()]
     assert {kind: types.count(kind) for kind in set(types)} == {
         "race": 24,
         "qualifying": 24,
@@ -96,7 +96,7 @@ def test_season_2026(run: Run, recorded: Simulator, tmp_path: Path) -> None:
     assert ran.status == 0
     assert "places name the Grands Prix" in ran.err
     lake = Lake.at(str(tmp_path / "data/lake"))
-    placed = lake.placed([2026])
+    placed = lake.session_partitions([2026])
     assert placed[11303] == SessionPartition.parse("2026/barcelona/qualifying")
     assert lake.read(DATASETS[1], placed[11303]).table.num_rows == 22
     listed = json.loads((RECORDINGS / "sessions/2026.json").read_text())

@@ -9,12 +9,12 @@ from typing import Any
 
 from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.partition import SessionPartition
-from f1_bronze.lake.history import history_of
+from f1_bronze.lake.history import read_history
 from f1_bronze.lake.landing import Candidate
 from f1_bronze.lake.paths import file_path
-from f1_bronze.lake.records import rows_of
+from f1_bronze.lake.records import to_rows
 from f1_bronze.lake.stores import ObjectStore
-from f1_bronze.lake.verify import Checked, Trouble, check_lake
+from f1_bronze.lake.verify import Defect, LakeCheck, check_lake
 from f1_bronze.simulator.invented import GeneratedSeasons
 
 YEAR = 2025
@@ -32,7 +32,7 @@ _FIELD_CORRECTED = {
     "stints": "tyre_age_at_start",
     "pit_stops": "stop_duration",
 }
-HARMLESS = {Trouble.UNFINISHED, Trouble.LEFTOVER}
+HARMLESS = {Defect.UNFINISHED, Defect.LEFTOVER}
 """What an interrupted writer may leave behind."""
 
 
@@ -89,7 +89,7 @@ def _corrected(candidate: Candidate, correction: int) -> Candidate:
 @cache
 def content_hashes(number: int) -> tuple[str, ...]:
     """The content of each candidate of a pass."""
-    return tuple(rows_of(one.dataset, one.records).content_sha256 for one in candidates(number))
+    return tuple(to_rows(one.dataset, one.records).content_sha256 for one in candidates(number))
 
 
 def bronze(store: ObjectStore) -> dict[str, bytes]:
@@ -97,11 +97,11 @@ def bronze(store: ObjectStore) -> dict[str, bytes]:
     return {entry.path: store.read(entry.path) or b"" for entry in store.list("bronze/")}
 
 
-def check_law(store: ObjectStore, number: int) -> Checked:
+def check_law(store: ObjectStore, number: int) -> LakeCheck:
     """In the middle of the n-th pass: every listed file is whole and holds what this pass or the
     one before gave it, and nothing is wrong but what interrupted writers leave."""
     checked = check_lake(store, [YEAR])
-    assert {finding.trouble for finding in checked.findings} <= HARMLESS, checked.findings
+    assert {finding.defect for finding in checked.findings} <= HARMLESS, checked.findings
     held = {sound.path: sound.file.provenance.content_sha256 for sound in checked.sound}
     for place, one in enumerate(candidates(number)):
         path = file_path(one.dataset.name, one.partition, one.session_key)
@@ -118,7 +118,7 @@ def check_nothing_lost(store: ObjectStore, passes: int) -> None:
     for place, one in enumerate(candidates(0)):
         given = [content_hashes(number)[place] for number in range(passes)]
         expected = [sha for n, sha in enumerate(given) if n == 0 or given[n - 1] != sha]
-        held = history_of(store, one.dataset, one.partition).contents
+        held = read_history(store, one.dataset, one.partition).contents
         assert [c.file and c.file.provenance.content_sha256 for c in held] == expected
         since = [c.since for c in held if c.since]
         assert len(since) == len(held)

@@ -81,7 +81,7 @@ def test_killed_in_the_middle(
     assert kill_after(disturbed, 4, dice.uniform(0, 0.03)) == -signal.SIGKILL
     checked = check_lake(disturbed.store, [YEAR])
     assert 4 <= len(checked.sound) <= FILES
-    assert {finding.trouble for finding in checked.findings} <= HARMLESS
+    assert {finding.defect for finding in checked.findings} <= HARMLESS
     troubles = {finding["trouble"] for finding in disturbed.verify()["findings"]}
     assert troubles <= {"unrecorded", *(trouble.value for trouble in HARMLESS)}
     with disturbed.ingest() as last:

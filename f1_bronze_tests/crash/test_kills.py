@@ -16,7 +16,7 @@ import pytest
 
 from f1_bronze.lake.lake import Lake
 from f1_bronze.lake.local import LocalStore
-from f1_bronze.lake.verify import Trouble, check_lake, mend
+from f1_bronze.lake.verify import Defect, check_lake, repair_finding
 
 from .season import (
     HARMLESS,
@@ -72,7 +72,7 @@ def test_fifty_kills(tmp_path: Path) -> None:
     the one before was ended; one that nobody ends completes."""
     disturbed = LocalStore(tmp_path / "disturbed")
     dice = Random(2025)
-    troubles: set[Trouble] = set()
+    troubles: set[Defect] = set()
     number = start = kills = 0
     with nursery() as raised:
         told = raised.land(LocalStore(tmp_path / "timing"), 0)
@@ -83,7 +83,7 @@ def test_fifty_kills(tmp_path: Path) -> None:
             assert told["killed"] or told["status"] == 0
             kills += told["killed"]
             checked = check_law(disturbed, number)
-            troubles |= {finding.trouble for finding in checked.findings}
+            troubles |= {finding.defect for finding in checked.findings}
             start += max(0, told["done"] - 1)  # the last one again, as --recent would
             if not told["killed"]:
                 number, start = number + 1, 0
@@ -99,7 +99,7 @@ def test_fifty_kills(tmp_path: Path) -> None:
     check_nothing_lost(disturbed, number + 1)
     check_nothing_lost(undisturbed.store, number + 1)
     for finding in check_lake(disturbed, [YEAR]).findings:
-        assert mend(disturbed, finding, now=datetime.now(UTC) + timedelta(hours=2))
+        assert repair_finding(disturbed, finding, now=datetime.now(UTC) + timedelta(hours=2))
     assert check_lake(disturbed, [YEAR]).findings == ()
     assert bronze(disturbed) == bronze(undisturbed.store)
     check_nothing_lost(disturbed, number + 1)

@@ -159,7 +159,7 @@ def test_metrics_match_what_landed(
 def _landed(lake: Lake) -> list[tuple[object, SessionPartition]]:
     from f1_bronze.datasets import DATASETS
 
-    return [(d, p) for d in DATASETS for p in lake.landed(d.name, {2025})]
+    return [(d, p) for d in DATASETS for p in lake.stored_partitions(d.name, {2025})]
 
 
 def test_a_failed_run_is_told_as_such(

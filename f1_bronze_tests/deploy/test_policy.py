@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from f1_bronze.datasets.laps import LAPS
-from f1_bronze.lake.access import prove_access
+from f1_bronze.lake.access import check_access
 from f1_bronze.lake.errors import LakeUnavailable
 from f1_bronze.lake.lake import Lake
 from f1_bronze.lake.landing import Revision
@@ -58,7 +58,7 @@ def use_all(store: S3Store) -> list[Revision]:
             [lap(1)],
         )
     ]
-    assert lake.landed("laps", [2025]) == {BAHRAIN}
+    assert lake.stored_partitions("laps", [2025]) == {BAHRAIN}
     assert lake.read(LAPS, BAHRAIN).table.num_rows == 2
     lake.write_table("silver/laps.parquet", pa.table({"a": [1]}))
     assert lake.read_table("silver/laps.parquet").num_rows == 1
@@ -93,7 +93,7 @@ def test_enough(cloud: Cloud, prefix: str) -> None:
     )
     store = cloud.store(keys, bucket, prefix)
     assert use_all(store) == ["new", "unchanged", "changed", "refused"]
-    assert [p.step for p in prove_access(store) if not p.worked] == []
+    assert [p.step for p in check_access(store) if not p.worked] == []
 
 
 @pytest.mark.slow
@@ -123,7 +123,7 @@ def test_not_too_much(cloud: Cloud, action: str) -> None:
     bucket = cloud.bucket()
     whole = cloud.policy(BucketName=bucket, Prefix="f1/")
     store = cloud.store(cloud.user(without(whole, action)), bucket)
-    lacking = [(p.action, p.resource) for p in prove_access(store) if not p.worked]
+    lacking = [(p.action, p.resource) for p in check_access(store) if not p.worked]
     resource = "" if action == "s3:ListBucket" else "/f1/*"
     assert lacking == [(action, f"arn:aws:s3:::{bucket}{resource}")]
     if action == "s3:DeleteObject":  # only the doctor deletes

@@ -9,11 +9,11 @@ from botocore.exceptions import ClientError, ConnectionClosedError
 
 from f1_bronze.datasets.laps import LAPS
 from f1_bronze.lake import paths
-from f1_bronze.lake.errors import LakeUnavailable, NothingThere
-from f1_bronze.lake.history import history_of
+from f1_bronze.lake.errors import LakeUnavailable, NotInLake
+from f1_bronze.lake.history import read_history
 from f1_bronze.lake.s3 import S3Store
 from f1_bronze.lake.stores import Fetched, ObjectStore, StoredObject, Unfinished
-from f1_bronze.lake.verify import Trouble, check_lake
+from f1_bronze.lake.verify import Defect, check_lake
 
 from .examples import BAHRAIN, RACE_KEY, lap
 from .fakes import MemoryStore, NotingStore, Ticking
@@ -101,7 +101,7 @@ def tell(store: ObjectStore, inner: ObjectStore) -> int:
 def check(store: ObjectStore, number: int) -> None:
     """In the middle of a step the current content is that of before or of after, whole."""
     checked = check_lake(store, [2025])
-    assert {finding.trouble for finding in checked.findings} <= {Trouble.LEFTOVER}
+    assert {finding.defect for finding in checked.findings} <= {Defect.LEFTOVER}
     around = [records for records, _ in STORY[max(0, number - 2) : number + 1]]
     for sound in checked.sound:
         assert sound.file.records(LAPS) in around
@@ -111,8 +111,8 @@ def check(store: ObjectStore, number: int) -> None:
 def held(store: ObjectStore) -> tuple[list[int], bytes | None]:
     """Rows of each content that was held, and the bytes of the last."""
     try:
-        contents: Sequence[Any] = history_of(store, LAPS, BAHRAIN).contents
-    except NothingThere:
+        contents: Sequence[Any] = read_history(store, LAPS, BAHRAIN).contents
+    except NotInLake:
         contents = ()
     return [content.file.table.num_rows for content in contents], store.read(PATH)
 

@@ -12,8 +12,8 @@ from f1_bronze.datasets.laps import LAPS
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.lake import paths
 from f1_bronze.lake.changes import Changes
-from f1_bronze.lake.errors import LakeUnavailable, NothingThere
-from f1_bronze.lake.history import History, history_of, paths_as_of
+from f1_bronze.lake.errors import LakeUnavailable, NotInLake
+from f1_bronze.lake.history import History, paths_as_of, read_history
 from f1_bronze.lake.landing import Revision
 from f1_bronze.lake.paths import KeptAs
 
@@ -44,7 +44,7 @@ def test_history(store: NotingStore, clock: Ticking) -> None:
     """Contents come in order, each with the moment of its replacement and what it changed."""
     for records in (FIRST, SECOND, THIRD):
         put(store, clock, records)
-    history = history_of(store, LAPS, BAHRAIN)
+    history = read_history(store, LAPS, BAHRAIN)
     assert told(history) == [
         (1, at(0), at(1), 1),
         (2, at(1), at(2), 2),
@@ -69,7 +69,7 @@ def test_read_by_number_and_by_time(store: NotingStore, clock: Ticking) -> None:
     microsecond; before the first one arrived there was nothing, and that is said."""
     for records in (FIRST, SECOND, THIRD):
         put(store, clock, records)
-    history = history_of(store, LAPS, BAHRAIN)
+    history = read_history(store, LAPS, BAHRAIN)
     assert [history.numbered(n).number for n in (1, 2, 3)] == [1, 2, 3]
     instant = timedelta(microseconds=1)
     for moment, number in (
@@ -84,9 +84,9 @@ def test_read_by_number_and_by_time(store: NotingStore, clock: Ticking) -> None:
     file = history.at(at(1)).file
     assert file is not None
     assert file.records(LAPS) == SECOND
-    with pytest.raises(NothingThere, match=r"has no revision 4\. Choose from 1 to 3\."):
+    with pytest.raises(NotInLake, match=r"has no revision 4\. Choose from 1 to 3\."):
         history.numbered(4)
-    with pytest.raises(NothingThere) as raised:
+    with pytest.raises(NotInLake) as raised:
         history.at(at(0) - instant)
     assert str(raised.value) == (
         "laps of 2025/bahrain/race held nothing at 2025-04-14T05:59:59.999999+00:00 that is kept: "
@@ -98,7 +98,7 @@ def test_only_one_content(store: NotingStore, clock: Ticking) -> None:
     """Without a correction there is one content, since its arrival."""
     put(store, clock, FIRST)
     put(store, clock, FIRST)
-    history = history_of(store, LAPS, BAHRAIN)
+    history = read_history(store, LAPS, BAHRAIN)
     assert told(history) == [(1, at(0), None, 1)]
     assert history.at(at(0)).number == 1
 
@@ -109,7 +109,7 @@ def test_lake_without_marks(store: NotingStore, clock: Ticking) -> None:
     put(store, clock, FIRST)
     put(store, clock, SECOND)
     store.delete(paths.arrival_path(KEPT, at(0)))
-    history = history_of(store, LAPS, BAHRAIN)
+    history = read_history(store, LAPS, BAHRAIN)
     assert told(history) == [(1, None, at(1), 1), (2, at(1), None, 2)]
     assert history.at(at(-600_000)).number == 1
     assert paths_as_of(store, LAPS, at(-600_000)) == [history.contents[0].path]
@@ -123,12 +123,12 @@ def test_marks_that_no_file_followed(store: NotingStore, clock: Ticking) -> None
         with pytest.raises(LakeUnavailable):
             put(store, clock, FIRST)
     assert len(list(store.list(KEPT))) == 2
-    with pytest.raises(NothingThere, match="is not in the lake"):
-        history_of(store, LAPS, BAHRAIN)
+    with pytest.raises(NotInLake, match="is not in the lake"):
+        read_history(store, LAPS, BAHRAIN)
     assert paths_as_of(store, LAPS, at(5)) == []
     put(store, clock, FIRST)
     put(store, clock, SECOND)
-    history = history_of(store, LAPS, BAHRAIN)
+    history = read_history(store, LAPS, BAHRAIN)
     assert told(history) == [(1, at(2), at(3), 1), (2, at(3), None, 2)]
     assert paths_as_of(store, LAPS, at(1)) == []
     assert paths_as_of(store, LAPS, at(2)) == [history.contents[0].path]
@@ -137,8 +137,8 @@ def test_marks_that_no_file_followed(store: NotingStore, clock: Ticking) -> None
 def test_nothing(store: NotingStore, clock: Ticking) -> None:
     """A partition that never landed is named, with how to land it; refused files are no content."""
     put(store, clock, FIRST)
-    with pytest.raises(NothingThere) as raised:
-        history_of(store, LAPS, MONACO)
+    with pytest.raises(NotInLake) as raised:
+        read_history(store, LAPS, MONACO)
     assert str(raised.value) == (
         "laps of 2024/monaco/race is not in the lake. Land it with `f1-bronze ingest 2024 "
         "--grand-prix monaco --session-type race`."
@@ -149,14 +149,14 @@ def test_refused_answers_are_apart(store: NotingStore, clock: Ticking) -> None:
     """A refused answer is listed apart until it is accepted; then it is a content like others."""
     put(store, clock, SECOND)
     assert put(store, clock, FIRST).revision is Revision.REFUSED
-    history = history_of(store, LAPS, BAHRAIN)
+    history = read_history(store, LAPS, BAHRAIN)
     assert told(history) == [(1, at(0), None, 2)]
     [refused] = history.aside
     assert refused.kept_as is KeptAs.REFUSED
     assert refused.file is not None
     assert refused.file.records(LAPS) == FIRST
     assert put(store, clock, FIRST, accept_loss=True).revision is Revision.CHANGED
-    history = history_of(store, LAPS, BAHRAIN)
+    history = read_history(store, LAPS, BAHRAIN)
     assert told(history) == [(1, at(0), at(2), 2), (2, at(2), None, 1)]
     assert history.aside == ()
 
@@ -168,20 +168,20 @@ def test_copies_of_interrupted_attempts(store: NotingStore, clock: Ticking) -> N
         store.break_after(1)
         with pytest.raises(LakeUnavailable):
             put(store, clock, SECOND)
-    assert told(history_of(store, LAPS, BAHRAIN)) == [(1, at(0), None, 1)]
+    assert told(read_history(store, LAPS, BAHRAIN)) == [(1, at(0), None, 1)]
     assert paths_as_of(store, LAPS, at(100)) == [PATH]
     put(store, clock, SECOND)
     assert len(list(store.list(KEPT))) == 4  # three copies, and the mark of the arrival
-    assert told(history_of(store, LAPS, BAHRAIN)) == [(1, at(0), at(3), 1), (2, at(3), None, 2)]
+    assert told(read_history(store, LAPS, BAHRAIN)) == [(1, at(0), at(3), 1), (2, at(3), None, 2)]
 
 
 def test_torn_revision(store: NotingStore, clock: Ticking) -> None:
     """A revision that cannot be read keeps its place; the others are still told."""
     for records in (FIRST, SECOND, THIRD):
         put(store, clock, records)
-    path = history_of(store, LAPS, BAHRAIN).contents[1].path
+    path = read_history(store, LAPS, BAHRAIN).contents[1].path
     store.inner.write(path, b"torn", {})
-    history = history_of(store, LAPS, BAHRAIN)
+    history = read_history(store, LAPS, BAHRAIN)
     assert told(history) == [(1, at(0), at(1), 1), (2, at(1), at(2), None), (3, at(2), None, 2)]
     assert [content.changes for content in history.contents] == [None, None, None]
 
@@ -191,10 +191,10 @@ def test_file_that_was_moved_away(store: NotingStore, clock: Ticking) -> None:
     put(store, clock, FIRST)
     put(store, clock, SECOND)
     store.delete(PATH)
-    history = history_of(store, LAPS, BAHRAIN)
+    history = read_history(store, LAPS, BAHRAIN)
     assert told(history) == [(1, at(0), at(1), 1)]
     assert history.at(at(0)).number == 1
-    with pytest.raises(NothingThere, match=r"held nothing at 2025-04-14T06:01:00\+00:00"):
+    with pytest.raises(NotInLake, match=r"held nothing at 2025-04-14T06:01:00\+00:00"):
         history.at(at(1))
     assert paths_as_of(store, LAPS, at(0)) == [history.contents[0].path]
     assert paths_as_of(store, LAPS, at(1)) == []
@@ -207,9 +207,9 @@ def test_file_that_was_moved_away_and_landed_again(store: NotingStore, clock: Ti
     put(store, clock, SECOND)
     store.delete(PATH)
     put(store, clock, FIRST)
-    history = history_of(store, LAPS, BAHRAIN)
+    history = read_history(store, LAPS, BAHRAIN)
     assert told(history) == [(1, at(0), at(1), 1), (2, at(2), None, 1)]
-    with pytest.raises(NothingThere, match=r"revision 2 arrived at 2025-04-14T06:02:00\+00:00"):
+    with pytest.raises(NotInLake, match=r"revision 2 arrived at 2025-04-14T06:02:00\+00:00"):
         history.at(at(1))
     assert [paths_as_of(store, LAPS, at(minute)) for minute in (0, 1, 2)] == [
         [history.contents[0].path],
@@ -224,7 +224,7 @@ def test_clock_of_another_machine(store: NotingStore, clock: Ticking) -> None:
     clock.now -= timedelta(hours=3)
     put(store, clock, SECOND)
     tick = timedelta(microseconds=1)
-    assert told(history_of(store, LAPS, BAHRAIN)) == [
+    assert told(read_history(store, LAPS, BAHRAIN)) == [
         (1, at(0), at(0) + tick, 1),
         (2, at(0) + tick, None, 2),
     ]
@@ -299,7 +299,7 @@ def test_as_of_is_what_was_read_then(speeds: list[int], crashes: set[int], minut
             put(store, clock, [lap(1, st_speed=speed)])
         now = int((clock.now - START).total_seconds() // 60) - 1
         if PATH in store.contents():
-            held = history_of(store, LAPS, BAHRAIN).contents[-1].file
+            held = read_history(store, LAPS, BAHRAIN).contents[-1].file
             assert held is not None
             seen[now] = held.records(LAPS)
     found = paths_as_of(store, LAPS, at(minute))
@@ -307,10 +307,10 @@ def test_as_of_is_what_was_read_then(speeds: list[int], crashes: set[int], minut
     if not known:
         assert found == []
         if seen:
-            with pytest.raises(NothingThere, match="that is kept: revision 1 arrived at"):
-                history_of(store, LAPS, BAHRAIN).at(at(minute))
+            with pytest.raises(NotInLake, match="that is kept: revision 1 arrived at"):
+                read_history(store, LAPS, BAHRAIN).at(at(minute))
         return
-    content = history_of(store, LAPS, BAHRAIN).at(at(minute))
+    content = read_history(store, LAPS, BAHRAIN).at(at(minute))
     assert content.file is not None
     assert content.file.records(LAPS) == seen[max(known)]
     [path] = found

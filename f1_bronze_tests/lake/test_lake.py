@@ -12,7 +12,7 @@ from f1_bronze.datasets.laps import LAPS
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.datasets.schema import arrow_schema
 from f1_bronze.datasets.sessions import SESSIONS
-from f1_bronze.lake.errors import ForeignFile, NothingThere
+from f1_bronze.lake.errors import ForeignFile, NotInLake
 from f1_bronze.lake.lake import Lake
 from f1_bronze.lake.landing import Landing, Revision
 
@@ -51,19 +51,19 @@ def test_placed(lake: Lake) -> None:
     put(lake, SESSIONS, [session(RACE_KEY, 2025, "Race", "Race")])
     put(lake, SESSIONS, [session(9523, 2024, "Race", "Race")], MONACO, 9523)
     put(lake, LAPS, [lap(1, session=7)], SessionPartition.parse("2025/monaco/race"), 7)
-    assert lake.placed([2024, 2025]) == {9523: MONACO, RACE_KEY: BAHRAIN}
-    assert lake.placed([2024]) == {9523: MONACO}
-    assert lake.placed([2026]) == {}
-    assert lake.placed([]) == {}
+    assert lake.session_partitions([2024, 2025]) == {9523: MONACO, RACE_KEY: BAHRAIN}
+    assert lake.session_partitions([2024]) == {9523: MONACO}
+    assert lake.session_partitions([2026]) == {}
+    assert lake.session_partitions([]) == {}
 
 
 def test_landed(lake: Lake) -> None:
     """Partitions with a file, an empty one too, by dataset and season."""
     put(lake, LAPS, [lap(1)])
     put(lake, LAPS, [], MONACO, 9523)
-    assert lake.landed("laps", [2024, 2025]) == {MONACO, BAHRAIN}
-    assert lake.landed("laps", [2025]) == {BAHRAIN}
-    assert lake.landed("stints", [2024, 2025]) == set()
+    assert lake.stored_partitions("laps", [2024, 2025]) == {MONACO, BAHRAIN}
+    assert lake.stored_partitions("laps", [2025]) == {BAHRAIN}
+    assert lake.stored_partitions("stints", [2024, 2025]) == set()
 
 
 def test_foreign_files_are_passed_over(lake: Lake, store: MemoryStore) -> None:
@@ -74,7 +74,7 @@ def test_foreign_files_are_passed_over(lake: Lake, store: MemoryStore) -> None:
     store.write(
         "bronze/laps/year=2025/grand_prix=Monaco GP/session_type=race/laps_7.parquet", b"x", {}
     )
-    assert lake.landed("laps", [2025]) == {BAHRAIN}
+    assert lake.stored_partitions("laps", [2025]) == {BAHRAIN}
     assert lake.read(LAPS, BAHRAIN).records(LAPS) == [lap(1)]
     assert lake.table(LAPS).num_rows == 1
 
@@ -90,7 +90,7 @@ def test_read(lake: Lake) -> None:
 
 def test_read_what_is_not_there(lake: Lake) -> None:
     """A partition that has not landed is named, with how to land it."""
-    with pytest.raises(NothingThere) as raised:
+    with pytest.raises(NotInLake) as raised:
         lake.read(LAPS, BAHRAIN)
     message = str(raised.value)
     assert message.startswith("laps of 2025/bahrain/race is not in the lake")
@@ -136,7 +136,7 @@ def test_other_tables(lake: Lake) -> None:
     assert uri == "memory:///gold/standings.parquet"
     assert size == len(lake.store.read("gold/standings.parquet") or b"")
     assert lake.read_table("gold/standings.parquet").equals(table)
-    with pytest.raises(NothingThere, match=r"memory:///gold/none\.parquet is not in the lake"):
+    with pytest.raises(NotInLake, match=r"memory:///gold/none\.parquet is not in the lake"):
         lake.read_table("gold/none.parquet")
 
 
@@ -163,4 +163,4 @@ def test_lake_at_a_folder(tmp_path: Path) -> None:
     assert first.since is not None
     assert second.since is not None
     assert first.since < before <= second.since <= datetime.now(UTC)
-    assert Lake.at(f"file://{tmp_path}").landed("laps", [2025]) == {BAHRAIN}
+    assert Lake.at(f"file://{tmp_path}").stored_partitions("laps", [2025]) == {BAHRAIN}

@@ -12,10 +12,10 @@ from f1_bronze.datasets.laps import LAPS
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.datasets.pit_stops import PIT_STOPS
 from f1_bronze.lake.changes import NO_CHANGES, ChangedRow, ChangedValue, Changes
-from f1_bronze.lake.errors import ForeignFile, LakeUnavailable, PartitionOccupied, RecordUnfit
+from f1_bronze.lake.errors import ForeignFile, InvalidRecord, LakeUnavailable, PartitionOccupied
 from f1_bronze.lake.landing import Landing, Revision
 from f1_bronze.lake.parquet import read_file
-from f1_bronze.lake.records import rows_of
+from f1_bronze.lake.records import to_rows
 
 from .examples import BAHRAIN, RACE_KEY, lap, multiset, pit_stop
 from .fakes import NotingStore, Ticking
@@ -47,7 +47,7 @@ def changed(lap_number: int, **values: tuple[Any, Any]) -> Changes:
 
 
 def sha12(records: Sequence[dict[str, Any]], dataset: Dataset = LAPS) -> str:
-    return rows_of(dataset, records).content_sha256[:12]
+    return to_rows(dataset, records).content_sha256[:12]
 
 
 def kept(store: NotingStore) -> list[str]:
@@ -111,7 +111,7 @@ def test_new(store: NotingStore, land_it: Land, held: Callable[[], Any]) -> None
     assert landing.rows == 2
     assert landing.changes == Changes(added=(key(1), key(2)))
     assert landing.missing_keys == ()
-    assert landing.content_sha256 == rows_of(LAPS, TWO).content_sha256
+    assert landing.content_sha256 == to_rows(LAPS, TWO).content_sha256
     assert landing.absent_columns == ()
     assert store.written == [MARK, PATH]
     assert store.read(MARK) == b""
@@ -431,7 +431,7 @@ def test_record_of_another_session(
         land_it(earlier)
     before = store.contents()
     store.forget()
-    with pytest.raises(RecordUnfit) as raised:
+    with pytest.raises(InvalidRecord) as raised:
         land_it([*TWO, stranger])
     assert "laps" in str(raised.value)
     assert repr(stranger.get("session_key")) in str(raised.value)
@@ -443,7 +443,7 @@ def test_record_of_another_session(
 @LOCAL
 def test_record_without_a_key(store: NotingStore, land_it: Land) -> None:
     """A record that cannot be told from others stops the partition before any write."""
-    with pytest.raises(RecordUnfit, match="A record of laps has no lap_number"):
+    with pytest.raises(InvalidRecord, match="A record of laps has no lap_number"):
         land_it([lap(1), lap(2, lap_number=None)])
     assert store.written == []
 

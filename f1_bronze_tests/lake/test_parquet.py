@@ -30,7 +30,7 @@ from f1_bronze.lake.parquet import (
     read_table,
     table_bytes,
 )
-from f1_bronze.lake.records import rows_of
+from f1_bronze.lake.records import to_rows
 
 from .examples import BAHRAIN, MOTLEY, RACE_KEY, lap, multiset, pit_stop, records_for
 
@@ -40,7 +40,7 @@ LAP_RECORDS = [lap(n, driver=driver) for driver in (1, 4, 81) for n in range(1, 
 
 
 def as_file(dataset: Dataset, records: list[dict[str, Any]], source: str = "laps?x=1") -> bytes:
-    rows = rows_of(dataset, records)
+    rows = to_rows(dataset, records)
     return file_bytes(rows, provenance_of(dataset, BAHRAIN, RACE_KEY, source, rows))
 
 
@@ -51,7 +51,7 @@ def test_records_come_back_from_the_file(records: list[dict[str, Any]]) -> None:
     stored = read_file(as_file(MOTLEY, records), "x")
     assert multiset(stored.records(MOTLEY)) == multiset(records)
     assert stored.table.schema == arrow_schema(MOTLEY)
-    assert stored.provenance.content_sha256 == rows_of(MOTLEY, records).content_sha256
+    assert stored.provenance.content_sha256 == to_rows(MOTLEY, records).content_sha256
 
 
 @given(records=records_for(MOTLEY), data=st.data())
@@ -67,9 +67,9 @@ import hashlib, json, sys
 from f1_bronze.datasets.laps import LAPS
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.lake.parquet import file_bytes, provenance_of
-from f1_bronze.lake.records import rows_of
+from f1_bronze.lake.records import to_rows
 
-rows = rows_of(LAPS, json.load(sys.stdin))
+rows = to_rows(LAPS, json.load(sys.stdin))
 partition = SessionPartition.parse("2025/bahrain/race")
 data = file_bytes(rows, provenance_of(LAPS, partition, 10014, "laps?x=1", rows))
 print(hashlib.sha256(data).hexdigest(), hash("a name"))
@@ -108,7 +108,7 @@ def test_other_identity_other_bytes() -> None:
 
 def test_metadata() -> None:
     """The key-value metadata says which partition the file holds, and nothing of who wrote it."""
-    rows = rows_of(PIT_STOPS, [pit_stop(10)])
+    rows = to_rows(PIT_STOPS, [pit_stop(10)])
     provenance = provenance_of(PIT_STOPS, BAHRAIN, RACE_KEY, "pit?session_key=10014", rows)
     metadata = pq.read_metadata(io.BytesIO(file_bytes(rows, provenance))).metadata
     assert metadata == {
@@ -124,7 +124,7 @@ def test_metadata() -> None:
 
 def test_provenance_reads_back() -> None:
     """What a file says of itself is read as it was written."""
-    rows = rows_of(PIT_STOPS, [pit_stop(10)])
+    rows = to_rows(PIT_STOPS, [pit_stop(10)])
     provenance = provenance_of(PIT_STOPS, BAHRAIN, RACE_KEY, "pit?session_key=10014", rows)
     assert read_file(file_bytes(rows, provenance), "x").provenance == provenance
     assert provenance == Provenance(
@@ -148,7 +148,7 @@ def test_snappy() -> None:
 
 def test_row_groups() -> None:
     """Above 50,000 rows there are several row groups, none larger."""
-    one = rows_of(LAPS, [lap(1)]).table
+    one = to_rows(LAPS, [lap(1)]).table
     table = one.take(pa.array([0] * 120_000))
     metadata = pq.read_metadata(io.BytesIO(table_bytes(table)))
     sizes = [metadata.row_group(n).num_rows for n in range(metadata.num_row_groups)]

@@ -65,7 +65,7 @@ def test_revisions_sort_by_time(moments: list[datetime]) -> None:
 def test_file_path_reads_back(dataset: str, partition: SessionPartition, session_key: int) -> None:
     """Dataset, partition and session key are all in the path."""
     path = paths.file_path(dataset, partition, session_key)
-    assert paths.read_file_path(path) == (dataset, partition, session_key)
+    assert paths.parse_file_path(path) == (dataset, partition, session_key)
     assert path.startswith(paths.partition_folder(dataset, partition))
     assert path.startswith(paths.dataset_folder(dataset, partition.year))
 
@@ -85,7 +85,7 @@ FOLDER = "bronze/laps/year=2025/grand_prix=bahrain/session_type=race"
 @example("bronze/laps/year=2025/grand_prix=Bahrain/session_type=race/laps_1.parquet")
 def test_what_reads_as_ours_has_exactly_our_path(path: str) -> None:
     """Any path is None, or is letter for letter the path of what it was read as."""
-    found = paths.read_file_path(path)
+    found = paths.parse_file_path(path)
     assert found is None or paths.file_path(*found) == path
 
 
@@ -116,7 +116,7 @@ def test_what_reads_as_ours_has_exactly_our_path(path: str) -> None:
 )
 def test_foreign_paths_are_none(path: str) -> None:
     """Whatever else lies in the lake is passed over, never an error."""
-    assert paths.read_file_path(path) is None
+    assert paths.parse_file_path(path) is None
 
 
 @given(
@@ -137,7 +137,7 @@ def test_kept_paths_are_read_back(
         (paths.altered_path(folder, SHA), paths.KeptAs.ALTERED, None, None),
         (paths.arrival_path(folder, moment), paths.KeptAs.ARRIVED, None, moment),
     ):
-        found = paths.read_kept_path(path)
+        found = paths.parse_kept_path(path)
         assert found == paths.KeptPath(
             path=path,
             dataset=name,
@@ -170,12 +170,12 @@ def test_kept_paths_are_read_back(
 def test_other_names_under_revisions(name: str) -> None:
     """Whatever else lies there is none of ours."""
     folder = paths.revision_folder("laps", SAO_PAULO, 9629)
-    assert paths.read_kept_path(f"{folder}{name}") is None
+    assert paths.parse_kept_path(f"{folder}{name}") is None
 
 
 @pytest.mark.parametrize(("there", "instead"), [("laps_9629", "laps_09629"), ("sao_", "São ")])
 def test_folders_under_revisions_that_are_none(there: str, instead: str) -> None:
     """A folder that no partition or session has is none of ours either."""
     path = paths.refused_path(paths.revision_folder("laps", SAO_PAULO, 9629), SHA)
-    assert paths.read_kept_path(path) is not None
-    assert paths.read_kept_path(path.replace(there, instead)) is None
+    assert paths.parse_kept_path(path) is not None
+    assert paths.parse_kept_path(path.replace(there, instead)) is None

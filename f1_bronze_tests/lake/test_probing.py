@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from f1_bronze.lake.access import Proof, prove_access
+from f1_bronze.lake.access import AccessCheck, check_access
 from f1_bronze.lake.local import LocalStore
 from f1_bronze.lake.stores import ObjectStore
 
@@ -20,9 +20,9 @@ ONE_WRITER = (
 )
 
 
-def proofs(store: ObjectStore) -> dict[str, Proof]:
+def proofs(store: ObjectStore) -> dict[str, AccessCheck]:
     """The proofs by step, but for what a folder or a bucket is told besides."""
-    return {p.step: p for p in prove_access(store) if p.step not in ("space", "region")}
+    return {p.step: p for p in check_access(store) if p.step not in ("space", "region")}
 
 
 def test_sound_store(store: NotingStore) -> None:

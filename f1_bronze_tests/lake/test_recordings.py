@@ -8,7 +8,7 @@ import pytest
 from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.dataset import EXTRA_FIELDS, Dataset
 from f1_bronze.lake.parquet import file_bytes, provenance_of, read_file
-from f1_bronze.lake.records import rows_of
+from f1_bronze.lake.records import to_rows
 
 from .examples import BAHRAIN, multiset
 
@@ -26,7 +26,7 @@ def test_recorded_answers(dataset: Dataset) -> None:
     assert files
     for file in files:
         records = json.loads(file.read_bytes())
-        rows = rows_of(dataset, records)
+        rows = to_rows(dataset, records)
         provenance = provenance_of(dataset, BAHRAIN, int(file.stem), "x", rows)
         stored = read_file(file_bytes(rows, provenance), file.name)
         assert multiset(stored.records(dataset)) == multiset(records), file.name
@@ -41,7 +41,7 @@ def test_recorded_sessions(year: int) -> None:
     records = json.loads((RECORDINGS / "sessions" / f"{year}.json").read_bytes())
     assert len(records) > 20
     for record in records:
-        rows = rows_of(sessions, [record])
+        rows = to_rows(sessions, [record])
         provenance = provenance_of(sessions, BAHRAIN, record["session_key"], "x", rows)
         stored = read_file(file_bytes(rows, provenance), "x")
         assert multiset(stored.records(sessions)) == multiset([record])

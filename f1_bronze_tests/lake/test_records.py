@@ -16,8 +16,8 @@ from f1_bronze.datasets.results import RESULTS
 from f1_bronze.datasets.schema import arrow_schema
 from f1_bronze.datasets.sessions import SESSIONS
 from f1_bronze.datasets.stints import STINTS
-from f1_bronze.lake.errors import RecordUnfit
-from f1_bronze.lake.records import Rows, json_text, records_of, rows_of, timestamp_text
+from f1_bronze.lake.errors import InvalidRecord
+from f1_bronze.lake.records import Rows, json_text, timestamp_text, to_records, to_rows
 
 from .examples import (
     MOTLEY,
@@ -37,12 +37,12 @@ REAL = pytest.mark.parametrize("dataset", DATASETS, ids=lambda dataset: dataset.
 
 
 def back(dataset: Dataset, rows: Rows) -> list[dict[str, Any]]:
-    return records_of(dataset, rows.table, rows.absent)
+    return to_records(dataset, rows.table, rows.absent)
 
 
 def stored(dataset: Dataset, record: dict[str, Any], column: str) -> tuple[Any, Any]:
     """The value in the column and what extra_fields holds, of one record."""
-    rows = rows_of(dataset, [record])
+    rows = to_rows(dataset, [record])
     assert multiset(back(dataset, rows)) == multiset([record])
     extra = rows.table.column(EXTRA_FIELDS)[0].as_py()
     return rows.table.column(column)[0].as_py(), extra and json.loads(extra)
@@ -55,7 +55,7 @@ def stored(dataset: Dataset, record: dict[str, Any], column: str) -> tuple[Any, 
 @settings(max_examples=200, deadline=None)
 def test_records_come_back(records: list[dict[str, Any]]) -> None:
     """Whatever the records hold, the same ones are rebuilt from the rows."""
-    rows = rows_of(MOTLEY, records)
+    rows = to_rows(MOTLEY, records)
     assert multiset(back(MOTLEY, rows)) == multiset(records)
     assert rows.table.schema == arrow_schema(MOTLEY)
     assert rows.table.num_rows == len(records)
@@ -68,7 +68,7 @@ def test_records_of_each_dataset_come_back(dataset: Dataset) -> None:
     @given(records=records_for(dataset, max_size=3))
     @settings(max_examples=25, deadline=None)
     def law(records: list[dict[str, Any]]) -> None:
-        rows = rows_of(dataset, records)
+        rows = to_rows(dataset, records)
         assert multiset(back(dataset, rows)) == multiset(records)
 
     law()
@@ -78,8 +78,8 @@ def test_records_of_each_dataset_come_back(dataset: Dataset) -> None:
 @settings(max_examples=100, deadline=None)
 def test_storing_again_changes_nothing(records: list[dict[str, Any]]) -> None:
     """Rows of rebuilt records are the same rows: the stored form is a fixed point."""
-    once = rows_of(MOTLEY, records)
-    twice = rows_of(MOTLEY, back(MOTLEY, once))
+    once = to_rows(MOTLEY, records)
+    twice = to_rows(MOTLEY, back(MOTLEY, once))
     assert twice.table.equals(once.table)
     assert twice.absent == once.absent
     assert twice.content_sha256 == once.content_sha256
@@ -90,7 +90,7 @@ def test_storing_again_changes_nothing(records: list[dict[str, Any]]) -> None:
 def test_timestamps_come_back_letter_by_letter(text: str) -> None:
     """Any text in a timestamp field is rebuilt as it was written."""
     record = {"session_key": 1, "driver_number": 1, "date": text}
-    assert back(MOTLEY, rows_of(MOTLEY, [record])) == [record]
+    assert back(MOTLEY, to_rows(MOTLEY, [record])) == [record]
 
 
 # What goes where
@@ -179,13 +179,13 @@ def test_text_that_utf8_cannot_hold() -> None:
     value, extra = stored(STINTS, record, "compound")
     assert value is None
     assert extra == {"compound": "S\ud800"}
-    assert rows_of(STINTS, [record]).table.column(EXTRA_FIELDS)[0].as_py().isascii()
+    assert to_rows(STINTS, [record]).table.column(EXTRA_FIELDS)[0].as_py().isascii()
 
 
 def test_renamed_fields() -> None:
     """sessions stores year and session_type under names that no partition folder has."""
     record = session(RACE_KEY, 2025, "Race", "Race")
-    rows = rows_of(SESSIONS, [record])
+    rows = to_rows(SESSIONS, [record])
     assert rows.table.column("openf1_year").to_pylist() == [2025]
     assert rows.table.column("openf1_session_type").to_pylist() == ["Race"]
     assert "year" not in rows.table.column_names
@@ -196,7 +196,7 @@ def test_renamed_fields() -> None:
 def test_field_called_like_a_renamed_column() -> None:
     """A field of the column's name is not the column's field: both come back."""
     record = {**session(RACE_KEY, 2025, "Race", "Race"), "openf1_year": 7}
-    rows = rows_of(SESSIONS, [record])
+    rows = to_rows(SESSIONS, [record])
     assert rows.table.column("openf1_year").to_pylist() == [2025]
     assert back(SESSIONS, rows) == [record]
 
@@ -206,12 +206,12 @@ def test_field_called_like_a_renamed_column() -> None:
 def test_unknown_field_cannot_pose_as_ours(name: str, value: Any) -> None:
     """A new field of any name comes back, and no declared field goes away for it."""
     records = [lap(1, **{name: value}), lap(2)]
-    assert back(LAPS, rows_of(LAPS, records)) == records
+    assert back(LAPS, to_rows(LAPS, records)) == records
 
 
 def test_field_that_no_record_has_is_listed_once() -> None:
     """pit rows before 2026 lack two fields: the file says so, and not each row."""
-    rows = rows_of(PIT_STOPS, [pit_stop(10), pit_stop(30)])
+    rows = to_rows(PIT_STOPS, [pit_stop(10), pit_stop(30)])
     assert rows.absent == ("lane_duration", "stop_duration")
     assert rows.table.column(EXTRA_FIELDS).null_count == 2
     assert back(PIT_STOPS, rows) == [pit_stop(10), pit_stop(30)]
@@ -220,7 +220,7 @@ def test_field_that_no_record_has_is_listed_once() -> None:
 def test_field_that_some_records_lack_is_listed_in_the_row() -> None:
     """Null and absent are told apart row by row."""
     records = [pit_stop(10), pit_stop(20, stop_duration=None), pit_stop(30, stop_duration=2.4)]
-    rows = rows_of(PIT_STOPS, records)
+    rows = to_rows(PIT_STOPS, records)
     assert rows.absent == ("lane_duration",)
     assert rows.table.column(EXTRA_FIELDS).to_pylist() == [
         '{"$absent":["stop_duration"]}',
@@ -243,8 +243,8 @@ def test_file_from_before_a_column_was_declared() -> None:
     )
     with_it, without = lap(1), lap(2)
     del without["st_speed"]
-    rows = rows_of(older, [with_it, without])
-    assert records_of(LAPS, rows.table, rows.absent) == [with_it, without]
+    rows = to_rows(older, [with_it, without])
+    assert to_records(LAPS, rows.table, rows.absent) == [with_it, without]
 
 
 # Order and hash
@@ -260,7 +260,7 @@ def test_order_of_records_and_of_fields_does_not_matter(
         dict(data.draw(st.permutations(list(record.items()))))
         for record in data.draw(st.permutations(records))
     ]
-    first, second = rows_of(MOTLEY, records), rows_of(MOTLEY, shuffled)
+    first, second = to_rows(MOTLEY, records), to_rows(MOTLEY, shuffled)
     assert second.content_sha256 == first.content_sha256
     assert second.table.equals(first.table)
     assert second.absent == first.absent
@@ -269,7 +269,7 @@ def test_order_of_records_and_of_fields_does_not_matter(
 def test_rows_are_sorted_by_key() -> None:
     """Rows are in order of driver, then lap, as numbers and not as texts."""
     records = [lap(10), lap(9), lap(1, driver=81), lap(2, driver=1), lap(1)]
-    table = rows_of(LAPS, records).table
+    table = to_rows(LAPS, records).table
     assert list(
         zip(
             table.column("driver_number").to_pylist(),
@@ -281,7 +281,7 @@ def test_rows_are_sorted_by_key() -> None:
 
 def test_null_keys_come_last() -> None:
     """A pit stop without a lap number is stored, behind those with one."""
-    rows = rows_of(PIT_STOPS, [pit_stop(None), pit_stop(30), pit_stop(0)])
+    rows = to_rows(PIT_STOPS, [pit_stop(None), pit_stop(30), pit_stop(0)])
     assert rows.table.column("lap_number").to_pylist() == [0, 30, None]
     assert back(PIT_STOPS, rows) == [pit_stop(0), pit_stop(30), pit_stop(None)]
 
@@ -306,7 +306,7 @@ def test_equal_hash_means_equal_records(
     one: list[dict[str, Any]], other: list[dict[str, Any]]
 ) -> None:
     """Two answers have one hash exactly when they hold the same records by value."""
-    same_hash = rows_of(MOTLEY, one).content_sha256 == rows_of(MOTLEY, other).content_sha256
+    same_hash = to_rows(MOTLEY, one).content_sha256 == to_rows(MOTLEY, other).content_sha256
     assert same_hash == (multiset(one) == multiset(other))
 
 
@@ -331,16 +331,16 @@ def test_equal_hash_means_equal_records(
 )
 def test_hash_changes_with_the_content(other: list[dict[str, Any]]) -> None:
     """One difference anywhere gives another hash."""
-    original = rows_of(LAPS, [lap(1), lap(2)]).content_sha256
-    assert rows_of(LAPS, other).content_sha256 != original
+    original = to_rows(LAPS, [lap(1), lap(2)]).content_sha256
+    assert to_rows(LAPS, other).content_sha256 != original
 
 
 @given(whole=st.integers(-(2**53), 2**53), field=st.sampled_from(["lap_duration", "i1_speed"]))
 @settings(deadline=None)
 def test_whole_numbers_are_one_value(whole: int, field: str) -> None:
     """25 and 25.0 are the same content, in a column of either kind of number."""
-    first = rows_of(LAPS, [lap(1, **{field: whole})])
-    second = rows_of(LAPS, [lap(1, **{field: float(whole)})])
+    first = to_rows(LAPS, [lap(1, **{field: whole})])
+    second = to_rows(LAPS, [lap(1, **{field: float(whole)})])
     assert first.content_sha256 == second.content_sha256
     assert first.table.equals(second.table)
 
@@ -377,8 +377,8 @@ def test_record_without_its_key_is_unfit(dataset: Dataset, name: str, value: Any
     broken = {**sound, name: value}
     if value is ...:
         del broken[name]
-    with pytest.raises(RecordUnfit) as raised:
-        rows_of(dataset, [sound, broken])
+    with pytest.raises(InvalidRecord) as raised:
+        to_rows(dataset, [sound, broken])
     message = str(raised.value)
     assert f"A record of {dataset.name} has" in message
     assert f" {name}, which is part of its key" in message
@@ -400,7 +400,7 @@ def test_odd_lap_number_of_a_pit_stop_is_stored(value: Any) -> None:
 @REAL
 def test_no_records(dataset: Dataset) -> None:
     """An empty answer is a table with the whole schema and no rows."""
-    rows = rows_of(dataset, [])
+    rows = to_rows(dataset, [])
     assert rows.table.schema == arrow_schema(dataset)
     assert rows.table.num_rows == 0
     assert rows.absent == ()
@@ -411,13 +411,13 @@ def test_records_are_not_altered() -> None:
     """What was handed in is as it was: the caller may use it again."""
     record = lap(1, **{"$x": [1], "date_start": "soon"})
     before = json.dumps(record)
-    rows_of(LAPS, iter([record]))
+    to_rows(LAPS, iter([record]))
     assert json.dumps(record) == before
 
 
 def test_table_may_come_in_any_column_order() -> None:
     """Columns are found by name, for a file that another tool rewrote."""
-    rows = rows_of(LAPS, [lap(1)])
+    rows = to_rows(LAPS, [lap(1)])
     turned = rows.table.select(list(reversed(rows.table.column_names)))
     assert isinstance(turned, pa.Table)
-    assert records_of(LAPS, turned, rows.absent) == [lap(1)]
+    assert to_records(LAPS, turned, rows.absent) == [lap(1)]

@@ -11,7 +11,7 @@ import pytest
 import requests
 from botocore.awsrequest import AWSResponse
 
-from f1_bronze.lake.access import SCRATCH, prove_access
+from f1_bronze.lake.access import SCRATCH, check_access
 from f1_bronze.lake.errors import Conflict, LakeUnavailable
 from f1_bronze.lake.s3 import S3Store, S3Writes
 from f1_bronze.lake.stores import ABSENT, StoredObject
@@ -192,7 +192,7 @@ def test_missing_bucket(server: Server, verb: str) -> None:
 def test_access_is_proven(server: Server) -> None:
     """Who may do everything passes each step and leaves nothing; a stranger learns all he lacks."""
     store = server.store()
-    proofs = list(prove_access(store))
+    proofs = list(check_access(store))
     steps = [(p.step, p.worked) for p in proofs if p.step != "region"]
     conditions = True if server.is_aws_like else None  # Swift knows none: a warning
     assert steps == [
@@ -203,7 +203,7 @@ def test_access_is_proven(server: Server) -> None:
         ("delete", True),
     ]
     assert list(store.list(SCRATCH)) == []
-    lacking = list(prove_access(server.store(server.stranger)))
+    lacking = list(check_access(server.store(server.stranger)))
     assert [(p.step, p.worked, p.action) for p in lacking] == [
         (step, False, ACTIONS[step]) for step in ("write", "read", "list", "delete")
     ]
@@ -214,7 +214,7 @@ def test_access_is_proven(server: Server) -> None:
 
 def test_access_without_a_bucket(server: Server) -> None:
     """What is wrong with every step is told once."""
-    proofs = list(prove_access(server.store(bucket=f"lake-{uuid4().hex}")))
+    proofs = list(check_access(server.store(bucket=f"lake-{uuid4().hex}")))
     assert [(p.step, p.worked, p.action) for p in proofs] == [("write", False, "")]
     assert "NoSuchBucket" in proofs[0].detail
 

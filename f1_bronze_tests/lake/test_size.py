@@ -15,7 +15,7 @@ from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.dataset import Dataset
 from f1_bronze.datasets.schema import arrow_schema
 from f1_bronze.lake.parquet import file_bytes, provenance_of, table_bytes
-from f1_bronze.lake.records import rows_of
+from f1_bronze.lake.records import to_rows
 from f1_bronze_tests.conftest import RECORDINGS, needs_recordings
 
 from .examples import BAHRAIN, RACE_KEY
@@ -28,7 +28,7 @@ Answer = tuple[Dataset, int, list[dict[str, Any]], int]
 
 def stored_bytes(dataset: Dataset, session_key: int, records: list[dict[str, Any]]) -> bytes:
     """The file of one session's records."""
-    rows = rows_of(dataset, records)
+    rows = to_rows(dataset, records)
     source = f"{dataset.endpoint}?session_key={session_key}"
     return file_bytes(rows, provenance_of(dataset, BAHRAIN, session_key, source, rows))
 

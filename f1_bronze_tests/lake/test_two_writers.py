@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from f1_bronze.datasets.laps import LAPS
 from f1_bronze.lake import paths
 from f1_bronze.lake.errors import Conflict
-from f1_bronze.lake.history import history_of, paths_as_of
+from f1_bronze.lake.history import paths_as_of, read_history
 from f1_bronze.lake.lake import Lake
 from f1_bronze.lake.landing import Landing, Revision, land
 from f1_bronze.lake.local import LocalStore
@@ -37,7 +37,7 @@ def content(speed: int) -> list[dict[str, Any]]:
 def speeds_held(store: ObjectStore) -> list[int]:
     """The contents that the partition has held, in order; the last is current."""
     found = []
-    for one in history_of(store, LAPS, BAHRAIN).contents:
+    for one in read_history(store, LAPS, BAHRAIN).contents:
         assert one.file is not None
         found.append(one.file.records(LAPS)[0]["st_speed"])
     return found
@@ -127,7 +127,7 @@ def test_any_interleaving(first: int | None, speeds: list[int], schedule: list[i
     store = Watched(clock)
     told = play(store, first, speeds, schedule, clock)
     check(store, first, speeds, told)
-    arrived = history_of(store, LAPS, BAHRAIN).contents[0].since
+    arrived = read_history(store, LAPS, BAHRAIN).contents[0].since
     assert arrived is not None
     assert store.seen_at is not None
     assert arrived <= store.seen_at
@@ -168,7 +168,7 @@ def test_mark_that_comes_late() -> None:
     told = play(store, None, [1, 2], [1, 1, 0, 0, 0, 0, 1], clock)
     assert [one.revision for one in told] == [Revision.NEW, Revision.CHANGED]
     assert sum("/arrived_" in path for path in store.objects) == 2
-    first, second = history_of(store, LAPS, BAHRAIN).contents
+    first, second = read_history(store, LAPS, BAHRAIN).contents
     assert first.since == began
     assert first.replaced_at == second.since == began + timedelta(hours=1, minutes=2)
     assert paths_as_of(store, LAPS, began) == [first.path]
@@ -188,7 +188,7 @@ def test_overtaken_by_more_rows(store: NotingStore) -> None:
     )
     assert (first.revision, second.revision) == (Revision.CHANGED, Revision.REFUSED)
     assert second.missing_keys == ((RACE_KEY, 4, 3),)
-    current = history_of(store, LAPS, BAHRAIN).contents[-1].file
+    current = read_history(store, LAPS, BAHRAIN).contents[-1].file
     assert current is not None
     assert current.records(LAPS) == larger
 
@@ -237,5 +237,5 @@ def test_processes(tmp_path: Path) -> None:
     for numbers in batches:  # each process sees its own in order
         assert [number for number in held if number in numbers] == list(numbers)
     assert list(store.unfinished()) == []
-    moments = [one.replaced_at for one in history_of(store, LAPS, BAHRAIN).contents[:-1]]
+    moments = [one.replaced_at for one in read_history(store, LAPS, BAHRAIN).contents[:-1]]
     assert all(moment and moment <= datetime.now(UTC) for moment in moments)

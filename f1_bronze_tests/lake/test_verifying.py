@@ -20,9 +20,9 @@ from f1_bronze.lake.errors import LakeUnavailable
 from f1_bronze.lake.landing import Landing
 from f1_bronze.lake.local import LocalStore
 from f1_bronze.lake.parquet import file_bytes, provenance_of, read_file
-from f1_bronze.lake.records import content_sha256, rows_of
+from f1_bronze.lake.records import content_sha256, to_rows
 from f1_bronze.lake.stores import ObjectStore
-from f1_bronze.lake.verify import AT_WORK, Checked, Trouble, check_lake, mend
+from f1_bronze.lake.verify import AT_WORK, Defect, LakeCheck, check_lake, repair_finding
 
 from . import landings
 from .examples import BAHRAIN, MOTLEY, RACE_KEY, lap, records_for
@@ -52,13 +52,13 @@ def kept(store: ObjectStore) -> list[str]:
     return [entry.path for entry in store.list(KEPT) if "arrived" not in entry.path]
 
 
-def found(checked: Checked) -> list[tuple[Trouble, str]]:
-    return [(finding.trouble, finding.path) for finding in checked.findings]
+def found(checked: LakeCheck) -> list[tuple[Defect, str]]:
+    return [(finding.defect, finding.path) for finding in checked.findings]
 
 
 def forged(records: list[dict[str, Any]], of: Dataset = LAPS, **says: Any) -> bytes:
     """A whole file whose metadata says something else than is true."""
-    rows = rows_of(of, records)
+    rows = to_rows(of, records)
     true = provenance_of(of, BAHRAIN, RACE_KEY, "laps", rows)
     return file_bytes(rows, dataclasses.replace(true, **says))
 
@@ -82,7 +82,7 @@ def test_sound_lake(store: NotingStore, put: Put) -> None:
 
 def test_lake_that_is_not_there(store: NotingStore) -> None:
     """Nothing is wrong with nothing."""
-    assert check_lake(store, [2025]) == Checked(sound=(), findings=(), files=0, revisions=0)
+    assert check_lake(store, [2025]) == LakeCheck(sound=(), findings=(), files=0, revisions=0)
 
 
 @settings(deadline=None)
@@ -90,45 +90,45 @@ def test_lake_that_is_not_there(store: NotingStore) -> None:
 def test_hash_of_what_was_stored(records: list[dict[str, Any]]) -> None:
     """The hash taken anew from a file is the one that was taken of the records, whatever they
     hold: what nobody has altered is never called altered."""
-    rows = rows_of(MOTLEY, [{**record, "session_key": 1} for record in records])
+    rows = to_rows(MOTLEY, [{**record, "session_key": 1} for record in records])
     data = file_bytes(rows, provenance_of(MOTLEY, BAHRAIN, 1, "x", rows))
     file = read_file(data, "x")
     assert content_sha256(MOTLEY, file.table, file.provenance.absent_columns) == rows.content_sha256
 
 
 SAYS = {
-    "torn": (lambda whole: whole[:-20], Trouble.TORN, "It is no whole Parquet file."),
-    "empty": (lambda whole: b"", Trouble.TORN, "It is no whole Parquet file."),
+    "torn": (lambda whole: whole[:-20], Defect.TORN, "It is no whole Parquet file."),
+    "empty": (lambda whole: b"", Defect.TORN, "It is no whole Parquet file."),
     "other rows": (
         lambda whole: forged([lap(1)], content_sha256="ab" * 32),
-        Trouble.ALTERED,
-        f"Its rows hash to {rows_of(LAPS, [lap(1)]).content_sha256[:12]}, its metadata says "
+        Defect.ALTERED,
+        f"Its rows hash to {to_rows(LAPS, [lap(1)]).content_sha256[:12]}, its metadata says "
         "abababababab.",
     ),
     "rows in another order": (
         lambda whole: _turned(),
-        Trouble.ALTERED,
+        Defect.ALTERED,
         "Its rows hash to ",
     ),
     "other partition": (
         lambda whole: forged(TWO, partition="2025/monaco/race"),
-        Trouble.ALTERED,
+        Defect.ALTERED,
         "It says that it holds laps of 2025/monaco/race, session 10014, and lies where laps of "
         "2025/bahrain/race, session 10014 belongs.",
     ),
     "other session": (
         lambda whole: forged(TWO, session_key=7),
-        Trouble.ALTERED,
+        Defect.ALTERED,
         "It says that it holds laps of 2025/bahrain/race, session 7, and lies where ",
     ),
     "other dataset": (
         lambda whole: forged(TWO, dataset="stints"),
-        Trouble.ALTERED,
+        Defect.ALTERED,
         "It says that it holds stints of 2025/bahrain/race, session 10014, and lies where ",
     ),
     "other columns": (
         lambda whole: forged([{"session_key": 1, "driver_number": 4}], MOTLEY, dataset="laps"),
-        Trouble.ALTERED,
+        Defect.ALTERED,
         "Its columns are not those of laps in schema version 1.",
     ),
     "other columns of another version": (
@@ -138,19 +138,19 @@ SAYS = {
             dataset="laps",
             schema_version=0,
         ),
-        Trouble.ALTERED,
+        Defect.ALTERED,
         "Its rows hash to ",
     ),
     "no metadata": (
         lambda whole: _without_metadata(),
-        Trouble.ALTERED,
+        Defect.ALTERED,
         "It does not say what it holds.",
     ),
 }
 
 
 def _turned() -> bytes:
-    rows = rows_of(LAPS, TWO)
+    rows = to_rows(LAPS, TWO)
     provenance = provenance_of(LAPS, BAHRAIN, RACE_KEY, "laps", rows)
     return file_bytes(dataclasses.replace(rows, table=rows.table.take([1, 0])), provenance)
 
@@ -158,7 +158,7 @@ def _turned() -> bytes:
 def _without_metadata() -> bytes:
     from f1_bronze.lake.parquet import table_bytes
 
-    return table_bytes(rows_of(LAPS, TWO).table)
+    return table_bytes(to_rows(LAPS, TWO).table)
 
 
 @pytest.mark.parametrize("damage", SAYS)
@@ -176,7 +176,7 @@ def test_damaged_file(store: NotingStore, put: Put, damage: str) -> None:
     [finding] = checked.findings
     assert finding.detail.startswith(detail)
     assert (finding.dataset, finding.partition) == ("laps", BAHRAIN)
-    assert mend(store, finding, now=LATER)
+    assert repair_finding(store, finding, now=LATER)
     assert store.read(PATH) is None
     [aside] = [path for path in store.contents() if "altered_" in path]
     assert aside.startswith(KEPT)
@@ -193,20 +193,20 @@ def test_damaged_file_that_was_replaced_meanwhile(store: NotingStore, put: Put) 
     store.inner.write(PATH, b"torn", {})
     [finding] = check_lake(store, [2025]).findings
     store.inner.write(PATH, whole, {})
-    assert not mend(store, finding, now=LATER)
+    assert not repair_finding(store, finding, now=LATER)
     assert store.read(PATH) == whole
 
 
 @pytest.mark.parametrize(
     ("what", "trouble", "detail"),
     [
-        (b"torn", Trouble.TORN, "It is no whole Parquet file."),
-        (forged(TWO, content_sha256="ab" * 32), Trouble.ALTERED, "Its name says "),
-        (forged([lap(9)]), Trouble.ALTERED, "Its name says "),
+        (b"torn", Defect.TORN, "It is no whole Parquet file."),
+        (forged(TWO, content_sha256="ab" * 32), Defect.ALTERED, "Its name says "),
+        (forged([lap(9)]), Defect.ALTERED, "Its name says "),
     ],
 )
 def test_damaged_revision(
-    store: NotingStore, put: Put, what: bytes, trouble: Trouble, detail: str
+    store: NotingStore, put: Put, what: bytes, trouble: Defect, detail: str
 ) -> None:
     """A revision that was damaged is told, and nobody can mend it."""
     put(TWO)
@@ -216,7 +216,7 @@ def test_damaged_revision(
     checked = check_lake(store, [2025])
     assert found(checked) == [(trouble, path)]
     assert checked.findings[0].detail.startswith(detail)
-    assert not mend(store, checked.findings[0], now=LATER)
+    assert not repair_finding(store, checked.findings[0], now=LATER)
     assert store.read(path) == what
 
 
@@ -239,8 +239,8 @@ def test_foreign_file(store: NotingStore, put: Put, path: str) -> None:
     put(TWO)
     store.inner.write(path, b"x", {})
     checked = check_lake(store, [2025])
-    assert found(checked) == [(Trouble.FOREIGN, path)]
-    assert not mend(store, checked.findings[0], now=LATER)
+    assert found(checked) == [(Defect.FOREIGN, path)]
+    assert not repair_finding(store, checked.findings[0], now=LATER)
     assert store.read(path) == b"x"
     assert len(checked.sound) == 1
 
@@ -256,13 +256,13 @@ def test_two_files_in_a_partition(store: NotingStore, put: Put) -> None:
     """Two sessions in one place is for a person to decide."""
     put(TWO)
     second = paths.file_path("laps", BAHRAIN, 20000)
-    rows = rows_of(LAPS, [lap(1, session=20000)])
+    rows = to_rows(LAPS, [lap(1, session=20000)])
     provenance = provenance_of(LAPS, BAHRAIN, 20000, "laps", rows)
     store.inner.write(second, file_bytes(rows, provenance), {})
     checked = check_lake(store, [2025])
-    assert found(checked) == [(Trouble.DOUBLE, second)]
+    assert found(checked) == [(Defect.DOUBLE, second)]
     assert store.uri(PATH) in checked.findings[0].detail
-    assert not mend(store, checked.findings[0], now=LATER)
+    assert not repair_finding(store, checked.findings[0], now=LATER)
 
 
 def test_leftover_copies(store: NotingStore, put: Put) -> None:
@@ -275,16 +275,19 @@ def test_leftover_copies(store: NotingStore, put: Put) -> None:
             put([*TWO, lap(3)])
     first, second = kept(store)
     assert found(check_lake(store, [2025])) == [
-        (Trouble.LEFTOVER, first),
-        (Trouble.LEFTOVER, second),
+        (Defect.LEFTOVER, first),
+        (Defect.LEFTOVER, second),
     ]
     put([*TWO, lap(3)])
     checked = check_lake(store, [2025])
-    assert found(checked) == [(Trouble.LEFTOVER, first), (Trouble.LEFTOVER, second)]
+    assert found(checked) == [(Defect.LEFTOVER, first), (Defect.LEFTOVER, second)]
     now = (checked.findings[0].since or LATER) + AT_WORK
     assert [finding.may_be_at_work(now) for finding in checked.findings] == [False, True]
-    assert [mend(store, finding, now=now) for finding in checked.findings] == [True, False]
-    assert found(check_lake(store, [2025])) == [(Trouble.LEFTOVER, second)]
+    assert [repair_finding(store, finding, now=now) for finding in checked.findings] == [
+        True,
+        False,
+    ]
+    assert found(check_lake(store, [2025])) == [(Defect.LEFTOVER, second)]
     assert len(kept(store)) == 2
 
 
@@ -313,11 +316,14 @@ def test_unfinished_files(tmp_path: Path) -> None:
     os.utime(tmp_path / "bronze/laps/.unfinished-a", (0, 0))
     checked = check_lake(store, [2025])
     assert found(checked) == [
-        (Trouble.UNFINISHED, "bronze/laps/.unfinished-a"),
-        (Trouble.UNFINISHED, "lineage/.unfinished-b"),
+        (Defect.UNFINISHED, "bronze/laps/.unfinished-a"),
+        (Defect.UNFINISHED, "lineage/.unfinished-b"),
     ]
     now = datetime.now(UTC)
-    assert [mend(store, finding, now=now) for finding in checked.findings] == [True, False]
+    assert [repair_finding(store, finding, now=now) for finding in checked.findings] == [
+        True,
+        False,
+    ]
     assert [left.path for left in store.unfinished()] == ["lineage/.unfinished-b"]
-    assert mend(store, checked.findings[1], now=now + timedelta(hours=2))
+    assert repair_finding(store, checked.findings[1], now=now + timedelta(hours=2))
     assert list(store.unfinished()) == []

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.dataset import Dataset
 from f1_bronze.datasets.partition import SessionPartition, slug
-from f1_bronze.lake.records import rows_of
+from f1_bronze.lake.records import to_rows
 from f1_bronze.openf1.partition_names import grand_prix_slugs, session_type_slug
 from f1_bronze.quality.context import Subject
 from f1_bronze.quality.judge import judge
@@ -48,7 +48,7 @@ class Landed:
     ) -> None:
         """Put the answer of one session there."""
         answer = [dict(record) for record in records]
-        rows = rows_of(dataset, answer)
+        rows = to_rows(dataset, answer)
         self.records[dataset.name][partition] = answer
         self.subjects[dataset.name][partition] = Subject(
             table=rows.table, absent_columns=rows.absent

@@ -8,7 +8,7 @@ from f1_bronze.datasets.dataset import Dataset
 from f1_bronze.datasets.drivers import DRIVERS
 from f1_bronze.datasets.laps import LAPS
 from f1_bronze.datasets.partition import SessionPartition
-from f1_bronze.lake.records import rows_of
+from f1_bronze.lake.records import to_rows
 from f1_bronze.quality.context import Subject, conformed
 from f1_bronze.quality.gx import row_rules
 from f1_bronze.quality.session_rules import shape_verdicts
@@ -26,7 +26,7 @@ def driver(number: int, **fields: Any) -> dict[str, Any]:
 
 def judged(dataset: Dataset, records: list[dict[str, Any]], rule: str) -> RuleVerdict:
     """The verdict of one rule of shape on an answer."""
-    rows = rows_of(dataset, records)
+    rows = to_rows(dataset, records)
     subject = Subject(table=rows.table, absent_columns=rows.absent)
     declared = [r for r in dataset.rules if r.name == rule]
     return shape_verdicts(dataset, declared, subject, rows.table)[rule]
@@ -107,7 +107,7 @@ def test_rows_of_two_sessions() -> None:
 
 
 def columns(change: Any) -> RuleVerdict:
-    table = change(rows_of(LAPS, [lap(1)]).table)
+    table = change(to_rows(LAPS, [lap(1)]).table)
     declared = [rule for rule in LAPS.rules if rule.name == "columns as declared"]
     whole = conformed(LAPS, table)
     verdicts = shape_verdicts(LAPS, declared, Subject(table=table), whole)
@@ -121,7 +121,7 @@ def test_columns_differ() -> None:
     assert columns(
         lambda table: table.append_column("tyre", table.column("i1_speed"))
     ).observed == ("tyre is not declared")
-    place = rows_of(LAPS, [lap(1)]).table.column_names.index("lap_number")
+    place = to_rows(LAPS, [lap(1)]).table.column_names.index("lap_number")
     assert columns(
         lambda table: table.set_column(place, "lap_number", table.column("lap_duration"))
     ).observed == ("lap_number is double instead of int64")

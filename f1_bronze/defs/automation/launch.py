@@ -144,7 +144,7 @@ def landed_in(
     lake: Lake, datasets: Sequence[Dataset], years: Collection[int]
 ) -> dict[str, Collection[SessionPartition]]:
     """What the lake holds of each dataset in these seasons."""
-    return {dataset.name: lake.landed(dataset.name, years) for dataset in datasets}
+    return {dataset.name: lake.stored_partitions(dataset.name, years) for dataset in datasets}
 
 
 def execute(

@@ -72,7 +72,7 @@ class RunningSeason:
             OpenF1Error: the API did not answer, or not in time.
         """
         years = running_years(now)
-        placed = self.lake.placed(years)
+        placed = self.lake.session_partitions(years)
         with closing(resolved(openf1_resource(self._settings)).make_hurried_client()) as client:
             calendar = read_calendar(
                 client,
@@ -99,7 +99,9 @@ class RunningSeason:
     def landed(self, now: datetime) -> dict[str, set[SessionPartition]]:
         """What the lake holds of the running seasons, by dataset."""
         years = running_years(now)
-        return {dataset.name: self.lake.landed(dataset.name, years) for dataset in DATASETS}
+        return {
+            dataset.name: self.lake.stored_partitions(dataset.name, years) for dataset in DATASETS
+        }
 
 
 def running_years(now: datetime) -> tuple[int, ...]:

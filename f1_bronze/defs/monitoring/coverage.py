@@ -151,7 +151,7 @@ def coverage_of(
     unregistered: set[SessionPartition] = set()
     for dataset in DATASETS:
         asset = asset_key(dataset)
-        in_lake = lake.landed(dataset.name, years)
+        in_lake = lake.stored_partitions(dataset.name, years)
         unregistered |= in_lake - set(sessions)
         recorded = latest_materializations(instance, asset, keys)
         attempts = instance.event_log_storage.get_latest_asset_partition_materialization_attempts_without_materializations(  # noqa: E501

@@ -17,7 +17,7 @@ from f1_bronze.datasets.partition import PartitionKeyError, SessionPartition
 from f1_bronze.defs.partitions import F1_RACE_SESSIONS, F1_SESSIONS, registered
 from f1_bronze.defs.record.latest import latest_materializations
 from f1_bronze.defs.run.materialization import FASTEST_LAP, asset_key
-from f1_bronze.lake.errors import NothingThere
+from f1_bronze.lake.errors import NotInLake
 from f1_bronze.lake.lake import Lake
 
 EARLIER_SESSIONS = 20
@@ -58,7 +58,9 @@ class RunSurroundings:
         kept = self._kept.setdefault(dataset.name, {})
         unread = [partition for partition in partitions if partition not in kept]
         if unread:
-            landed = self._lake.landed(dataset.name, {partition.year for partition in unread})
+            landed = self._lake.stored_partitions(
+                dataset.name, {partition.year for partition in unread}
+            )
             wanted = [partition for partition in unread if partition in landed]
             with ThreadPoolExecutor(_READERS) as pool:
                 found = pool.map(lambda partition: self._read(dataset, partition), wanted)
@@ -68,7 +70,7 @@ class RunSurroundings:
     def _read(self, dataset: Dataset, partition: SessionPartition) -> pa.Table | None:
         try:
             return self._lake.read(dataset, partition).table
-        except NothingThere:  # moved away since it was listed
+        except NotInLake:  # moved away since it was listed
             return None
 
     def earlier_rows(self, dataset: Dataset, partition: SessionPartition) -> Sequence[int]:
@@ -116,7 +118,7 @@ class RunSurroundings:
 
     @cache  # noqa: B019  one object a run
     def _landed(self, dataset: str, year: int) -> set[SessionPartition]:
-        return self._lake.landed(dataset, {year})
+        return self._lake.stored_partitions(dataset, {year})
 
     def _sessions(self, year: int) -> Iterable[SessionPartition]:
         for key in self._registered[str(F1_SESSIONS.name)]:

@@ -361,7 +361,7 @@ class Ingestion:
         """
         lake = self._io_manager.lake
         years = sorted({partition.year for _, partition in self._open})
-        placed = lake.placed(years)
+        placed = lake.session_partitions(years)
         known = {partition: session_key for session_key, partition in placed.items()}
         partitions = list(dict.fromkeys(partition for _, partition in self._open))
         listed: dict[SessionPartition, CalendarSession] = {}

@@ -84,7 +84,9 @@ class Validation:
 
     def in_lake(self, dataset: Dataset, partitions: Collection[SessionPartition]) -> None:
         """These partitions hold what the lake has; one that has not landed is left out."""
-        landed = self._lake.landed(dataset.name, {partition.year for partition in partitions})
+        landed = self._lake.stored_partitions(
+            dataset.name, {partition.year for partition in partitions}
+        )
         for partition in partitions:
             if partition in landed:
                 stored = self._lake.read(dataset, partition)
