@@ -266,6 +266,10 @@ def session_type_selection(text: str) -> frozenset[str] | None:
     return None if "all" in names else frozenset(names)
 
 
+class HomeUnusable(Exception):
+    """Dagster cannot keep its record of runs where DAGSTER_HOME points."""
+
+
 def dagster_home(environ: Mapping[str, str] | None = None) -> Path:
     """`DAGSTER_HOME`, or `.dagster_home` in the working directory; always absolute."""
     environ = os.environ if environ is None else environ

@@ -17,7 +17,7 @@ import click
 
 from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.dataset import Dataset
-from f1_bronze.settings import SettingError
+from f1_bronze.settings import HomeUnusable, SettingError
 
 if TYPE_CHECKING:
     from f1_bronze.defs.automation.launch import Plan
@@ -71,7 +71,6 @@ def told(command: Callable[..., _T]) -> Callable[..., _T]:
 
     @wraps(command)
     def run(*args: Any, **kwargs: Any) -> _T:
-        from f1_bronze.defs.automation.instance import HomeUnusable
         from f1_bronze.lake.errors import LakeAddressError, LakeError
         from f1_bronze.openf1.answers import ClosedForLiveSession, OpenF1Error
         from f1_bronze.openf1.budget import PaceSettingError

@@ -7,7 +7,8 @@ import pytest
 import yaml
 
 from f1_bronze.definitions import defs
-from f1_bronze.defs.automation.instance import HomeUnusable, open_instance, prepare_home
+from f1_bronze.defs.automation.instance import open_instance, prepare_home
+from f1_bronze.settings import HomeUnusable
 
 
 def test_a_home_is_made_with_a_limit_for_the_api(

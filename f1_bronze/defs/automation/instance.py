@@ -9,7 +9,7 @@ from pathlib import Path
 import dagster as dg
 
 from f1_bronze.defs.assets import API_POOL
-from f1_bronze.settings import dagster_home
+from f1_bronze.settings import HomeUnusable, dagster_home
 
 RUNS_AT_ONCE = 2
 
@@ -55,10 +55,6 @@ load_from:
       module_name: f1_bronze.definitions
       location_name: f1_bronze
 """
-
-
-class HomeUnusable(Exception):
-    """Runs cannot be remembered where DAGSTER_HOME points."""
 
 
 def prepare_home() -> Path:
