@@ -13,7 +13,7 @@ from f1_bronze.defs.outbound.alert_sensor import Alerts
 from f1_bronze.defs.outbound.outbox import Telemetry
 from f1_bronze.defs.resources import openf1_resource
 from f1_bronze.defs.run.judging import ByRules
-from f1_bronze.defs.run.tally import NoProgress, open_logs_of
+from f1_bronze.defs.run.tally import NoProgress, open_deployment_logs
 from f1_bronze.defs.schedules import SCHEDULES
 from f1_bronze.defs.sensors import SENSORS
 from f1_bronze.settings import Settings
@@ -46,6 +46,6 @@ def assemble(settings: Settings, **resources: Any) -> dg.Definitions:
 
 _settings = Settings.read()
 
-open_logs_of(_settings)
+open_deployment_logs(_settings)
 
 defs = assemble(_settings)

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from f1_bronze.defs.run.tally import Account
-from f1_bronze.telemetry.logs import told_as_json
+from f1_bronze.telemetry.logs import writes_json
 
 
 class WarningsToConsole(logging.Handler):
@@ -51,7 +51,7 @@ def screen() -> Console:
 @contextmanager
 def warnings_on(console: Console) -> Iterator[None]:
     """Log records of this package go to the console while inside, unless they go there as JSON."""
-    if told_as_json():
+    if writes_json():
         yield
         return
     logger, handler = logging.getLogger("f1_bronze"), WarningsToConsole(console)

@@ -264,11 +264,11 @@ def _ingest(wish: Wish, settings: Settings, *, dry_run: bool, as_json: bool) -> 
     """Read the calendar, make the runs, print what became of them; returns the exit status."""
     from f1_bronze.cli.console import ProgressBar, screen, warnings_on
     from f1_bronze.defs.resources import openf1_resource, resolved
-    from f1_bronze.defs.run.tally import Account, open_logs_of
+    from f1_bronze.defs.run.tally import Account, open_deployment_logs
     from f1_bronze.lake.lake import Lake
 
     began = time.monotonic()
-    open_logs_of(settings, by_command=True)
+    open_deployment_logs(settings, by_command=True)
     lake = Lake.at(settings.lake_uri)
     lake.store.check()
     resource = resolved(openf1_resource(settings))
@@ -346,11 +346,11 @@ def _run_all(
 def _tell(instance: dg.DagsterInstance, telemetry: Telemetry, runs: list[str]) -> None:
     """Lineage and local metrics at once; should the lake fail, the sensors tell them later."""
     from f1_bronze.cli.console import screen
-    from f1_bronze.defs.outbound.emit_now import tell_at_once
+    from f1_bronze.defs.outbound.emit_now import emit_now
     from f1_bronze.lake.errors import LakeError
 
     try:
-        tell_at_once(instance, telemetry, runs)
+        emit_now(instance, telemetry, runs)
     except LakeError as error:
         screen().print(f"lineage and metrics wait for `f1-bronze ui`: {error}", style="yellow")
 

@@ -41,7 +41,7 @@ def lineage(dataset_name: str, partition_key: str, as_json: bool) -> None:
     from f1_bronze.lake.lake import Lake
     from f1_bronze.lake.paths import partition_folder
     from f1_bronze.telemetry.lineage.event_files import EventFiles
-    from f1_bronze.telemetry.lineage.story import story_of
+    from f1_bronze.telemetry.lineage.story import read_lineage
 
     dataset = dataset_named(dataset_name)
     lake = Lake.at(Settings.read().lake_uri)
@@ -50,7 +50,7 @@ def lineage(dataset_name: str, partition_key: str, as_json: bool) -> None:
     except PartitionKeyError as error:
         raise click.UsageError(f"{error}{nearest_in(lake, dataset, partition_key)}") from error
     events = EventFiles(lake.store).of_dataset(dataset.name)
-    story = story_of(partition.key, partition_folder(dataset.name, partition), events)
+    story = read_lineage(partition.key, partition_folder(dataset.name, partition), events)
     history: History | None = None
     try:
         history = lake.history(dataset, partition)

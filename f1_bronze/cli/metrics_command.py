@@ -50,7 +50,7 @@ def metrics(days: int, wanted: str | None, as_json: bool) -> None:
     """
     from f1_bronze.lake.access import open_store
     from f1_bronze.telemetry.metrics.metric_files import METRICS, MetricFiles
-    from f1_bronze.telemetry.metrics.series import series_of
+    from f1_bronze.telemetry.metrics.series import group_series
 
     name = _name(wanted)
     store = open_store(Settings.read().lake_uri)
@@ -58,7 +58,7 @@ def metrics(days: int, wanted: str | None, as_json: bool) -> None:
     first = last - timedelta(days=days)
     found = [
         series
-        for series in series_of(MetricFiles(store).between(first, last))
+        for series in group_series(MetricFiles(store).between(first, last))
         if (series.is_whole if name is None else series.name == name)
     ]
     if as_json:

@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from f1_bronze.telemetry.redaction import without_secrets
+from f1_bronze.telemetry.redaction import remove_secrets
 
 if TYPE_CHECKING:
     import watchtower
@@ -103,7 +103,7 @@ def _message(record: logging.LogRecord) -> str:
     # Where Dagster captures our loggers, it puts job, run and step in front of the text.
     meta = getattr(record, "dagster_meta", None)
     original = meta.get("orig_message") if isinstance(meta, Mapping) else None
-    return without_secrets(str(original) if original else record.getMessage())
+    return remove_secrets(str(original) if original else record.getMessage())
 
 
 def _failure(record: logging.LogRecord) -> dict[str, str]:
@@ -113,7 +113,7 @@ def _failure(record: logging.LogRecord) -> dict[str, str]:
     told = "".join(traceback.format_exception(kind, error, trace)).rstrip().splitlines()
     return {
         "error": kind.__name__,
-        "trace": "\n".join(without_secrets(line) for line in told[-_LINES_OF_TRACE:]),
+        "trace": "\n".join(remove_secrets(line) for line in told[-_LINES_OF_TRACE:]),
     }
 
 
@@ -127,7 +127,7 @@ def _plain(value: object) -> object:
         return [_plain(one) for one in value]
     if isinstance(value, Mapping):
         return {str(name): _plain(one) for name, one in value.items()}
-    return without_secrets(str(value))
+    return remove_secrets(str(value))
 
 
 SEND_SECONDS = 5
@@ -136,7 +136,7 @@ SEND_SECONDS = 5
 
 CONNECT_SECONDS, READ_SECONDS = 2, 3
 
-LAST_SECONDS = 2
+CLOSE_SECONDS = 2
 
 """How long the end of a process waits for what is not sent yet."""
 
@@ -189,7 +189,7 @@ def _queue_class() -> "type[watchtower.CloudWatchLogHandler]":
     class Queue(watchtower.CloudWatchLogHandler):
         """Sends what waits when it is closed, and is not flushed besides, or one waits twice."""
 
-        FLUSH_TIMEOUT = LAST_SECONDS
+        FLUSH_TIMEOUT = CLOSE_SECONDS
 
         def flush(self) -> None:
             """Nothing."""
@@ -217,7 +217,7 @@ class _ToGroup(logging.Handler):
         self._open.emit(record)
 
     def close(self) -> None:
-        """Send what waits, for `LAST_SECONDS` at most."""
+        """Send what waits, for `CLOSE_SECONDS` at most."""
         opened, self._open = self._open, None
         if opened is not None:
             opened.close()
@@ -341,7 +341,7 @@ def close_logs() -> None:
         handler.close()
 
 
-def told_as_json() -> bool:
+def writes_json() -> bool:
     """Whether lines are JSON on standard error, so that no sentence belongs there."""
     return any(
         isinstance(handler, _ToStandardError) and isinstance(handler.formatter, JsonLines)

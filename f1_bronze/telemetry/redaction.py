@@ -32,10 +32,10 @@ def moment(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def without_secrets(text: str) -> str:
+def remove_secrets(text: str) -> str:
     """The text with what looks like a secret taken out, and not longer than a thousand letters.
 
-    >>> without_secrets("GET https://me:pw@host/x?token=abc failed")
+    >>> remove_secrets("GET https://me:pw@host/x?token=abc failed")
     'GET https://host/x?token=… failed'
     """
     text = _USERINFO.sub(r"\g<scheme>", text)

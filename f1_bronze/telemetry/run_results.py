@@ -1,7 +1,6 @@
-"""A run as telemetry sees it, whatever started it.
+"""What a run did, as plain records: the one form in which metrics, lineage and alerts see it.
 
-Belongs here: plain records of what a run did. Stays out: how they are read from Dagster's event
-log (defs/run_records.py), what becomes of them (metrics, lineage).
+`defs/record/runs.py` reads these from Dagster's event log, whatever started the run.
 """
 
 from collections.abc import Mapping
@@ -29,24 +28,14 @@ class Trigger(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RuleOutcome:
-    """One rule of a check, as the evaluation's metadata has it."""
-
-    name: str
-    passed: bool | None
-    severity: str
-    observed: str
-    unexpected_count: int
-    rows_seen: int
-    column: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
 class CheckOutcome:
     """One evaluation of an asset check on a partition.
 
     Attributes:
-        uri: the file that was checked; None where the run landed it, which tells its address.
+        rules: each rule as the evaluation's metadata records it, with `rule`, `severity`,
+            `passed` (None: not checked), `observed`, `unexpected_count`, `rows_seen` and, where
+            the rule is about one, `column`.
+        uri: the file that was checked; None where none is known.
     """
 
     dataset: str
@@ -54,18 +43,28 @@ class CheckOutcome:
     check: str
     passed: bool
     severity: str
-    rules: tuple[RuleOutcome, ...] = ()
+    rules: tuple[Mapping[str, Any], ...] = ()
     uri: str | None = None
+
+    @property
+    def is_error(self) -> bool:
+        """Whether the check failed with severity ERROR."""
+        return not self.passed and self.severity.upper() == "ERROR"
+
+    @property
+    def failed_rules(self) -> tuple[Mapping[str, Any], ...]:
+        """The rules of severity ERROR that failed."""
+        return tuple(r for r in self.rules if r["passed"] is False and r["severity"] == "ERROR")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Landed:
-    """One dataset of one session that landed, from its materialization.
+class StoredPartition:
+    """One dataset of one session that the run materialized.
 
     Attributes:
         at: the moment of the materialization, UTC.
-        told_again: an earlier attempt of the run landed it; this run only told of it.
-        session_start, session_end: the session's own times, where the sessions dataset was seen.
+        repeated: an earlier attempt of the run stored it; this run only recorded it again.
+        session_start, session_end: the session's own times, where they are on record.
     """
 
     dataset: str
@@ -85,14 +84,14 @@ class Landed:
     extract_seconds: float
     at: datetime
     code_version: str
-    told_again: bool = False
+    repeated: bool = False
     session_start: datetime | None = None
     session_end: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class NotLanded:
-    """One dataset of one partition key that did not land, and the name of its error."""
+class FailedPartition:
+    """One dataset of one partition key that was not stored, and the name of its error."""
 
     dataset: str
     partition_key: str
@@ -100,16 +99,16 @@ class NotLanded:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunBegun:
-    """A run that has begun.
+class RunStart:
+    """A run that has started.
 
     Attributes:
         run_id: Dagster's, a UUID.
         job: Dagster's name of the job; `__ASSET_JOB` for runs from the catalog and backfills.
-        datasets: names of the bronze datasets that it means to make.
-        partition_keys: the keys that it means to make, in order.
+        datasets: names of the bronze datasets that it is to materialize.
+        partition_keys: the keys that it is to materialize, in order.
         backfill_id: Dagster's, where the run belongs to a backfill.
-        historical: whether it is part of a backfill of past seasons and no weekly run.
+        historical: whether it is part of a backfill of past seasons and not of a weekly run.
     """
 
     run_id: str
@@ -126,20 +125,20 @@ class RunBegun:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunFinished:
+class RunResult:
     """A run that has ended, and all that it did.
 
     Attributes:
         other_assets: group → number of assets of that group that it materialized, besides bronze.
-        api: the run's sums of what was asked of the API (`Counters.to_json`), empty if unknown.
+        api: the run's totals of API calls (`Counters.to_json`), empty if unknown.
         error: first line of the failure, None when it succeeded.
     """
 
-    begun: RunBegun
+    start: RunStart
     end: RunEnd
     ended_at: datetime
-    landed: tuple[Landed, ...] = ()
-    not_landed: tuple[NotLanded, ...] = ()
+    stored: tuple[StoredPartition, ...] = ()
+    failed: tuple[FailedPartition, ...] = ()
     checks: tuple[CheckOutcome, ...] = ()
     other_assets: Mapping[str, int] = field(default_factory=dict)
     api: Mapping[str, Any] = field(default_factory=dict)
@@ -148,4 +147,4 @@ class RunFinished:
     @property
     def seconds(self) -> float:
         """Wall time of the run."""
-        return (self.ended_at - self.begun.started_at).total_seconds()
+        return (self.ended_at - self.start.started_at).total_seconds()

@@ -12,8 +12,8 @@ from f1_bronze.cli.lineage_command import lineage
 from f1_bronze.cli.sql_command import sql
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.telemetry.lineage.event_files import EventFiles
-from f1_bronze.telemetry.lineage.events import events_of_end, events_of_start
-from f1_bronze.telemetry.run_results import NotLanded, RunFinished
+from f1_bronze.telemetry.lineage.events import end_events, start_events
+from f1_bronze.telemetry.run_results import FailedPartition, RunResult
 
 from ..telemetry.lineage_examples import BEGUN_AT, RUN_ID, begun, check, finished, landed
 from .weekend import DATASET, RACE, Weekend, ingested_weekend, weekend
@@ -24,7 +24,7 @@ SECOND_RUN = "9e107d9d-372b-4b3e-8f5a-1f2e3d4c5b6a"
 PAGE = (Path(__file__).parents[2] / "docs/lineage.md").read_text("utf-8")
 
 
-def run_over(weekend: Weekend, run_id: str, at: datetime, **more: object) -> RunFinished:
+def run_over(weekend: Weekend, run_id: str, at: datetime, **more: object) -> RunResult:
     """A run that landed laps and results of the race as the lake has them, and checked laps."""
     told = []
     for name in ("results", "laps"):
@@ -41,10 +41,10 @@ def run_over(weekend: Weekend, run_id: str, at: datetime, **more: object) -> Run
             )
         )
     run = finished(
-        begun=begun(run_id=run_id, started_at=at),
+        start=begun(run_id=run_id, started_at=at),
         ended_at=at + timedelta(minutes=1),
-        landed=tuple(told),
-        not_landed=(),
+        stored=tuple(told),
+        failed=(),
         checks=(check(),),
     )
     return replace(run, **more)  # type: ignore[arg-type]
@@ -65,13 +65,13 @@ def told(untold: Weekend) -> Weekend:
         untold,
         SECOND_RUN,
         BEGUN_AT + timedelta(days=7),
-        landed=(),
+        stored=(),
         checks=(),
-        not_landed=(NotLanded(dataset="laps", partition_key=RACE.key, error="RowsWouldBeLost"),),
+        failed=(FailedPartition(dataset="laps", partition_key=RACE.key, error="RowsWouldBeLost"),),
     )
     files = EventFiles(untold.lake.store)
     for run in (first, second):
-        files.write([*events_of_start(run.begun), *events_of_end(run)])
+        files.write([*start_events(run.start), *end_events(run)])
     return untold
 
 
@@ -137,9 +137,9 @@ def test_before_any_event(untold: Weekend) -> None:
 
 def test_what_never_landed(weekend: Weekend) -> None:
     """A partition that only failed has a story too: its failures."""
-    failed = NotLanded(dataset="laps", partition_key="2025/monaco/race", error="Unreachable")
-    run = run_over(weekend, RUN_ID, BEGUN_AT, landed=(), checks=(), not_landed=(failed,))
-    EventFiles(weekend.lake.store).write(events_of_end(run))
+    failed = FailedPartition(dataset="laps", partition_key="2025/monaco/race", error="Unreachable")
+    run = run_over(weekend, RUN_ID, BEGUN_AT, stored=(), checks=(), failed=(failed,))
+    EventFiles(weekend.lake.store).write(end_events(run))
     said = weekend.say(lineage, "laps", "2025/monaco/race")
     assert said.status == 0
     assert "It has never landed." in said.out
@@ -188,10 +188,10 @@ def test_the_flow_of_a_session(told: Weekend) -> None:
         told,
         "0e4f3b9a-1f0e-4f52-9a52-1d1b7a0d9b11",
         datetime(2026, 11, 24, tzinfo=UTC),
-        landed=(landed(partition=SessionPartition.parse("2025/monaco/race")),),
+        stored=(landed(partition=SessionPartition.parse("2025/monaco/race")),),
         checks=(),
     )
-    EventFiles(told.lake.store).write(events_of_end(other))
+    EventFiles(told.lake.store).write(end_events(other))
     _, flow = questions()
     said = told.say(sql, flow, "--json")
     assert said.status == 0, said.err

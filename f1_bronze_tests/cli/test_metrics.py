@@ -7,7 +7,7 @@ import pytest
 
 from f1_bronze.cli.metrics_command import metrics, sparkline
 from f1_bronze.lake.local import LocalStore
-from f1_bronze.telemetry.metrics.measurement import metrics_of
+from f1_bronze.telemetry.metrics.measurement import run_metrics
 from f1_bronze.telemetry.metrics.metric_files import MetricFiles
 from f1_bronze.telemetry.run_results import RunEnd
 
@@ -32,7 +32,7 @@ def told(tmp_path: Path) -> Weekend:
             seconds=12.5,
             landed=(landed("laps", rows=rows), landed("drivers", QUALIFYING, 20)),
         )
-        files.send(metrics_of(run, environment="dev"))
+        files.send(run_metrics(run, environment="dev"))
     return Weekend(tmp_path)
 
 
@@ -97,7 +97,7 @@ def test_two_environments(told: Weekend) -> None:
     """Where deployments share a lake, each has its own lines."""
     run = finished(run_id="staged", ended_at=datetime.now(UTC), landed=(landed("laps", rows=5),))
     files = MetricFiles(LocalStore(told.folder / "lake"))
-    files.send(metrics_of(run, environment="staging"))
+    files.send(run_metrics(run, environment="staging"))
     lines = [
         line.split()[:5]
         for line in told.say(metrics).out.splitlines()

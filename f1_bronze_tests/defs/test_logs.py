@@ -20,18 +20,18 @@ from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.defs.partitions import register
 from f1_bronze.defs.run.failures import Failed
-from f1_bronze.defs.run.tally import NoProgress, RunLines, logged, open_logs_of
+from f1_bronze.defs.run.tally import NoProgress, RunLines, logged, open_deployment_logs
 from f1_bronze.settings import SettingError, Settings
 from f1_bronze.simulator.server import Simulator
 from f1_bronze.telemetry.logs import (
-    LAST_SECONDS,
+    CLOSE_SECONDS,
     JsonLines,
     TextLines,
     about,
     close_logs,
     group_handler,
     open_logs,
-    told_as_json,
+    writes_json,
 )
 
 from ..telemetry.lineage_server import closed_port
@@ -253,8 +253,8 @@ def test_readable_lines() -> None:
 def test_the_environment_decides(environ: dict[str, str], as_json: bool) -> None:
     """JSON in staging and production, text in dev; F1_BRONZE_LOG_FORMAT has the last word."""
     settings = Settings.read({f"F1_BRONZE_{name}": value for name, value in environ.items()})
-    open_logs_of(settings)
-    assert told_as_json() is as_json
+    open_deployment_logs(settings)
+    assert writes_json() is as_json
     assert settings.logs_as_json is as_json
 
 
@@ -369,7 +369,7 @@ def test_a_server_that_says_nothing() -> None:
         assert say(handler, *("line" for _ in range(1000))) < 1.0
         began = time.monotonic()
         handler.close()
-        assert time.monotonic() - began < LAST_SECONDS + 1
+        assert time.monotonic() - began < CLOSE_SECONDS + 1
     for sender in set(threading.enumerate()) - before:
         sender.join(10)  # its further tries are refused at once
 

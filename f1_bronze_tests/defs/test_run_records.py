@@ -14,7 +14,7 @@ from f1_bronze.defs.record.runs import run_finished
 from f1_bronze.settings import Settings
 from f1_bronze.simulator.faults import Fault
 from f1_bronze.simulator.server import Simulator
-from f1_bronze.telemetry.run_results import NotLanded, RunEnd, RunFinished, Trigger
+from f1_bronze.telemetry.run_results import FailedPartition, RunEnd, RunResult, Trigger
 from f1_bronze_tests.defs.test_checks import Judging
 
 QUALIFYING, RACE = "2025/bahrain/qualifying", "2025/bahrain/race"
@@ -27,7 +27,7 @@ def partitions(instance: dg.DagsterInstance) -> None:
     register(instance, [SessionPartition.parse(key) for key in (QUALIFYING, RACE)])
 
 
-def record(instance: dg.DagsterInstance, run_id: str) -> RunFinished:
+def record(instance: dg.DagsterInstance, run_id: str) -> RunResult:
     """The run as telemetry sees it."""
     run = instance.get_run_by_id(run_id)
     return run_finished(instance, run, group_of=lambda key: None)
@@ -39,13 +39,13 @@ def test_a_run_that_succeeded(
     """Everything that landed is there with what its materialization said, and the run's calls."""
     result = materialize("bronze_sessions", QUALIFYING, RACE)
     run = record(instance, result.run_id)
-    assert (run.end, run.error, run.not_landed) == (RunEnd.SUCCESS, None, ())
-    assert run.begun.run_id == run.begun.root_run_id == result.run_id
-    assert run.begun.datasets == ("sessions", "drivers", "results", "laps")
-    assert run.begun.partition_keys == (QUALIFYING, RACE)
-    assert (run.begun.trigger, run.begun.historical) == (Trigger.MANUAL, False)
-    assert len(run.landed) == 8
-    [laps] = [x for x in run.landed if x.dataset == "laps" and x.partition.key == RACE]
+    assert (run.end, run.error, run.failed) == (RunEnd.SUCCESS, None, ())
+    assert run.start.run_id == run.start.root_run_id == result.run_id
+    assert run.start.datasets == ("sessions", "drivers", "results", "laps")
+    assert run.start.partition_keys == (QUALIFYING, RACE)
+    assert (run.start.trigger, run.start.historical) == (Trigger.MANUAL, False)
+    assert len(run.stored) == 8
+    [laps] = [x for x in run.stored if x.dataset == "laps" and x.partition.key == RACE]
     assert (laps.session_key, laps.revision, laps.rows_added) == (907047, "new", laps.rows)
     assert laps.rows > 900
     assert laps.uri.endswith("session_type=race/laps_907047.parquet")
@@ -53,7 +53,7 @@ def test_a_run_that_succeeded(
     assert laps.session_end == datetime(2025, 4, 13, 17, 0, tzinfo=UTC)
     assert laps.session_start < laps.session_end
     assert run.api["calls"] == simulator.control.state()["calls"] == 5
-    assert run.api["calls"] == sum(one.api_requests for one in run.landed)
+    assert run.api["calls"] == sum(one.api_requests for one in run.stored)
     assert 0 < run.seconds < 600
 
 
@@ -63,7 +63,7 @@ def test_times_of_a_session_that_landed_before(
     """A run of races alone knows when the sessions were, from what an earlier run recorded."""
     materialize("bronze_sessions", RACE, RACE, select=["sessions"])
     result = materialize("bronze_races", RACE, RACE)
-    starts = {one.dataset: one.session_start for one in record(instance, result.run_id).landed}
+    starts = {one.dataset: one.session_start for one in record(instance, result.run_id).stored}
     assert set(starts) == {"stints", "pit_stops"}
     assert starts["stints"] == starts["pit_stops"]
     assert starts["stints"].tzinfo is UTC
@@ -77,12 +77,12 @@ def test_a_run_in_which_one_failed(
     result = materialize("bronze_sessions", RACE, RACE)
     run = record(instance, result.run_id)
     assert run.end is RunEnd.FAILURE
-    assert run.not_landed == (
-        NotLanded(dataset="laps", partition_key=RACE, error=run.not_landed[0].error),
+    assert run.failed == (
+        FailedPartition(dataset="laps", partition_key=RACE, error=run.failed[0].error),
     )
-    assert run.not_landed[0].error != "RunCrashed"
+    assert run.failed[0].error != "RunCrashed"
     assert run.error.startswith(f"{RACE} laps: ")
-    assert {one.dataset for one in run.landed} == {"sessions", "drivers", "results"}
+    assert {one.dataset for one in run.stored} == {"sessions", "drivers", "results"}
     assert run.api["calls"] == simulator.control.state()["calls"]
 
 
@@ -95,7 +95,7 @@ def test_a_run_that_was_cancelled(
     instance.report_run_canceled(run)
     ended = record(instance, result.run_id)
     assert ended.end is RunEnd.CANCELED
-    assert ended.not_landed == ()  # it had landed all before it was cancelled
+    assert ended.failed == ()  # it had landed all before it was cancelled
     planned = instance.create_run_for_job(
         assemble(Settings.read({})).resolve_job_def("bronze_sessions"),
         tags={"dagster/partition": RACE},
@@ -103,7 +103,9 @@ def test_a_run_that_was_cancelled(
     )
     instance.report_run_canceled(planned)
     nothing = record(instance, planned.run_id)
-    assert nothing.not_landed == (NotLanded(dataset="laps", partition_key=RACE, error="Canceled"),)
+    assert nothing.failed == (
+        FailedPartition(dataset="laps", partition_key=RACE, error="Canceled"),
+    )
 
 
 def test_checks_are_read_back(settings: Settings, instance: dg.DagsterInstance) -> None:
@@ -117,16 +119,16 @@ def test_checks_are_read_back(settings: Settings, instance: dg.DagsterInstance) 
     )
     run = record(instance, result.run_id)
     assert run.end is RunEnd.FAILURE
-    assert run.not_landed == ()
+    assert run.failed == ()
     assert len(run.checks) == 12
     [failed] = [check for check in run.checks if not check.passed]
     assert (failed.dataset, failed.check, failed.severity) == ("drivers", "values", "ERROR")
-    assert [(rule.name, rule.passed) for rule in failed.rules] == [
+    assert [(rule["rule"], rule["passed"]) for rule in failed.rules] == [
         ("sound", True),
         ("unseen", None),
         ("broken_error", False),
     ]
-    assert failed.rules[2].unexpected_count == 2
+    assert failed.rules[2]["unexpected_count"] == 2
 
 
 def test_a_further_attempt_tells_again(
@@ -142,9 +144,9 @@ def test_a_further_attempt_tells_again(
         "dagster/is_resume_retry": "true",
     }
     run = record(instance, materialize("bronze_sessions", RACE, RACE, tags=tags).run_id)
-    assert (run.begun.parent_run_id, run.begun.root_run_id) == (first.run_id, first.run_id)
-    assert {one.dataset for one in run.landed if not one.told_again} == {"laps"}
-    assert {one.dataset for one in run.landed if one.told_again} == {
+    assert (run.start.parent_run_id, run.start.root_run_id) == (first.run_id, first.run_id)
+    assert {one.dataset for one in run.stored if not one.repeated} == {"laps"}
+    assert {one.dataset for one in run.stored if one.repeated} == {
         "sessions",
         "drivers",
         "results",
@@ -170,7 +172,7 @@ def test_who_asked(
 ) -> None:
     """Tags tell whether a clock or a person asked, and whether the past is filled in."""
     result = materialize("bronze_sessions", RACE, RACE, select=["sessions"], tags=tags)
-    begun = record(instance, result.run_id).begun
+    begun = record(instance, result.run_id).start
     assert (begun.trigger, begun.historical) == (trigger, historical)
     assert begun.backfill_id == tags.get("dagster/backfill")
 
@@ -191,4 +193,4 @@ def test_assets_of_others_are_counted_by_group(
     groups = {tyres.key: "silver"}
     found = run_finished(instance, run, group_of=groups.get)
     assert found.other_assets == {"silver": 1, "gold": 1}
-    assert (found.begun.datasets, found.landed) == ((), ())
+    assert (found.start.datasets, found.stored) == ((), ())

@@ -16,7 +16,7 @@ from dagster._core.scheduler.instigation import (
 
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.definitions import assemble
-from f1_bronze.defs.outbound.emit_now import tell_at_once
+from f1_bronze.defs.outbound.emit_now import emit_now
 from f1_bronze.defs.outbound.lineage_sensors import openlineage_consumer, openlineage_events
 from f1_bronze.defs.outbound.metrics_sensor import cloudwatch_metrics, last_success, session_ends
 from f1_bronze.defs.outbound.outbox import Telemetry
@@ -318,7 +318,7 @@ def test_the_command_tells_what_the_sensors_would(
     again, change no byte of them."""
     telemetry = Telemetry(settings)
     result = materialize("bronze_races", RACE, RACE)
-    tell_at_once(instance, telemetry, [result.run_id, "no run"])
+    emit_now(instance, telemetry, [result.run_id, "no run"])
     lake = tmp_path / "lake"
 
     def told() -> dict[str, bytes]:

@@ -50,7 +50,7 @@ def alarms(**parameters: str) -> dict[str, dict[str, Any]]:
     return {properties["AlarmName"]: properties for properties in found}
 
 
-def series_of(alarm: Mapping[str, Any]) -> Series:
+def group_series(alarm: Mapping[str, Any]) -> Series:
     """The series that an alarm looks at."""
     dimensions = {one["Name"]: one["Value"] for one in alarm["Dimensions"]}
     return alarm["Namespace"], alarm["MetricName"], tuple(sorted(dimensions.items()))

@@ -18,13 +18,13 @@ import pytest
 from f1_bronze.datasets import DATASETS
 from f1_bronze.telemetry.metrics.cloudwatch import CloudWatchSink
 from f1_bronze.telemetry.metrics.kinds import METRIC_KINDS, Metric
-from f1_bronze.telemetry.metrics.measurement import hours_since_last_success, metrics_of
+from f1_bronze.telemetry.metrics.measurement import hours_since_last_success, run_metrics
 from f1_bronze.telemetry.outbound import Sent, SinkUnavailable
 from f1_bronze.telemetry.run_results import RunEnd, Trigger
 
 from ..telemetry.metric_runs import MONDAY, check, finished, landed
 from .clouds import Cloud, ministack_cloud
-from .monitoring import COMPOSITE, Series, alarms, deploy, lines, series_of, template
+from .monitoring import COMPOSITE, Series, alarms, deploy, group_series, lines, template
 
 PAGE = (Path(__file__).parents[2] / "docs/monitoring.md").read_text("utf-8")
 
@@ -53,7 +53,7 @@ def sent(environment: str = "production") -> dict[Series, list[Metric]]:
         finished(trigger=Trigger.MANUAL, **everything),
         finished(historical=True, backfill_id="abcdefgh", **everything),
     )
-    metrics = [metric for run in runs for metric in metrics_of(run, environment=environment)]
+    metrics = [metric for run in runs for metric in run_metrics(run, environment=environment)]
     gauge = hours_since_last_success(None, MONDAY, environment=environment, session_ends=[MONDAY])
     found: dict[Series, list[Metric]] = {}
     for metric in [*metrics, gauge]:
@@ -99,10 +99,10 @@ def test_alarms() -> None:
 @pytest.mark.parametrize("name", alarms())
 def test_alarms_look_at_what_is_sent(name: str) -> None:
     """The series of an alarm is one that the code sends, in each environment."""
-    assert series_of(alarms()[name]) in sent()
+    assert group_series(alarms()[name]) in sent()
     staging = alarms(Environment="staging", NameSuffix="-staging")[f"{name}-staging"]
-    assert series_of(staging) in sent("staging")
-    assert series_of(staging) not in sent()
+    assert group_series(staging) in sent("staging")
+    assert group_series(staging) not in sent()
 
 
 def body(**parameters: str) -> str:
@@ -172,7 +172,7 @@ def test_deployed(cloud: Cloud) -> None:
     expected = alarms(NameSuffix="-a", LongestSeconds="60")
     assert {name for name in found if name.endswith("-a")} == set(expected)
     for name, one in expected.items():
-        assert series_of(found[name]) == series_of(one)
+        assert group_series(found[name]) == group_series(one)
         assert found[name]["Threshold"] == float(one["Threshold"])
         assert found[name]["TreatMissingData"] == one["TreatMissingData"]
         assert found[name]["AlarmActions"] == found[name]["OKActions"] == [outputs["TopicArn"]]
@@ -212,7 +212,7 @@ def bad_and_good(now: datetime) -> tuple[list[Metric], list[Metric]]:
             environment="production",
             session_ends=[gauge_at - timedelta(days=day) for day in (1, 12)],
         )
-        return [m for run in runs for m in metrics_of(run, environment="production")] + [gauge]
+        return [m for run in runs for m in run_metrics(run, environment="production")] + [gauge]
 
     soon = timedelta(seconds=4)
     bad = of(
@@ -294,14 +294,14 @@ def test_sums(cloud: Cloud) -> None:
     laps, more = landed("laps", rows=1_080), landed("drivers", rows=20)
     for run_id, what in (("one", (laps, more)), ("two", (laps,))):
         run = finished(run_id=run_id, ended_at=now, landed=what)
-        sink.send(metrics_of(run, environment="dev"))
+        sink.send(run_metrics(run, environment="dev"))
     whole: Series = ("F1Pipeline/Bronze", "TotalRecordsExtracted", WHOLE_IN_DEV)
     assert statistics(client, whole, now)["Sum"] == 2_180
     by_data: Series = (*whole[:2], (*WHOLE_IN_DEV, ("DataType", "laps")))
     assert statistics(client, by_data, now)["Sum"] == 2_160
     success: Series = ("F1Pipeline/Bronze", "BronzePipelineSuccess", WHOLE_IN_DEV)
     before = statistics(client, success, now)
-    sink.send(metrics_of(run, environment="dev"))
+    sink.send(run_metrics(run, environment="dev"))
     assert statistics(client, whole, now)["Sum"] == 3_260
     after = statistics(client, success, now)
     assert (before["Minimum"], before["Maximum"]) == (after["Minimum"], after["Maximum"]) == (1, 1)

@@ -13,12 +13,11 @@ from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.telemetry.lineage.events import LineageEvent
 from f1_bronze.telemetry.run_results import (
     CheckOutcome,
-    Landed,
-    NotLanded,
-    RuleOutcome,
-    RunBegun,
+    FailedPartition,
     RunEnd,
-    RunFinished,
+    RunResult,
+    RunStart,
+    StoredPartition,
     Trigger,
 )
 
@@ -30,9 +29,9 @@ SHA = "ab" * 32
 _KEYS = {RACE: 9472, QUALIFYING: 9471}
 
 
-def begun(**more: Any) -> RunBegun:
+def begun(**more: Any) -> RunStart:
     """A run of the job bronze_sessions over Bahrain 2025."""
-    run = RunBegun(
+    run = RunStart(
         run_id=RUN_ID,
         root_run_id=RUN_ID,
         parent_run_id=None,
@@ -52,7 +51,7 @@ def landed(
     partition: SessionPartition = RACE,
     root: str = "s3://my-bucket/f1",
     **more: Any,
-) -> Landed:
+) -> StoredPartition:
     """A dataset of a session that landed ten seconds after the run began."""
     key = _KEYS.get(partition, 9000)
     folder = (
@@ -60,7 +59,7 @@ def landed(
         f"/session_type={partition.session_type}"
     )
     endpoint = {"results": "session_result", "pit_stops": "pit"}.get(dataset, dataset)
-    one = Landed(
+    one = StoredPartition(
         dataset=dataset,
         partition=partition,
         session_key=key,
@@ -86,19 +85,24 @@ def landed(
 
 def check(dataset: str = "laps", partition: SessionPartition = RACE, **more: Any) -> CheckOutcome:
     """A check with a rule that holds, one that does not, and one that could not be judged."""
-    rule = RuleOutcome(
-        name="lap_number_in_range",
-        passed=True,
-        severity="ERROR",
-        observed="1 to 57",
-        unexpected_count=0,
-        rows_seen=1_080,
-        column="lap_number",
-    )
-    failed = replace(
-        rule, name="laps_contiguous", passed=False, severity="WARN", unexpected_count=3, column=None
-    )
-    unjudged = replace(rule, name="fastest_lap_plausible", passed=None)
+    rule = {
+        "rule": "lap_number_in_range",
+        "passed": True,
+        "severity": "ERROR",
+        "observed": "1 to 57",
+        "unexpected_count": 0,
+        "rows_seen": 1_080,
+        "column": "lap_number",
+    }
+    failed = {
+        **rule,
+        "rule": "laps_contiguous",
+        "passed": False,
+        "severity": "WARN",
+        "unexpected_count": 3,
+        "column": None,
+    }
+    unjudged = {**rule, "rule": "fastest_lap_plausible", "passed": None}
     outcome = CheckOutcome(
         dataset=dataset,
         partition=partition,
@@ -110,15 +114,15 @@ def check(dataset: str = "laps", partition: SessionPartition = RACE, **more: Any
     return replace(outcome, **more)
 
 
-def finished(**more: Any) -> RunFinished:
+def finished(**more: Any) -> RunResult:
     """The run's end a minute later: laps and results of the race landed, one did not."""
-    run = RunFinished(
-        begun=begun(),
+    run = RunResult(
+        start=begun(),
         end=RunEnd.FAILURE,
         ended_at=BEGUN_AT + timedelta(minutes=1),
-        landed=(landed(), landed("results", revision="changed", rows=20)),
-        not_landed=(
-            NotLanded(dataset="laps", partition_key=QUALIFYING.key, error="RowsWouldBeLost"),
+        stored=(landed(), landed("results", revision="changed", rows=20)),
+        failed=(
+            FailedPartition(dataset="laps", partition_key=QUALIFYING.key, error="RowsWouldBeLost"),
         ),
         checks=(check(),),
         error="2025/bahrain/qualifying laps: rows are missing. Accept the loss.",

@@ -11,11 +11,11 @@ from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.telemetry.metrics.kinds import Metric
 from f1_bronze.telemetry.run_results import (
     CheckOutcome,
-    Landed,
-    NotLanded,
-    RunBegun,
+    FailedPartition,
     RunEnd,
-    RunFinished,
+    RunResult,
+    RunStart,
+    StoredPartition,
     Trigger,
 )
 
@@ -24,7 +24,7 @@ RUN = "0f2c7e1a-6f8e-4a51-9d7a-0b6f2f0f7a11"
 RACE, QUALIFYING = "2026/bahrain/race", "2026/bahrain/qualifying"
 
 
-def landed(dataset: str, key: str = RACE, rows: int = 20, **more: Any) -> Landed:
+def landed(dataset: str, key: str = RACE, rows: int = 20, **more: Any) -> StoredPartition:
     """One dataset of one session that landed a minute before the run's end."""
     usual: dict[str, Any] = {
         "session_key": 10014,
@@ -42,7 +42,7 @@ def landed(dataset: str, key: str = RACE, rows: int = 20, **more: Any) -> Landed
         "at": MONDAY - timedelta(minutes=1),
         "code_version": "0.1.0",
     }
-    return Landed(
+    return StoredPartition(
         dataset=dataset, partition=SessionPartition.parse(key), rows=rows, **{**usual, **more}
     )
 
@@ -58,9 +58,9 @@ def check(dataset: str, *, passed: bool, severity: str = "ERROR", key: str = RAC
     )
 
 
-def missing(dataset: str, error: str, key: str = RACE) -> NotLanded:
+def missing(dataset: str, error: str, key: str = RACE) -> FailedPartition:
     """One dataset of one session that did not land."""
-    return NotLanded(dataset=dataset, partition_key=key, error=error)
+    return FailedPartition(dataset=dataset, partition_key=key, error=error)
 
 
 def finished(
@@ -74,9 +74,9 @@ def finished(
     trigger: Trigger = Trigger.SCHEDULED,
     datasets: Sequence[str] = ("sessions", "drivers", "results", "laps"),
     **what: Any,
-) -> RunFinished:
+) -> RunResult:
     """A run of four minutes that ended on a Monday morning."""
-    begun = RunBegun(
+    begun = RunStart(
         run_id=run_id,
         root_run_id=run_id,
         parent_run_id=None,
@@ -88,11 +88,11 @@ def finished(
         datasets=tuple(datasets),
         partition_keys=(QUALIFYING, RACE),
     )
-    return RunFinished(begun=begun, end=end, ended_at=ended_at, **what)
+    return RunResult(start=begun, end=end, ended_at=ended_at, **what)
 
 
 WEEKEND = finished(
-    landed=(
+    stored=(
         landed("sessions", QUALIFYING, 1, api_requests=2),
         landed("sessions", RACE, 1, api_requests=0),
         landed("drivers", QUALIFYING, 20),

@@ -1,7 +1,9 @@
 """What an alert says: which partition, dataset, why and what to do, first; how much, after it."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from f1_bronze.telemetry.alerts.wording import (
     SESSIONS_SHOWN,
@@ -10,31 +12,31 @@ from f1_bronze.telemetry.alerts.wording import (
     OverdueSession,
     Wording,
 )
-from f1_bronze.telemetry.run_results import CheckOutcome, RuleOutcome, RunEnd
+from f1_bronze.telemetry.run_results import CheckOutcome, RunEnd
 
 from .metric_runs import MONDAY, RACE, RUN, check, finished, missing
 
 WORDING = Wording(environment="production", ui_url="https://dagster.example.org")
 WHY = f"{RACE} laps: OpenF1 answered 500 three times. Run it again later."
-SPEED = RuleOutcome(
-    name="lap_time",
-    passed=False,
-    severity="ERROR",
-    observed="2 laps of 5 s",
-    unexpected_count=2,
-    rows_seen=1_080,
-)
+SPEED: dict[str, Any] = {
+    "rule": "lap_time",
+    "passed": False,
+    "severity": "ERROR",
+    "observed": "2 laps of 5 s",
+    "unexpected_count": 2,
+    "rows_seen": 1_080,
+}
 
 
-def broken(dataset: str = "laps", key: str = RACE, *rules: RuleOutcome) -> CheckOutcome:
+def broken(dataset: str = "laps", key: str = RACE, *rules: Mapping[str, Any]) -> CheckOutcome:
     """A check that failed by these rules."""
-    warned = replace(SPEED, name="gap", severity="WARN")
+    warned = {**SPEED, "rule": "gap", "severity": "WARN"}
     return replace(check(dataset, passed=False, key=key), rules=rules or (SPEED, warned))
 
 
 def test_a_failed_run() -> None:
     """The run's own first line leads; then what did not land, what to do, and where to look."""
-    run = finished(RunEnd.FAILURE, error=WHY, not_landed=(missing("laps", "Unavailable"),))
+    run = finished(RunEnd.FAILURE, error=WHY, failed=(missing("laps", "Unavailable"),))
     alert = WORDING.of_run(run, (), failed=True)
     assert alert.kind is AlertKind.FAILED_RUN
     assert alert.subject == f"f1_bronze production: laps of {RACE} did not land"
@@ -83,7 +85,7 @@ def test_a_broken_season_is_one_message() -> None:
     run = finished(
         RunEnd.FAILURE,
         error=f"{keys[0]} laps and 499 more (laps, results of 250 sessions): gone. Look.",
-        not_landed=tuple(missing(d, "Refused", key) for d in ("laps", "results") for key in keys),
+        failed=tuple(missing(d, "Refused", key) for d in ("laps", "results") for key in keys),
         backfill_id="abcdefgh",
     )
     alert = WORDING.of_run(run, (), failed=True)
@@ -104,7 +106,7 @@ def test_a_broken_season_is_one_message() -> None:
 def test_many_causes_are_cut() -> None:
     """Of thirty ways to fail ten are listed."""
     lost = tuple(missing("laps", f"Error{number}") for number in range(30))
-    alert = WORDING.of_run(finished(RunEnd.FAILURE, error=WHY, not_landed=lost), (), failed=True)
+    alert = WORDING.of_run(finished(RunEnd.FAILURE, error=WHY, failed=lost), (), failed=True)
     assert [line for line in alert.text.splitlines() if line.startswith("- ")][-1] == "- … 20 more"
 
 
@@ -133,7 +135,7 @@ def test_stale_sessions() -> None:
         OverdueSession(key="2025/abu_dhabi/race", ended_at=ended, missing=("laps",)),
     ]
     alert = WORDING.of_stale(stale, MONDAY)
-    assert alert.kind is AlertKind.STALE_SESSIONS
+    assert alert.kind is AlertKind.OVERDUE_SESSIONS
     assert alert.subject == "f1_bronze production: 2 sessions not landed in time"
     assert alert.text.splitlines()[:2] == [
         f"{RACE} laps, stints: not landed, though the session ended 30 hours ago, and so with 1 "
@@ -150,6 +152,6 @@ def test_stale_sessions() -> None:
 
 def test_as_plain_data() -> None:
     """An alert survives the cursor."""
-    run = finished(RunEnd.FAILURE, error=WHY, not_landed=(missing("laps", "Unavailable"),))
+    run = finished(RunEnd.FAILURE, error=WHY, failed=(missing("laps", "Unavailable"),))
     alert = WORDING.of_run(run, (broken(),), failed=True)
     assert Alert.from_json(alert.to_json()) == alert

@@ -14,7 +14,7 @@ from f1_bronze.telemetry.alerts.alert_memory import (
     AlertMemory,
 )
 from f1_bronze.telemetry.alerts.wording import Alert, AlertKind, OverdueSession, Wording
-from f1_bronze.telemetry.run_results import RunEnd, RunFinished
+from f1_bronze.telemetry.run_results import RunEnd, RunResult
 
 from .metric_runs import MONDAY, QUALIFYING, RACE, check, finished, missing
 from .test_alerts import SPEED, broken
@@ -29,7 +29,7 @@ class Story:
         self.memory = AlertMemory()
 
     def after(
-        self, run: RunFinished, *, group: str = "root", goes_on: bool = False
+        self, run: RunResult, *, group: str = "root", goes_on: bool = False
     ) -> AlertKind | None:
         """What kind of alert the run gave."""
         alert, memory = self.memory.after_run(run, WORDING, group=group, goes_on=goes_on)
@@ -37,10 +37,10 @@ class Story:
         return alert.kind if alert else None
 
 
-def failing(*datasets: str, error: str = "Refused", key: str = RACE) -> RunFinished:
+def failing(*datasets: str, error: str = "Refused", key: str = RACE) -> RunResult:
     """A run in which these did not land."""
     lost = tuple(missing(name, error, key) for name in datasets)
-    return finished(RunEnd.FAILURE, error=f"{key} …: {error}", not_landed=lost)
+    return finished(RunEnd.FAILURE, error=f"{key} …: {error}", failed=lost)
 
 
 FAILED, CHECKS = AlertKind.FAILED_RUN, AlertKind.FAILED_CHECKS
@@ -78,7 +78,7 @@ def test_success_and_cancelling_are_no_news() -> None:
     story = Story()
     lost = (missing("laps", "Canceled"),)
     assert story.after(finished()) is None
-    assert story.after(finished(RunEnd.CANCELED, not_landed=lost)) is None
+    assert story.after(finished(RunEnd.CANCELED, failed=lost)) is None
 
 
 def test_a_check_is_told_until_it_passes() -> None:
@@ -86,7 +86,7 @@ def test_a_check_is_told_until_it_passes() -> None:
     story = Story()
     bad = finished(RunEnd.FAILURE, error="…", checks=(broken(),))
     good = finished(checks=(check("laps", passed=True),))
-    other = replace(SPEED, name="sum_of_sectors")
+    other = {**SPEED, "rule": "sum_of_sectors"}
     worse = finished(RunEnd.FAILURE, error="…", checks=(broken("laps", RACE, SPEED, other),))
     told = [story.after(run, group=str(n)) for n, run in enumerate((bad, bad, good, bad, worse))]
     assert told == [CHECKS, None, None, CHECKS, CHECKS]

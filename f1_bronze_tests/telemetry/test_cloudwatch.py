@@ -15,13 +15,13 @@ from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeou
 
 from f1_bronze.telemetry.metrics import cloudwatch
 from f1_bronze.telemetry.metrics.cloudwatch import CloudWatchSink
-from f1_bronze.telemetry.metrics.measurement import metrics_of
+from f1_bronze.telemetry.metrics.measurement import run_metrics
 from f1_bronze.telemetry.outbound import Dropped, DropReason, Sent, SinkUnavailable
 
 from .metric_runs import MONDAY, RUN, WEEKEND, FakeCloudWatch, finished
 from .test_metric_batches import ONE
 
-METRICS = metrics_of(WEEKEND, environment="production")
+METRICS = run_metrics(WEEKEND, environment="production")
 
 
 def sink(client: Any, *, now: Any = MONDAY) -> CloudWatchSink:
@@ -183,8 +183,8 @@ def test_through_a_server(moto: Any) -> None:
     moto adds up all series whose dimensions hold those asked for, so it is asked for the finest.
     """
     now = datetime.now(UTC).replace(microsecond=0)
-    run = finished(ended_at=now, landed=WEEKEND.landed, checks=WEEKEND.checks, api=WEEKEND.api)
-    outcomes = CloudWatchSink().send(metrics_of(run, environment="production"))
+    run = finished(ended_at=now, stored=WEEKEND.stored, checks=WEEKEND.checks, api=WEEKEND.api)
+    outcomes = CloudWatchSink().send(run_metrics(run, environment="production"))
     assert {type(outcome) for outcome in outcomes} == {Sent}
     for name, finer, expected in (
         ("TotalRecordsExtracted", ("DataType", "laps"), 1_080),
@@ -299,7 +299,7 @@ def test_somebody_in_between(
 
 def test_warnings(caplog: pytest.LogCaptureFixture) -> None:
     """What is left out is logged once for each run and reason, by name."""
-    old = metrics_of(finished(ended_at=MONDAY - timedelta(days=20)), environment="dev")
+    old = run_metrics(finished(ended_at=MONDAY - timedelta(days=20)), environment="dev")
     with caplog.at_level("WARNING", logger="f1_bronze.telemetry"):
         sink(FakeCloudWatch()).send(old)
     [record] = caplog.records

@@ -17,14 +17,14 @@ from f1_bronze.telemetry.lineage.delivery import (
     Reply,
 )
 from f1_bronze.telemetry.lineage.event_files import EventFiles
-from f1_bronze.telemetry.lineage.events import LineageEvent, events_of_end, events_of_start
+from f1_bronze.telemetry.lineage.events import LineageEvent, end_events, start_events
 from f1_bronze.telemetry.lineage.names import refused_path
 
 from ..lake.fakes import MemoryStore
 from .lineage_examples import begun, finished
 from .lineage_server import LineageServer, closed_port
 
-EVENTS = [*events_of_start(begun()), *events_of_end(finished())]
+EVENTS = [*start_events(begun()), *end_events(finished())]
 IDS = [
     f"{body['run']['runId']}/{body['eventType']}"
     for body in (json.loads(event.data) for event in EVENTS)
@@ -286,7 +286,7 @@ def test_only_sending_takes_time(lake: MemoryStore) -> None:
 
 def test_several_runs_in_a_tick(server: LineageServer, lake: MemoryStore) -> None:
     """A tick's seconds and the position go from one run to the next."""
-    other = [*events_of_start(begun(run_id="9e107d9d-372b-4b3e-8f5a-1f2e3d4c5b6a"))]
+    other = [*start_events(begun(run_id="9e107d9d-372b-4b3e-8f5a-1f2e3d4c5b6a"))]
     delivery = Delivery(HttpConsumer(server.url, {}), lake)
     first = delivery.deliver(EVENTS, Position())
     second = delivery.deliver(other, first.position)

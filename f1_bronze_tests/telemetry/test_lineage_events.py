@@ -10,8 +10,8 @@ import pytest
 
 from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.partition import SessionPartition
-from f1_bronze.telemetry.lineage.events import events_of_end, events_of_start
-from f1_bronze.telemetry.run_results import NotLanded, RunEnd
+from f1_bronze.telemetry.lineage.events import end_events, start_events
+from f1_bronze.telemetry.run_results import FailedPartition, RunEnd
 
 from .lineage_examples import (
     BEGUN_AT,
@@ -33,7 +33,7 @@ FILE = "f1/bronze/laps/year=2025/grand_prix=bahrain/session_type=race/laps_9472.
 
 def test_a_run_that_begins() -> None:
     """Its START has Dagster's run id and a job that no dataset's job is called like."""
-    [body] = bodies(events_of_start(begun(backfill_id="kqyetzgw", historical=True)))
+    [body] = bodies(start_events(begun(backfill_id="kqyetzgw", historical=True)))
     assert (body["eventType"], body["run"]["runId"]) == ("START", RUN_ID)
     assert body["eventTime"] == "2026-11-23T06:04:07.250000Z"
     assert (body["job"]["namespace"], body["job"]["name"]) == (
@@ -53,7 +53,7 @@ def test_a_run_that_begins() -> None:
 
 def test_a_run_that_ends() -> None:
     """One pair of events for each dataset and session, one for the checks, the run's end last."""
-    found = [(b["job"]["name"], b["eventType"]) for b in bodies(events_of_end(finished()))]
+    found = [(b["job"]["name"], b["eventType"]) for b in bodies(end_events(finished()))]
     assert found == [
         ("bronze_laps", "START"),
         ("bronze_laps", "COMPLETE"),
@@ -77,7 +77,7 @@ def test_a_run_that_ends() -> None:
 )
 def test_how_a_run_ends(end: RunEnd, event_type: str, of_what_did_not_land: str) -> None:
     """COMPLETE, FAIL or ABORT; a cancelled run aborts what it did not land."""
-    events = bodies(events_of_end(finished(end=end)))
+    events = bodies(end_events(finished(end=end)))
     assert events[-1]["eventType"] == event_type
     assert [b["eventType"] for b in events if "FAIL" in b["eventType"] or "ABO" in b["eventType"]][
         :1
@@ -87,7 +87,7 @@ def test_how_a_run_ends(end: RunEnd, event_type: str, of_what_did_not_land: str)
 
 def test_every_run_id_starts_once_and_ends_once() -> None:
     """OpenLineage's own law: one START and one end for each run id."""
-    events = bodies([*events_of_start(begun()), *events_of_end(finished())])
+    events = bodies([*start_events(begun()), *end_events(finished())])
     by_id: dict[str, list[str]] = {}
     for body in sorted(events, key=lambda b: b["eventTime"]):
         by_id.setdefault(str(UUID(body["run"]["runId"])), []).append(body["eventType"])
@@ -97,15 +97,15 @@ def test_every_run_id_starts_once_and_ends_once() -> None:
 
 def test_told_again_it_is_the_same() -> None:
     """The same run gives the same paths and bytes; another run gives others."""
-    assert events_of_end(finished()) == events_of_end(finished())
+    assert end_events(finished()) == end_events(finished())
     other = replace(begun(), run_id="9e107d9d-372b-4b3e-8f5a-1f2e3d4c5b6a")
-    mine = {event.path for event in events_of_end(finished())}
-    assert mine.isdisjoint(event.path for event in events_of_end(finished(begun=other)))
+    mine = {event.path for event in end_events(finished())}
+    assert mine.isdisjoint(event.path for event in end_events(finished(start=other)))
 
 
 def test_a_landing() -> None:
     """From OpenF1's endpoint to the file, under names that OpenLineage's rules give."""
-    body = only(events_of_end(finished(not_landed=())), "bronze_laps")
+    body = only(end_events(finished(failed=())), "bronze_laps")
     assert body["run"]["runId"] == LAPS_OF_THE_RACE
     assert body["eventTime"] == "2026-11-23T06:04:17.250000Z"
     [source], [file] = body["inputs"], body["outputs"]
@@ -131,7 +131,7 @@ def test_a_landing() -> None:
 
 def test_run_facets_of_a_landing() -> None:
     """The session's own times, the Dagster run as parent and root, and what has no other facet."""
-    facets = only(events_of_end(finished(not_landed=())), "bronze_laps")["run"]["facets"]
+    facets = only(end_events(finished(failed=())), "bronze_laps")["run"]["facets"]
     assert facets["nominalTime"]["nominalStartTime"] == "2025-04-13T15:00:00.000000Z"
     assert facets["nominalTime"]["nominalEndTime"] == "2025-04-13T17:00:00.000000Z"
     job = {"namespace": "f1-pipeline", "name": "dagster_bronze_sessions"}
@@ -147,7 +147,7 @@ def test_run_facets_of_a_landing() -> None:
 
 def test_job_facets() -> None:
     """A job says what it is, whose, and how it runs."""
-    facets = only(events_of_end(finished(not_landed=())), "bronze_laps")["job"]["facets"]
+    facets = only(end_events(finished(failed=())), "bronze_laps")["job"]["facets"]
     kind = facets["jobType"]
     assert (kind["processingType"], kind["integration"], kind["jobType"]) == (
         "BATCH",
@@ -161,7 +161,7 @@ def test_job_facets() -> None:
 def test_when_a_landing_began() -> None:
     """It began as long before its end as the asking took, and never before the run."""
     quick, slow = landed(extract_seconds=4), landed("results", extract_seconds=99)
-    events = events_of_end(finished(landed=(quick, slow), not_landed=(), checks=()))
+    events = end_events(finished(stored=(quick, slow), failed=(), checks=()))
     starts = [body["eventTime"] for body in bodies(events) if body["eventType"] == "START"]
     assert starts == ["2026-11-23T06:04:13.250000Z", "2026-11-23T06:04:07.250000Z"]
 
@@ -172,8 +172,8 @@ def test_when_a_landing_began() -> None:
 )
 def test_what_became_of_the_file(revision: str, change: str | None) -> None:
     """What was found to be the same was not written, and its rows are told all the same."""
-    run = finished(landed=(landed(revision=revision),), not_landed=(), checks=())
-    [file] = only(events_of_end(run), "bronze_laps")["outputs"]
+    run = finished(stored=(landed(revision=revision),), failed=(), checks=())
+    [file] = only(end_events(run), "bronze_laps")["outputs"]
     state = file["facets"].get("lifecycleStateChange", {}).get("lifecycleStateChange")
     assert state == change
     assert ("outputStatistics" in file["outputFacets"]) is (change is not None)
@@ -183,8 +183,8 @@ def test_what_became_of_the_file(revision: str, change: str | None) -> None:
 @pytest.mark.parametrize("dataset", DATASETS, ids=lambda d: d.name)
 def test_columns(dataset) -> None:  # type: ignore[no-untyped-def]
     """Schema and column lineage follow from the declaration, under OpenF1's own field names."""
-    run = finished(landed=(landed(dataset.name),), not_landed=(), checks=())
-    body = only(events_of_end(run), f"bronze_{dataset.name}")
+    run = finished(stored=(landed(dataset.name),), failed=(), checks=())
+    body = only(end_events(run), f"bronze_{dataset.name}")
     assert body["inputs"][0]["name"] == dataset.endpoint
     facets = body["outputs"][0]["facets"]
     named = [(field["name"], field["type"]) for field in facets["schema"]["fields"]]
@@ -208,7 +208,7 @@ def test_columns(dataset) -> None:  # type: ignore[no-untyped-def]
 
 def test_checks() -> None:
     """Assertions stand at the file that was checked; what was not judged is not asserted."""
-    body = only(events_of_end(finished()), "bronze_laps_checks")
+    body = only(end_events(finished()), "bronze_laps_checks")
     [file] = body["inputs"]
     assert (file["namespace"], file["name"]) == ("s3://my-bucket", FILE)
     held, broken = file["inputFacets"]["dataQualityAssertions"]["assertions"]
@@ -236,11 +236,11 @@ def test_checks_of_many_sessions() -> None:
     named = check(partition=elsewhere, rules=(), uri="file:///srv/lake/laps_1.parquet")
     nameless = check(partition=SessionPartition.parse("2024/spanish/race"))
     run = finished(
-        landed=(landed(), landed(partition=QUALIFYING)),
-        not_landed=(),
+        stored=(landed(), landed(partition=QUALIFYING)),
+        failed=(),
         checks=(check(), plain, named, nameless),
     )
-    files = only(events_of_end(run), "bronze_laps_checks")["inputs"]
+    files = only(end_events(run), "bronze_laps_checks")["inputs"]
     assert [len(f["inputFacets"]["dataQualityAssertions"]["assertions"]) for f in files] == [
         2,
         1,
@@ -253,7 +253,7 @@ def test_checks_of_many_sessions() -> None:
 
 def test_what_did_not_land() -> None:
     """It has a FAIL with the error's name, the partition, its source, and no output."""
-    body = only(events_of_end(finished()), "bronze_laps", "FAIL")
+    body = only(end_events(finished()), "bronze_laps", "FAIL")
     assert body["run"]["facets"]["errorMessage"]["message"] == "RowsWouldBeLost"
     assert {"key": "partition", "value": QUALIFYING.key, "source": "INTEGRATION"} in (
         body["run"]["facets"]["tags"]["tags"]
@@ -263,32 +263,32 @@ def test_what_did_not_land() -> None:
 
 def test_what_an_earlier_attempt_landed() -> None:
     """It is not told again: the attempt that landed it has told of it."""
-    run = finished(landed=(landed(told_again=True),), not_landed=(), checks=(), end=RunEnd.SUCCESS)
-    [end] = bodies(events_of_end(run))
+    run = finished(stored=(landed(repeated=True),), failed=(), checks=(), end=RunEnd.SUCCESS)
+    [end] = bodies(end_events(run))
     assert end["job"]["name"] == "dagster_bronze_sessions"
 
 
 def test_runs_of_others() -> None:
     """A run that has to do with no bronze dataset has no events."""
     theirs = begun(datasets=(), job="silver")
-    run = finished(begun=theirs, landed=(), not_landed=(), checks=())
-    assert (events_of_start(theirs), events_of_end(run)) == ([], [])
+    run = finished(start=theirs, stored=(), failed=(), checks=())
+    assert (start_events(theirs), end_events(run)) == ([], [])
 
 
 def test_a_dataset_that_is_no_more() -> None:
     """What an older release has recorded of a dataset that is gone breaks nothing."""
     run = finished(
-        landed=(replace(landed(), dataset="weather"),),
-        not_landed=(NotLanded(dataset="weather", partition_key=RACE.key, error="X"),),
+        stored=(replace(landed(), dataset="weather"),),
+        failed=(FailedPartition(dataset="weather", partition_key=RACE.key, error="X"),),
         checks=(check("weather", uri="file:///x"),),
     )
-    assert [b["job"]["name"] for b in bodies(events_of_end(run))] == ["dagster_bronze_sessions"]
+    assert [b["job"]["name"] for b in bodies(end_events(run))] == ["dagster_bronze_sessions"]
 
 
 def test_a_local_lake() -> None:
     """A file of a folder is named by its absolute path, as it is written there."""
-    run = finished(landed=(landed(root="file:///srv/my%20lake"),), not_landed=(), checks=())
-    [file] = only(events_of_end(run), "bronze_laps")["outputs"]
+    run = finished(stored=(landed(root="file:///srv/my%20lake"),), failed=(), checks=())
+    [file] = only(end_events(run), "bronze_laps")["outputs"]
     assert file["namespace"] == "file"
     assert file["name"] == f"/srv/my lake/{FILE.removeprefix('f1/')}"
 
@@ -296,8 +296,8 @@ def test_a_local_lake() -> None:
 def test_no_secret_is_told() -> None:
     """Credentials in addresses, errors and tags of a run reach no event."""
     run = finished(
-        begun=begun(tags={"password": "hunter2"}),
-        landed=(
+        start=begun(tags={"password": "hunter2"}),
+        stored=(
             landed(
                 source_url="https://me:hunter2@api.openf1.org/v1/laps?session_key=1&token=hunter2#hunter2"
             ),
@@ -305,7 +305,7 @@ def test_no_secret_is_told() -> None:
         error="401 from https://me:hunter2@host/x?access_token=hunter2 {'password': 'hunter2'} "
         "Authorization: Bearer hunter2",
     )
-    events = [*events_of_start(run.begun), *events_of_end(run)]
+    events = [*start_events(run.start), *end_events(run)]
     assert not [event.path for event in events if b"hunter2" in event.data]
     message = bodies(events)[-1]["run"]["facets"]["errorMessage"]["message"]
     assert message.startswith("401 from https://host/x?access_token=…")
@@ -314,7 +314,7 @@ def test_no_secret_is_told() -> None:
 def test_one_line_of_ascii() -> None:
     """An event is one line, which Athena reads as one row, and in ASCII."""
     error = "São Paulo\nfailed twice"
-    for event in [*events_of_start(begun()), *events_of_end(finished(error=error))]:
+    for event in [*start_events(begun()), *end_events(finished(error=error))]:
         assert event.data.endswith(b"}\n")
         assert (event.data.count(b"\n"), event.data.isascii()) == (1, True)
 
@@ -325,9 +325,9 @@ def test_paths() -> None:
     at = BEGUN_AT.replace(day=30, hour=23, minute=59, second=30)
     keys = [f"2025/gp_{n}/race" for n in range(100)]
     run = finished(
-        begun=begun(started_at=at, job="__ASSET_JOB"),
+        start=begun(started_at=at, job="__ASSET_JOB"),
         ended_at=at + timedelta(minutes=1),
-        landed=tuple(
+        stored=tuple(
             landed(
                 partition=SessionPartition.parse(key),
                 at=at + timedelta(milliseconds=400),
@@ -337,7 +337,7 @@ def test_paths() -> None:
         ),
         checks=(),
     )
-    paths = [event.path for event in events_of_end(run)]
+    paths = [event.path for event in end_events(run)]
     assert len(set(paths)) == len(paths) == 203
     assert paths[0].startswith(
         "lineage/events/year=2026/month=11/day=30/event_asset_job_20261130_235930_laps_"
@@ -349,7 +349,7 @@ def test_paths() -> None:
 
 def test_the_producer_is_an_address() -> None:
     """Producer and schema of the event and of every facet are URIs, as the standard demands."""
-    body = json.loads(events_of_end(finished())[1].data)
+    body = json.loads(end_events(finished())[1].data)
     facets = [*body["run"]["facets"].values(), *body["outputs"][0]["facets"].values()]
     for uri in [body["producer"], *(f["_producer"] for f in facets)]:
         assert uri.startswith("pkg:pypi/f1-bronze@")

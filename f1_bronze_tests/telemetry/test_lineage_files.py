@@ -14,7 +14,7 @@ from f1_bronze.lake.errors import LakeUnavailable
 from f1_bronze.lake.local import LocalStore
 from f1_bronze.telemetry.lineage import names as paths
 from f1_bronze.telemetry.lineage.event_files import EventFiles, read_event
-from f1_bronze.telemetry.lineage.events import events_of_end, events_of_start
+from f1_bronze.telemetry.lineage.events import end_events, start_events
 from f1_bronze.telemetry.lineage.summaries import Summaries
 from f1_bronze.telemetry.run_results import RunEnd
 
@@ -22,7 +22,7 @@ from ..lake.fakes import MemoryStore, NotingStore
 from .lineage_examples import BEGUN_AT, begun, finished, landed
 
 DAY, NEXT_DAY = date(2026, 11, 23), date(2026, 11, 24)
-ALL = [*events_of_start(begun()), *events_of_end(finished())]
+ALL = [*start_events(begun()), *end_events(finished())]
 
 
 def rows_of(store: MemoryStore, day: date = DAY) -> list[dict[str, Any]]:
@@ -48,7 +48,7 @@ def test_written_again() -> None:
     store = MemoryStore()
     EventFiles(store).write(ALL)
     before = dict(store.objects)
-    EventFiles(store).write([*events_of_start(begun()), *events_of_end(finished())])
+    EventFiles(store).write([*start_events(begun()), *end_events(finished())])
     assert store.objects == before
     assert len(before) == len(ALL)
 
@@ -67,9 +67,9 @@ def test_a_run_over_midnight() -> None:
     """Its events lie in the folders of both days, and both are named."""
     at = BEGUN_AT.replace(hour=23, minute=59, second=55)
     one = landed(at=at + timedelta(seconds=1))
-    run = finished(begun=begun(started_at=at), ended_at=at + timedelta(minutes=1), landed=(one,))
+    run = finished(start=begun(started_at=at), ended_at=at + timedelta(minutes=1), stored=(one,))
     store = MemoryStore()
-    assert EventFiles(store).write(events_of_end(run)) == {DAY, NEXT_DAY}
+    assert EventFiles(store).write(end_events(run)) == {DAY, NEXT_DAY}
     assert len(EventFiles(store).of_day(DAY)) + len(EventFiles(store).of_day(NEXT_DAY)) == 7
 
 
@@ -124,11 +124,11 @@ def test_a_summary_grows() -> None:
     summaries.refresh(EventFiles(store).write(ALL))
     later = replace(
         finished(end=RunEnd.CANCELED),
-        begun=begun(run_id="9e107d9d-372b-4b3e-8f5a-1f2e3d4c5b6a"),
+        start=begun(run_id="9e107d9d-372b-4b3e-8f5a-1f2e3d4c5b6a"),
         ended_at=BEGUN_AT + timedelta(hours=2),
     )
     store.forget()
-    [changed] = summaries.refresh(EventFiles(store).write(events_of_end(later)))
+    [changed] = summaries.refresh(EventFiles(store).write(end_events(later)))
     assert store.written[-1] == changed
     [laps] = [r for r in rows_of(store.inner) if r["job"] == "bronze_laps"]  # type: ignore[arg-type]
     assert (laps["runs"], laps["rows"], laps["aborted"], laps["failures"]) == (4, 2_160, 1, 1)

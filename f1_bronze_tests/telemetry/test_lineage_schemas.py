@@ -9,7 +9,7 @@ import pytest
 from openlineage.client.generated.base import RunEvent
 
 from f1_bronze.datasets import DATASETS
-from f1_bronze.telemetry.lineage.events import events_of_end, events_of_start
+from f1_bronze.telemetry.lineage.events import end_events, start_events
 from f1_bronze.telemetry.run_results import RunEnd
 
 from .lineage_examples import begun, check, finished, landed, only
@@ -25,8 +25,8 @@ def test_events_are_valid(end: RunEnd) -> None:
         for revision in ("new", "changed", "unchanged", "empty")
     ]
     told.append(landed(session_start=None, session_end=None, root="file:///srv/lake"))
-    run = finished(end=end, landed=tuple(told), checks=(check(), check("results", rules=())))
-    events = [*events_of_start(begun(parent_run_id="x", root_run_id="y")), *events_of_end(run)]
+    run = finished(end=end, stored=tuple(told), checks=(check(), check("results", rules=())))
+    events = [*start_events(begun(parent_run_id="x", root_run_id="y")), *end_events(run)]
     checker = validator()
     seen: dict[str, set[str]] = {place: set() for place in FACETS}
     for event in events:
@@ -80,7 +80,7 @@ def _break(body: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
 )
 def test_the_schemas_notice(path: str, value: object) -> None:
     """A valid event of which one thing was altered is not valid any more."""
-    body = only(events_of_end(finished(not_landed=())), "bronze_laps")
+    body = only(end_events(finished(failed=())), "bronze_laps")
     checker = validator()
     checker.validate(body)
     with pytest.raises(jsonschema.ValidationError):

@@ -21,7 +21,7 @@ from f1_bronze.telemetry.metrics.cloudwatch import (
     wire_size,
 )
 from f1_bronze.telemetry.metrics.kinds import Metric
-from f1_bronze.telemetry.metrics.measurement import metrics_of
+from f1_bronze.telemetry.metrics.measurement import run_metrics
 
 from .metric_runs import MONDAY, WEEKEND
 
@@ -89,7 +89,7 @@ def test_fit_at_the_limit(change: dict[str, Any]) -> None:
 
 def test_a_run_is_fit() -> None:
     """All metrics of a run are fit, and go in one request for each namespace."""
-    metrics = metrics_of(WEEKEND, environment="production")
+    metrics = run_metrics(WEEKEND, environment="production")
     assert [unfit(metric, MONDAY) for metric in metrics if unfit(metric, MONDAY)] == []
     assert [batch[0].namespace for batch in batches(metrics)] == [
         "F1Pipeline/Bronze",

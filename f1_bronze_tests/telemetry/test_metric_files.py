@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from f1_bronze.lake.errors import LakeUnavailable
 from f1_bronze.lake.local import LocalStore
 from f1_bronze.telemetry.metrics.kinds import Metric
-from f1_bronze.telemetry.metrics.measurement import metrics_of
-from f1_bronze.telemetry.metrics.metric_files import MetricFiles, of_line, to_line
+from f1_bronze.telemetry.metrics.measurement import run_metrics
+from f1_bronze.telemetry.metrics.metric_files import MetricFiles, parse_line, to_line
 from f1_bronze.telemetry.outbound import Dropped, DropReason, Files, SinkUnavailable
 
 from .metric_runs import MONDAY, RUN, WEEKEND, finished
@@ -54,7 +54,7 @@ def memory() -> Memory:
 
 def test_a_run_is_a_file(memory: Memory) -> None:
     """A run's metrics lie in one file below the day of its end, a line each."""
-    metrics = metrics_of(WEEKEND, environment="dev")
+    metrics = run_metrics(WEEKEND, environment="dev")
     outcomes = MetricFiles(memory).send(metrics)
     assert [outcome.metric for outcome in outcomes] == list(metrics)
     assert memory.writes == [PATH]
@@ -74,7 +74,7 @@ def test_a_run_is_a_file(memory: Memory) -> None:
 
 def test_twice_is_once(memory: Memory) -> None:
     """The same run sent again writes nothing, and is read once."""
-    files, metrics = MetricFiles(memory), metrics_of(WEEKEND, environment="dev")
+    files, metrics = MetricFiles(memory), run_metrics(WEEKEND, environment="dev")
     files.send(metrics)
     files.send(metrics)
     assert memory.writes == [PATH]
@@ -84,7 +84,7 @@ def test_twice_is_once(memory: Memory) -> None:
 def test_two_runs_at_once(memory: Memory) -> None:
     """Metrics of several runs go to a file each."""
     other = finished(run_id="other", ended_at=MONDAY - timedelta(days=1))
-    both = [run for one in (WEEKEND, other) for run in metrics_of(one, environment="dev")]
+    both = [run for one in (WEEKEND, other) for run in run_metrics(one, environment="dev")]
     MetricFiles(memory).send(both)
     assert memory.writes == [PATH, "metrics/year=2026/month=11/day=22/metrics_other.jsonl"]
 
@@ -136,14 +136,14 @@ def test_round_trip(value: float, origin: str, dimensions: dict[str, str]) -> No
         origin=origin,
     )
     line = to_line(metric)
-    assert of_line(line) == metric
+    assert parse_line(line) == metric
     assert "\n" not in line
 
 
 def test_in_a_lake(tmp_path: Path) -> None:
     """A store of the lake is such a place."""
     store: Files = LocalStore(tmp_path)
-    metrics = metrics_of(WEEKEND, environment="dev")
+    metrics = run_metrics(WEEKEND, environment="dev")
     MetricFiles(store).send(metrics)
     assert (tmp_path / PATH).is_file()
     assert MetricFiles(store).between(MONDAY, MONDAY) == list(metrics)
@@ -157,7 +157,7 @@ def test_an_outage() -> None:
         def write(self, path: str, data: bytes, metadata: Mapping[str, str]) -> None:
             raise LakeUnavailable("No space is left. Make room.")
 
-    metrics = metrics_of(WEEKEND, environment="dev")
+    metrics = run_metrics(WEEKEND, environment="dev")
     with pytest.raises(SinkUnavailable, match=r"No space is left\. Make room\.") as raised:
         MetricFiles(Broken(), outages=(LakeUnavailable,)).send(metrics)
     assert raised.value.sent == ()

@@ -4,7 +4,7 @@ from math import prod
 from pathlib import Path
 
 from f1_bronze.telemetry.metrics.kinds import DIMENSION_VALUES, METRIC_KINDS
-from f1_bronze.telemetry.metrics.measurement import metrics_of
+from f1_bronze.telemetry.metrics.measurement import run_metrics
 from tools.metric_docs import metrics_table
 
 from .metric_runs import WEEKEND
@@ -74,7 +74,7 @@ def test_the_number_of_series_is_bounded() -> None:
     assert most == 83
     assert f"at most {most} series" in PAGE.read_text("utf-8")
     known = {**DIMENSION_VALUES, "Environment": ("production",)}
-    for metric in metrics_of(WEEKEND, environment="production"):
+    for metric in run_metrics(WEEKEND, environment="production"):
         assert all(value in known[name] for name, value in metric.dimensions)
 
 

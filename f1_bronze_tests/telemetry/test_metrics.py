@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 
 from f1_bronze.datasets import DATASETS
 from f1_bronze.telemetry.metrics.kinds import METRIC_KINDS, Metric
-from f1_bronze.telemetry.metrics.measurement import metrics_of
-from f1_bronze.telemetry.run_results import RunEnd, RunFinished, Trigger
+from f1_bronze.telemetry.metrics.measurement import run_metrics
+from f1_bronze.telemetry.run_results import RunEnd, RunResult, Trigger
 
 from .metric_runs import MONDAY, RACE, RUN, WEEKEND, check, finished, landed, missing, values
 
 
-def told(run: RunFinished) -> tuple[Metric, ...]:
+def told(run: RunResult) -> tuple[Metric, ...]:
     """Its metrics in production."""
-    return metrics_of(run, environment="production")
+    return run_metrics(run, environment="production")
 
 
 def test_a_weekend() -> None:
@@ -93,7 +93,7 @@ def test_dimensions_and_moment() -> None:
 def test_no_success(end: RunEnd) -> None:
     """A run that failed or was cancelled has success 0, and tells what had landed before."""
     metrics = told(
-        finished(end, landed=(landed("laps", rows=9),), not_landed=(missing("drivers", "Failed"),))
+        finished(end, stored=(landed("laps", rows=9),), failed=(missing("drivers", "Failed"),))
     )
     assert values(metrics, "BronzePipelineSuccess") == 0
     assert values(metrics, "EndToEndPipelineSuccess") == 0
@@ -103,9 +103,9 @@ def test_no_success(end: RunEnd) -> None:
 
 def test_told_again_is_not_counted() -> None:
     """What an earlier attempt landed counts there: two attempts sum up to what landed once."""
-    first = finished(RunEnd.FAILURE, landed=(landed("drivers", rows=20, api_requests=3),))
-    again = landed("drivers", rows=20, api_requests=0, told_again=True)
-    second = finished(run_id="second", landed=(again, landed("laps", rows=1_080)))
+    first = finished(RunEnd.FAILURE, stored=(landed("drivers", rows=20, api_requests=3),))
+    again = landed("drivers", rows=20, api_requests=0, repeated=True)
+    second = finished(run_id="second", stored=(again, landed("laps", rows=1_080)))
     both = [*told(first), *told(second)]
     sums = Counter[str]()
     for metric in both:
@@ -119,7 +119,7 @@ def test_told_again_is_not_counted() -> None:
 
 def test_a_run_that_only_told_again() -> None:
     """An attempt that found all landed has sums of nothing, under no finer dimension."""
-    metrics = told(finished(landed=(landed("laps", told_again=True),)))
+    metrics = told(finished(stored=(landed("laps", repeated=True),)))
     assert values(metrics, "SessionsProcessed") == 0
     assert values(metrics, "TotalRecordsExtracted") == 0
     assert values(metrics, "SessionsProcessed", "DataType") == {}
@@ -131,14 +131,14 @@ def test_backfill() -> None:
         historical=True,
         backfill_id="abcdefgh",
         trigger=Trigger.MANUAL,
-        landed=(landed("laps"), landed("drivers"), landed("laps", "2023/monza/race")),
+        stored=(landed("laps"), landed("drivers"), landed("laps", "2023/monza/race")),
     )
     metrics = told(run)
     assert {m.namespace for m in metrics} == {"F1Pipeline/Bronze", "F1Pipeline/DAG/Historical"}
     assert values(metrics, "HistoricalPipelineSuccess") == 1
     assert values(metrics, "HistoricalSessionsProcessed") == 2
     assert values(metrics, "BackfillExecutionTime", "BackfillType") == {"backfill": 240}
-    by_command = told(finished(historical=True, landed=(landed("laps"),)))
+    by_command = told(finished(historical=True, stored=(landed("laps"),)))
     assert values(by_command, "HistoricalSessionsProcessed", "BackfillType") == {"runs": 1}
     assert {m.dimensions[2] for m in by_command if "Historical" in m.namespace} == {
         ("DAGType", "historical")
@@ -148,7 +148,7 @@ def test_backfill() -> None:
 def test_silver_and_gold() -> None:
     """Tables of silver and gold are counted; bronze ends with its last landing there."""
     run = finished(
-        landed=(landed("laps", at=MONDAY - timedelta(seconds=100)),),
+        stored=(landed("laps", at=MONDAY - timedelta(seconds=100)),),
         other_assets={"silver": 3, "gold": 2, "scratch": 9},
     )
     metrics = told(run)
@@ -179,7 +179,7 @@ def test_api_errors(by_status: dict[str, int], errors: tuple[str, ...], expected
     run = finished(
         RunEnd.FAILURE,
         api={"calls": 12, "by_status": by_status},
-        not_landed=tuple(missing("laps", error) for error in errors),
+        failed=tuple(missing("laps", error) for error in errors),
     )
     assert values(told(run), "APIErrorCount") == expected
 
@@ -194,7 +194,7 @@ def test_api_errors(by_status: dict[str, int], errors: tuple[str, ...], expected
 )
 def test_without_the_runs_sums(api: dict[str, Any]) -> None:
     """Where the run's sums are unknown or nonsense, calls are those of what landed."""
-    run = finished(landed=(landed("laps", api_requests=5, api_retries=2),), api=api)
+    run = finished(stored=(landed("laps", api_requests=5, api_retries=2),), api=api)
     assert values(told(run), "APIRequestCount") == 5
     assert values(told(run), "APIRetryCount") == 2
     assert values(told(run), "APIErrorCount") == 0
@@ -210,7 +210,7 @@ def test_same_run_same_metrics() -> None:
     assert told(WEEKEND) == told(WEEKEND)
     ids = [m.id for m in told(WEEKEND)]
     assert len(set(ids)) == len(ids)
-    other = finished(run_id="other", landed=WEEKEND.landed, checks=WEEKEND.checks, api=WEEKEND.api)
+    other = finished(run_id="other", stored=WEEKEND.stored, checks=WEEKEND.checks, api=WEEKEND.api)
     assert len(told(other)) == len(ids)
     assert not {m.id for m in told(other)} & set(ids)
 
@@ -223,7 +223,7 @@ def _landings(draw: st.DrawFn) -> tuple[Any, ...]:
     names = st.sampled_from([dataset.name for dataset in DATASETS])
     keys = draw(st.lists(st.tuples(names, _SESSION_TYPES, st.booleans()), max_size=30))
     return tuple(
-        landed(name, f"2026/round_{n}/{kind}", draw(st.integers(0, 2_000)), told_again=again)
+        landed(name, f"2026/round_{n}/{kind}", draw(st.integers(0, 2_000)), repeated=again)
         for n, (name, kind, again) in enumerate(keys)
     )
 
@@ -232,8 +232,8 @@ def _landings(draw: st.DrawFn) -> tuple[Any, ...]:
 @settings(deadline=None)
 def test_parts_make_the_whole(landings: tuple[Any, ...]) -> None:
     """Rows by dataset and by session type sum up to the whole, which is what landed now."""
-    metrics = told(finished(landed=landings))
-    rows = sum(one.rows for one in landings if not one.told_again)
+    metrics = told(finished(stored=landings))
+    rows = sum(one.rows for one in landings if not one.repeated)
     assert values(metrics, "TotalRecordsExtracted") == rows
     for dimension in ("DataType", "SessionType"):
         assert sum(values(metrics, "TotalRecordsExtracted", dimension).values()) == rows
@@ -243,13 +243,13 @@ def test_parts_make_the_whole(landings: tuple[Any, ...]) -> None:
 
 def test_an_unheard_of_session_type() -> None:
     """A session type that OpenF1 invents makes no new series, it is told as other."""
-    metrics = told(finished(landed=(landed("laps", "2026/bahrain/warm_up", 7),)))
+    metrics = told(finished(stored=(landed("laps", "2026/bahrain/warm_up", 7),)))
     assert values(metrics, "TotalRecordsExtracted", "SessionType") == {"other": 7}
 
 
 def test_a_partition_of_two_datasets_is_one_session() -> None:
     """Six datasets of one race are one session."""
-    run = finished(landed=tuple(landed(dataset.name, RACE, 1) for dataset in DATASETS))
+    run = finished(stored=tuple(landed(dataset.name, RACE, 1) for dataset in DATASETS))
     assert values(told(run), "SessionsProcessed") == 1
     assert values(told(run), "SessionsProcessed", "DataType") == dict.fromkeys(
         (dataset.name for dataset in DATASETS), 1

@@ -10,14 +10,12 @@ import dagster as dg
 
 from f1_bronze.defs.outbound.outbox import Telemetry
 from f1_bronze.defs.record.runs import run_begun, run_finished
-from f1_bronze.telemetry.lineage.events import events_of_end, events_of_start
-from f1_bronze.telemetry.metrics.measurement import metrics_of
+from f1_bronze.telemetry.lineage.events import end_events, start_events
+from f1_bronze.telemetry.metrics.measurement import run_metrics
 from f1_bronze.telemetry.metrics.metric_files import MetricFiles
 
 
-def tell_at_once(
-    instance: dg.DagsterInstance, telemetry: Telemetry, run_ids: Iterable[str]
-) -> None:
+def emit_now(instance: dg.DagsterInstance, telemetry: Telemetry, run_ids: Iterable[str]) -> None:
     """Lineage events and their summaries, and metrics where these are kept in the lake.
 
     A file of the same run has the same path and the same bytes whoever writes it. What the lake
@@ -29,8 +27,8 @@ def tell_at_once(
         if run is None or not run.is_finished:
             continue
         finished = run_finished(instance, run, group_of=lambda key: None)
-        events = [*events_of_start(run_begun(instance, run)), *events_of_end(finished)]
+        events = [*start_events(run_begun(instance, run)), *end_events(finished)]
         days |= telemetry.events.write(events)
         if isinstance(telemetry.metrics, MetricFiles):
-            telemetry.metrics.send(metrics_of(finished, environment=telemetry.environment))
+            telemetry.metrics.send(run_metrics(finished, environment=telemetry.environment))
     telemetry.summaries.refresh(days)

@@ -38,14 +38,14 @@ def events_of(
 ) -> "Sequence[LineageEvent]":
     """The events of a run that began or ended; none where it has been deleted since."""
     # No tick, no use: the code location loads without them.
-    from f1_bronze.telemetry.lineage.events import events_of_end, events_of_start
+    from f1_bronze.telemetry.lineage.events import end_events, start_events
 
     run = instance.get_run_by_id(change.run_id)
     if run is None:
         return ()
     if change.kind in STARTS:
-        return events_of_start(run_begun(instance, run))
-    return events_of_end(run_finished(instance, run, group_of=group_of))
+        return start_events(run_begun(instance, run))
+    return end_events(run_finished(instance, run, group_of=group_of))
 
 
 @dg.sensor(

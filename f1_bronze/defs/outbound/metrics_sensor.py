@@ -16,7 +16,7 @@ from f1_bronze.defs.record.runs import GroupOf, bronze_datasets, run_finished
 from f1_bronze.defs.record.stream import ENDS, Change, Position, TryLater, keep_position, tell
 from f1_bronze.defs.run.ingestion import SESSIONS
 from f1_bronze.defs.run.materialization import SESSION_END, asset_key
-from f1_bronze.telemetry.metrics.measurement import hours_since_last_success, metrics_of
+from f1_bronze.telemetry.metrics.measurement import hours_since_last_success, run_metrics
 from f1_bronze.telemetry.outbound import SinkUnavailable
 
 _SENT, _HOUR = "sent", "gauge_hour"
@@ -59,7 +59,7 @@ def cloudwatch_metrics(
         run = context.instance.get_run_by_id(change.run_id)
         if run is None:  # deleted since
             return position
-        metrics = metrics_of(
+        metrics = run_metrics(
             run_finished(context.instance, run, group_of=group_of),
             environment=telemetry.environment,
         )

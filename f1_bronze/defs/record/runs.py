@@ -37,12 +37,11 @@ from f1_bronze.defs.run.materialization import (
 )
 from f1_bronze.telemetry.run_results import (
     CheckOutcome,
-    Landed,
-    NotLanded,
-    RuleOutcome,
-    RunBegun,
+    FailedPartition,
     RunEnd,
-    RunFinished,
+    RunResult,
+    RunStart,
+    StoredPartition,
     Trigger,
 )
 
@@ -73,7 +72,7 @@ GroupOf = Callable[[dg.AssetKey], str | None]
 SessionTimes = tuple[datetime | None, datetime | None]
 
 
-def run_begun(instance: dg.DagsterInstance, run: dg.DagsterRun) -> RunBegun:
+def run_begun(instance: dg.DagsterInstance, run: dg.DagsterRun) -> RunStart:
     """What a run that has begun means to do, from its selection and tags."""
     record = _record(instance, run.run_id)
     return _begun(instance, run, _moment(record.start_time or record.update_timestamp.timestamp()))
@@ -86,10 +85,10 @@ def _record(instance: dg.DagsterInstance, run_id: str) -> dg.RunRecord:
     return record
 
 
-def _begun(instance: dg.DagsterInstance, run: dg.DagsterRun, started_at: datetime) -> RunBegun:
+def _begun(instance: dg.DagsterInstance, run: dg.DagsterRun, started_at: datetime) -> RunStart:
     tags = run.tags
     datasets = bronze_datasets(run)
-    return RunBegun(
+    return RunStart(
         run_id=run.run_id,
         root_run_id=tags.get(ROOT_RUN, run.run_id),
         parent_run_id=tags.get(PARENT_RUN),
@@ -106,7 +105,7 @@ def _begun(instance: dg.DagsterInstance, run: dg.DagsterRun, started_at: datetim
 
 def run_finished(
     instance: dg.DagsterInstance, run: dg.DagsterRun, *, group_of: GroupOf
-) -> RunFinished:
+) -> RunResult:
     """All that a run did, whether it succeeded, failed or was cancelled.
 
     `group_of` tells the group of an asset that is no bronze dataset, None where it is not known.
@@ -116,7 +115,7 @@ def run_finished(
         raise LookupError(f"The run {run.run_id} has not ended.")
     ended_at = _moment(record.end_time or record.update_timestamp.timestamp())
     begun = _begun(instance, run, _moment(record.start_time or ended_at.timestamp()))
-    landed: list[Landed] = []
+    landed: list[StoredPartition] = []
     checks: list[CheckOutcome] = []
     others: dict[str, int] = {}
     api: dict[str, Any] = {}
@@ -146,12 +145,12 @@ def run_finished(
             landed.append(one)
     if failure is not None:
         api = _json(failure.metadata, "api") or api
-    return RunFinished(
-        begun=begun,
+    return RunResult(
+        start=begun,
         end=_ENDS[run.status],
         ended_at=ended_at,
-        landed=tuple(landed),
-        not_landed=tuple(_not_landed(begun, landed, failure, _ENDS[run.status])),
+        stored=tuple(landed),
+        failed=tuple(_not_landed(begun, landed, failure, _ENDS[run.status])),
         checks=tuple(checks),
         other_assets=others,
         api=api,
@@ -181,12 +180,12 @@ def _landed(
     event: dg.AssetMaterialization,
     at: datetime,
     times: Mapping[str, SessionTimes],
-) -> Landed | None:
+) -> StoredPartition | None:
     partition, known = _partition(event.partition), event.metadata
     if partition is None or "content_sha256" not in known:
         return None  # recorded by hand in the UI: nothing landed
     start, end = times.get(partition.key, (None, None))
-    return Landed(
+    return StoredPartition(
         dataset=dataset.name,
         partition=partition,
         session_key=int(_value(known, "session_key")),
@@ -204,7 +203,7 @@ def _landed(
         extract_seconds=float(_value(known, "extract_seconds")),
         at=at,
         code_version=str(_value(known, "code_version")),
-        told_again=TOLD_AGAIN_FROM in known,
+        repeated=TOLD_AGAIN_FROM in known,
         session_start=start,
         session_end=end,
     )
@@ -249,30 +248,19 @@ def _check(evaluation: dg.AssetCheckEvaluation) -> Iterator[CheckOutcome]:
         check=evaluation.check_name,
         passed=evaluation.passed,
         severity=evaluation.severity.value,
-        rules=tuple(
-            RuleOutcome(
-                name=rule["rule"],
-                passed=rule["passed"],
-                severity=rule["severity"],
-                observed=rule["observed"],
-                unexpected_count=rule["unexpected_count"],
-                rows_seen=rule["rows_seen"],
-                column=rule.get("column"),
-            )
-            for rule in _json(evaluation.metadata, "rules") or []
-        ),
+        rules=tuple(_json(evaluation.metadata, "rules") or ()),
     )
 
 
 def _not_landed(
-    begun: RunBegun, landed: Iterable[Landed], failure: Any, end: RunEnd
-) -> Iterator[NotLanded]:
+    begun: RunStart, landed: Iterable[StoredPartition], failure: Any, end: RunEnd
+) -> Iterator[FailedPartition]:
     """What the run's failure names; where it names nothing, all that was planned and is missing."""
     named = _json(failure.metadata, "failed") if failure is not None else None
     if named is not None:
         for one in named:
             if one["error"] not in _LANDED:
-                yield NotLanded(
+                yield FailedPartition(
                     dataset=one["dataset"], partition_key=one["partition"], error=one["error"]
                 )
         return
@@ -286,7 +274,7 @@ def _not_landed(
                 continue
             if (dataset.name, key) not in there:
                 word = "Canceled" if end is RunEnd.CANCELED else "RunCrashed"
-                yield NotLanded(dataset=dataset.name, partition_key=key, error=word)
+                yield FailedPartition(dataset=dataset.name, partition_key=key, error=word)
 
 
 def _partition(key: str | None) -> SessionPartition | None:

@@ -153,7 +153,7 @@ class Account:
 _log = logging.getLogger("f1_bronze.run")
 
 
-def open_logs_of(settings: Settings, *, by_command: bool = False) -> None:
+def open_deployment_logs(settings: Settings, *, by_command: bool = False) -> None:
     """Give this process's log lines their way out, as the settings say."""
     open_logs(
         as_json=settings.logs_as_json,

@@ -10,8 +10,8 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from f1_bronze.telemetry.alerts.wording import Alert, OverdueSession, Wording, is_error
-from f1_bronze.telemetry.run_results import CheckOutcome, RunEnd, RunFinished
+from f1_bronze.telemetry.alerts.wording import Alert, OverdueSession, Wording
+from f1_bronze.telemetry.run_results import CheckOutcome, RunEnd, RunResult
 
 MOST_GROUPS = 200
 
@@ -66,7 +66,7 @@ class AlertMemory:
         )
 
     def after_run(
-        self, run: RunFinished, wording: Wording, *, group: str, goes_on: bool
+        self, run: RunResult, wording: Wording, *, group: str, goes_on: bool
     ) -> tuple[Alert | None, "AlertMemory"]:
         """What is new about a run, as one alert, and the memory that has it.
 
@@ -78,7 +78,7 @@ class AlertMemory:
         broken = [check for check in run.checks if self._is_new(check)]
         for check in run.checks:
             failing.pop(_name(check), None)
-            if _fails(check):
+            if check.is_error:
                 failing[_name(check)] = _rules(check)
         causes = _causes(run) if run.end is RunEnd.FAILURE and not goes_on else set()
         before = set(self.told.get(group, ()))
@@ -118,11 +118,7 @@ class AlertMemory:
         return replace(self, waiting={s: a for s, a in self.waiting.items() if s in sinks})
 
     def _is_new(self, check: CheckOutcome) -> bool:
-        return _fails(check) and self.failing.get(_name(check)) != _rules(check)
-
-
-def _fails(check: CheckOutcome) -> bool:
-    return not check.passed and check.severity == "ERROR"
+        return check.is_error and self.failing.get(_name(check)) != _rules(check)
 
 
 def _name(check: CheckOutcome) -> str:
@@ -130,13 +126,13 @@ def _name(check: CheckOutcome) -> str:
 
 
 def _rules(check: CheckOutcome) -> str:
-    return ",".join(sorted(rule.name for rule in check.rules if is_error(rule)))
+    return ",".join(sorted(rule["rule"] for rule in check.failed_rules))
 
 
-def _causes(run: RunFinished) -> set[str]:
+def _causes(run: RunResult) -> set[str]:
     """Why a run failed, without the partitions: the same for each of its attempts."""
-    causes = {f"{one.dataset} {one.error}" for one in run.not_landed}
-    if not causes and not any(_fails(check) for check in run.checks):
+    causes = {f"{one.dataset} {one.error}" for one in run.failed}
+    if not causes and not any(check.is_error for check in run.checks):
         causes = {sha256((run.error or "").encode()).hexdigest()[:12]}
     return causes
 

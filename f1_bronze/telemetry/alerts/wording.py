@@ -10,8 +10,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from f1_bronze.telemetry.redaction import without_secrets
-from f1_bronze.telemetry.run_results import CheckOutcome, RunFinished
+from f1_bronze.telemetry.redaction import remove_secrets
+from f1_bronze.telemetry.run_results import CheckOutcome, RunResult
 
 GROUPS_SHOWN = 10
 
@@ -23,7 +23,7 @@ class AlertKind(StrEnum):
 
     FAILED_RUN = "failed_run"
     FAILED_CHECKS = "failed_checks"
-    STALE_SESSIONS = "stale_sessions"
+    OVERDUE_SESSIONS = "stale_sessions"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +74,7 @@ class Wording:
     environment: str
     ui_url: str = ""
 
-    def of_run(self, run: RunFinished, broken: Sequence[CheckOutcome], *, failed: bool) -> Alert:
+    def of_run(self, run: RunResult, broken: Sequence[CheckOutcome], *, failed: bool) -> Alert:
         """One message for all that is new about a run.
 
         Args:
@@ -82,13 +82,13 @@ class Wording:
             broken: its checks that failed with ERROR and were not told of before.
             failed: whether it failed for something besides, which is to be told.
         """
-        begun = run.begun
-        lost = _by(((one.dataset, one.error), one.partition_key) for one in run.not_landed)
+        begun = run.start
+        lost = _by(((one.dataset, one.error), one.partition_key) for one in run.failed)
         wrong = _by(
             ((f"{one.dataset} {one.check}", _observed(one)), one.partition.key) for one in broken
         )
         told = failed and run.error
-        lines = [without_secrets(run.error or "") if told else _of_check(broken[0])]
+        lines = [remove_secrets(run.error or "") if told else _of_check(broken[0])]
         lines += _listed("Did not land", lost) if failed else []
         lines += _listed("Failed checks", wrong)
         if failed:
@@ -115,7 +115,7 @@ class Wording:
                 "trigger": str(begun.trigger),
                 "backfill_id": begun.backfill_id,
                 "ended_at": run.ended_at.isoformat(),
-                "error": without_secrets(run.error) if told and run.error else None,
+                "error": remove_secrets(run.error) if told and run.error else None,
                 "not_landed": _facts(lost, ("dataset", "error")) if failed else [],
                 "failed_checks": _facts(wrong, ("check", "observed")),
                 "url": self._run(begun.run_id) if self.ui_url else None,
@@ -143,7 +143,7 @@ class Wording:
             lines.append(f"Runs: {self.ui_url}/runs")
         what = first.key if not more else f"{len(stale)} sessions"
         return Alert(
-            kind=AlertKind.STALE_SESSIONS,
+            kind=AlertKind.OVERDUE_SESSIONS,
             subject=self._subject(f"{what} not landed in time"),
             text="\n".join(lines),
             facts={
@@ -206,17 +206,17 @@ def _facts(groups: Groups, names: tuple[str, str]) -> list[dict[str, Any]]:
     ]
 
 
-def _summary(run: RunFinished, broken: Sequence[CheckOutcome], *, failed: bool) -> str:
-    if failed and run.not_landed:
-        keys = list(dict.fromkeys(one.partition_key for one in run.not_landed))
-        datasets = list(dict.fromkeys(one.dataset for one in run.not_landed))
+def _summary(run: RunResult, broken: Sequence[CheckOutcome], *, failed: bool) -> str:
+    if failed and run.failed:
+        keys = list(dict.fromkeys(one.partition_key for one in run.failed))
+        datasets = list(dict.fromkeys(one.dataset for one in run.failed))
         where = keys[0] if len(keys) == 1 else f"{len(keys)} sessions"
         return f"{', '.join(datasets)} of {where} did not land"
     if broken:
         keys = list(dict.fromkeys(one.partition.key for one in broken))
         where = keys[0] if len(keys) == 1 else f"{len(keys)} sessions"
         return f"{len(broken)} check{'s'[: len(broken) > 1]} of {where} failed"
-    return f"a run of {run.begun.job} failed"
+    return f"a run of {run.start.job} failed"
 
 
 def _of_check(check: CheckOutcome) -> str:
@@ -229,14 +229,9 @@ def _of_check(check: CheckOutcome) -> str:
 
 def _observed(check: CheckOutcome) -> str:
     return (
-        "; ".join(f"{rule.name}: {rule.observed}" for rule in check.rules if is_error(rule))
+        "; ".join(f"{rule['rule']}: {rule['observed']}" for rule in check.failed_rules)
         or "no rule is named"
     )
-
-
-def is_error(rule: Any) -> bool:
-    """Whether a rule's outcome forbids the use of the rows."""
-    return rule.passed is False and rule.severity == "ERROR"
 
 
 def _hours(stale: OverdueSession, now: datetime) -> int:

@@ -25,7 +25,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from f1_bronze.telemetry.lineage.events import LineageEvent
 from f1_bronze.telemetry.lineage.names import refused_path
 from f1_bronze.telemetry.outbound import Files, begun
-from f1_bronze.telemetry.redaction import without_secrets
+from f1_bronze.telemetry.redaction import remove_secrets
 
 if TYPE_CHECKING:
     from openlineage.client.transport.http import HttpTransport
@@ -144,7 +144,7 @@ class HttpConsumer:
         said = " ".join(response.text.split())
         for one in self._secrets:
             said = said.replace(one, "…")
-        said = without_secrets(said)[:_LONGEST_REASON] or str(response.reason)
+        said = remove_secrets(said)[:_LONGEST_REASON] or str(response.reason)
         return Reply(answer=Answer.REFUSED, reason=f"{self.host} answered {status}: {said}")
 
     def _failed(self, what: str) -> Reply:

@@ -25,11 +25,11 @@ from f1_bronze.telemetry.lineage.names import OF_THE_RUN, event_path
 from f1_bronze.telemetry.redaction import moment
 from f1_bronze.telemetry.run_results import (
     CheckOutcome,
-    Landed,
-    NotLanded,
-    RunBegun,
+    FailedPartition,
     RunEnd,
-    RunFinished,
+    RunResult,
+    RunStart,
+    StoredPartition,
 )
 
 if TYPE_CHECKING:
@@ -47,29 +47,29 @@ class LineageEvent:
     data: bytes
 
 
-def events_of_start(run: RunBegun) -> list[LineageEvent]:
+def start_events(run: RunStart) -> list[LineageEvent]:
     """The event of a run that begins; none for a run that means to land no bronze dataset."""
     if not run.datasets:
         return []
     return [_of_the_run(run, "START", run.started_at)]
 
 
-def events_of_end(run: RunFinished) -> list[LineageEvent]:
+def end_events(run: RunResult) -> list[LineageEvent]:
     """All events of a run that has ended, but its first; the run's own end is the last of them."""
-    if not (run.begun.datasets or run.landed or run.not_landed or run.checks):
+    if not (run.start.datasets or run.stored or run.failed or run.checks):
         return []
     # What an earlier attempt landed was told when that attempt ended.
-    landed = [one for one in run.landed if not one.told_again]
-    events = [event for one in landed for event in _of_landed(run.begun, one)]
-    events += [event for one in run.not_landed for event in _of_not_landed(run, one)]
+    landed = [one for one in run.stored if not one.repeated]
+    events = [event for one in landed for event in _of_landed(run.start, one)]
+    events += [event for one in run.failed for event in _of_not_landed(run, one)]
     events += _of_checks(run)
     end = run_facets.error_message(run.error) if run.end is not RunEnd.SUCCESS else {}
-    counted = {"landed": len(landed), "not_landed": len(run.not_landed)}
-    return [*events, _of_the_run(run.begun, _ENDS[run.end], run.ended_at, end, counted)]
+    counted = {"landed": len(landed), "not_landed": len(run.failed)}
+    return [*events, _of_the_run(run.start, _ENDS[run.end], run.ended_at, end, counted)]
 
 
 def _of_the_run(
-    run: RunBegun,
+    run: RunStart,
     event_type: str,
     at: datetime,
     more: Mapping[str, Any] | None = None,
@@ -97,7 +97,7 @@ def _of_the_run(
     )
 
 
-def _of_landed(run: RunBegun, landed: Landed) -> Iterator[LineageEvent]:
+def _of_landed(run: RunStart, landed: StoredPartition) -> Iterator[LineageEvent]:
     dataset = dataset_facets.by_name(landed.dataset)
     if dataset is None:  # recorded by an older release, and declared no more
         return
@@ -156,22 +156,22 @@ def _of_landed(run: RunBegun, landed: Landed) -> Iterator[LineageEvent]:
     )
 
 
-def _of_not_landed(run: RunFinished, failed: NotLanded) -> Iterator[LineageEvent]:
+def _of_not_landed(run: RunResult, failed: FailedPartition) -> Iterator[LineageEvent]:
     dataset = dataset_facets.by_name(failed.dataset)
     if dataset is None:
         return
     ended = "ABORT" if run.end is RunEnd.CANCELED else "FAIL"
-    times = {"START": run.begun.started_at, ended: run.ended_at}
+    times = {"START": run.start.started_at, ended: run.ended_at}
     for event_type, at in times.items():
         error = run_facets.error_message(failed.error) if event_type == ended else {}
         yield _event(
-            run.begun,
+            run.start,
             event_type,
             at,
             dataset=failed.dataset,
-            run_id=names.landing_run_id(run.begun.run_id, failed.dataset, failed.partition_key),
+            run_id=names.landing_run_id(run.start.run_id, failed.dataset, failed.partition_key),
             of_run={
-                **run_facets.parent(run.begun),
+                **run_facets.parent(run.start),
                 **run_facets.tags(partition=failed.partition_key),
                 **error,
             },
@@ -181,8 +181,8 @@ def _of_not_landed(run: RunFinished, failed: NotLanded) -> Iterator[LineageEvent
         )
 
 
-def _of_checks(run: RunFinished) -> Iterator[LineageEvent]:
-    landed = {(one.dataset, one.partition): one for one in run.landed}
+def _of_checks(run: RunResult) -> Iterator[LineageEvent]:
+    landed = {(one.dataset, one.partition): one for one in run.stored}
     by_dataset: dict[str, dict[str, list[CheckOutcome]]] = {}
     for check in run.checks:
         file = landed.get((check.dataset, check.partition))
@@ -193,12 +193,12 @@ def _of_checks(run: RunFinished) -> Iterator[LineageEvent]:
         dataset = dataset_facets.by_name(name)
         if dataset is None:
             continue
-        done = [one.at for one in run.landed if one.dataset == name]
+        done = [one.at for one in run.stored if one.dataset == name]
         checked = [check for checks in by_file.values() for check in checks]
         keys = sorted({check.partition.key for check in checked})
         shared: dict[str, Any] = {
             "dataset": name,
-            "run_id": names.checks_run_id(run.begun.run_id, name),
+            "run_id": names.checks_run_id(run.start.run_id, name),
             "job": names.checks_job(name),
             "of_job": run_facets.of_checks_job(dataset),
         }
@@ -208,14 +208,14 @@ def _of_checks(run: RunFinished) -> Iterator[LineageEvent]:
             checks=len(checked),
             failed=sum(not check.passed for check in checked),
         )
-        of_run = {**run_facets.parent(run.begun), **tags}
+        of_run = {**run_facets.parent(run.start), **tags}
         for event_type, at in (
-            ("START", max(done, default=run.begun.started_at)),
+            ("START", max(done, default=run.start.started_at)),
             ("COMPLETE", run.ended_at),
         ):
             asserted = event_type == "COMPLETE"
             yield _event(
-                run.begun,
+                run.start,
                 event_type,
                 at,
                 **shared,
@@ -267,7 +267,7 @@ def _output(
 
 
 def _event(
-    begun: RunBegun,
+    begun: RunStart,
     event_type: str,
     at: datetime,
     *,

@@ -12,8 +12,8 @@ from f1_bronze import __version__
 from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.dataset import EXTRA_FIELDS, Column, ColumnType, Dataset
 from f1_bronze.telemetry.lineage import names
-from f1_bronze.telemetry.redaction import Facets, moment, plain, without_secrets
-from f1_bronze.telemetry.run_results import CheckOutcome, Landed, RunBegun
+from f1_bronze.telemetry.redaction import Facets, moment, plain, remove_secrets
+from f1_bronze.telemetry.run_results import CheckOutcome, RunStart, StoredPartition
 
 if TYPE_CHECKING:
     from openlineage.client.generated.data_quality_assertions_dataset import Assertion
@@ -124,7 +124,7 @@ def _transformation(column: Column) -> tuple[str, str | None]:
     return "IDENTITY", None
 
 
-def of_file(landed: Landed) -> Facets:
+def of_file(landed: StoredPartition) -> Facets:
     """Facets of the one file that landed: its content's hash, rows, size, and what became of it."""
     from openlineage.client.facet_v2 import (
         data_quality_metrics_dataset,
@@ -167,12 +167,12 @@ def of_file(landed: Landed) -> Facets:
     return facets
 
 
-def was_written(landed: Landed) -> bool:
+def was_written(landed: StoredPartition) -> bool:
     """Whether the lake's file was written in this landing, and not only found to be the same."""
     return landed.revision in (*_CREATED, *_OVERWRITTEN)
 
 
-def output_statistics(landed: Landed) -> Facets:
+def output_statistics(landed: StoredPartition) -> Facets:
     """Rows, bytes and files that were written; nothing where nothing was."""
     from openlineage.client.facet_v2 import output_statistics_output_dataset
 
@@ -208,15 +208,15 @@ def _assertions_of(check: CheckOutcome) -> "Iterable[Assertion]":
             severity=check.severity.lower(),
         )
     for rule in check.rules:
-        if rule.passed is not None:
+        if rule["passed"] is not None:
             yield Assertion(
-                assertion=rule.name,
-                name=f"{check.check}/{rule.name}",
-                success=rule.passed,
-                severity=rule.severity.lower(),
-                column=rule.column,
-                actual=rule.observed,
-                params={"unexpected_count": rule.unexpected_count, "rows_seen": rule.rows_seen},
+                assertion=rule["rule"],
+                name=f"{check.check}/{rule['rule']}",
+                success=rule["passed"],
+                severity=rule["severity"].lower(),
+                column=rule.get("column"),
+                actual=rule["observed"],
+                params={name: rule[name] for name in ("unexpected_count", "rows_seen")},
             )
 
 
@@ -293,7 +293,7 @@ def tags(**values: object) -> Facets:
     return {"tags": tags_run.TagsRunFacet(tags=fields, producer=_PRODUCER)}
 
 
-def parent(begun: RunBegun) -> Facets:
+def parent(begun: RunStart) -> Facets:
     """The Dagster run as parent; it is the root too, since nothing is above a run."""
     from openlineage.client.facet_v2 import parent_run
 
@@ -319,12 +319,12 @@ def error_message(message: str | None) -> Facets:
         return {}
     return {
         "errorMessage": error_message_run.ErrorMessageRunFacet(
-            message=without_secrets(message), programmingLanguage="python", producer=_PRODUCER
+            message=remove_secrets(message), programmingLanguage="python", producer=_PRODUCER
         )
     }
 
 
-def nominal_time(landed: Landed) -> Facets:
+def nominal_time(landed: StoredPartition) -> Facets:
     """The session's own times, where they are known."""
     from openlineage.client.facet_v2 import nominal_time_run
 

@@ -61,7 +61,7 @@ class Story:
     checks: tuple[Asserted, ...]
 
 
-def story_of(partition_key: str, folder: str, files: Iterable[tuple[str, bytes]]) -> Story:
+def read_lineage(partition_key: str, folder: str, files: Iterable[tuple[str, bytes]]) -> Story:
     """The story of a partition, from path and bytes of its dataset's events.
 
     `folder` is the partition's place in the lake, by which the files of checks are recognized,

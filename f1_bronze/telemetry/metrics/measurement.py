@@ -20,7 +20,7 @@ from f1_bronze.telemetry.metrics.kinds import (
     Metric,
     MetricKind,
 )
-from f1_bronze.telemetry.run_results import Landed, RunEnd, RunFinished
+from f1_bronze.telemetry.run_results import RunEnd, RunResult, StoredPartition
 
 _NO_ERROR = ("1", "2", "3")  # first digits of statuses
 
@@ -29,12 +29,12 @@ _NO_ROWS = "404"  # OpenF1's word for an empty answer
 _UNAUTHORIZED, _CLOSED = "401", "ClosedForLiveSession"
 
 
-def metrics_of(run: RunFinished, *, environment: str) -> tuple[Metric, ...]:
+def run_metrics(run: RunResult, *, environment: str) -> tuple[Metric, ...]:
     """All metrics of a run that has ended, in any way; the same run has the same metrics.
 
     A run that has to do neither with bronze datasets nor with silver or gold assets has none.
     """
-    bronze = bool(run.begun.datasets or run.landed or run.not_landed or run.checks)
+    bronze = bool(run.start.datasets or run.stored or run.failed or run.checks)
     if not bronze and not any(run.other_assets.get(group) for group in ("silver", "gold")):
         return ()
     told = _Told(run, environment)
@@ -44,16 +44,16 @@ def metrics_of(run: RunFinished, *, environment: str) -> tuple[Metric, ...]:
 class _Told:
     """What one run's metrics share: where they come from, when, and in which deployment."""
 
-    def __init__(self, run: RunFinished, environment: str) -> None:
-        historical = run.begun.historical
+    def __init__(self, run: RunResult, environment: str) -> None:
+        historical = run.start.historical
         self._run = run
         self._known = {
             "Environment": environment,
             "Pipeline": PIPELINE,
             "Layer": LAYER,
             "DAGType": "historical" if historical else "main",
-            "TriggerType": run.begun.trigger.value,
-            "BackfillType": "backfill" if run.begun.backfill_id else "runs",
+            "TriggerType": run.start.trigger.value,
+            "BackfillType": "backfill" if run.start.backfill_id else "runs",
         }
 
     def value(self, kind: MetricKind, value: float) -> Iterator[Metric]:
@@ -77,13 +77,13 @@ class _Told:
             value=value,
             at=self._run.ended_at,
             dimensions=tuple(dimensions.items()),
-            origin=self._run.begun.run_id,
+            origin=self._run.start.run_id,
         )
 
 
-def _of_bronze(run: RunFinished, told: _Told) -> Iterator[Metric]:
+def _of_bronze(run: RunResult, told: _Told) -> Iterator[Metric]:
     # What an earlier attempt has landed, that attempt has told.
-    landed = [one for one in run.landed if not one.told_again]
+    landed = [one for one in run.stored if not one.repeated]
     for kind, count in (
         (kinds.SESSIONS_PROCESSED, _sessions),
         (kinds.TOTAL_RECORDS_EXTRACTED, _rows),
@@ -105,7 +105,7 @@ def _of_bronze(run: RunFinished, told: _Told) -> Iterator[Metric]:
     yield from told.value(kinds.BRONZE_PIPELINE_SUCCESS, int(run.end is RunEnd.SUCCESS))
 
 
-def _of_the_api(run: RunFinished, landed: list[Landed], told: _Told) -> Iterator[Metric]:
+def _of_the_api(run: RunResult, landed: list[StoredPartition], told: _Told) -> Iterator[Metric]:
     by_data = _split(landed, _data_type, lambda some: sum(one.api_requests for one in some))
     requests, retries = _number(run.api.get("calls")), _number(run.api.get("retries"))
     if requests is None:  # the run was ended before it could tell its sums
@@ -118,10 +118,10 @@ def _of_the_api(run: RunFinished, landed: list[Landed], told: _Told) -> Iterator
     yield from told.value(kinds.API_ERROR_COUNT, _api_errors(run))
 
 
-def _of_the_dag(run: RunFinished, told: _Told) -> Iterator[Metric]:
+def _of_the_dag(run: RunResult, told: _Told) -> Iterator[Metric]:
     succeeded, seconds = int(run.end is RunEnd.SUCCESS), max(0.0, run.seconds)
-    if run.begun.historical:
-        landed = [one for one in run.landed if not one.told_again]
+    if run.start.historical:
+        landed = [one for one in run.stored if not one.repeated]
         yield from told.value(kinds.HISTORICAL_PIPELINE_SUCCESS, succeeded)
         yield from told.value(kinds.HISTORICAL_SESSIONS_PROCESSED, _sessions(landed))
         yield from told.value(kinds.BACKFILL_EXECUTION_TIME, seconds)
@@ -132,43 +132,43 @@ def _of_the_dag(run: RunFinished, told: _Told) -> Iterator[Metric]:
     yield from told.value(kinds.ANALYTICS_TABLES_CREATED, run.other_assets.get("gold", 0))
 
 
-def _sessions(landed: Collection[Landed]) -> int:
+def _sessions(landed: Collection[StoredPartition]) -> int:
     return len({one.partition for one in landed})
 
 
-def _rows(landed: Collection[Landed]) -> int:
+def _rows(landed: Collection[StoredPartition]) -> int:
     return sum(one.rows for one in landed)
 
 
-def _data_type(one: Landed) -> str:
+def _data_type(one: StoredPartition) -> str:
     return one.dataset
 
 
-def _session_type(one: Landed) -> str:
+def _session_type(one: StoredPartition) -> str:
     known = kinds.DIMENSION_VALUES["SessionType"]
     return one.partition.session_type if one.partition.session_type in known else OTHER
 
 
 def _split(
-    landed: Collection[Landed],
-    key: Callable[[Landed], str],
-    count: Callable[[Collection[Landed]], float],
+    landed: Collection[StoredPartition],
+    key: Callable[[StoredPartition], str],
+    count: Callable[[Collection[StoredPartition]], float],
 ) -> dict[str, float]:
     """What is counted of each group, by the group's key."""
-    groups: dict[str, list[Landed]] = {}
+    groups: dict[str, list[StoredPartition]] = {}
     for one in landed:
         groups.setdefault(key(one), []).append(one)
     return {name: count(group) for name, group in sorted(groups.items())}
 
 
-def _bronze_seconds(run: RunFinished) -> float:
-    if run.other_assets and run.landed:
-        last = max(one.at for one in run.landed)
-        return max(0.0, (last - run.begun.started_at).total_seconds())
+def _bronze_seconds(run: RunResult) -> float:
+    if run.other_assets and run.stored:
+        last = max(one.at for one in run.stored)
+        return max(0.0, (last - run.start.started_at).total_seconds())
     return max(0.0, run.seconds)
 
 
-def _api_errors(run: RunFinished) -> float:
+def _api_errors(run: RunResult) -> float:
     statuses: Counter[str] = Counter()
     by_status = run.api.get("by_status")
     for status, calls in by_status.items() if isinstance(by_status, Mapping) else ():
@@ -182,8 +182,8 @@ def _api_errors(run: RunFinished) -> float:
     )
 
 
-def _met_closure(run: RunFinished) -> bool:
-    return any(one.error == _CLOSED for one in run.not_landed)
+def _met_closure(run: RunResult) -> bool:
+    return any(one.error == _CLOSED for one in run.failed)
 
 
 def _number(value: Any) -> float | None:

@@ -49,7 +49,7 @@ def to_line(metric: Metric) -> str:
     return json.dumps(data, allow_nan=False)
 
 
-def of_line(line: str) -> Metric | None:
+def parse_line(line: str) -> Metric | None:
     """The metric of a line; None for anything else."""
     try:
         data = json.loads(line)
@@ -125,7 +125,7 @@ class MetricFiles:
             for stored in self._files.list(day_folder(day)):
                 data = self._files.read(stored.path) if stored.path.endswith(".jsonl") else None
                 for line in (data or b"").decode("utf-8", "replace").splitlines():
-                    metric = of_line(line)
+                    metric = parse_line(line)
                     if metric is not None:
                         yield metric
 

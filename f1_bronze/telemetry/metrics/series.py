@@ -55,7 +55,7 @@ class Series:
         return [_one(self.statistic, values) if values else None for values in found]
 
 
-def series_of(metrics: Iterable[Metric]) -> list[Series]:
+def group_series(metrics: Iterable[Metric]) -> list[Series]:
     """The series in the order of the roll-call, coarse ones first."""
     groups: dict[tuple[str, str, tuple[tuple[str, str], ...]], list[Metric]] = {}
     for metric in metrics:
