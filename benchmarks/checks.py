@@ -68,12 +68,12 @@ class Unjudged:
 
 def ingest_season(variant: str, url: str, home: Path) -> dict[str, float]:
     """Wall and CPU seconds of one ingest into a new lake, and of importing the library before."""
+    from f1_bronze.datasets.sessions import SESSIONS
     from f1_bronze.definitions import assemble
     from f1_bronze.defs.automation import launch
     from f1_bronze.defs.automation.instance import open_instance
-    from f1_bronze.defs.partitions import register, registered
+    from f1_bronze.defs.partitions import read_registered, register
     from f1_bronze.defs.resources import openf1_resource, resolved
-    from f1_bronze.defs.run.ingestion import SESSIONS
     from f1_bronze.defs.run.tally import Account
     from f1_bronze.settings import Settings
 
@@ -107,7 +107,7 @@ def ingest_season(variant: str, url: str, home: Path) -> dict[str, float]:
         plan = launch.Plan(sessions=tuple(sessions), datasets=DATASETS)
         register(instance, [session.partition for session in sessions])
         openf1.expect({d: refs for d, refs in plan.wanted().items() if d is not SESSIONS})
-        for run in plan.runs(registered(instance)):
+        for run in plan.runs(read_registered(instance)):
             result = launch.execute(
                 run, definitions=definitions, instance=instance, accept_loss=False, tags={}
             )

@@ -16,7 +16,7 @@ from dagster._core.storage.asset_check_execution_record import AssetCheckPartiti
 
 from f1_bronze.datasets import DATASETS
 from f1_bronze.defs.checks import checks_of
-from f1_bronze.defs.run.materialization import asset_key
+from f1_bronze.defs.partitions import asset_key
 
 CHECKS = {
     asset_key(dataset): tuple(

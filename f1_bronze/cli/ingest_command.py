@@ -311,20 +311,20 @@ def _run_all(
     account: Account,
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Register the partitions and make the runs; their ids, and what broke unexpectedly."""
+    from f1_bronze.datasets.sessions import SESSIONS
     from f1_bronze.definitions import assemble
     from f1_bronze.defs.automation.instance import open_instance
     from f1_bronze.defs.automation.launch import crash_of, execute, interrupted
     from f1_bronze.defs.outbound.outbox import Telemetry
-    from f1_bronze.defs.partitions import register, registered
+    from f1_bronze.defs.partitions import read_registered, register
     from f1_bronze.defs.record.tags import BY_COMMAND, TRIGGER_TAG
-    from f1_bronze.defs.run.ingestion import SESSIONS
 
     definitions = assemble(settings, openf1=openf1, progress=account)
     runs, crashes = [], []
     with open_instance() as instance:
         register(instance, [session.partition for session in plan.sessions])
         openf1.expect({d: refs for d, refs in plan.wanted().items() if d is not SESSIONS})
-        for run in plan.runs(registered(instance)):
+        for run in plan.runs(read_registered(instance)):
             told = len(account.failures)
             result = execute(
                 run,

@@ -15,7 +15,7 @@ import click
 
 from f1_bronze.cli.options import FAILED, Seasons, as_json_option, told
 from f1_bronze.datasets import DATASETS
-from f1_bronze.datasets.partition import PartitionKeyError, SessionPartition
+from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.settings import Settings
 
 if TYPE_CHECKING:
@@ -134,17 +134,16 @@ class _Record:
         """The data version that was recorded last, by partition."""
         import dagster as dg
 
-        key = dg.AssetKey(["bronze", name])
+        from f1_bronze.defs.partitions import asset_key, parse_key
+
+        key = asset_key(_DATASET[name])
         tags = self._instance.event_log_storage.get_latest_tags_by_partition(
             key, dg.DagsterEventType.ASSET_MATERIALIZATION, tag_keys=["dagster/data_version"]
         )
         recorded: dict[SessionPartition, str | None] = {}
         for text in self._instance.get_materialized_partitions(key):
-            try:
-                partition = SessionPartition.parse(text)
-            except PartitionKeyError:
-                continue
-            if partition.year in self._years:
+            partition = parse_key(text)
+            if partition is not None and partition.year in self._years:
                 recorded[partition] = tags.get(text, {}).get("dagster/data_version")
         return recorded
 
@@ -176,9 +175,9 @@ class _Record:
         return replace(line, state=State.MENDED)
 
     def _unregistered(self, sounds: Sequence["SoundFile"]) -> list[Line]:
-        from f1_bronze.defs.partitions import register, registered
+        from f1_bronze.defs.partitions import read_registered, register
 
-        known = registered(self._instance)["f1_sessions"]
+        known = read_registered(self._instance).session_keys
         ordered = _chronological(sounds)
         lines = [
             Line(
@@ -216,7 +215,8 @@ def materialization_of(sound: "SoundFile", uri: str) -> "dg.AssetMaterialization
     """The event that records a file from what the file itself can tell."""
     import dagster as dg
 
-    from f1_bronze.defs.run.materialization import asset_key, column_schema, preview
+    from f1_bronze.defs.partitions import asset_key
+    from f1_bronze.defs.run.materialization import column_schema, preview
 
     dataset, file = _DATASET[sound.dataset], sound.file
     return dg.AssetMaterialization(

@@ -4,21 +4,21 @@ Belongs here: what the Dagster catalog says of each dataset, and which run makes
 the work itself (ingestion.py). Why one op makes many partitions: docs/adr/0002.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import timedelta
 
 import dagster as dg
 from pydantic import Field
 
-from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.dataset import Dataset
+from f1_bronze.datasets.sessions import SESSIONS
 from f1_bronze.defs.checks import check_specs
 from f1_bronze.defs.io_manager import ParquetLakeIOManager
-from f1_bronze.defs.partitions import F1_RACE_SESSIONS, F1_SESSIONS
+from f1_bronze.defs.partitions import RACE_GROUP, SESSION_GROUP, DatasetGroup, asset_key
 from f1_bronze.defs.resources import OpenF1
-from f1_bronze.defs.run.ingestion import SESSIONS, Ingestion
+from f1_bronze.defs.run.ingestion import Ingestion
 from f1_bronze.defs.run.judging import Judge
-from f1_bronze.defs.run.materialization import asset_key, column_schema
+from f1_bronze.defs.run.materialization import column_schema
 from f1_bronze.defs.run.tally import Progress, logged
 from f1_bronze.lake.paths import dataset_folder
 
@@ -48,10 +48,6 @@ API_POOL = "openf1"
 MOST_PARTITIONS_A_RUN = 128
 
 """A season with every session type; a longer backfill is cut into runs of this many."""
-
-OF_ALL_SESSIONS = tuple(dataset for dataset in DATASETS if dataset.session_types is None)
-
-OF_RACES = tuple(dataset for dataset in DATASETS if dataset.session_types is not None)
 
 
 class IngestConfig(dg.Config):
@@ -93,13 +89,11 @@ def _spec(dataset: Dataset, partitions_def: dg.PartitionsDefinition[str]) -> dg.
     )
 
 
-def _ingesting(
-    name: str, datasets: Sequence[Dataset], partitions_def: dg.PartitionsDefinition[str]
-) -> dg.AssetsDefinition:
+def _ingesting(group: DatasetGroup) -> dg.AssetsDefinition:
     @dg.multi_asset(
-        name=name,
-        specs=[_spec(dataset, partitions_def) for dataset in datasets],
-        check_specs=check_specs(datasets, partitions_def),
+        name=group.op,
+        specs=[_spec(dataset, group.partitions_def) for dataset in group.datasets],
+        check_specs=check_specs(group.datasets, group.partitions_def),
         can_subset=True,
         pool=API_POOL,
         backfill_policy=dg.BackfillPolicy.multi_run(MOST_PARTITIONS_A_RUN),
@@ -116,7 +110,7 @@ def _ingesting(
         with logged(context.run, progress) as told:
             ingestion = Ingestion(
                 context,
-                datasets=[dataset for dataset in datasets if asset_key(dataset) in selected],
+                datasets=[dataset for dataset in group.datasets if asset_key(dataset) in selected],
                 accept_loss=config.accept_loss,
                 openf1=openf1,
                 io_manager=io_manager,
@@ -127,15 +121,15 @@ def _ingesting(
                 if selected:
                     yield from ingestion.events()
                 else:  # "Execute check" without materializing
-                    yield from ingestion.verdicts(datasets)
+                    yield from ingestion.verdicts(group.datasets)
             finally:
                 openf1.settle()
 
     return ingest
 
 
-ingest_sessions = _ingesting("ingest_sessions", OF_ALL_SESSIONS, F1_SESSIONS)
+ingest_sessions = _ingesting(SESSION_GROUP)
 
-ingest_races = _ingesting("ingest_races", OF_RACES, F1_RACE_SESSIONS)
+ingest_races = _ingesting(RACE_GROUP)
 
 ASSETS = (ingest_sessions, ingest_races)

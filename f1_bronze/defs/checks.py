@@ -14,7 +14,8 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (
 )
 
 from f1_bronze.datasets.dataset import Check, Dataset, Rule, Severity
-from f1_bronze.defs.run.materialization import asset_key, markdown_table
+from f1_bronze.defs.partitions import asset_key
+from f1_bronze.defs.run.materialization import markdown_table
 from f1_bronze.quality.verdicts import CheckVerdict, RuleVerdict
 
 _ROWS_SHOWN = 5

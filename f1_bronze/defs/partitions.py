@@ -1,26 +1,26 @@
-"""The two dynamic partition definitions and how sessions become their keys.
+"""Partition definitions, their keys, and which datasets share them.
 
-Belongs here: registration, always in chronological order, because ranges and chunked backfills
-cut along it. Stays out: which sessions exist (openf1/calendar.py).
+A session is one partition, `YEAR/GRAND_PRIX/SESSION_TYPE`, of a dynamic definition. Everybody who
+needs the registered sessions reads them here, parsed. Dagster's concept:
+https://docs.dagster.io/guides/build/partitions-and-backfills/partitioning-assets
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import dagster as dg
 
-from f1_bronze.datasets.dataset import RACE_TYPES
+from f1_bronze.datasets import DATASETS
+from f1_bronze.datasets.dataset import RACE_TYPES, Dataset
 from f1_bronze.datasets.partition import PartitionKeyError, SessionPartition
 
 F1_SESSIONS = dg.DynamicPartitionsDefinition(name="f1_sessions")
-
 """Every session that is ingested."""
 
 F1_RACE_SESSIONS = dg.DynamicPartitionsDefinition(name="f1_race_sessions")
-
 """Races and sprints: the sessions that have stints and pit stops."""
-
-_log = logging.getLogger(__name__)
 
 UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,
@@ -28,8 +28,105 @@ UNFINISHED = [
     dg.DagsterRunStatus.STARTING,
     dg.DagsterRunStatus.STARTED,
 ]
-
 """Statuses of runs that are under way or will be."""
+
+_YEAR_OF_UNKNOWN = 10_000
+"""Keys that are no session's are ordered behind all seasons."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetGroup:
+    """Datasets that share a partition definition, and the op and the job that ingest them."""
+
+    job: str
+    op: str
+    partitions_def: dg.DynamicPartitionsDefinition
+    datasets: tuple[Dataset, ...]
+
+    @property
+    def asset_keys(self) -> tuple[dg.AssetKey, ...]:
+        """The keys of the datasets, in their order."""
+        return tuple(asset_key(dataset) for dataset in self.datasets)
+
+
+SESSION_GROUP = DatasetGroup(
+    job="bronze_sessions",
+    op="ingest_sessions",
+    partitions_def=F1_SESSIONS,
+    datasets=tuple(dataset for dataset in DATASETS if dataset.session_types is None),
+)
+
+RACE_GROUP = DatasetGroup(
+    job="bronze_races",
+    op="ingest_races",
+    partitions_def=F1_RACE_SESSIONS,
+    datasets=tuple(dataset for dataset in DATASETS if dataset.session_types is not None),
+)
+
+DATASET_GROUPS = (SESSION_GROUP, RACE_GROUP)
+
+
+def asset_key(dataset: Dataset) -> dg.AssetKey:
+    """`bronze/<dataset>`."""
+    return dg.AssetKey(["bronze", dataset.name])
+
+
+DATASET_BY_ASSET_KEY = {asset_key(dataset): dataset for dataset in DATASETS}
+
+
+def parse_key(key: str | None) -> SessionPartition | None:
+    """The session of a partition key; None for no key, and for one that was added by hand.
+
+    Anybody can add a key to a dynamic definition in the UI. A run over such a key fails and says
+    so (`run.failures.UnknownPartition`); everybody else leaves it out.
+    """
+    try:
+        return SessionPartition.parse(key) if key else None
+    except PartitionKeyError:
+        return None
+
+
+def parse_keys(keys: Iterable[str]) -> list[SessionPartition]:
+    """The sessions of these keys, in their order, without keys that were added by hand."""
+    return [partition for key in keys if (partition := parse_key(key)) is not None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Registered:
+    """The registered partition keys, in the order of registration, read once.
+
+    Attributes:
+        session_keys: those of `f1_sessions`.
+        race_keys: those of `f1_race_sessions`.
+    """
+
+    session_keys: tuple[str, ...]
+    race_keys: tuple[str, ...]
+
+    @cached_property
+    def sessions(self) -> tuple[SessionPartition, ...]:
+        """The registered sessions."""
+        return tuple(parse_keys(self.session_keys))
+
+    @property
+    def added_by_hand(self) -> tuple[str, ...]:
+        """Keys that are no session's: somebody added them in the UI."""
+        known = {partition.key for partition in self.sessions}
+        return tuple(key for key in self.session_keys if key not in known)
+
+    def keys(self, dataset: Dataset) -> tuple[str, ...]:
+        """The keys of the definition by which a dataset is partitioned."""
+        return self.session_keys if dataset in SESSION_GROUP.datasets else self.race_keys
+
+
+def read_registered(instance: dg.DagsterInstance) -> Registered:
+    """What is registered now, in two queries."""
+    return Registered(
+        session_keys=tuple(instance.get_dynamic_partitions(str(F1_SESSIONS.name))),
+        race_keys=tuple(instance.get_dynamic_partitions(str(F1_RACE_SESSIONS.name))),
+    )
 
 
 def register(
@@ -40,26 +137,50 @@ def register(
     The sessions come in chronological order, whole seasons or parts. Keys of other seasons that
     are registered already stay, in the order of their years.
     """
-    known = set(_keys(instance, F1_SESSIONS))
-    new = tuple(partition for partition in chronological if partition.key not in known)
+    known = read_registered(instance)
     races = [partition for partition in chronological if partition.session_type in RACE_TYPES]
-    _register(instance, F1_SESSIONS, [partition.key for partition in chronological])
-    _register(instance, F1_RACE_SESSIONS, [partition.key for partition in races])
-    return new
+    for definition, keys, sessions in (
+        (F1_SESSIONS, known.session_keys, chronological),
+        (F1_RACE_SESSIONS, known.race_keys, races),
+    ):
+        _register(instance, str(definition.name), keys, [partition.key for partition in sessions])
+    return tuple(p for p in chronological if p.key not in set(known.session_keys))
 
 
-def registered(instance: dg.DagsterInstance) -> dict[str, list[str]]:
-    """The keys of both definitions by name, in the order of their registration."""
-    return {str(d.name): _keys(instance, d) for d in (F1_SESSIONS, F1_RACE_SESSIONS)}
+def _register(
+    instance: dg.DagsterInstance, name: str, known: Sequence[str], chronological: Sequence[str]
+) -> None:
+    wanted = order_keys(known, chronological)
+    kept = next(
+        (i for i, (a, b) in enumerate(zip(known, wanted, strict=False)) if a != b), len(known)
+    )
+    if kept == len(known):
+        instance.add_dynamic_partitions(name, wanted[kept:])
+    elif instance.get_runs_count(dg.RunsFilter(statuses=UNFINISHED)):
+        # A run that resolves its range while keys are moved would miss some: order can wait.
+        missing = [key for key in wanted if key not in set(known)]
+        instance.add_dynamic_partitions(name, missing)
+        _log.warning(
+            "%s: %d partitions are registered out of chronological order, because runs are under "
+            "way; the next registration puts them in order.",
+            name,
+            len(missing),
+        )
+    else:
+        # Dagster orders keys by registration alone, so those behind the gap are registered anew;
+        # what was materialized for them is stored by key and stays.
+        for key in known[kept:]:
+            instance.delete_dynamic_partition(name, key)
+        instance.add_dynamic_partitions(name, wanted[kept:])
 
 
-def in_order(known: Sequence[str], chronological: Sequence[str]) -> list[str]:
+def order_keys(known: Sequence[str], chronological: Sequence[str]) -> list[str]:
     """All keys, each once, chronologically as far as that is known.
 
     Years come in order. Within a year the given keys are in the order given; a registered key
     that is not among them keeps its place behind the registered key before it.
 
-    >>> in_order(["2024/a/race", "2024/c/race"], ["2024/b/race", "2024/c/race", "2023/z/race"])
+    >>> order_keys(["2024/a/race", "2024/c/race"], ["2024/b/race", "2024/c/race", "2023/z/race"])
     ['2023/z/race', '2024/a/race', '2024/b/race', '2024/c/race']
     """
     ordered = sorted(chronological, key=_year)
@@ -67,53 +188,15 @@ def in_order(known: Sequence[str], chronological: Sequence[str]) -> list[str]:
     before: str | None = None
     for key in known:
         if key not in given:
-            same_year_before = before is not None and _year(before) == _year(key)
-            at = (
-                ordered.index(before) + 1
-                if before is not None and same_year_before
-                else sum(1 for other in ordered if _year(other) < _year(key))
-            )
-            ordered.insert(at, key)
+            if before is not None and _year(before) == _year(key):
+                place = ordered.index(before) + 1
+            else:
+                place = sum(1 for other in ordered if _year(other) < _year(key))
+            ordered.insert(place, key)
         before = key
     return ordered
 
 
-def _register(
-    instance: dg.DagsterInstance,
-    definition: dg.DynamicPartitionsDefinition,
-    chronological: Sequence[str],
-) -> None:
-    name = str(definition.name)
-    known = _keys(instance, definition)
-    wanted = in_order(known, chronological)
-    if wanted[: len(known)] == known:
-        instance.add_dynamic_partitions(name, wanted[len(known) :])
-        return
-    if instance.get_runs_count(dg.RunsFilter(statuses=UNFINISHED)):
-        # A run that resolves its range while keys are moved would miss some: order can wait.
-        missing = [key for key in wanted if key not in set(known)]
-        instance.add_dynamic_partitions(name, missing)
-        _log.warning(
-            "%s: %d partitions registered out of chronological order, because runs are under "
-            "way; the next registration puts them in order.",
-            name,
-            len(missing),
-        )
-        return
-    kept = next(i for i, (a, b) in enumerate(zip(known, wanted, strict=False)) if a != b)
-    # Dagster orders keys by registration alone, so those behind the gap are registered anew;
-    # what was materialized for them is stored by key and stays.
-    for key in known[kept:]:
-        instance.delete_dynamic_partition(name, key)
-    instance.add_dynamic_partitions(name, wanted[kept:])
-
-
-def _keys(instance: dg.DagsterInstance, definition: dg.DynamicPartitionsDefinition) -> list[str]:
-    return list(instance.get_dynamic_partitions(str(definition.name)))
-
-
 def _year(key: str) -> int:
-    try:
-        return SessionPartition.parse(key).year
-    except PartitionKeyError:  # added by hand in the UI; a run over it says so
-        return 10_000
+    partition = parse_key(key)
+    return partition.year if partition else _YEAR_OF_UNKNOWN

@@ -17,7 +17,7 @@ from f1_bronze.defs.automation.reconcile import (
     week_of,
 )
 from f1_bronze.defs.automation.season import WHAT_PASSES, RunningSeason
-from f1_bronze.defs.partitions import register, registered
+from f1_bronze.defs.partitions import read_registered, register
 from f1_bronze.defs.record.tags import SENSOR, WEEK_TAG
 
 EVERY_ASSET = "__ASSET_JOB"
@@ -66,7 +66,7 @@ def weekly_bronze(
     plan = plan_of_week(
         sessions, now=now, landed=landed, under_way=under_way(instance, season.now())
     )
-    requests = requests_of_week(plan, registered(instance), week)
+    requests = requests_of_week(plan, read_registered(instance), week)
     if not requests:
         settle(instance, week)
         return dg.SkipReason(

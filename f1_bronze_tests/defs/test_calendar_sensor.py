@@ -11,7 +11,7 @@ import pytest
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.defs.automation.calendar_sensor import openf1_calendar
 from f1_bronze.defs.automation.season import running_years
-from f1_bronze.defs.partitions import register, registered
+from f1_bronze.defs.partitions import Registered, read_registered, register
 from f1_bronze.defs.record.calendar_memory import Memory
 from f1_bronze.openf1.budget import Pace, parse_limits
 from f1_bronze.openf1.budget_stores import FileStore
@@ -51,7 +51,7 @@ def listing(simulator: Simulator) -> Callable[..., None]:
 
 def keys(instance: dg.DagsterInstance) -> list[str]:
     """The registered keys, in order."""
-    return registered(instance)["f1_sessions"]
+    return list(read_registered(instance).session_keys)
 
 
 def calls(simulator: Simulator) -> int:
@@ -75,10 +75,9 @@ def test_how_it_is_known() -> None:
 def test_ended_sessions_become_partitions(ticks: Ticks, simulator: Simulator) -> None:
     """The first tick registers what has ended, in order and in two calls, and asks for no run."""
     result = ticks.calendar()
-    assert registered(ticks.instance) == {
-        "f1_sessions": [QUALIFYING, RACE],
-        "f1_race_sessions": [RACE],
-    }
+    assert read_registered(ticks.instance) == Registered(
+        session_keys=(QUALIFYING, RACE), race_keys=(RACE,)
+    )
     assert simulator.control.state()["by_endpoint"] == {"sessions": 1, "meetings": 1}
     assert result.run_requests == []
     assert result.skip_message == (
@@ -248,7 +247,7 @@ def test_a_cancelled_session_is_no_partition_any_more(
     said = result.skip_message
     assert f"{RACE} (session {RACE_KEY}) was cancelled." in said
     assert f"Removed 1 partition ({RACE}): no session, and nothing had landed." in said
-    assert registered(ticks.instance) == {"f1_sessions": [QUALIFYING], "f1_race_sessions": []}
+    assert read_registered(ticks.instance) == Registered(session_keys=(QUALIFYING,), race_keys=())
     assert observed(result) == [(RACE, f"{RACE} (session {RACE_KEY}) was cancelled.")]
     assert "cancelled" not in ticks.calendar().skip_message
 

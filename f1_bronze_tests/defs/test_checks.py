@@ -13,9 +13,8 @@ from f1_bronze.datasets.conditions import Across
 from f1_bronze.datasets.dataset import Check, Dataset, Rule, Severity
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.definitions import assemble, defs
-from f1_bronze.defs.assets import OF_ALL_SESSIONS, OF_RACES
 from f1_bronze.defs.checks import checks_of, evidence, summary
-from f1_bronze.defs.partitions import register
+from f1_bronze.defs.partitions import RACE_GROUP, SESSION_GROUP, register
 from f1_bronze.defs.run.tally import Account
 from f1_bronze.quality.context import Subject, Surroundings
 from f1_bronze.quality.verdicts import CheckVerdict, RuleVerdict
@@ -162,7 +161,10 @@ def test_each_partition_has_its_own_result(run: Run, instance: dg.DagsterInstanc
     assert result.success
     found = evaluations(result)
     assert set(found) == {
-        (d.name, c.value, k) for d in OF_ALL_SESSIONS for c in Check for k in (QUALIFYING, RACE)
+        (d.name, c.value, k)
+        for d in SESSION_GROUP.datasets
+        for c in Check
+        for k in (QUALIFYING, RACE)
     }
     stored = instance.get_latest_storage_id_by_partition(
         dg.AssetKey(["bronze", "laps"]),
@@ -233,7 +235,7 @@ def test_what_an_earlier_attempt_landed_is_judged_too(run: Run, simulator: Simul
     assert again.success
     assert simulator.control.state()["by_endpoint"] == {"laps": 1}
     assert ("drivers", RACE, 20) in judge.shown
-    assert len(evaluations(again)) == len(OF_ALL_SESSIONS) * 3 * 2
+    assert len(evaluations(again)) == len(SESSION_GROUP.datasets) * 3 * 2
 
 
 def test_a_file_that_cannot_be_read_stops_no_other(
@@ -290,7 +292,7 @@ def test_races_have_their_own_checks(run: Run) -> None:
         },
     )
     assert result.success
-    assert {name for name, _, _ in evaluations(result)} == {d.name for d in OF_RACES}
+    assert {name for name, _, _ in evaluations(result)} == {d.name for d in RACE_GROUP.datasets}
 
 
 def test_evidence_names_rules_and_rows() -> None:

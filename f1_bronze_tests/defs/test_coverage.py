@@ -25,10 +25,9 @@ from f1_bronze.datasets.dataset import Severity
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.definitions import assemble
 from f1_bronze.defs.monitoring.coverage import Cell, Coverage, coverage_of
-from f1_bronze.defs.partitions import register
+from f1_bronze.defs.partitions import asset_key, register
 from f1_bronze.defs.record.calendar_memory import Memory, Seen
 from f1_bronze.defs.record.failure_causes import FailureHistory
-from f1_bronze.defs.run.materialization import asset_key
 from f1_bronze.lake.lake import Lake
 from f1_bronze.settings import Settings
 from f1_bronze.simulator.faults import Fault

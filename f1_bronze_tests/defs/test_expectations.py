@@ -6,8 +6,7 @@ from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.defs.monitoring.coverage import Cell, Coverage, State
 from f1_bronze.defs.monitoring.row_bands import usual_rows
-from f1_bronze.defs.partitions import register
-from f1_bronze.defs.run.materialization import asset_key
+from f1_bronze.defs.partitions import asset_key, register
 
 PLACES = ("australian", "chinese", "japanese", "bahrain")
 EARLIER = [f"2024/{place}/race" for place in PLACES]

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.defs.automation.launch import Plan, PlannedRun, recent
+from f1_bronze.defs.partitions import Registered
 from f1_bronze.openf1.calendar import CalendarSession
 
 START = datetime(2025, 4, 13, 15, tzinfo=UTC)
@@ -27,10 +28,9 @@ def session(number: int, key: str) -> CalendarSession:
 
 KEYS = ["2025/a/qualifying", "2025/a/race", "2025/b/sprint", "2025/b/qualifying", "2025/b/race"]
 SESSIONS = tuple(session(number, key) for number, key in enumerate(KEYS))
-REGISTERED = {
-    "f1_sessions": KEYS,
-    "f1_race_sessions": ["2025/a/race", "2025/b/sprint", "2025/b/race"],
-}
+REGISTERED = Registered(
+    session_keys=tuple(KEYS), race_keys=("2025/a/race", "2025/b/sprint", "2025/b/race")
+)
 
 
 def shape(runs: list[PlannedRun]) -> list[tuple[str, list[str], tuple[str, ...]]]:
@@ -88,10 +88,10 @@ def test_long_runs_are_cut() -> None:
     """No run has more partitions than a season with every session type."""
     many = [session(number, f"2025/gp{number}/race") for number in range(300)]
     plan = Plan(sessions=tuple(many), datasets=(BY_NAME["sessions"],))
-    keys = [s.partition.key for s in many]
-    runs = plan.runs({"f1_sessions": keys, "f1_race_sessions": keys})
+    keys = tuple(s.partition.key for s in many)
+    runs = plan.runs(Registered(session_keys=keys, race_keys=keys))
     assert [len(run.keys) for run in runs] == [128, 128, 44]
-    assert [key for run in runs for key in run.keys] == keys
+    assert [key for run in runs for key in run.keys] == list(keys)
 
 
 def test_calls_of_a_season() -> None:

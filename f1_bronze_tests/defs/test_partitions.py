@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from f1_bronze.datasets.partition import SessionPartition
-from f1_bronze.defs.partitions import in_order, register, registered
+from f1_bronze.defs.partitions import order_keys, read_registered, register
 
 WEEKEND = ["2024/b/sprint", "2024/b/qualifying", "2024/b/race"]
 
@@ -20,17 +20,16 @@ def test_races_and_sprints_are_in_both(instance: dg.DagsterInstance) -> None:
     """Only what is raced has stints and pit stops."""
     new = register(instance, parsed(*WEEKEND))
     assert [partition.key for partition in new] == WEEKEND
-    assert registered(instance) == {
-        "f1_sessions": WEEKEND,
-        "f1_race_sessions": ["2024/b/sprint", "2024/b/race"],
-    }
+    registered = read_registered(instance)
+    assert registered.session_keys == tuple(WEEKEND)
+    assert registered.race_keys == ("2024/b/sprint", "2024/b/race")
 
 
 def test_registering_again_adds_nothing(instance: dg.DagsterInstance) -> None:
     """The second registration of the same sessions finds nothing new."""
     register(instance, parsed(*WEEKEND))
     assert register(instance, parsed(*WEEKEND)) == ()
-    assert registered(instance)["f1_sessions"] == WEEKEND
+    assert read_registered(instance).session_keys == tuple(WEEKEND)
 
 
 def test_an_earlier_season_goes_before(instance: dg.DagsterInstance) -> None:
@@ -38,12 +37,12 @@ def test_an_earlier_season_goes_before(instance: dg.DagsterInstance) -> None:
     register(instance, parsed("2025/a/race", "2025/c/race"))
     register(instance, parsed("2023/z/race"))
     register(instance, parsed("2025/a/race", "2025/b/race", "2025/c/race"))
-    assert registered(instance)["f1_sessions"] == [
+    assert read_registered(instance).session_keys == (
         "2023/z/race",
         "2025/a/race",
         "2025/b/race",
         "2025/c/race",
-    ]
+    )
 
 
 def test_nothing_moves_under_a_run(
@@ -56,11 +55,11 @@ def test_nothing_moves_under_a_run(
         dg.GraphDefinition(name="any").to_job(), status=dg.DagsterRunStatus.STARTED
     ).run_id
     register(instance, parsed("2023/z/race"))
-    assert registered(instance)["f1_sessions"] == ["2025/a/race", "2023/z/race"]
+    assert read_registered(instance).session_keys == ("2025/a/race", "2023/z/race")
     assert "out of chronological order" in caplog.text
     instance.delete_run(run_id)
     register(instance, parsed("2023/z/race"))
-    assert registered(instance)["f1_sessions"] == ["2023/z/race", "2025/a/race"]
+    assert read_registered(instance).session_keys == ("2023/z/race", "2025/a/race")
 
 
 KEYS = st.lists(
@@ -72,14 +71,14 @@ KEYS = st.lists(
 @given(known=KEYS, found=KEYS)
 def test_in_order_keeps_every_key(known: list[str], found: list[str]) -> None:
     """Every key is there once, years ascend, and found keys keep their order within a year."""
-    ordered = in_order(known, found)
+    ordered = order_keys(known, found)
     assert sorted(ordered) == sorted(set(known) | set(found))
     years = [key[:4] for key in ordered]
     assert years == sorted(years) or not _ascending(known)
     for year in set(years):
         mine = [key for key in found if key[:4] == year]
         assert [key for key in ordered if key in mine] == mine
-    assert in_order(ordered, found) == ordered
+    assert order_keys(ordered, found) == ordered
 
 
 def _ascending(keys: list[str]) -> bool:

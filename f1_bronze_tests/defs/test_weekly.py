@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.definitions import defs
 from f1_bronze.defs.automation.reconcile import due_weeks, note_due, under_way, week_of
-from f1_bronze.defs.partitions import register, registered
+from f1_bronze.defs.partitions import read_registered, register
 from f1_bronze.settings import Settings
 from f1_bronze.simulator.faults import Fault
 from f1_bronze.simulator.server import Simulator
@@ -73,7 +73,7 @@ def test_new_sessions_are_requested(ticks: Ticks, simulator: Simulator) -> None:
     """What has ended becomes partitions and a run of each job, in two calls, told apart by tags."""
     result = ticks.weekly(FIRST_MONDAY)
     assert asked(result.run_requests) == FIRST_RUNS
-    assert registered(ticks.instance)["f1_sessions"] == [QUALIFYING, RACE]
+    assert read_registered(ticks.instance).session_keys == (QUALIFYING, RACE)
     assert simulator.control.state()["by_endpoint"] == {"sessions": 1, "meetings": 1}
     for request in result.run_requests:
         assert request.tags["f1_bronze/week"] == "2025-03-17"

@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 import dagster as dg
 
 from f1_bronze.datasets import DATASETS
-from f1_bronze.datasets.partition import PartitionKeyError, SessionPartition
+from f1_bronze.datasets.partition import SessionPartition
+from f1_bronze.datasets.sessions import SESSIONS
 from f1_bronze.defs.automation.reconcile import (
     due_weeks,
     plan_of_new,
@@ -27,12 +28,11 @@ from f1_bronze.defs.partitions import (
     F1_RACE_SESSIONS,
     F1_SESSIONS,
     UNFINISHED,
+    asset_key,
+    read_registered,
     register,
-    registered,
 )
 from f1_bronze.defs.record.calendar_memory import Change, CursorError, Memory, changes, seen_in
-from f1_bronze.defs.run.ingestion import SESSIONS
-from f1_bronze.defs.run.materialization import asset_key
 from f1_bronze.openf1.answers import ClosedForLiveSession
 from f1_bronze.openf1.calendar import Calendar, CalendarSession
 
@@ -134,7 +134,7 @@ class Tick:
         return None
 
     def _tell_changes(self, found: Sequence[Change]) -> None:
-        known = set(registered(self._instance)[str(F1_SESSIONS.name)])
+        known = set(read_registered(self._instance).session_keys)
         for change in found:
             self._say(change.text)
             for key in {change.before.key, change.after.key} & known:
@@ -153,8 +153,8 @@ class Tick:
         listed = {left.partition.key for left in calendar.left_out if left.partition is not None}
         absent = [
             key
-            for key in registered(self._instance)[str(F1_SESSIONS.name)]
-            if key not in ended and _year(key) in years
+            for partition in read_registered(self._instance).sessions
+            if (key := partition.key) not in ended and partition.year in years
         ]
         certain = [key for key in absent if key in listed or key in memory.absent]
         staying = self._with_content(certain, landed)
@@ -206,7 +206,7 @@ class Tick:
         if not due and not self._season.ingest_new:
             return [], memory.asked
         busy = under_way(self._instance, self._now)
-        known = registered(self._instance)
+        known = read_registered(self._instance)
         every = frozenset(session.session_key for session in wanted)
         if due:
             # The newest week brings what earlier ones owe: everything that is lacking.
@@ -270,10 +270,3 @@ def _counted(partitions: Sequence[SessionPartition | str]) -> str:
 
 def _moment(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M} UTC"
-
-
-def _year(key: str) -> int | None:
-    try:
-        return SessionPartition.parse(key).year
-    except PartitionKeyError:  # added by hand in the UI; a run over it says so
-        return None

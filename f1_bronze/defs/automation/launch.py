@@ -13,20 +13,18 @@ import dagster as dg
 
 from f1_bronze.datasets.dataset import Dataset
 from f1_bronze.datasets.partition import SessionPartition
-from f1_bronze.defs.assets import MOST_PARTITIONS_A_RUN, OF_ALL_SESSIONS, OF_RACES
+from f1_bronze.datasets.sessions import SESSIONS
+from f1_bronze.defs.assets import MOST_PARTITIONS_A_RUN
 from f1_bronze.defs.automation.season import running_years
-from f1_bronze.defs.partitions import F1_RACE_SESSIONS, F1_SESSIONS
+from f1_bronze.defs.partitions import (
+    DATASET_GROUPS,
+    Registered,
+    asset_key,
+)
 from f1_bronze.defs.record.tags import HISTORICAL_TAG, PARTITION, RANGE_END, RANGE_START
-from f1_bronze.defs.run.ingestion import SESSIONS
-from f1_bronze.defs.run.materialization import asset_key
 from f1_bronze.lake.lake import Lake
 from f1_bronze.openf1.batches import SessionRef, plan_batches
 from f1_bronze.openf1.calendar import CalendarSession
-
-_GROUPS = (
-    ("bronze_sessions", "ingest_sessions", F1_SESSIONS, OF_ALL_SESSIONS),
-    ("bronze_races", "ingest_races", F1_RACE_SESSIONS, OF_RACES),
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,24 +91,22 @@ class Plan:
         """API calls in all, when nothing fails."""
         return sum(len(batches) for batches in self.batches().values())
 
-    def runs(self, registered: Mapping[str, Sequence[str]]) -> list[PlannedRun]:
+    def runs(self, registered: Registered) -> list[PlannedRun]:
         """The runs, in the order in which they are to be made.
 
         A run covers neighbours in the order of registration that want the same datasets: Dagster
-        plans every partition between the first and the last, so there must be no other between.
-        `registered` has the keys of both partition definitions by name.
-        """
+        plans every partition between the first and the last, so there must be no other between."""
         wanted = {session.partition.key: session.partition for session in self.sessions}
         runs = []
-        for job, op, definition, group in _GROUPS:
+        for group in DATASET_GROUPS:
             wishes = [
-                (key, self._wishes(group, wanted.get(key)))
-                for key in registered[str(definition.name)]
+                (key, self._wishes(group.datasets, wanted.get(key)))
+                for key in registered.keys(group.datasets[0])
             ]
             for datasets, neighbours in itertools.groupby(wishes, key=lambda wish: wish[1]):
                 keys = [key for key, _ in neighbours]
                 runs += [
-                    PlannedRun(job=job, op=op, datasets=datasets, keys=tuple(chunk))
+                    PlannedRun(job=group.job, op=group.op, datasets=datasets, keys=tuple(chunk))
                     for chunk in _chunks(keys if datasets else [])
                 ]
         return runs

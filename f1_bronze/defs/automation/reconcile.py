@@ -10,12 +10,18 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from f1_bronze.datasets import DATASETS
-from f1_bronze.datasets.dataset import Dataset
-from f1_bronze.datasets.partition import PartitionKeyError, SessionPartition
-from f1_bronze.defs.assets import OF_ALL_SESSIONS, OF_RACES
+from f1_bronze.datasets.partition import SessionPartition
+from f1_bronze.datasets.sessions import SESSIONS
 from f1_bronze.defs.automation.launch import Plan, recent
 from f1_bronze.defs.jobs import JOBS, bronze_races, bronze_sessions
-from f1_bronze.defs.partitions import F1_RACE_SESSIONS, F1_SESSIONS, UNFINISHED, registered
+from f1_bronze.defs.partitions import (
+    RACE_GROUP,
+    UNFINISHED,
+    Registered,
+    asset_key,
+    read_registered,
+)
+from f1_bronze.defs.record.runs import planned_datasets, planned_keys, planned_partitions
 from f1_bronze.defs.record.tags import (
     ATTEMPT_TAG,
     BACKFILL,
@@ -33,10 +39,7 @@ from f1_bronze.defs.record.tags import (
     ROOT_RUN,
     TRIGGER_TAG,
     WEEK_TAG,
-    partition_keys_of,
 )
-from f1_bronze.defs.run.ingestion import SESSIONS
-from f1_bronze.defs.run.materialization import asset_key
 from f1_bronze.openf1.calendar import CalendarSession
 
 RECENT_DAYS = 15
@@ -82,23 +85,19 @@ def plan_of_new(sessions: Sequence[CalendarSession], *, landed: Held, under_way:
     return Plan(sessions=tuple(sessions), datasets=DATASETS, landed=held)
 
 
-def requests_of_week(
-    plan: Plan, registered_keys: Mapping[str, Sequence[str]], week: str
-) -> list[dg.RunRequest]:
+def requests_of_week(plan: Plan, registered: Registered, week: str) -> list[dg.RunRequest]:
     """The runs of a week, one for each stretch of neighbours and job."""
-    return _requests(plan, registered_keys, week, {TRIGGER_TAG: BY_WEEK, WEEK_TAG: week})
+    return _requests(plan, registered, week, {TRIGGER_TAG: BY_WEEK, WEEK_TAG: week})
 
 
-def requests_of_new(
-    plan: Plan, registered_keys: Mapping[str, Sequence[str]]
-) -> list[dg.RunRequest]:
+def requests_of_new(plan: Plan, registered: Registered) -> list[dg.RunRequest]:
     """The first runs of new sessions, one for each stretch of neighbours and job."""
-    return _requests(plan, registered_keys, "new", {TRIGGER_TAG: BY_CALENDAR})
+    return _requests(plan, registered, "new", {TRIGGER_TAG: BY_CALENDAR})
 
 
 def _requests(
     plan: Plan,
-    registered_keys: Mapping[str, Sequence[str]],
+    registered: Registered,
     occasion: str,
     tags: Mapping[str, str],
 ) -> list[dg.RunRequest]:
@@ -109,7 +108,7 @@ def _requests(
             asset_selection=[asset_key(dataset) for dataset in run.datasets],
             tags={**tags, **run.tags},
         )
-        for run in plan.runs(registered_keys)
+        for run in plan.runs(registered)
     ]
 
 
@@ -118,28 +117,14 @@ def under_way(instance: dg.DagsterInstance, now: datetime) -> dict[str, set[Sess
 
     A run that is older than a day may hang, so it is no reason not to ask.
     """
-    known = registered(instance)
+    known = read_registered(instance)
     found: dict[str, set[SessionPartition]] = {dataset.name: set() for dataset in DATASETS}
     for run in instance.get_runs(
         dg.RunsFilter(statuses=UNFINISHED, created_after=now - _TRUSTED_FOR)
     ):
-        for dataset in _datasets_of(run):
-            definition = F1_RACE_SESSIONS if dataset in OF_RACES else F1_SESSIONS
-            for key in partition_keys_of(run, known[str(definition.name)]):
-                try:
-                    found[dataset.name].add(SessionPartition.parse(key))
-                except PartitionKeyError:  # added by hand in the UI; the run says so
-                    continue
+        for dataset, partitions in planned_partitions(run, known).items():
+            found[dataset.name].update(partitions)
     return found
-
-
-def _datasets_of(run: dg.DagsterRun) -> Sequence[Dataset]:
-    """The datasets that a run of ours means to make; none for somebody else's run."""
-    if run.asset_selection is not None:
-        return [d for d in DATASETS if asset_key(d) in run.asset_selection]
-    if run.job_name == bronze_races.name:
-        return OF_RACES
-    return OF_ALL_SESSIONS if run.job_name == "bronze_sessions" else ()
 
 
 def note_due(instance: dg.DagsterInstance, week: str) -> None:
@@ -241,21 +226,19 @@ def _again(run: dg.DagsterRun) -> dg.RunRequest:
 
 
 def _is_of_races(run: dg.DagsterRun) -> bool:
-    assets = run.asset_selection or set()
-    races = {asset_key(dataset) for dataset in OF_RACES}
-    return bool(assets & races) or run.job_name == bronze_races.name
+    return any(dataset in RACE_GROUP.datasets for dataset in planned_datasets(run))
 
 
 def _races_left_out(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Iterator[dg.RunRequest]:
     """The races of a backfill whose sessions failed: Dagster never starts that second wave."""
     backfill = instance.get_backfill(run.tags[BACKFILL]) if BACKFILL in run.tags else None
     chosen = set(backfill.asset_selection or ()) if backfill else set()
-    assets = [asset_key(dataset) for dataset in OF_RACES if asset_key(dataset) in chosen]
+    assets = [key for key in RACE_GROUP.asset_keys if key in chosen]
     if not assets or asset_key(SESSIONS) not in chosen or _is_of_races(run):
         return
-    known = registered(instance)
-    covered = set(partition_keys_of(run, known[str(F1_SESSIONS.name)]))
-    keys = [key for key in known[str(F1_RACE_SESSIONS.name)] if key in covered]
+    known = read_registered(instance)
+    covered = set(planned_keys(run, known))
+    keys = [key for key in known.race_keys if key in covered]
     asked = instance.get_runs_count(dg.RunsFilter(tags={LEFT_OUT_BY_TAG: run.run_id}))
     if keys and not asked:
         yield dg.RunRequest(

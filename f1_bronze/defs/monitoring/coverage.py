@@ -4,7 +4,7 @@ Belongs here: the state of every dataset of every registered session, put togeth
 record and the lake's file names. Stays out: how it is shown (commands/status.py, report.py).
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -14,15 +14,15 @@ import dagster as dg
 
 from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.dataset import Dataset
-from f1_bronze.datasets.partition import PartitionKeyError, SessionPartition
-from f1_bronze.defs.partitions import F1_SESSIONS, registered
+from f1_bronze.datasets.partition import SessionPartition
+from f1_bronze.datasets.sessions import SESSIONS
+from f1_bronze.defs.partitions import asset_key, read_registered
 from f1_bronze.defs.record.calendar_memory import remembered_ends
 from f1_bronze.defs.record.check_results import CheckState, check_states
 from f1_bronze.defs.record.failure_causes import FailureHistory, LastFailure
 from f1_bronze.defs.record.latest import latest_materializations
 from f1_bronze.defs.run.failures import RowsMissing
-from f1_bronze.defs.run.ingestion import SESSIONS
-from f1_bronze.defs.run.materialization import SESSION_END, asset_key
+from f1_bronze.defs.run.materialization import SESSION_END
 from f1_bronze.lake.lake import Lake
 
 LATE_AFTER = timedelta(hours=24)
@@ -141,7 +141,7 @@ def coverage_of(
 
     `with_rules` also reads the rules of checks that passed, which the report shows.
     """
-    sessions = tuple(_sessions(instance, years))
+    sessions = tuple(p for p in read_registered(instance).sessions if p.year in years)
     keys = [partition.key for partition in sessions]
     failures = FailureHistory(instance)
     checks = check_states(instance, keys, with_rules=with_rules)
@@ -181,16 +181,6 @@ def coverage_of(
         ended_at=ended_at,
         unregistered=tuple(sorted(unregistered)),
     )
-
-
-def _sessions(instance: dg.DagsterInstance, years: Collection[int]) -> Iterator[SessionPartition]:
-    for key in registered(instance)[str(F1_SESSIONS.name)]:
-        try:
-            partition = SessionPartition.parse(key)
-        except PartitionKeyError:  # added by hand; a run over it says so
-            continue
-        if partition.year in years:
-            yield partition
 
 
 def _cell(

@@ -18,10 +18,10 @@ from f1_bronze.defs.assets import OWNER
 from f1_bronze.defs.monitoring.coverage import Cell, Coverage, Place, State, coverage_of
 from f1_bronze.defs.monitoring.overdue import overdue_sessions
 from f1_bronze.defs.monitoring.row_bands import usual_rows
-from f1_bronze.defs.partitions import F1_SESSIONS, registered
+from f1_bronze.defs.partitions import asset_key, read_registered
 from f1_bronze.defs.record.calendar_memory import remembered_ends
-from f1_bronze.defs.record.runs import bronze_datasets
-from f1_bronze.defs.run.materialization import as_path, asset_key, markdown_table
+from f1_bronze.defs.record.runs import planned_datasets
+from f1_bronze.defs.run.materialization import as_path, markdown_table
 from f1_bronze.lake.lake import Lake
 from f1_bronze.lake.s3 import S3Writes
 from f1_bronze.settings import Settings
@@ -184,7 +184,7 @@ def write_page(
 
 
 def _registered_seasons(instance: dg.DagsterInstance) -> list[int]:
-    keys = registered(instance)[str(F1_SESSIONS.name)]
+    keys = read_registered(instance).session_keys
     return sorted({int(year) for key in keys if (year := key.split("/")[0]).isdecimal()})
 
 
@@ -364,6 +364,6 @@ def _has_run_since(instance: dg.DagsterInstance, moment: datetime) -> bool:
         dg.RunsFilter(statuses=_ENDED, updated_after=moment), limit=_RUNS_LOOKED_AT
     )
     return len(records) == _RUNS_LOOKED_AT or any(
-        bronze_datasets(record.dagster_run) or record.dagster_run.asset_check_selection
+        planned_datasets(record.dagster_run) or record.dagster_run.asset_check_selection
         for record in records
     )

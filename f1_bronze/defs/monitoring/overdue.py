@@ -10,9 +10,9 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from f1_bronze.datasets import DATASETS
-from f1_bronze.datasets.partition import PartitionKeyError, SessionPartition
+from f1_bronze.datasets.partition import SessionPartition
+from f1_bronze.defs.partitions import asset_key, parse_key
 from f1_bronze.defs.record.calendar_memory import remembered_ends
-from f1_bronze.defs.run.materialization import asset_key
 from f1_bronze.telemetry.alerts.wording import OverdueSession
 
 STALE_AFTER = timedelta(hours=24)
@@ -45,9 +45,8 @@ def overdue_sessions(
     """
     ends: dict[SessionPartition, datetime] = {}
     for key, end in remembered_ends(instance).items():
-        try:
-            partition = SessionPartition.parse(key)
-        except PartitionKeyError:  # a session whose name gives no key is no partition either
+        partition = parse_key(key)
+        if partition is None:  # a session whose name gives no key is no partition either
             continue
         is_wanted = session_types is None or partition.session_type in session_types
         if is_wanted and now - end <= WATCHED and now >= due(end, weekly=weekly):

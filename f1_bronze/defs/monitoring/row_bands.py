@@ -13,10 +13,9 @@ from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.dataset import Dataset
 from f1_bronze.datasets.sessions import SESSIONS
 from f1_bronze.defs.monitoring.coverage import Cell, Coverage
-from f1_bronze.defs.partitions import F1_SESSIONS, registered
+from f1_bronze.defs.partitions import asset_key, read_registered
 from f1_bronze.defs.record.latest import latest_materializations
 from f1_bronze.defs.run.check_context import EARLIER_SESSIONS
-from f1_bronze.defs.run.materialization import asset_key
 from f1_bronze.quality.racing.volume import ENOUGH_SEEN, usual_band
 
 Band = tuple[int, int]
@@ -29,7 +28,7 @@ def usual_rows(instance: dg.DagsterInstance, coverage: Coverage) -> Mapping[tupl
 
     Two queries a dataset, for the sessions of earlier seasons.
     """
-    earlier = _earlier(registered(instance)[str(F1_SESSIONS.name)], coverage)
+    earlier = _earlier(read_registered(instance).session_keys, coverage)
     bands: dict[tuple[str, str], Band] = {}
     for dataset in DATASETS:
         here = {key for key, name in coverage.cells if name == dataset.name}

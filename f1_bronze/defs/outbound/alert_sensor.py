@@ -13,10 +13,10 @@ import dagster as dg
 
 from f1_bronze.datasets import DATASETS
 from f1_bronze.defs.monitoring.overdue import overdue_sessions
-from f1_bronze.defs.record.runs import bronze_datasets, run_finished
+from f1_bronze.defs.partitions import asset_key
+from f1_bronze.defs.record.runs import planned_datasets, run_finished
 from f1_bronze.defs.record.stream import ENDS, Change, Position, TryLater, keep_position, tell
 from f1_bronze.defs.record.tags import BACKFILL, CLOSED_RUN_TAG, RETRY_AT_TAG, ROOT_RUN, WEEK_TAG
-from f1_bronze.defs.run.materialization import asset_key
 from f1_bronze.settings import Settings
 from f1_bronze.telemetry.alerts.alert_memory import AlertMemory
 from f1_bronze.telemetry.alerts.wording import Wording
@@ -185,7 +185,7 @@ def _memory(position: Position) -> AlertMemory:
 def _is_ours(run: dg.DagsterRun) -> bool:
     """Whether it means to make bronze, or to check it."""
     checked = {check.asset_key for check in run.asset_check_selection or ()}
-    return bool(bronze_datasets(run) or checked & _BRONZE)
+    return bool(planned_datasets(run) or checked & _BRONZE)
 
 
 def _group(run: dg.DagsterRun) -> str:

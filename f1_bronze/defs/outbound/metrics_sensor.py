@@ -8,14 +8,14 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
+from f1_bronze.datasets.sessions import SESSIONS
 from f1_bronze.defs.outbound.outbox import Telemetry
-from f1_bronze.defs.partitions import F1_SESSIONS, registered
+from f1_bronze.defs.partitions import asset_key, read_registered
 from f1_bronze.defs.record.calendar_memory import remembered_ends
 from f1_bronze.defs.record.latest import latest_materializations
-from f1_bronze.defs.record.runs import GroupOf, bronze_datasets, run_finished
+from f1_bronze.defs.record.runs import GroupOf, planned_datasets, run_finished
 from f1_bronze.defs.record.stream import ENDS, Change, Position, TryLater, keep_position, tell
-from f1_bronze.defs.run.ingestion import SESSIONS
-from f1_bronze.defs.run.materialization import SESSION_END, asset_key
+from f1_bronze.defs.run.materialization import SESSION_END
 from f1_bronze.telemetry.metrics.measurement import hours_since_last_success, run_metrics
 from f1_bronze.telemetry.outbound import SinkUnavailable
 
@@ -110,7 +110,7 @@ def last_success(instance: dg.DagsterInstance) -> datetime | None:
         dg.RunsFilter(statuses=[dg.DagsterRunStatus.SUCCESS]), limit=_RUNS_LOOKED_AT
     )
     for record in records:
-        if bronze_datasets(record.dagster_run) and record.end_time:
+        if planned_datasets(record.dagster_run) and record.end_time:
             return datetime.fromtimestamp(record.end_time, UTC)
     return None
 
@@ -120,7 +120,7 @@ def session_ends(instance: dg.DagsterInstance) -> list[datetime]:
 
     The calendar's own word counts, or a pipeline that lands nothing would never look old.
     """
-    keys = set(registered(instance)[str(F1_SESSIONS.name)][-_SESSIONS_LOOKED_AT:])
+    keys = set(read_registered(instance).session_keys[-_SESSIONS_LOOKED_AT:])
     ends = {key: end for key, end in remembered_ends(instance).items() if key in keys}
     for key, record in latest_materializations(instance, asset_key(SESSIONS), keys).items():
         event = record.asset_materialization

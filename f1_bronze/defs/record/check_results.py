@@ -18,7 +18,7 @@ from dagster._core.storage.asset_check_execution_record import (
 
 from f1_bronze.datasets import DATASETS
 from f1_bronze.defs.checks import checks_of
-from f1_bronze.defs.run.materialization import asset_key
+from f1_bronze.defs.partitions import asset_key
 
 
 @dataclass(frozen=True, kw_only=True)

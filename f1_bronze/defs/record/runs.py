@@ -13,28 +13,31 @@ import dagster as dg
 
 from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.dataset import Dataset
-from f1_bronze.datasets.partition import PartitionKeyError, SessionPartition
-from f1_bronze.defs.assets import OF_RACES
-from f1_bronze.defs.jobs import bronze_races, bronze_sessions
-from f1_bronze.defs.partitions import F1_RACE_SESSIONS, F1_SESSIONS, registered
+from f1_bronze.datasets.partition import SessionPartition
+from f1_bronze.datasets.sessions import SESSIONS
+from f1_bronze.defs.partitions import (
+    DATASET_BY_ASSET_KEY,
+    DATASET_GROUPS,
+    Registered,
+    asset_key,
+    parse_key,
+    parse_keys,
+    read_registered,
+)
 from f1_bronze.defs.record.latest import latest_materializations
 from f1_bronze.defs.record.tags import (
     BACKFILL,
     HISTORICAL_TAG,
     PARENT_RUN,
+    PARTITION,
+    RANGE_END,
+    RANGE_START,
     ROOT_RUN,
     SCHEDULE,
     SENSOR,
-    partition_keys_of,
 )
 from f1_bronze.defs.run.failures import LANDED_ALL_THE_SAME
-from f1_bronze.defs.run.ingestion import SESSIONS
-from f1_bronze.defs.run.materialization import (
-    SESSION_END,
-    SESSION_START,
-    TOLD_AGAIN_FROM,
-    asset_key,
-)
+from f1_bronze.defs.run.materialization import SESSION_END, SESSION_START, TOLD_AGAIN_FROM
 from f1_bronze.telemetry.run_results import (
     CheckOutcome,
     FailedPartition,
@@ -49,13 +52,6 @@ _ENDS = {
     dg.DagsterRunStatus.SUCCESS: RunEnd.SUCCESS,
     dg.DagsterRunStatus.FAILURE: RunEnd.FAILURE,
     dg.DagsterRunStatus.CANCELED: RunEnd.CANCELED,
-}
-
-_BY_KEY = {asset_key(dataset): dataset for dataset in DATASETS}
-
-_OF_JOB = {
-    bronze_sessions.name: [dataset for dataset in DATASETS if dataset not in OF_RACES],
-    bronze_races.name: list(OF_RACES),
 }
 
 _TOLD = {
@@ -87,7 +83,7 @@ def _record(instance: dg.DagsterInstance, run_id: str) -> dg.RunRecord:
 
 def _begun(instance: dg.DagsterInstance, run: dg.DagsterRun, started_at: datetime) -> RunStart:
     tags = run.tags
-    datasets = bronze_datasets(run)
+    datasets = planned_datasets(run)
     return RunStart(
         run_id=run.run_id,
         root_run_id=tags.get(ROOT_RUN, run.run_id),
@@ -98,7 +94,7 @@ def _begun(instance: dg.DagsterInstance, run: dg.DagsterRun, started_at: datetim
         backfill_id=tags.get(BACKFILL),
         started_at=started_at,
         datasets=tuple(dataset.name for dataset in datasets),
-        partition_keys=tuple(_partition_keys(instance, run, datasets)),
+        partition_keys=planned_keys(run, read_registered(instance)),
         tags=dict(tags),
     )
 
@@ -137,7 +133,7 @@ def run_finished(
     times = _session_times(instance, [made for _, made in materialized])
     for timestamp, made in materialized:
         api = _json(made.metadata, "api_so_far") or api
-        dataset = _BY_KEY.get(made.asset_key)
+        dataset = DATASET_BY_ASSET_KEY.get(made.asset_key)
         if dataset is None:
             group = group_of(made.asset_key) or made.asset_key.path[0]
             others[group] = others.get(group, 0) + 1
@@ -158,21 +154,33 @@ def run_finished(
     )
 
 
-def bronze_datasets(run: dg.DagsterRun) -> list[Dataset]:
-    """The bronze datasets that a run means to make."""
+def planned_datasets(run: dg.DagsterRun) -> list[Dataset]:
+    """The bronze datasets that a run means to make; none where it only runs checks."""
     if run.asset_selection:
-        return [dataset for key, dataset in _BY_KEY.items() if key in run.asset_selection]
-    if run.asset_check_selection:  # checks alone
+        return [ds for key, ds in DATASET_BY_ASSET_KEY.items() if key in run.asset_selection]
+    if run.asset_check_selection:
         return []
-    return _OF_JOB.get(run.job_name, [])
+    return [ds for group in DATASET_GROUPS if group.job == run.job_name for ds in group.datasets]
 
 
-def _partition_keys(
-    instance: dg.DagsterInstance, run: dg.DagsterRun, datasets: Sequence[Dataset]
-) -> list[str]:
-    of_races = bool(datasets) and all(dataset in OF_RACES for dataset in datasets)
-    definition = F1_RACE_SESSIONS if of_races else F1_SESSIONS
-    return partition_keys_of(run, registered(instance)[str(definition.name)])
+def planned_keys(run: dg.DagsterRun, registered: Registered) -> tuple[str, ...]:
+    """The partition keys that a run was made for, in the order of registration."""
+    if PARTITION in run.tags:
+        return (run.tags[PARTITION],)
+    datasets = planned_datasets(run)
+    keys = registered.keys(datasets[0]) if datasets else registered.session_keys
+    first, last = run.tags.get(RANGE_START), run.tags.get(RANGE_END)
+    if first not in keys or last not in keys:
+        return ()
+    return keys[keys.index(first) : keys.index(last) + 1]
+
+
+def planned_partitions(
+    run: dg.DagsterRun, registered: Registered
+) -> dict[Dataset, list[SessionPartition]]:
+    """What a run means to make: the sessions of each dataset."""
+    partitions = parse_keys(planned_keys(run, registered))
+    return {dataset: list(partitions) for dataset in planned_datasets(run)}
 
 
 def _landed(
@@ -181,7 +189,7 @@ def _landed(
     at: datetime,
     times: Mapping[str, SessionTimes],
 ) -> StoredPartition | None:
-    partition, known = _partition(event.partition), event.metadata
+    partition, known = parse_key(event.partition), event.metadata
     if partition is None or "content_sha256" not in known:
         return None  # recorded by hand in the UI: nothing landed
     start, end = times.get(partition.key, (None, None))
@@ -222,7 +230,9 @@ def _session_times(
     unknown = {
         event.partition
         for event in events
-        if event.asset_key in _BY_KEY and event.partition and event.partition not in times
+        if event.asset_key in DATASET_BY_ASSET_KEY
+        and event.partition
+        and event.partition not in times
     }
     for key, record in latest_materializations(instance, of_sessions, unknown).items():
         if record.asset_materialization is not None:
@@ -239,7 +249,10 @@ def _times(event: dg.AssetMaterialization) -> SessionTimes:
 
 
 def _check(evaluation: dg.AssetCheckEvaluation) -> Iterator[CheckOutcome]:
-    dataset, partition = _BY_KEY.get(evaluation.asset_key), _partition(evaluation.partition)
+    dataset, partition = (
+        DATASET_BY_ASSET_KEY.get(evaluation.asset_key),
+        parse_key(evaluation.partition),
+    )
     if dataset is None or partition is None:
         return
     yield CheckOutcome(
@@ -269,19 +282,12 @@ def _not_landed(
     there = {(one.dataset, one.partition.key) for one in landed}
     for dataset in (d for d in DATASETS if d.name in begun.datasets):
         for key in begun.partition_keys:
-            partition = _partition(key)
+            partition = parse_key(key)
             if partition is None or not dataset.exists_for(partition.session_type):
                 continue
             if (dataset.name, key) not in there:
                 word = "Canceled" if end is RunEnd.CANCELED else "RunCrashed"
                 yield FailedPartition(dataset=dataset.name, partition_key=key, error=word)
-
-
-def _partition(key: str | None) -> SessionPartition | None:
-    try:
-        return SessionPartition.parse(key) if key else None
-    except PartitionKeyError:  # a key that was added by hand
-        return None
 
 
 def _value(metadata: Mapping[str, dg.MetadataValue], name: str) -> Any:

@@ -3,10 +3,6 @@
 Belongs here: names of run tags and their values. Stays out: what follows from them.
 """
 
-from collections.abc import Sequence
-
-import dagster as dg
-
 RETRY_AT_TAG = "f1_bronze/retry_at"
 
 """Run tag: the moment (ISO 8601, UTC) at which a run that met a closed API or an outage goes on."""
@@ -53,13 +49,3 @@ PARTITION = "dagster/partition"
 ROOT_RUN, PARENT_RUN = "dagster/root_run_id", "dagster/parent_run_id"
 
 BACKFILL, SCHEDULE, SENSOR = "dagster/backfill", "dagster/schedule_name", "dagster/sensor_name"
-
-
-def partition_keys_of(run: dg.DagsterRun, keys: Sequence[str]) -> list[str]:
-    """The partition keys that a run was made for; `keys` are those of its definition, in order."""
-    if PARTITION in run.tags:
-        return [run.tags[PARTITION]]
-    first, last = run.tags.get(RANGE_START), run.tags.get(RANGE_END)
-    if first not in keys or last not in keys:
-        return []
-    return list(keys[keys.index(first) : keys.index(last) + 1])

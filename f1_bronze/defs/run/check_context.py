@@ -13,10 +13,14 @@ import pyarrow as pa
 
 from f1_bronze.datasets.dataset import Dataset
 from f1_bronze.datasets.laps import LAPS
-from f1_bronze.datasets.partition import PartitionKeyError, SessionPartition
-from f1_bronze.defs.partitions import F1_RACE_SESSIONS, F1_SESSIONS, registered
+from f1_bronze.datasets.partition import SessionPartition
+from f1_bronze.defs.partitions import (
+    Registered,
+    asset_key,
+    read_registered,
+)
 from f1_bronze.defs.record.latest import latest_materializations
-from f1_bronze.defs.run.materialization import FASTEST_LAP, asset_key
+from f1_bronze.defs.run.materialization import FASTEST_LAP
 from f1_bronze.lake.errors import NotInLake
 from f1_bronze.lake.lake import Lake
 
@@ -75,7 +79,7 @@ class RunSurroundings:
 
     def earlier_rows(self, dataset: Dataset, partition: SessionPartition) -> Sequence[int]:
         """Row counts of the sessions of that type before this one, the latest first."""
-        keys = self._registered[_definition(dataset)]
+        keys = self._registered.keys(dataset)
         place = keys.index(partition.key) if partition.key in keys else len(keys)
         same = [k for k in keys[:place] if k.rpartition("/")[2] == partition.session_type]
         before = same[: -EARLIER_SESSIONS - 1 : -1]
@@ -93,7 +97,7 @@ class RunSurroundings:
         circuits = {partition.grand_prix, *(p.grand_prix for p in kept)}
         keys = [
             key
-            for key in self._registered[str(F1_SESSIONS.name)]
+            for key in self._registered.session_keys
             if key.split("/")[1:2] and key.split("/")[1] in circuits
         ]
         latest = self._latest(LAPS, keys)  # of all circuits of the run at once
@@ -110,7 +114,7 @@ class RunSurroundings:
 
         Those behind it are left to the runs that will come to them.
         """
-        order = list(self._sessions(year))
+        order = [p for p in self._registered.sessions if p.year == year]
         kept = self._kept.get(dataset.name, {})
         here = [place for place, partition in enumerate(order) if partition in kept]
         landed = self._landed(dataset.name, year)
@@ -120,18 +124,9 @@ class RunSurroundings:
     def _landed(self, dataset: str, year: int) -> set[SessionPartition]:
         return self._lake.stored_partitions(dataset, {year})
 
-    def _sessions(self, year: int) -> Iterable[SessionPartition]:
-        for key in self._registered[str(F1_SESSIONS.name)]:
-            try:
-                partition = SessionPartition.parse(key)
-            except PartitionKeyError:  # added by hand; a run over it says so
-                continue
-            if partition.year == year:
-                yield partition
-
     @cached_property
-    def _registered(self) -> dict[str, list[str]]:
-        return registered(self._instance)
+    def _registered(self) -> Registered:
+        return read_registered(self._instance)
 
     def _latest(
         self, dataset: Dataset, keys: Collection[str]
@@ -147,7 +142,3 @@ class RunSurroundings:
                 if record.asset_materialization is not None:
                     known[key] = record.asset_materialization.metadata
         return known
-
-
-def _definition(dataset: Dataset) -> str:
-    return str((F1_SESSIONS if dataset.session_types is None else F1_RACE_SESSIONS).name)

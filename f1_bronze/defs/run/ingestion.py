@@ -17,6 +17,7 @@ from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.dataset import Dataset
 from f1_bronze.datasets.partition import PartitionKeyError, SessionPartition
 from f1_bronze.defs.io_manager import ParquetLakeIOManager
+from f1_bronze.defs.partitions import asset_key
 from f1_bronze.defs.record.latest import latest_materializations
 from f1_bronze.defs.record.tags import GOES_ON_WITH_TAG, PARENT_RUN
 from f1_bronze.defs.resources import OpenF1
@@ -33,7 +34,7 @@ from f1_bronze.defs.run.failures import (
     refusal,
 )
 from f1_bronze.defs.run.judging import Judge, Validation
-from f1_bronze.defs.run.materialization import asset_key, materialization, told_again
+from f1_bronze.defs.run.materialization import materialization, told_again
 from f1_bronze.defs.run.tally import Progress
 from f1_bronze.lake.errors import LakeError, LakeUnavailable
 from f1_bronze.lake.landing import Candidate, Landing, Revision

@@ -17,9 +17,9 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (
 from f1_bronze.datasets.dataset import Dataset
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.defs.checks import evaluation
+from f1_bronze.defs.partitions import asset_key
 from f1_bronze.defs.record.latest import latest_materializations
 from f1_bronze.defs.run.check_context import RunSurroundings
-from f1_bronze.defs.run.materialization import asset_key
 from f1_bronze.lake.lake import Lake
 from f1_bronze.lake.landing import Landing
 from f1_bronze.lake.paths import validation_path
