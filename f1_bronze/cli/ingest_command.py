@@ -107,10 +107,10 @@ class Outcome:
                 "failed": sum(one.checks_failed for one in self.account.by_dataset.values()),
                 "warned": [
                     {
-                        "dataset": verdict.dataset.name,
+                        "dataset": verdict.dataset,
                         "partition": verdict.partition.key,
-                        "check": verdict.check.value,
-                        "rules": {one.rule.name: one.observed for one in verdict.failed},
+                        "check": verdict.check,
+                        "rules": {one.name: one.observed for one in verdict.failed},
                     }
                     for verdict in self.account.warnings
                 ],
@@ -160,7 +160,7 @@ def _print_warnings(console: Console, warnings: list[CheckVerdict]) -> None:
     for verdict in warnings:
         for one in verdict.failed:
             where = f"{verdict.partition.key} ({one.observed})"
-            by_rule.setdefault(f"{verdict.dataset.name}.{one.rule.name}", []).append(where)
+            by_rule.setdefault(f"{verdict.dataset}.{one.name}", []).append(where)
     for rule, places in list(by_rule.items())[:_KINDS_SHOWN]:
         more = f" and {len(places) - 1} more" if len(places) > 1 else ""
         console.print(

@@ -130,6 +130,11 @@ class Rule:
                 f"The rule {self.name} has mostly={self.mostly}: use 0 < … <= 1."
             )
 
+    @property
+    def column(self) -> str | None:
+        """The column that the rule is about; None for keys, sessions and what spans rows."""
+        return getattr(self.condition, "column", None)
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)  # each is one object, equal to itself alone
 class Dataset:
@@ -204,6 +209,10 @@ class Dataset:
     def column(self, name: str) -> Column:
         """The column of that name; KeyError when there is none."""
         return self._by_name[name]
+
+    def rule(self, name: str) -> Rule | None:
+        """The rule of that name; None where there is none, or none any more."""
+        return next((rule for rule in self.rules if rule.name == name), None)
 
     def exists_for(self, session_type: str) -> bool:
         """Whether sessions of that type have this dataset."""

@@ -61,20 +61,19 @@ def _description(check: Check, rules: Sequence[Rule]) -> str:
     return f"{_MEANINGS[check]}\n\n{listed}"
 
 
-def evaluation(verdict: CheckVerdict, target: Target | None) -> dg.AssetCheckEvaluation:
+def evaluation(
+    dataset: Dataset, verdict: CheckVerdict, target: Target | None
+) -> dg.AssetCheckEvaluation:
     """The verdict as Dagster keeps it, tied to the materialization that was judged."""
     metadata: dict[str, Any] = {
-        "rules": dg.MetadataValue.json([rule_record(rule) for rule in verdict.rules]),
+        **{name: dg.MetadataValue.json(data) for name, data in verdict.to_json().items()},
         "rows_seen": max((rule.rows_seen for rule in verdict.rules), default=0),
         "rules_failed": len(verdict.failed),
-        "evidence": dg.MetadataValue.md(evidence(verdict)),
+        "evidence": dg.MetadataValue.md(evidence(dataset, verdict)),
     }
-    rows = {rule.rule.name: list(rule.unexpected_rows) for rule in verdict.failed}
-    if any(rows.values()):
-        metadata["unexpected_rows"] = dg.MetadataValue.json(rows)
     return dg.AssetCheckEvaluation(
-        asset_key=asset_key(verdict.dataset),
-        check_name=verdict.check.value,
+        asset_key=asset_key(dataset),
+        check_name=verdict.check,
         partition=verdict.partition.key,
         passed=verdict.passed,
         severity=dg.AssetCheckSeverity[verdict.severity.value],
@@ -85,31 +84,18 @@ def evaluation(verdict: CheckVerdict, target: Target | None) -> dg.AssetCheckEva
     )
 
 
-def rule_record(verdict: RuleVerdict) -> dict[str, Any]:
-    """One rule as plain data: what telemetry and the report read back."""
-    return {
-        "rule": verdict.rule.name,
-        "severity": verdict.rule.severity.value,
-        "passed": verdict.passed,
-        "observed": verdict.observed,
-        "unexpected_count": verdict.unexpected_count,
-        "unexpected_percent": round(verdict.unexpected_percent, 3),
-        "rows_seen": verdict.rows_seen,
-    }
-
-
 def summary(verdict: CheckVerdict) -> str:
     """One line: what is wrong first, or that nothing is."""
     if verdict.failed:
         worst = verdict.failed[0]
         more = len(verdict.failed) - 1
-        return f"{worst.rule.name}: {worst.observed}" + (f" (and {more} more)" if more else "")
+        return f"{worst.name}: {worst.observed}" + (f" (and {more} more)" if more else "")
     judged = sum(1 for rule in verdict.rules if rule.passed is not None)
     left = len(verdict.rules) - judged
     return f"{judged} rules hold" + (f", {left} not judged" if left else "")
 
 
-def evidence(verdict: CheckVerdict) -> str:
+def evidence(dataset: Dataset, verdict: CheckVerdict) -> str:
     """Each rule with its verdict, failed ones first and with the rows that broke them."""
     ordered = [*verdict.failed, *(rule for rule in verdict.rules if rule not in verdict.failed)]
     table = markdown_table(
@@ -117,7 +103,7 @@ def evidence(verdict: CheckVerdict) -> str:
         [
             [
                 _word(rule),
-                rule.rule.name,
+                rule.name,
                 rule.observed,
                 f"{rule.unexpected_count} ({rule.unexpected_percent:.1f} %)"
                 if rule.unexpected_count
@@ -130,7 +116,8 @@ def evidence(verdict: CheckVerdict) -> str:
     )
     parts = [table]
     for rule in verdict.failed:
-        parts.append(f"**{rule.rule.name}**: {rule.rule.says} {rule.rule.why}")
+        if (declared := dataset.rule(rule.name)) is not None:
+            parts.append(f"**{rule.name}**: {declared.says} {declared.why}")
         if rule.unexpected_rows:
             names = list(dict.fromkeys(name for row in rule.unexpected_rows for name in row))
             rows = [[row.get(n) for n in names] for row in rule.unexpected_rows[:_ROWS_SHOWN]]
@@ -143,4 +130,4 @@ def _word(verdict: RuleVerdict) -> str:
         return "not judged"
     if verdict.passed:
         return "holds"
-    return "fails" if verdict.rule.severity is Severity.ERROR else "warns"
+    return "fails" if verdict.severity is Severity.ERROR else "warns"

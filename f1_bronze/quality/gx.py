@@ -35,7 +35,7 @@ from f1_bronze.datasets.dataset import (
     Severity,
 )
 from f1_bronze.quality.context import JudgedRows
-from f1_bronze.quality.verdicts import MOST_ROWS_SHOWN, RuleVerdict, counted, out_of_scope
+from f1_bronze.quality.verdicts import MOST_ROWS_SHOWN, RuleVerdict
 
 if TYPE_CHECKING:
     import numpy as np
@@ -378,11 +378,11 @@ def _verdicts(
     verdicts = []
     for place, partition in enumerate(judged.partitions):
         if not rule.scope.covers(partition.year, partition.session_type):
-            verdicts.append(out_of_scope(rule, partition))
+            verdicts.append(RuleVerdict.out_of_scope(rule, partition))
             continue
         rows = shown.get(place, [])
         verdicts.append(
-            counted(
+            RuleVerdict.by_count(
                 rule,
                 rows_seen=seen[place],
                 unexpected_count=counts[place],

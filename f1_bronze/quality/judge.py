@@ -15,14 +15,7 @@ from f1_bronze.quality.gx import KeepResult, row_verdicts
 from f1_bronze.quality.racing import RACING_RULES
 from f1_bronze.quality.racing.findings import Around, Findings
 from f1_bronze.quality.session_rules import shape_verdicts
-from f1_bronze.quality.verdicts import (
-    MOST_ROWS_SHOWN,
-    CheckVerdict,
-    RuleVerdict,
-    counted,
-    json_ready,
-    out_of_scope,
-)
+from f1_bronze.quality.verdicts import MOST_ROWS_SHOWN, CheckVerdict, RuleVerdict, json_ready
 
 
 def judge(
@@ -58,10 +51,12 @@ def judge(
         own = {name: of_sessions[place] for name, of_sessions in by_rule.items()}
         meant = [r for r in shapes if r.scope.covers(partition.year, partition.session_type)]
         own.update(shape_verdicts(dataset, meant, subject, sound[partition].table))
-        own.update({r.name: out_of_scope(r, partition) for r in shapes if r.name not in own})
+        own.update(
+            {r.name: RuleVerdict.out_of_scope(r, partition) for r in shapes if r.name not in own}
+        )
         verdicts[partition] = tuple(
             CheckVerdict(
-                dataset=dataset,
+                dataset=dataset.name,
                 check=check,
                 partition=partition,
                 rules=tuple(own[rule.name] for rule in dataset.rules if rule.check is check),
@@ -98,7 +93,7 @@ def _racing_verdicts(
     return [
         _racing_verdict(rule, findings, keys[partition], offences.get(keys[partition], []))
         if rule.scope.covers(partition.year, partition.session_type)
-        else out_of_scope(rule, partition)
+        else RuleVerdict.out_of_scope(rule, partition)
         for partition in subjects
     ]
 
@@ -107,8 +102,8 @@ def _racing_verdict(
     rule: Rule, findings: Findings, session_key: int, offences: Sequence[Mapping[str, Any]]
 ) -> RuleVerdict:
     if reason := findings.not_judged.get(session_key):
-        return RuleVerdict(rule=rule, passed=None, observed=reason, rows_seen=0)
-    return counted(
+        return RuleVerdict.not_checked(rule, reason)
+    return RuleVerdict.by_count(
         rule,
         rows_seen=max(findings.looked_at.get(session_key, 0), len(offences)),
         unexpected_count=len(offences),

@@ -86,11 +86,11 @@ def _verdict(
     match condition:
         case RowCount(at_least=low, at_most=high):
             passed = low <= rows and (high is None or rows <= high)
-            return RuleVerdict(rule=rule, passed=passed, observed=_rows(rows), rows_seen=rows)
+            return RuleVerdict.make(rule, passed=passed, observed=_rows(rows), rows_seen=rows)
         case ColumnsAsDeclared():
             differences = _differences(declared_schema(dataset), subject.table.schema)
-            return RuleVerdict(
-                rule=rule,
+            return RuleVerdict.make(
+                rule,
                 passed=not differences,
                 observed="; ".join(differences) or f"{len(subject.table.schema)} columns",
                 rows_seen=rows,
@@ -135,11 +135,11 @@ def _one_session(rule: Rule, table: pa.Table) -> RuleVerdict:
         if entry["values"] is not None
     }
     if not counts:
-        return RuleVerdict(rule=rule, passed=None, observed="nothing to look at", rows_seen=0)
+        return RuleVerdict.not_checked(rule, "no rows to check")
     most = max(counts, key=lambda key: counts[key])
     foreign = {key: count for key, count in counts.items() if key != most}
-    return RuleVerdict(
-        rule=rule,
+    return RuleVerdict.make(
+        rule,
         passed=not foreign,
         observed=f"session_key {', '.join(str(key) for key in (most, *sorted(foreign)))}",
         rows_seen=sum(counts.values()),
@@ -162,10 +162,10 @@ def _drifted(
         kind = f"; {types[name]} is declared" if name in types else ""
         told.append(f"{name} {word} in {_rows(len(values))}, for example {example}{kind}")
     offenders = {row for values in fields.values() for row in values}
-    return RuleVerdict(
-        rule=rule,
+    return RuleVerdict.make(
+        rule,
         passed=not offenders if table.num_rows else None,
-        observed="; ".join(told) or ("none" if table.num_rows else "nothing to look at"),
+        observed="; ".join(told) or ("none" if table.num_rows else "no rows to check"),
         rows_seen=table.num_rows,
         unexpected_count=len(offenders),
         unexpected_rows=_evidence(dataset, table, sorted(offenders), fields),
@@ -182,10 +182,10 @@ def _gone(
     told = [f"{name} is gone" for name in missing]
     told += [f"{name} is gone from {_rows(len(rows))}" for name, rows in lacking.items()]
     offenders = {row for rows in lacking.values() for row in rows}
-    return RuleVerdict(
-        rule=rule,
+    return RuleVerdict.make(
+        rule,
         passed=not told if table.num_rows else None,
-        observed="; ".join(told) or ("none" if table.num_rows else "nothing to look at"),
+        observed="; ".join(told) or ("none" if table.num_rows else "no rows to check"),
         rows_seen=table.num_rows,
         unexpected_count=table.num_rows if missing else len(offenders),
         unexpected_rows=_evidence(dataset, table, sorted(offenders), {}),

@@ -1,7 +1,7 @@
-"""What judging a session's rows ends in.
+"""What the rules say about the rows of one session, as data.
 
-Belongs here: the verdicts as plain data. Stays out: how they are reached (judging.py), how they
-are shown (defs/checks.py, report).
+`to_json` is the form in which Dagster's record keeps verdicts, and in which metrics, alerts,
+lineage and the report read them.
 """
 
 import math
@@ -10,10 +10,162 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from f1_bronze.datasets.dataset import Check, Dataset, Rule, Severity
+from f1_bronze.datasets.dataset import Rule, Severity
 from f1_bronze.datasets.partition import SessionPartition
 
 MOST_ROWS_SHOWN = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class RuleVerdict:
+    """What one rule says about one session.
+
+    Attributes:
+        name: the rule's name in its dataset.
+        passed: None where it could not be checked; `observed` then says why.
+        observed: the observed value in a few words.
+        rows_seen: how many rows (or laps, drivers, …) were checked.
+        unexpected_count: how many of these fail.
+        column: the column that the rule is about, where it is about one.
+        unexpected_rows: at most 20 of the failing ones, as JSON-ready mappings with the key.
+    """
+
+    name: str
+    severity: Severity
+    passed: bool | None
+    observed: str
+    rows_seen: int = 0
+    unexpected_count: int = 0
+    column: str | None = None
+    unexpected_rows: tuple[Mapping[str, Any], ...] = ()
+
+    @classmethod
+    def make(
+        cls,
+        rule: Rule,
+        *,
+        passed: bool | None,
+        observed: str,
+        rows_seen: int = 0,
+        unexpected_count: int = 0,
+        unexpected_rows: Sequence[Mapping[str, Any]] = (),
+    ) -> "RuleVerdict":
+        """The verdict of a declared rule."""
+        return cls(
+            name=rule.name,
+            severity=rule.severity,
+            passed=passed,
+            observed=observed,
+            rows_seen=rows_seen,
+            unexpected_count=unexpected_count,
+            column=rule.column,
+            unexpected_rows=tuple(unexpected_rows[:MOST_ROWS_SHOWN]),
+        )
+
+    @classmethod
+    def not_checked(cls, rule: Rule, reason: str) -> "RuleVerdict":
+        """The verdict of a rule that has nothing to check in a session."""
+        return cls.make(rule, passed=None, observed=reason)
+
+    @classmethod
+    def out_of_scope(cls, rule: Rule, partition: SessionPartition) -> "RuleVerdict":
+        """The verdict on a session that the rule is not about."""
+        return cls.not_checked(rule, f"not about {partition.session_type} in {partition.year}")
+
+    @classmethod
+    def by_count(
+        cls,
+        rule: Rule,
+        *,
+        rows_seen: int,
+        unexpected_count: int = 0,
+        unexpected_rows: Sequence[Mapping[str, Any]] = (),
+        things: str = "rows",
+        also: str = "",
+    ) -> "RuleVerdict":
+        """The verdict by count: the rule's `mostly` is the share of the rows that must pass.
+
+        `things` are what is counted, in the plural; `also` is put behind the counts.
+        """
+        if not rows_seen:
+            return cls.not_checked(rule, f"no {things} to check")
+        counted = things if rows_seen > 1 else things.removesuffix("s")
+        observed = f"all {rows_seen:,} {counted} pass" if rows_seen > 1 else f"1 {counted} passes"
+        if unexpected_count:
+            fail = "fails" if unexpected_count == 1 else "fail"
+            share = _percent(unexpected_count / rows_seen)
+            allowed = f"; {_percent(1 - rule.mostly)} allowed" if rule.mostly < 1 else ""
+            observed = f"{unexpected_count:,} of {rows_seen:,} {counted} {fail} ({share}{allowed})"
+        return cls.make(
+            rule,
+            # Floats: a tenth of twenty must allow two.
+            passed=unexpected_count <= (1 - rule.mostly) * rows_seen + 1e-9,
+            observed=f"{observed}; {also}" if also else observed,
+            rows_seen=rows_seen,
+            unexpected_count=unexpected_count,
+            unexpected_rows=unexpected_rows,
+        )
+
+    @property
+    def unexpected_percent(self) -> float:
+        """Share of the rows that fail, 0 to 100."""
+        return 100 * self.unexpected_count / self.rows_seen if self.rows_seen else 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        """All but the rows, as plain data."""
+        return {
+            "rule": self.name,
+            "severity": self.severity.value,
+            "passed": self.passed,
+            "observed": self.observed,
+            "unexpected_count": self.unexpected_count,
+            "unexpected_percent": round(self.unexpected_percent, 3),
+            "rows_seen": self.rows_seen,
+            "column": self.column,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckVerdict:
+    """What one asset check says about one session: the verdicts of its rules, as declared.
+
+    Attributes:
+        dataset: its name.
+        check: a value of `Check`.
+    """
+
+    dataset: str
+    check: str
+    partition: SessionPartition
+    rules: tuple[RuleVerdict, ...]
+
+    @property
+    def failed(self) -> tuple[RuleVerdict, ...]:
+        """The rules that failed, ERROR first."""
+        failed = [verdict for verdict in self.rules if verdict.passed is False]
+        return tuple(sorted(failed, key=lambda verdict: verdict.severity is not Severity.ERROR))
+
+    @property
+    def passed(self) -> bool:
+        """Whether every rule that could be checked passed."""
+        return not self.failed
+
+    @property
+    def severity(self) -> Severity:
+        """That of the worst failed rule; WARN when none failed."""
+        return self.failed[0].severity if self.failed else Severity.WARN
+
+    def to_json(self) -> dict[str, Any]:
+        """`rules`, and `unexpected_rows` by rule where rows failed: what Dagster's record keeps."""
+        rows = {verdict.name: list(verdict.unexpected_rows) for verdict in self.failed}
+        return {
+            "rules": [verdict.to_json() for verdict in self.rules],
+            **({"unexpected_rows": rows} if any(rows.values()) else {}),
+        }
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
 
 
 def json_ready(row: Mapping[Any, Any]) -> dict[str, Any]:
@@ -39,91 +191,3 @@ def _json_value(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_json_value(one) for one in value]
     return value if value is None or isinstance(value, str | int | bool) else str(value)
-
-
-@dataclass(frozen=True, kw_only=True)
-class RuleVerdict:
-    """What one rule says of one session.
-
-    Attributes:
-        passed: None where it could not be judged; `observed` then says why.
-        observed: the observed value in a few words.
-        rows_seen: how many rows (or laps, drivers, …) were looked at.
-        unexpected_count: how many of these were not as demanded.
-        unexpected_rows: at most 20 of them, as JSON-ready mappings that hold the key columns.
-    """
-
-    rule: Rule
-    passed: bool | None
-    observed: str
-    rows_seen: int
-    unexpected_count: int = 0
-    unexpected_rows: tuple[Mapping[str, Any], ...] = ()
-
-    @property
-    def unexpected_percent(self) -> float:
-        """Share of the unexpected, 0 to 100."""
-        return 100 * self.unexpected_count / self.rows_seen if self.rows_seen else 0.0
-
-
-def out_of_scope(rule: Rule, partition: SessionPartition) -> RuleVerdict:
-    """The verdict on a session that the rule is not about."""
-    told = f"not about {partition.session_type} in {partition.year}"
-    return RuleVerdict(rule=rule, passed=None, observed=told, rows_seen=0)
-
-
-def counted(
-    rule: Rule,
-    *,
-    rows_seen: int,
-    unexpected_count: int,
-    unexpected_rows: Sequence[Mapping[str, Any]] = (),
-    also: str = "",
-) -> RuleVerdict:
-    """The verdict by count: the rule's `mostly` is the share of what was seen that must hold.
-
-    `also` is put behind the counts. Where nothing was seen, nothing can be judged.
-    """
-    if not rows_seen:
-        return RuleVerdict(rule=rule, passed=None, observed="nothing to look at", rows_seen=0)
-    allowed = (1 - rule.mostly) * rows_seen
-    observed = f"all {rows_seen:,} as demanded"
-    if unexpected_count:
-        share = f"{unexpected_count / rows_seen:.1%}"
-        allowance = f", {1 - rule.mostly:.1%} allowed" if rule.mostly < 1 else ""
-        observed = f"{unexpected_count:,} of {rows_seen:,} not as demanded ({share}{allowance})"
-    return RuleVerdict(
-        rule=rule,
-        # Floats: a tenth of twenty must allow two.
-        passed=unexpected_count <= allowed + 1e-9,
-        observed=f"{observed}; {also}" if also else observed,
-        rows_seen=rows_seen,
-        unexpected_count=unexpected_count,
-        unexpected_rows=tuple(unexpected_rows[:MOST_ROWS_SHOWN]),
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
-class CheckVerdict:
-    """What one asset check says of one session: the verdicts of its rules, as declared."""
-
-    dataset: Dataset
-    check: Check
-    partition: SessionPartition
-    rules: tuple[RuleVerdict, ...]
-
-    @property
-    def failed(self) -> tuple[RuleVerdict, ...]:
-        """The rules that were not fulfilled, ERROR first."""
-        broken = [verdict for verdict in self.rules if verdict.passed is False]
-        return tuple(sorted(broken, key=lambda v: v.rule.severity is not Severity.ERROR))
-
-    @property
-    def passed(self) -> bool:
-        """Whether every rule that could be judged is fulfilled."""
-        return not self.failed
-
-    @property
-    def severity(self) -> Severity:
-        """That of the worst failed rule; WARN when none failed."""
-        return self.failed[0].rule.severity if self.failed else Severity.WARN

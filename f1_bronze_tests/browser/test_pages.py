@@ -62,7 +62,7 @@ def test_failed_check(browser: "Browser") -> None:
     browser.click(RACE)
     text = browser.text("points whole, 0 to 26")
     browser.shoot("check")
-    assert "points whole, 0 to 26: 1 of 20 not as demanded (5.0%); for example 99" in text
+    assert "points whole, 0 to 26: 1 of 20 rows fails (5.0 %); for example 99" in text
     assert "Failed (1)" in text
     assert "Passed (1)" in text
     red, green, blue = browser.colour_of("Failed")
@@ -70,7 +70,7 @@ def test_failed_check(browser: "Browser") -> None:
     evidence = " ".join(browser.expand("evidence").split())
     browser.shoot("evidence")
     assert "session_key driver_number points 907047" in evidence
-    assert "fails points whole, 0 to 26 1 of 20 not as demanded (5.0%); for example 99" in evidence
+    assert "fails points whole, 0 to 26 1 of 20 rows fails (5.0 %); for example 99" in evidence
 
 
 def test_coverage_page(browser: "Browser") -> None:

@@ -56,13 +56,13 @@ def judged(
     return CheckState(
         check=check,
         severity=broken,
-        summary=f"{rule}: 2 of 20 not as demanded" if broken else "1 rules hold",
+        summary=f"{rule}: 2 of 20 rows fail" if broken else "1 rules hold",
         rules=(
             {
                 "rule": rule,
                 "severity": broken or "ERROR",
                 "passed": broken is None,
-                "observed": "2 of 20 not as demanded" if broken else "all 20 as demanded",
+                "observed": "2 of 20 rows fail" if broken else "all 20 rows pass",
                 "unexpected_count": 2 if broken else 0,
                 "unexpected_percent": 10.0 if broken else 0.0,
                 "rows_seen": 20,

@@ -99,7 +99,7 @@ def test_what_is_broken_comes_first() -> None:
     [place] = broken.places
     assert (place.key, place.observed, place.more) == (
         "2025/australian/race",
-        "2 of 20 not as demanded",
+        "2 of 20 rows fail",
         0,
     )
     assert place.columns == ("driver_number", "lap_number")

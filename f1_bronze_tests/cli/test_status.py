@@ -118,9 +118,9 @@ def test_every_state(capsys: pytest.CaptureFixture[str]) -> None:
     assert lines[17:] == [
         f"laps of 2025/bahrain/race: {MISSING_ROWS}",
         f"results of 2025/monaco/qualifying: It broke {NASTY}. Try again.",
-        "✗ 2025/australian/race laps.values: lap_number 1 to 100: 2 of 20 not as demanded",
+        "✗ 2025/australian/race laps.values: lap_number 1 to 100: 2 of 20 rows fail",
         "! 2025/australian/race and 1 more drivers.values: name_acronym three capitals: "
-        "2 of 20 not as demanded",
+        "2 of 20 rows fail",
     ]
 
 

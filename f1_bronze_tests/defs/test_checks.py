@@ -39,16 +39,20 @@ def rule(name: str, severity: Severity) -> Rule:
     )
 
 
+SOUND, UNSEEN = rule("sound", Severity.ERROR), rule("unseen", Severity.WARN)
+BROKEN = {severity: rule(f"broken_{severity.lower()}", severity) for severity in Severity}
+
+
 def verdict(
     *broken: Severity, dataset: str = "laps", check: Check = Check.VALUES, partition: str = RACE
 ) -> CheckVerdict:
     """A check with one rule that holds, one that was not judged, and these that are broken."""
     rules = [
-        RuleVerdict(rule=rule("sound", Severity.ERROR), passed=True, observed="fine", rows_seen=50),
-        RuleVerdict(rule=rule("unseen", Severity.WARN), passed=None, observed="-", rows_seen=0),
+        RuleVerdict.make(SOUND, passed=True, observed="fine", rows_seen=50),
+        RuleVerdict.not_checked(UNSEEN, "-"),
         *(
-            RuleVerdict(
-                rule=rule(f"broken_{severity.lower()}", severity),
+            RuleVerdict.make(
+                BROKEN[severity],
                 passed=False,
                 observed="2 laps without a time",
                 rows_seen=50,
@@ -59,7 +63,7 @@ def verdict(
         ),
     ]
     return CheckVerdict(
-        dataset=DATASET[dataset],
+        dataset=dataset,
         check=check,
         partition=SessionPartition.parse(partition),
         rules=tuple(rules),
@@ -93,7 +97,7 @@ class Judging:
             verdicts[partition] = [
                 replace(
                     verdict(*(broken if check is Check.VALUES else ())),
-                    dataset=dataset,
+                    dataset=dataset.name,
                     check=check,
                     partition=partition,
                 )
@@ -203,7 +207,7 @@ def test_a_broken_warning_lets_the_run_succeed(run: Run) -> None:
     assert result.success
     one = evaluations(result)["laps", "values", RACE]
     assert (one.passed, one.severity) == (False, dg.AssetCheckSeverity.WARN)
-    assert [(w.dataset.name, w.partition.key) for w in account.warnings] == [("laps", RACE)]
+    assert [(w.dataset, w.partition.key) for w in account.warnings] == [("laps", RACE)]
     assert account.failures == []
 
 
@@ -300,7 +304,8 @@ def test_evidence_names_rules_and_rows() -> None:
     one = verdict(Severity.WARN, Severity.ERROR)
     assert one.severity is Severity.ERROR
     assert summary(one) == "broken_error: 2 laps without a time (and 1 more)"
-    lines = evidence(one).splitlines()
+    text = evidence(replace(DATASET["laps"], rules=tuple(BROKEN.values())), one)
+    lines = text.splitlines()
     assert lines[2].startswith("| fails | broken\\_error |") or lines[2].startswith(
         "| fails | broken_error |"
     )
@@ -310,5 +315,6 @@ def test_evidence_names_rules_and_rows() -> None:
         "holds",
         "not judged",
     ]
-    assert "| 44 | 9 |" in evidence(one)
+    assert "| 44 | 9 |" in text
+    assert text.count("Laps have a time. A lap without one is no lap.") == 2
     assert summary(verdict()) == "1 rules hold, 1 not judged"

@@ -113,7 +113,7 @@ class Landed:
 
 def rules_of(checks: Iterable[CheckVerdict]) -> dict[str, RuleVerdict]:
     """The verdicts of one session by rule."""
-    return {verdict.rule.name: verdict for check in checks for verdict in check.rules}
+    return {verdict.name: verdict for check in checks for verdict in check.rules}
 
 
 def recorded(folder: Path) -> Landed:

@@ -17,7 +17,7 @@ from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.openf1.partition_names import grand_prix_slugs, session_type_slug
 from f1_bronze.quality.racing import RACING_RULES
 from f1_bronze.quality.racing.findings import Around, Findings
-from f1_bronze.quality.verdicts import counted
+from f1_bronze.quality.verdicts import RuleVerdict
 from f1_bronze.simulator.invented import GeneratedSeasons
 
 from .landed import BY_NAME, Landed, Records
@@ -150,7 +150,7 @@ def broken_rules(around: Around) -> set[tuple[str, SessionPartition]]:
         test = RACING_RULES[around.dataset.name, rule.name]
         findings = test(around.of(around.dataset), around)
         for key, partition in around.partitions.items():
-            verdict = counted(
+            verdict = RuleVerdict.by_count(
                 rule,
                 rows_seen=findings.looked_at.get(key, 0),
                 unexpected_count=int((findings.offences["session_key"] == key).sum()),

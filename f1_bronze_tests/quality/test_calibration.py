@@ -28,7 +28,7 @@ def test_no_error_on_good_sessions(landed: Landed, dataset: Dataset) -> None:
         (partition.key, name, verdict.observed)
         for partition, checks in landed.judged(dataset.name).items()
         for name, verdict in rules_of(checks).items()
-        if verdict.passed is False and verdict.rule.severity is Severity.ERROR
+        if verdict.passed is False and verdict.severity is Severity.ERROR
     ]
     assert errors == []
 

@@ -123,7 +123,7 @@ def test_library_does_not_phone_home(landed: Landed) -> None:
 def test_import_survives_without_a_main_file() -> None:
     """Neither PySpark, where it is installed, nor what is hidden of it ends or alters a process."""
     script = (
-        "import sys; from f1_bronze.quality.library import great_expectations; "
+        "import sys; from f1_bronze.quality.gx import great_expectations; "
         "print(great_expectations().__name__, sys.modules.get('pyspark', 'not imported'))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)

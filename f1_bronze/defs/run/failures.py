@@ -132,10 +132,10 @@ def refusal(dataset: Dataset, landing: Landing) -> RowsMissing:
 
 def broken(verdict: CheckVerdict) -> RulesBroken | None:
     """Why a partition must not be used downstream; None where no ERROR rule failed."""
-    errors = [one for one in verdict.failed if one.rule.severity is Severity.ERROR]
+    errors = [one for one in verdict.failed if one.severity is Severity.ERROR]
     if not errors:
         return None
-    told = "; ".join(f"{one.rule.name}: {one.observed}" for one in errors)
+    told = "; ".join(f"{one.name}: {one.observed}" for one in errors)
     return RulesBroken(
         f"The check {verdict.check} found rows that must not be used downstream ({told}). They "
         "are in the lake all the same. Look at the check's evidence on the asset's Checks tab; "

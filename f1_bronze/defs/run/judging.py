@@ -116,8 +116,8 @@ class Validation:
         targets = self._targets(key, list(subjects))
         for partition, checks in verdicts.items():
             for verdict in checks:
-                if dg.AssetCheckKey(key, verdict.check.value) in self._selected:
-                    yield verdict, evaluation(verdict, targets.get(partition))
+                if dg.AssetCheckKey(key, verdict.check) in self._selected:
+                    yield verdict, evaluation(dataset, verdict, targets.get(partition))
 
     def _keep(self, dataset: Dataset, result: Mapping[str, Any]) -> None:
         path = validation_path(dataset.name, self._run_id, datetime.now(UTC))

@@ -121,7 +121,7 @@ class Account:
 
     def judged(self, verdict: CheckVerdict) -> None:
         """Count a check; its time is that of its dataset."""
-        account = self.by_dataset[verdict.dataset.name]
+        account = self.by_dataset[verdict.dataset]
         account.checks += 1
         self._take_time(account)
         if verdict.passed:
@@ -227,7 +227,7 @@ class RunLines:
                 *(answer.api_requests, answer.extract_seconds),
                 extra={
                     "event": "landed",
-                    **self._place(dataset, partition.key),
+                    **self._place(dataset.name, partition.key),
                     "revision": landing.revision.value,
                     "rows": landing.rows,
                     "rows_added": len(landing.changes.added),
@@ -245,12 +245,12 @@ class RunLines:
         """One line where a rule failed; none where all is well."""
         if not verdict.passed:
             self._failed_checks += 1
-            rules = [one.rule.name for one in verdict.failed]
+            rules = [one.name for one in verdict.failed]
             level = logging.ERROR if verdict.severity is Severity.ERROR else logging.WARNING
             _log.log(
                 level,
                 "%s %s: the check %s found what its rules forbid: %s",
-                *(verdict.dataset.name, verdict.partition.key, verdict.check, ", ".join(rules)),
+                *(verdict.dataset, verdict.partition.key, verdict.check, ", ".join(rules)),
                 extra={
                     "event": "judged",
                     **self._place(verdict.dataset, verdict.partition.key),
@@ -271,7 +271,7 @@ class RunLines:
                 *(failed.dataset.name, failed.key, failed.error),
                 extra={
                     "event": "failed",
-                    **self._place(failed.dataset, failed.key),
+                    **self._place(failed.dataset.name, failed.key),
                     "error": type(failed.error).__name__,
                 },
             )
@@ -303,8 +303,8 @@ class RunLines:
             },
         )
 
-    def _place(self, dataset: Dataset, key: str) -> dict[str, object]:
+    def _place(self, dataset: str, key: str) -> dict[str, object]:
         """What a line is about; the session's key where the run has met it."""
-        place: dict[str, object] = {"dataset": dataset.name, "partition": key}
+        place: dict[str, object] = {"dataset": dataset, "partition": key}
         number = self._session_keys.get(key)
         return place if number is None else place | {"session_key": number}
