@@ -57,7 +57,7 @@ def judge(
         verdicts[partition] = tuple(
             CheckVerdict(
                 dataset=dataset.name,
-                check=check,
+                check=check.value,
                 partition=partition,
                 rules=tuple(own[rule.name] for rule in dataset.rules if rule.check is check),
             )

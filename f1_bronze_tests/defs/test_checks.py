@@ -64,7 +64,7 @@ def verdict(
     ]
     return CheckVerdict(
         dataset=dataset,
-        check=check,
+        check=check.value,
         partition=SessionPartition.parse(partition),
         rules=tuple(rules),
     )
@@ -98,7 +98,7 @@ class Judging:
                 replace(
                     verdict(*(broken if check is Check.VALUES else ())),
                     dataset=dataset.name,
-                    check=check,
+                    check=check.value,
                     partition=partition,
                 )
                 for check in checks_of(dataset)

@@ -257,9 +257,9 @@ def test_a_partition_of_two_datasets_is_one_session() -> None:
 
 
 def test_a_check_counts_by_its_own_end() -> None:
-    """Only checks that did not pass are counted, whatever severity is written on them."""
+    """Only checks that did not pass are counted, by their severity."""
     run = finished(
-        checks=(check("laps", passed=True), check("laps", passed=False, severity="error"))
+        checks=(check("laps", passed=True), check("laps", passed=False, severity="ERROR"))
     )
     assert values(told(run), "DataValidationFailures") == 1
     assert values(told(run), "DataValidationWarnings") == 0

@@ -99,7 +99,7 @@ def _of_bronze(run: RunResult, told: _Told) -> Iterator[Metric]:
     ):
         failed: dict[str, float] = {check.dataset: 0 for check in run.checks}
         for check in run.checks:
-            failed[check.dataset] += not check.passed and check.severity.upper() == severity
+            failed[check.dataset] += not check.passed and check.severity == severity
         yield from told.value(kind, sum(failed.values()))
         yield from told.by(kind, "DataType", failed)
     yield from told.value(kinds.BRONZE_PIPELINE_SUCCESS, int(run.end is RunEnd.SUCCESS))
