@@ -5,13 +5,10 @@ from typing import Any
 import dagster as dg
 
 from f1_bronze.defs.assets import ASSETS
-from f1_bronze.defs.automation.season import RunningSeason
 from f1_bronze.defs.io_manager import ParquetLakeIOManager
 from f1_bronze.defs.jobs import JOBS
 from f1_bronze.defs.monitoring.coverage_asset import Watch, coverage, hourly_coverage
-from f1_bronze.defs.outbound.alert_sensor import Alerts
-from f1_bronze.defs.outbound.outbox import Telemetry
-from f1_bronze.defs.resources import openf1_resource
+from f1_bronze.defs.resources import Deployment, openf1_resource
 from f1_bronze.defs.run.judging import ByRules
 from f1_bronze.defs.run.tally import NoProgress, open_deployment_logs
 from f1_bronze.defs.schedules import SCHEDULES
@@ -22,15 +19,13 @@ from f1_bronze.settings import Settings
 def assemble(settings: Settings, **resources: Any) -> dg.Definitions:
     """All definitions for these settings; `resources` take the place of the usual ones."""
     usual = {
-        "alerts": Alerts(settings),
         "openf1": openf1_resource(settings),
         "io_manager": ParquetLakeIOManager(
             lake_uri=settings.lake_uri, s3_writes=dict(settings.s3_writes)
         ),
         "judge": ByRules(),
         "progress": NoProgress(),
-        "season": RunningSeason(settings),
-        "telemetry": Telemetry(settings),
+        "deployment": Deployment(settings),
         "watch": Watch(settings),
     }
     return dg.Definitions(

@@ -36,8 +36,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from f1_bronze.defs.automation.launch import Plan
-    from f1_bronze.defs.outbound.outbox import Telemetry
-    from f1_bronze.defs.resources import OpenF1
+    from f1_bronze.defs.resources import Deployment, OpenF1
     from f1_bronze.defs.run.failures import Failed
     from f1_bronze.defs.run.tally import Account
     from f1_bronze.openf1.answers import Counters
@@ -315,9 +314,9 @@ def _run_all(
     from f1_bronze.definitions import assemble
     from f1_bronze.defs.automation.instance import open_instance
     from f1_bronze.defs.automation.launch import crash_of, execute, interrupted
-    from f1_bronze.defs.outbound.outbox import Telemetry
     from f1_bronze.defs.partitions import read_registered, register
     from f1_bronze.defs.record.tags import BY_COMMAND, TRIGGER_TAG
+    from f1_bronze.defs.resources import Deployment
 
     definitions = assemble(settings, openf1=openf1, progress=account)
     runs, crashes = [], []
@@ -339,18 +338,18 @@ def _run_all(
                 break
             if not result.success and len(account.failures) == told:
                 crashes.append(crash_of(result))
-        _tell(instance, Telemetry(settings), runs)
+        _tell(instance, Deployment(settings), runs)
     return tuple(runs), tuple(crashes)
 
 
-def _tell(instance: dg.DagsterInstance, telemetry: Telemetry, runs: list[str]) -> None:
+def _tell(instance: dg.DagsterInstance, deployment: Deployment, runs: list[str]) -> None:
     """Lineage and local metrics at once; should the lake fail, the sensors tell them later."""
     from f1_bronze.cli.console import screen
     from f1_bronze.defs.outbound.emit_now import emit_now
     from f1_bronze.lake.errors import LakeError
 
     try:
-        emit_now(instance, telemetry, runs)
+        emit_now(instance, deployment, runs)
     except LakeError as error:
         screen().print(f"lineage and metrics wait for `f1-bronze ui`: {error}", style="yellow")
 

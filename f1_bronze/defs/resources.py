@@ -1,9 +1,10 @@
-"""Settings that build the plain objects which ops work with.
+"""The resources: how OpenF1 is asked, and the deployment that schedules and sensors work for.
 
-Belongs here: the OpenF1 resource. Stays out: what the API is like (openf1/).
+Dagster's concept: https://docs.dagster.io/guides/build/external-resources
 """
 
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
@@ -14,6 +15,9 @@ from pydantic import Field
 
 from f1_bronze.datasets.dataset import Dataset
 from f1_bronze.datasets.partition import SessionPartition
+from f1_bronze.lake.errors import LakeUnavailable
+from f1_bronze.lake.lake import Lake
+from f1_bronze.lake.s3 import S3Writes
 from f1_bronze.openf1.answers import Counters, without_login
 from f1_bronze.openf1.batches import SessionAnswer, SessionRef, fetch_sessions
 from f1_bronze.openf1.breaker import Breaker
@@ -24,6 +28,10 @@ from f1_bronze.settings import PREFIX, PUBLIC_API, Settings
 if TYPE_CHECKING:
     from f1_bronze.openf1.client import OpenF1Client
     from f1_bronze.openf1.http import Credentials
+    from f1_bronze.telemetry.lineage.delivery import Delivery, HttpConsumer
+    from f1_bronze.telemetry.lineage.event_files import EventFiles
+    from f1_bronze.telemetry.lineage.summaries import Summaries
+    from f1_bronze.telemetry.outbound import AlertSink, MetricSink
 
 
 class OpenF1:
@@ -227,3 +235,98 @@ def resolved(resource: OpenF1Resource) -> OpenF1Resource:
         if isinstance(value, dg.EnvVar)
     }
     return resource.model_copy(update=values) if values else resource
+
+
+class Deployment:
+    """The settings, the clock, the lake and the telemetry sinks of this deployment.
+
+    The one resource of schedules, sensors and the monitoring asset. Nothing is opened, nor its
+    library imported, before it is used. `clock` gives the time, aware.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.settings = settings
+        self.now = clock
+        self.monotonic = monotonic
+
+    @cached_property
+    def lake(self) -> Lake:
+        """The lake."""
+        return Lake.at(self.settings.lake_uri, S3Writes(**self.settings.s3_writes))
+
+    @property
+    def environment(self) -> str:
+        """The name of the deployment."""
+        return self.settings.environment
+
+    @property
+    def openf1(self) -> OpenF1Resource:
+        """How OpenF1 is asked, with passwords filled in."""
+        return resolved(openf1_resource(self.settings))
+
+    @property
+    def waits_for_monday(self) -> bool:
+        """Whether new sessions are ingested by the weekly run, not as soon as they are listed."""
+        return not self.settings.ingest_new
+
+    def link(self, path: str) -> str:
+        """The address of a page of the UI; a path alone where F1_BRONZE_DAGSTER_URL is not set."""
+        return f"{self.settings.dagster_url}{path}"
+
+    @cached_property
+    def metrics(self) -> "MetricSink":
+        """CloudWatch, or JSON lines in the lake."""
+        if self.settings.metrics == "cloudwatch":
+            from f1_bronze.telemetry.metrics.cloudwatch import CloudWatchSink
+
+            return CloudWatchSink()
+        from f1_bronze.telemetry.metrics.metric_files import MetricFiles
+
+        return MetricFiles(self.lake.store, outages=(LakeUnavailable,))
+
+    @cached_property
+    def lineage_events(self) -> "EventFiles":
+        """Lineage events in the lake."""
+        from f1_bronze.telemetry.lineage.event_files import EventFiles
+
+        return EventFiles(self.lake.store)
+
+    @cached_property
+    def lineage_summaries(self) -> "Summaries":
+        """Their daily summaries."""
+        from f1_bronze.telemetry.lineage.summaries import Summaries
+
+        return Summaries(self.lake.store)
+
+    def lineage_delivery(self) -> "Delivery | None":
+        """One tick's deliveries to the lineage consumer; None where there is none."""
+        if self._lineage_consumer is None:
+            return None
+        from f1_bronze.telemetry.lineage.delivery import Delivery
+
+        return Delivery(self._lineage_consumer, self.lake.store)
+
+    @cached_property
+    def _lineage_consumer(self) -> "HttpConsumer | None":
+        from f1_bronze.telemetry.lineage.delivery import HttpConsumer
+
+        url = self.settings.lineage_url
+        return HttpConsumer(url) if url else None
+
+    @cached_property
+    def alert_sinks(self) -> Mapping[str, "AlertSink"]:
+        """Where alerts go, by name; empty where neither a topic nor a webhook is set."""
+        from f1_bronze.telemetry.alerts.sinks import Topic, Webhook
+
+        sinks: dict[str, AlertSink] = {}
+        if self.settings.alert_topic:
+            sinks["topic"] = Topic(self.settings.alert_topic)
+        if self.settings.alert_webhook:
+            sinks["webhook"] = Webhook(self.settings.alert_webhook)
+        return sinks

@@ -16,9 +16,15 @@ from f1_bronze.defs.automation.reconcile import (
     under_way,
     week_of,
 )
-from f1_bronze.defs.automation.season import WHAT_PASSES, RunningSeason
+from f1_bronze.defs.automation.season import (
+    WHAT_PASSES,
+    read_running_seasons,
+    stored_now,
+    wanted_sessions,
+)
 from f1_bronze.defs.partitions import read_registered, register
 from f1_bronze.defs.record.tags import SENSOR, WEEK_TAG
+from f1_bronze.defs.resources import Deployment
 
 EVERY_ASSET = "__ASSET_JOB"
 
@@ -41,7 +47,7 @@ A schedule has one job, and a job of ours cannot span both partition definitions
     ),
 )
 def weekly_bronze(
-    context: dg.ScheduleEvaluationContext, season: dg.ResourceParam[RunningSeason]
+    context: dg.ScheduleEvaluationContext, deployment: dg.ResourceParam[Deployment]
 ) -> list[dg.RunRequest] | dg.SkipReason:
     """The requests of the tick's week; a reason where there are none."""
     instance = context.instance
@@ -52,10 +58,10 @@ def weekly_bronze(
     if instance.get_runs_count(dg.RunsFilter(tags=made_up_for)):
         return dg.SkipReason(f"openf1_calendar has requested the runs of the week of {week}.")
     # A tick that is made up for belongs to its own week; one to come cannot know more than now.
-    now = min(due_at, season.now())
+    now = min(due_at, deployment.now())
     try:
-        sessions = season.wanted(season.calendar(now))
-        landed = season.landed(now)
+        sessions = wanted_sessions(deployment, read_running_seasons(deployment, now))
+        landed = stored_now(deployment, now)
     except WHAT_PASSES as passing:
         note_due(instance, week)
         return dg.SkipReason(
@@ -64,7 +70,7 @@ def weekly_bronze(
         )
     register(instance, [session.partition for session in sessions])
     plan = plan_of_week(
-        sessions, now=now, landed=landed, under_way=under_way(instance, season.now())
+        sessions, now=now, landed=landed, under_way=under_way(instance, deployment.now())
     )
     requests = requests_of_week(plan, read_registered(instance), week)
     if not requests:

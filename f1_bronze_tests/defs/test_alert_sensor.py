@@ -12,9 +12,10 @@ import pytest
 from f1_bronze.datasets.dataset import Severity
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.definitions import assemble
-from f1_bronze.defs.outbound.alert_sensor import Alerts, bronze_alerts
+from f1_bronze.defs.outbound.alert_sensor import bronze_alerts
 from f1_bronze.defs.partitions import register
 from f1_bronze.defs.record.tags import ATTEMPT_TAG, CLOSED_RUN_TAG, RETRY_AT_TAG, WEEK_TAG
+from f1_bronze.defs.resources import Deployment
 from f1_bronze.defs.run.failures import MOST_ATTEMPTS
 from f1_bronze.settings import Settings
 from f1_bronze.simulator.faults import Fault
@@ -84,7 +85,7 @@ class Sink:
         self.taken.append(alert)
 
 
-class Deployed(Alerts):
+class Deployed(Deployment):
     """Alerts that go to these sinks."""
 
     def __init__(self, settings: Settings, **sinks: AlertSink) -> None:
@@ -92,7 +93,7 @@ class Deployed(Alerts):
         self._given = sinks
 
     @property
-    def sinks(self) -> Mapping[str, AlertSink]:  # type: ignore[override]
+    def alert_sinks(self) -> Mapping[str, AlertSink]:  # type: ignore[override]
         """Those that were given."""
         return self._given
 
@@ -100,14 +101,14 @@ class Deployed(Alerts):
 class Sensor:
     """The sensor, tick after tick, its cursor kept; begins with a tick on what is there."""
 
-    def __init__(self, instance: dg.DagsterInstance, alerts: Alerts) -> None:
-        self._instance, self._alerts = instance, alerts
+    def __init__(self, instance: dg.DagsterInstance, deployment: Deployment) -> None:
+        self._instance, self._deployment = instance, deployment
         self.cursor: str | None = None
 
     def tick(self) -> str:
         """What the tick says."""
         with dg.build_sensor_context(
-            instance=self._instance, cursor=self.cursor, resources={"alerts": self._alerts}
+            instance=self._instance, cursor=self.cursor, resources={"deployment": self._deployment}
         ) as context:
             result = bronze_alerts.evaluate_tick(context)
             self.cursor = context.cursor
@@ -130,7 +131,7 @@ def sensor(instance: dg.DagsterInstance, settings: Settings, sink: Sink) -> Sens
 
 def test_nobody_is_to_be_told(instance: dg.DagsterInstance, settings: Settings) -> None:
     """Without topic and webhook the tick is a skip that names the settings."""
-    sensor = Sensor(instance, Alerts(settings))
+    sensor = Sensor(instance, Deployment(settings))
     assert sensor.tick() == (
         "Nobody is to be told: set F1_BRONZE_ALERT_TOPIC or F1_BRONZE_ALERT_WEBHOOK."
     )
@@ -314,7 +315,7 @@ def test_through_a_webhook(
     with_hook = replace(
         settings, alert_webhook=receiver.url, dagster_url="https://dagster.example.org"
     )
-    sensor = Sensor(instance, Alerts(with_hook))
+    sensor = Sensor(instance, Deployment(with_hook))
     with caplog.at_level(logging.DEBUG):
         said = [sensor.tick()]
         run_id = fails()

@@ -364,7 +364,7 @@ def test_the_deployment_provides_what_it_needs(
     """What Dagster loads holds the sensor and its resource: it looks at the season of today."""
     sensor = definitions.resolve_sensor_def("openf1_calendar")
     needed = {key: definitions.resources[key] for key in sensor.required_resource_keys}
-    assert set(needed) == {"season"}
+    assert set(needed) == {"deployment"}
     with dg.build_sensor_context(instance=instance, resources=needed) as context:
         result = sensor(context)
     assert isinstance(result, dg.SensorResult)

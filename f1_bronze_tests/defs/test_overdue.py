@@ -22,8 +22,9 @@ from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 from f1_bronze.datasets import DATASETS
 from f1_bronze.defs.monitoring.overdue import WATCHED, due, overdue_sessions
-from f1_bronze.defs.outbound.alert_sensor import Alerts
+from f1_bronze.defs.outbound.alert_sensor import add_overdue
 from f1_bronze.defs.record.calendar_memory import Memory, Seen
+from f1_bronze.defs.resources import Deployment
 from f1_bronze.settings import Settings
 from f1_bronze.telemetry.alerts.alert_memory import AlertMemory
 from f1_bronze.telemetry.alerts.wording import OverdueSession
@@ -136,12 +137,12 @@ def test_a_session_that_ends_on_monday_morning() -> None:
 def test_settings_decide(instance: dg.DagsterInstance) -> None:
     """The sensor looks with the deployment's own settings, and tells each session once."""
     environ = {"F1_BRONZE_ALERT_WEBHOOK": "https://hooks.example.org/x"}
-    eager = Alerts(Settings.read({**environ, "F1_BRONZE_INGEST_NEW": "true"}))
-    weekly = Alerts(Settings.read(environ))
+    eager = Deployment(Settings.read({**environ, "F1_BRONZE_INGEST_NEW": "true"}))
+    weekly = Deployment(Settings.read(environ))
     now = SATURDAY + timedelta(hours=24)
-    assert weekly.look(instance, AlertMemory(), now)[0].waiting == {}
-    memory, _ = eager.look(instance, AlertMemory(), now)
+    assert add_overdue(instance, weekly, AlertMemory(), now)[0].waiting == {}
+    memory, _ = add_overdue(instance, eager, AlertMemory(), now)
     [alert] = memory.waiting["webhook"]
     assert alert.subject == f"f1_bronze dev: {QUALIFYING} not landed in time"
-    memory, _ = eager.look(instance, memory, now + timedelta(hours=1))
+    memory, _ = add_overdue(instance, eager, memory, now + timedelta(hours=1))
     assert len(memory.waiting["webhook"]) == 1

@@ -19,10 +19,10 @@ from f1_bronze.definitions import assemble
 from f1_bronze.defs.outbound.emit_now import emit_now
 from f1_bronze.defs.outbound.lineage_sensors import openlineage_consumer, openlineage_events
 from f1_bronze.defs.outbound.metrics_sensor import cloudwatch_metrics, last_success, session_ends
-from f1_bronze.defs.outbound.outbox import Telemetry
 from f1_bronze.defs.partitions import register
 from f1_bronze.defs.record.calendar_memory import Memory, Seen
 from f1_bronze.defs.record.stream import Position
+from f1_bronze.defs.resources import Deployment
 from f1_bronze.lake.lake import Lake
 from f1_bronze.settings import Settings
 from f1_bronze.simulator.faults import Fault
@@ -91,7 +91,7 @@ class Receiver:
         return Reply(answer=Answer.TAKEN)
 
 
-class Told(Telemetry):
+class Told(Deployment):
     """Telemetry whose sinks are at hand."""
 
     def __init__(self, settings: Settings) -> None:
@@ -103,7 +103,7 @@ class Told(Telemetry):
         """The sink."""
         return self.sink
 
-    def delivery(self) -> Delivery:
+    def lineage_delivery(self) -> Delivery:
         """To the receiver."""
         return Delivery(self.receiver, self.lake.store)
 
@@ -128,7 +128,7 @@ def tick(instance: dg.DagsterInstance, told: Told, settings: Settings) -> Tick:
             instance=instance,
             cursor=cursors.get(sensor.name),
             definitions=definitions,
-            resources={"telemetry": told},
+            resources={"deployment": told},
         ) as context:
             data = sensor.evaluate_tick(context)
             cursors[sensor.name] = data.cursor
@@ -292,7 +292,7 @@ def test_without_a_consumer_nothing_is_sent(
 ) -> None:
     """The sensor says that none is set, and what to do."""
     with dg.build_sensor_context(
-        instance=instance, resources={"telemetry": Telemetry(settings)}
+        instance=instance, resources={"deployment": Deployment(settings)}
     ) as context:
         said = openlineage_consumer.evaluate_tick(context).skip_message
     assert said == "No consumer is set (F1_BRONZE_LINEAGE_URL): the lake has all events."
@@ -316,9 +316,9 @@ def test_the_command_tells_what_the_sensors_would(
 ) -> None:
     """Lineage and local metrics are there when the command ends, and the sensors, which tell them
     again, change no byte of them."""
-    telemetry = Telemetry(settings)
+    deployment = Deployment(settings)
     result = materialize("bronze_races", RACE, RACE)
-    emit_now(instance, telemetry, [result.run_id, "no run"])
+    emit_now(instance, deployment, [result.run_id, "no run"])
     lake = tmp_path / "lake"
 
     def told() -> dict[str, bytes]:

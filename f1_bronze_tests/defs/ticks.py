@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from f1_bronze.defs.automation.calendar_sensor import openf1_calendar
-from f1_bronze.defs.automation.season import RunningSeason
+from f1_bronze.defs.resources import Deployment
 from f1_bronze.defs.schedules import weekly_bronze
 from f1_bronze.settings import Settings
 
@@ -24,16 +24,16 @@ class Ticks:
         self.cursor: str | None = None
 
     @property
-    def season(self) -> RunningSeason:
-        """The running season at that time."""
-        return RunningSeason(self.settings, clock=lambda: self.now)
+    def deployment(self) -> Deployment:
+        """The deployment at that time."""
+        return Deployment(self.settings, clock=lambda: self.now)
 
     def calendar(self) -> dg.SensorResult:
         """What openf1_calendar comes to now."""
         with dg.build_sensor_context(
             instance=self.instance,
             cursor=self.cursor,
-            resources={"season": self.season},
+            resources={"deployment": self.deployment},
         ) as context:
             result = openf1_calendar.evaluate_tick(context)
         self.cursor = result.cursor
@@ -44,7 +44,7 @@ class Ticks:
         with dg.build_schedule_context(
             instance=self.instance,
             scheduled_execution_time=at,
-            resources={"season": self.season},
+            resources={"deployment": self.deployment},
         ) as context:
             return weekly_bronze.evaluate_tick(context)
 

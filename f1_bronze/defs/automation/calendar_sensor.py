@@ -22,7 +22,14 @@ from f1_bronze.defs.automation.reconcile import (
     settle,
     under_way,
 )
-from f1_bronze.defs.automation.season import WHAT_PASSES, NamesMissing, RunningSeason, running_years
+from f1_bronze.defs.automation.season import (
+    WHAT_PASSES,
+    NamesMissing,
+    read_running_seasons,
+    running_years,
+    stored_now,
+    wanted_sessions,
+)
 from f1_bronze.defs.jobs import JOBS
 from f1_bronze.defs.partitions import (
     F1_RACE_SESSIONS,
@@ -33,6 +40,7 @@ from f1_bronze.defs.partitions import (
     register,
 )
 from f1_bronze.defs.record.calendar_memory import Change, CursorError, Memory, changes, seen_in
+from f1_bronze.defs.resources import Deployment
 from f1_bronze.openf1.answers import ClosedForLiveSession
 from f1_bronze.openf1.calendar import Calendar, CalendarSession
 
@@ -52,20 +60,20 @@ _SHOWN = 10
     ),
 )
 def openf1_calendar(
-    context: dg.SensorEvaluationContext, season: dg.ResourceParam[RunningSeason]
+    context: dg.SensorEvaluationContext, deployment: dg.ResourceParam[Deployment]
 ) -> dg.SensorResult:
     """One look, or the reason why there is none now."""
-    return Tick(context, season).result()
+    return Tick(context, deployment).result()
 
 
 class Tick:
     """One evaluation of the sensor."""
 
-    def __init__(self, context: dg.SensorEvaluationContext, season: RunningSeason) -> None:
+    def __init__(self, context: dg.SensorEvaluationContext, deployment: Deployment) -> None:
         self._context = context
         self._instance = context.instance
-        self._season = season
-        self._now = season.now()
+        self._deployment = deployment
+        self._now = deployment.now()
         self._said: list[str] = []
         self._observed: list[dg.AssetObservation] = []
 
@@ -76,8 +84,10 @@ class Tick:
         if reason := self._no_look(memory, due):
             return self._nothing(memory, reason)
         try:
-            calendar = self._season.calendar(self._now, named_by_place=memory.nameless)
-            landed = self._season.landed(self._now)
+            calendar = read_running_seasons(
+                self._deployment, self._now, named_by_place=memory.nameless
+            )
+            landed = stored_now(self._deployment, self._now)
         except ClosedForLiveSession as closed:
             until = self._now + timedelta(seconds=closed.retry_after)
             return self._nothing(replace(memory, closed_until=until), str(closed))
@@ -92,7 +102,7 @@ class Tick:
             nameless=calendar.nameless,
             sessions=seen_in(calendar),
         )
-        wanted = self._season.wanted(calendar)
+        wanted = wanted_sessions(self._deployment, calendar)
         self._tell_changes(changes(memory.sessions, after.sessions))
         new = register(self._instance, [session.partition for session in wanted])
         if new:
@@ -121,7 +131,7 @@ class Tick:
                 f"{_moment(memory.closed_until)}."
             )
         live = memory.live(self._now)
-        if live is not None and not self._season.always_open:
+        if live is not None and not self._deployment.settings.openf1_username:
             return (
                 f"OpenF1 is closed from 30 minutes before to 30 minutes after {live.key}, which "
                 f"is to end at {_moment(live.end)}."
@@ -203,7 +213,7 @@ class Tick:
         due: Sequence[str],
     ) -> tuple[list[dg.RunRequest], frozenset[int]]:
         """The runs of the week that is owed, or of new sessions; and whose first run was asked."""
-        if not due and not self._season.ingest_new:
+        if not due and self._deployment.waits_for_monday:
             return [], memory.asked
         busy = under_way(self._instance, self._now)
         known = read_registered(self._instance)

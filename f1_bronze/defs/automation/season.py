@@ -4,22 +4,18 @@ Belongs here: which seasons run, reading their calendar in a hurry, what a tick 
 Stays out: what becomes of it (calendar_sensor.py, weekly.py).
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from contextlib import closing
-from datetime import UTC, datetime
-from functools import cached_property
+from datetime import datetime
 
 from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.partition import SessionPartition
-from f1_bronze.defs.resources import openf1_resource, resolved
+from f1_bronze.defs.resources import Deployment
 from f1_bronze.lake.errors import LakeError
-from f1_bronze.lake.lake import Lake
-from f1_bronze.lake.s3 import S3Writes
 from f1_bronze.openf1.answers import OpenF1Error
 from f1_bronze.openf1.budget import PaceSettingError
 from f1_bronze.openf1.budget_stores import RateStoreError
 from f1_bronze.openf1.calendar import Calendar, CalendarSession, read_calendar
-from f1_bronze.settings import Settings
 
 WHAT_PASSES = (OpenF1Error, LakeError, RateStoreError, PaceSettingError)
 
@@ -37,71 +33,47 @@ class NamesMissing(OpenF1Error):
         self.years = years
 
 
-class RunningSeason:
-    """What runs now, upstream and in the lake. `clock` tells the time, aware."""
+def read_running_seasons(
+    deployment: Deployment, now: datetime, *, named_by_place: Collection[int] = ()
+) -> Calendar:
+    """All sessions of the running seasons, of every type, as of `now`; nothing is remembered.
 
-    def __init__(
-        self, settings: Settings, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
-    ) -> None:
-        self._settings = settings
-        self._clock = clock
-        self.ingest_new = settings.ingest_new
-        """Whether new sessions are ingested as soon as they are there."""
-        self.always_open = bool(settings.openf1_username)
-        """Whether live sessions do not close the API: paid access."""
+    Two calls at most, each tried once and each after at most ten seconds of waiting for the
+    shared budget; with paid access a login precedes them. `named_by_place` are years known to
+    lack meetings.
 
-    @cached_property
-    def lake(self) -> Lake:
-        """Where sessions land."""
-        return Lake.at(self._settings.lake_uri, S3Writes(**self._settings.s3_writes))
-
-    def now(self) -> datetime:
-        """The time, aware."""
-        return self._clock()
-
-    def calendar(self, now: datetime, *, named_by_place: Collection[int] = ()) -> Calendar:
-        """All sessions of the running seasons, of every type, as of `now`; nothing is remembered.
-
-        Two calls at most, each tried once and each after at most ten seconds of waiting for the
-        shared budget; with paid access a login precedes them. `named_by_place` are years known to
-        lack meetings.
-
-        Raises:
-            NamesMissing: a year lacks meetings that did not before.
-            UnknownSeason: a season that has begun is not listed, which is a slip of the API.
-            OpenF1Error: the API did not answer, or not in time.
-        """
-        years = running_years(now)
-        placed = self.lake.session_partitions(years)
-        with closing(resolved(openf1_resource(self._settings)).make_hurried_client()) as client:
-            calendar = read_calendar(
-                client,
-                years,
-                now=now,
-                session_types=None,
-                placed=placed,
-                looks=1,
-                may_be_absent=not_listed_yet(now),
-            )
-        if not set(calendar.nameless) <= set(named_by_place):
-            raise NamesMissing(calendar.nameless)
-        return calendar
-
-    def wanted(self, calendar: Calendar) -> tuple[CalendarSession, ...]:
-        """The sessions that have ended and are of the types that are ingested."""
-        types = self._settings.session_types
-        return tuple(
-            session
-            for session in calendar.sessions
-            if types is None or session.partition.session_type in types
+    Raises:
+        NamesMissing: a year lacks meetings that did not before.
+        UnknownSeason: a season that has begun is not listed, which is a slip of the API.
+        OpenF1Error: the API did not answer, or not in time.
+    """
+    years = running_years(now)
+    placed = deployment.lake.session_partitions(years)
+    with closing(deployment.openf1.make_hurried_client()) as client:
+        calendar = read_calendar(
+            client,
+            years,
+            now=now,
+            session_types=None,
+            placed=placed,
+            looks=1,
+            may_be_absent=not_listed_yet(now),
         )
+    if not set(calendar.nameless) <= set(named_by_place):
+        raise NamesMissing(calendar.nameless)
+    return calendar
 
-    def landed(self, now: datetime) -> dict[str, set[SessionPartition]]:
-        """What the lake holds of the running seasons, by dataset."""
-        years = running_years(now)
-        return {
-            dataset.name: self.lake.stored_partitions(dataset.name, years) for dataset in DATASETS
-        }
+
+def wanted_sessions(deployment: Deployment, calendar: Calendar) -> tuple[CalendarSession, ...]:
+    """The sessions that have ended and are of the types that are ingested."""
+    types = deployment.settings.session_types
+    return tuple(s for s in calendar.sessions if types is None or s.partition.session_type in types)
+
+
+def stored_now(deployment: Deployment, now: datetime) -> dict[str, set[SessionPartition]]:
+    """What the lake holds of the running seasons, by dataset."""
+    years = running_years(now)
+    return {ds.name: deployment.lake.stored_partitions(ds.name, years) for ds in DATASETS}
 
 
 def running_years(now: datetime) -> tuple[int, ...]:

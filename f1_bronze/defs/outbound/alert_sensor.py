@@ -4,10 +4,7 @@ Belongs here: which runs are looked at, the sinks of a deployment, and sending w
 out: the words and the memory (telemetry/alerts*.py), which sessions are stale (overdue.py).
 """
 
-import time
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from datetime import datetime, timedelta
 
 import dagster as dg
 
@@ -17,10 +14,10 @@ from f1_bronze.defs.partitions import asset_key
 from f1_bronze.defs.record.runs import planned_datasets, run_finished
 from f1_bronze.defs.record.stream import ENDS, Change, Position, TryLater, keep_position, tell
 from f1_bronze.defs.record.tags import BACKFILL, CLOSED_RUN_TAG, RETRY_AT_TAG, ROOT_RUN, WEEK_TAG
-from f1_bronze.settings import Settings
+from f1_bronze.defs.resources import Deployment
 from f1_bronze.telemetry.alerts.alert_memory import AlertMemory
 from f1_bronze.telemetry.alerts.wording import Wording
-from f1_bronze.telemetry.outbound import AlertRefused, AlertSink, AlertsUnavailable
+from f1_bronze.telemetry.outbound import AlertRefused, AlertsUnavailable
 
 NEWS = timedelta(days=7)
 
@@ -37,47 +34,6 @@ _MEMORY, _HOUR = "alerts", "stale_hour"
 _BRONZE = {asset_key(dataset) for dataset in DATASETS}
 
 
-class Alerts:
-    """Where this deployment's alerts go and how they are worded. `clock` tells the time, aware."""
-
-    def __init__(
-        self,
-        settings: Settings,
-        *,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-        monotonic: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._settings = settings
-        self.now = clock
-        self.monotonic = monotonic
-        self.wording = Wording(environment=settings.environment, ui_url=settings.dagster_url)
-
-    @cached_property
-    def sinks(self) -> Mapping[str, AlertSink]:
-        """The sinks by name; nothing is opened, nor its library imported, before it is needed."""
-        from f1_bronze.telemetry.alerts.sinks import Topic, Webhook
-
-        found: dict[str, AlertSink] = {}
-        if self._settings.alert_topic:
-            found["topic"] = Topic(self._settings.alert_topic)
-        if self._settings.alert_webhook:
-            found["webhook"] = Webhook(self._settings.alert_webhook)
-        return found
-
-    def look(
-        self, instance: dg.DagsterInstance, memory: AlertMemory, now: datetime
-    ) -> tuple[AlertMemory, int]:
-        """The memory after a look at which sessions are stale; and how many alerts gave way."""
-        stale = overdue_sessions(
-            instance,
-            now,
-            session_types=self._settings.session_types,
-            weekly=not self._settings.ingest_new,
-        )
-        alert, memory = memory.after_look(stale, self.wording, now)
-        return memory.queued(alert, self.sinks) if alert else (memory, 0)
-
-
 @dg.sensor(
     name="bronze_alerts",
     default_status=dg.DefaultSensorStatus.RUNNING,
@@ -89,10 +45,10 @@ class Alerts:
     ),
 )
 def bronze_alerts(
-    context: dg.SensorEvaluationContext, alerts: dg.ResourceParam[Alerts]
+    context: dg.SensorEvaluationContext, deployment: dg.ResourceParam[Deployment]
 ) -> dg.SkipReason:
     """What is new is noted first, then sent; what a sink does not take waits in the cursor."""
-    if not alerts.sinks:
+    if not deployment.alert_sinks:
         return dg.SkipReason(
             "Nobody is to be told: set F1_BRONZE_ALERT_TOPIC or F1_BRONZE_ALERT_WEBHOOK."
         )
@@ -101,7 +57,7 @@ def bronze_alerts(
     said: list[str] = []
 
     def deliver(change: Change, position: Position) -> Position:
-        return _noted(context, alerts, change, position)
+        return _noted(context, deployment, change, position)
 
     try:
         for position in tell(context, ENDS, deliver):
@@ -110,17 +66,36 @@ def bronze_alerts(
         keep_position(context, error)
         said.append(str(error))
     position = Position.from_json(context.cursor)
-    now = alerts.now()
-    memory = _memory(position).only(alerts.sinks)
+    now = deployment.now()
+    memory = _memory(position).only(deployment.alert_sinks)
     hour = f"{now:%Y-%m-%dT%H}"
     if position.notes.get(_HOUR) != hour:
-        memory, lost = alerts.look(context.instance, memory, now)
+        memory, lost = add_overdue(context.instance, deployment, memory, now)
         _log_lost(context, lost)
         position = position.noting(stale_hour=hour)
-    memory, sent, waits = send_waiting(context, alerts, memory)
+    memory, sent, waits = send_waiting(context, deployment, memory)
     context.update_cursor(position.noting(alerts=memory.to_json()).to_json())
     told = f"{sent} alert{'s'[: sent != 1]} sent."
     return dg.SkipReason(" ".join([told, *waits, *said]))
+
+
+def add_overdue(
+    instance: dg.DagsterInstance, deployment: Deployment, memory: AlertMemory, now: datetime
+) -> tuple[AlertMemory, int]:
+    """The memory with an alert of sessions that are newly overdue; and how many alerts gave way."""
+    overdue = overdue_sessions(
+        instance,
+        now,
+        session_types=deployment.settings.session_types,
+        weekly=deployment.waits_for_monday,
+    )
+    alert, memory = memory.after_look(overdue, _wording(deployment), now)
+    return memory.queued(alert, deployment.alert_sinks) if alert else (memory, 0)
+
+
+def _wording(deployment: Deployment) -> Wording:
+    settings = deployment.settings
+    return Wording(environment=settings.environment, ui_url=settings.dagster_url)
 
 
 def from_now_on(instance: dg.DagsterInstance) -> Position:
@@ -135,17 +110,17 @@ def from_now_on(instance: dg.DagsterInstance) -> Position:
 
 
 def send_waiting(
-    context: dg.SensorEvaluationContext, alerts: Alerts, memory: AlertMemory
+    context: dg.SensorEvaluationContext, deployment: Deployment, memory: AlertMemory
 ) -> tuple[AlertMemory, int, list[str]]:
     """Send what waits, sink by sink; one that is down does not keep the other from its alerts.
 
     What is left, how many were taken, and why some wait.
     """
     sent, waits = 0, []
-    deadline = alerts.monotonic() + SEND_SECONDS
-    for name, sink in alerts.sinks.items():
+    deadline = deployment.monotonic() + SEND_SECONDS
+    for name, sink in deployment.alert_sinks.items():
         for alert in memory.waiting.get(name, ()):
-            if alerts.monotonic() >= deadline:
+            if deployment.monotonic() >= deadline:
                 break
             try:
                 sink.send(alert)
@@ -160,20 +135,20 @@ def send_waiting(
 
 
 def _noted(
-    context: dg.SensorEvaluationContext, alerts: Alerts, change: Change, position: Position
+    context: dg.SensorEvaluationContext, deployment: Deployment, change: Change, position: Position
 ) -> Position:
     run = context.instance.get_run_by_id(change.run_id)
-    if run is None or not _is_ours(run) or alerts.now() - change.at > NEWS:
+    if run is None or not _is_ours(run) or deployment.now() - change.at > NEWS:
         return position
     memory = _memory(position)
     alert, memory = memory.after_run(
         run_finished(context.instance, run, group_of=lambda key: None),
-        alerts.wording,
+        _wording(deployment),
         group=_group(run),
         goes_on=_goes_on(run),
     )
     if alert is not None:
-        memory, lost = memory.queued(alert, alerts.sinks)
+        memory, lost = memory.queued(alert, deployment.alert_sinks)
         _log_lost(context, lost)
     return position.noting(alerts=memory.to_json())
 

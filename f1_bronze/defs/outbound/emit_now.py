@@ -8,14 +8,14 @@ from collections.abc import Iterable
 
 import dagster as dg
 
-from f1_bronze.defs.outbound.outbox import Telemetry
 from f1_bronze.defs.record.runs import run_begun, run_finished
+from f1_bronze.defs.resources import Deployment
 from f1_bronze.telemetry.lineage.events import end_events, start_events
 from f1_bronze.telemetry.metrics.measurement import run_metrics
 from f1_bronze.telemetry.metrics.metric_files import MetricFiles
 
 
-def emit_now(instance: dg.DagsterInstance, telemetry: Telemetry, run_ids: Iterable[str]) -> None:
+def emit_now(instance: dg.DagsterInstance, deployment: Deployment, run_ids: Iterable[str]) -> None:
     """Lineage events and their summaries, and metrics where these are kept in the lake.
 
     A file of the same run has the same path and the same bytes whoever writes it. What the lake
@@ -28,7 +28,7 @@ def emit_now(instance: dg.DagsterInstance, telemetry: Telemetry, run_ids: Iterab
             continue
         finished = run_finished(instance, run, group_of=lambda key: None)
         events = [*start_events(run_begun(instance, run)), *end_events(finished)]
-        days |= telemetry.events.write(events)
-        if isinstance(telemetry.metrics, MetricFiles):
-            telemetry.metrics.send(run_metrics(finished, environment=telemetry.environment))
-    telemetry.summaries.refresh(days)
+        days |= deployment.lineage_events.write(events)
+        if isinstance(deployment.metrics, MetricFiles):
+            deployment.metrics.send(run_metrics(finished, environment=deployment.environment))
+    deployment.lineage_summaries.refresh(days)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from f1_bronze.defs.outbound.metrics_sensor import group_finder
-from f1_bronze.defs.outbound.outbox import Telemetry
 from f1_bronze.defs.record.runs import GroupOf, run_begun, run_finished
 from f1_bronze.defs.record.stream import (
     ENDS,
@@ -22,6 +21,7 @@ from f1_bronze.defs.record.stream import (
     keep_position,
     tell,
 )
+from f1_bronze.defs.resources import Deployment
 from f1_bronze.lake.errors import LakeUnavailable
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def events_of(
     ),
 )
 def openlineage_events(
-    context: dg.SensorEvaluationContext, telemetry: dg.ResourceParam[Telemetry]
+    context: dg.SensorEvaluationContext, deployment: dg.ResourceParam[Deployment]
 ) -> dg.SkipReason:
     """Events first, then the summaries, cursor last; says in the tick what was written."""
     group_of = group_finder(context)
@@ -68,7 +68,7 @@ def openlineage_events(
         nonlocal written
         events = events_of(context.instance, change, group_of)
         try:
-            days = telemetry.events.write(events)
+            days = deployment.lineage_events.write(events)
         except LakeUnavailable as error:
             raise TryLater(str(error)) from error
         written += len(events)
@@ -79,7 +79,7 @@ def openlineage_events(
             context.update_cursor(position.to_json())
         position = Position.from_json(context.cursor)
         if days := days_in(position):
-            telemetry.summaries.refresh(days)
+            deployment.lineage_summaries.refresh(days)
             context.update_cursor(noting_days(position, set()).to_json())
     except (TryLater, LakeUnavailable) as error:
         keep_position(context, error)
@@ -107,12 +107,12 @@ def noting_days(position: Position, days: set[date]) -> Position:
     ),
 )
 def openlineage_consumer(
-    context: dg.SensorEvaluationContext, telemetry: dg.ResourceParam[Telemetry]
+    context: dg.SensorEvaluationContext, deployment: dg.ResourceParam[Deployment]
 ) -> dg.SkipReason:
     """One run after the other; the position within a run is kept in the cursor."""
     from f1_bronze.telemetry.lineage.delivery import Position as Delivered
 
-    delivery = telemetry.delivery()
+    delivery = deployment.lineage_delivery()
     if delivery is None:
         return dg.SkipReason("No consumer is set (F1_BRONZE_LINEAGE_URL): the lake has all events.")
     group_of = group_finder(context)

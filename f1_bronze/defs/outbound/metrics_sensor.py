@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from f1_bronze.datasets.sessions import SESSIONS
-from f1_bronze.defs.outbound.outbox import Telemetry
 from f1_bronze.defs.partitions import asset_key, read_registered
 from f1_bronze.defs.record.calendar_memory import remembered_ends
 from f1_bronze.defs.record.latest import latest_materializations
 from f1_bronze.defs.record.runs import GroupOf, planned_datasets, run_finished
 from f1_bronze.defs.record.stream import ENDS, Change, Position, TryLater, keep_position, tell
+from f1_bronze.defs.resources import Deployment
 from f1_bronze.defs.run.materialization import SESSION_END
 from f1_bronze.telemetry.metrics.measurement import hours_since_last_success, run_metrics
 from f1_bronze.telemetry.outbound import SinkUnavailable
@@ -49,7 +49,7 @@ def group_finder(context: dg.SensorEvaluationContext) -> GroupOf:
     ),
 )
 def cloudwatch_metrics(
-    context: dg.SensorEvaluationContext, telemetry: dg.ResourceParam[Telemetry]
+    context: dg.SensorEvaluationContext, deployment: dg.ResourceParam[Deployment]
 ) -> dg.SkipReason:
     """Metrics first, cursor last; says in the tick what was sent."""
     group_of = group_finder(context)
@@ -61,11 +61,11 @@ def cloudwatch_metrics(
             return position
         metrics = run_metrics(
             run_finished(context.instance, run, group_of=group_of),
-            environment=telemetry.environment,
+            environment=deployment.environment,
         )
         before = position.notes.get(_SENT, {}).get(run.run_id, ())
         try:
-            telemetry.metrics.send(metrics, sent_before=before)
+            deployment.metrics.send(metrics, sent_before=before)
         except SinkUnavailable as error:
             sent = {run.run_id: sorted({*before, *error.sent})}
             raise TryLater(str(error), position.noting(sent=sent)) from error
@@ -75,7 +75,7 @@ def cloudwatch_metrics(
         for position in tell(context, ENDS, deliver):
             context.update_cursor(position.to_json())
             told += 1
-        position = _gauge(context, telemetry, Position.from_json(context.cursor))
+        position = _gauge(context, deployment, Position.from_json(context.cursor))
         context.update_cursor(position.to_json())
     except TryLater as error:
         keep_position(context, error)
@@ -84,7 +84,7 @@ def cloudwatch_metrics(
 
 
 def _gauge(
-    context: dg.SensorEvaluationContext, telemetry: Telemetry, position: Position
+    context: dg.SensorEvaluationContext, deployment: Deployment, position: Position
 ) -> Position:
     """Send the hours since the last success, once an hour."""
     now = datetime.now(UTC)
@@ -94,11 +94,11 @@ def _gauge(
     gauge = hours_since_last_success(
         last_success(context.instance),
         now,
-        environment=telemetry.environment,
+        environment=deployment.environment,
         session_ends=session_ends(context.instance),
     )
     try:
-        telemetry.metrics.send([gauge])
+        deployment.metrics.send([gauge])
     except SinkUnavailable as error:
         raise TryLater(str(error)) from error
     return position.noting(gauge_hour=hour)
