@@ -87,19 +87,20 @@ WORK = {"run", "automation", "outbound", "monitoring"}
 EXCEPTIONS: dict[tuple[str, str], str] = {
     ("automation", "assets"): "since the move",
     ("automation", "jobs"): "since the move",
-    ("automation", "resources"): "since the move",
+    ("automation", "resources"): "sensors take the Deployment",
     ("automation", "run"): "since the move",
     ("monitoring", "assets"): "since the move",
     ("monitoring", "run"): "since the move",
     ("outbound", "monitoring"): "since the move",
+    ("outbound", "resources"): "sensors take the Deployment",
     ("outbound", "run"): "since the move",
     ("record", "assets"): "since the move",
     ("record", "checks"): "since the move",
     ("record", "jobs"): "since the move",
     ("record", "run"): "since the move",
     ("run", "checks"): "since the move",
-    ("run", "io_manager"): "since the move",
-    ("run", "resources"): "since the move",
+    ("run", "io_manager"): "a run writes through it",
+    ("run", "resources"): "a run asks OpenF1 through it",
 }
 
 
