@@ -21,7 +21,7 @@ from f1_bronze.openf1.breaker import Breaker
 from f1_bronze.openf1.budget import MemoryStore, Pace, parse_limits
 from f1_bronze.openf1.calendar import read_calendar
 from f1_bronze.openf1.client import OpenF1Client
-from f1_bronze.simulator.invented import GeneratedSeasons
+from f1_bronze.simulator.invented import InventedSeasons
 from f1_bronze.simulator.server import Simulator
 
 SEASON, TYPES = 2025, {"qualifying", "race"}
@@ -42,7 +42,7 @@ def say(what: str, ratio: float, detail: str) -> None:
 def benchmark_season() -> None:
     """Calls and time of a season: in batches against one call per session; landing on top."""
     with (
-        Simulator(GeneratedSeasons(), limits=None) as simulator,
+        Simulator(InventedSeasons(), limits=None) as simulator,
         tempfile.TemporaryDirectory() as folder,
     ):
         client = OpenF1Client(

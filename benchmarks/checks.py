@@ -17,7 +17,7 @@ from typing import Any
 from unittest.mock import patch
 
 from f1_bronze.datasets import DATASETS
-from f1_bronze.simulator.invented import GeneratedSeasons
+from f1_bronze.simulator.invented import InventedSeasons
 from f1_bronze.simulator.server import Simulator
 
 SEASON, TYPES = 2025, {"qualifying", "race"}
@@ -29,7 +29,7 @@ Say = Callable[[str, float, str], None]
 def compare(say: Say, *, rounds: int = 3) -> None:
     """Ratios of a season's ingest with and without checks, and the share of its pictures."""
     taken: dict[str, list[dict[str, float]]] = {JUDGED: [], UNJUDGED: [], UNDRAWN: []}
-    with Simulator(GeneratedSeasons(), limits=None) as simulator:
+    with Simulator(InventedSeasons(), limits=None) as simulator:
         _once(UNJUDGED, simulator.url)  # the season is invented, and bytecode compiled, once
         for _ in range(rounds):
             for variant, runs in taken.items():

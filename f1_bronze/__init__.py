@@ -28,7 +28,7 @@ Where do I go to…?
 - add a subcommand: `commands/`, a module each, and the roll-call in `cli.py`
 - change what a run says in the log: `defs/logs.py`; how a line looks: `telemetry/logs/lines.py`
 - add a setting: `variables.py`, then `settings.py`
-- make the stand-in misbehave: `simulator/fault_kinds.py`
+- make the stand-in misbehave: `simulator/faults.py`
 
 Imports go one way, held by a test:
 `datasets ← openf1, lake, quality, telemetry, pictures ← defs ← definitions, commands, cli`.

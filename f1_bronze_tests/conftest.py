@@ -17,7 +17,7 @@ from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.definitions import assemble
 from f1_bronze.quality.verdicts import CheckVerdict
 from f1_bronze.settings import Settings
-from f1_bronze.simulator.invented import GeneratedSeasons
+from f1_bronze.simulator.invented import InventedSeasons
 from f1_bronze.simulator.server import Simulator
 
 # Images often forbid bytecode; then each of hundreds of processes would compile all of this anew.
@@ -54,13 +54,13 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def seasons() -> GeneratedSeasons:
+def seasons() -> InventedSeasons:
     """The invented seasons; what was made once is remembered by every test of the process."""
-    return GeneratedSeasons()
+    return InventedSeasons()
 
 
 @pytest.fixture
-def simulator(seasons: GeneratedSeasons) -> Iterator[Simulator]:
+def simulator(seasons: InventedSeasons) -> Iterator[Simulator]:
     """A stand-in without limits, fresh counters and no faults."""
     with Simulator(seasons, limits=None) as running:
         yield running

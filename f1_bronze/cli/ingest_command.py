@@ -244,11 +244,11 @@ def _simulator_if(offline: bool, settings: Settings) -> Iterator[Settings]:
     if not offline:
         yield settings
         return
-    from f1_bronze.simulator.invented import GeneratedSeasons
+    from f1_bronze.simulator.invented import InventedSeasons
     from f1_bronze.simulator.server import Simulator
 
     click.echo("Invented data from the embedded simulator.", err=True)
-    with Simulator(GeneratedSeasons()) as simulator:
+    with Simulator(InventedSeasons()) as simulator:
         # Free access to the simulator, with a budget of its own: the real one is not touched.
         yield replace(
             settings,

@@ -33,22 +33,24 @@ def simulate(
     as_json: bool,
 ) -> None:
     """Serve the OpenF1 stand-in on 127.0.0.1 until interrupted."""
-    from f1_bronze.simulator.behaviour import Manners
-    from f1_bronze.simulator.faults import Fault
-    from f1_bronze.simulator.invented import GeneratedSeasons
+    from f1_bronze.simulator.behaviour import Behaviour
+    from f1_bronze.simulator.faults import InjectedFault
+    from f1_bronze.simulator.invented import InventedSeasons
     from f1_bronze.simulator.server import Simulator
     from f1_bronze.simulator.sources import RecordedSeasons
 
     try:
         simulator = Simulator(
-            RecordedSeasons(data) if data else GeneratedSeasons(seed=seed),
-            manners=Manners(
+            RecordedSeasons(data) if data else InventedSeasons(seed=seed),
+            behaviour=Behaviour(
                 limits=None if limits == "none" else limits, latency_seconds=latency, live=live
             ),
             port=port,
         )
         if faults:
-            simulator.control.set_faults([Fault.from_json(json.loads(text)) for text in faults])
+            simulator.control.set_faults(
+                [InjectedFault.from_json(json.loads(text)) for text in faults]
+            )
         simulator.start()
     except ValueError as error:
         raise click.UsageError(str(error)) from error

@@ -10,13 +10,13 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from f1_bronze.simulator.faults import Fault
+from f1_bronze.simulator.faults import InjectedFault
 
 FREE_LIMITS = "3/1s,30/60s"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Limit:
+class WindowLimit:
     """At most `calls` requests within each window of `seconds`."""
 
     calls: int
@@ -26,9 +26,9 @@ class Limit:
         if self.calls < 1 or self.seconds <= 0:
             raise ValueError(f"a limit needs calls >= 1 and seconds > 0, not {self}")
 
-    def doubled(self) -> "Limit":
+    def doubled(self) -> "WindowLimit":
         """The paid tier's limit: twice the calls in the same window."""
-        return Limit(calls=self.calls * 2, seconds=self.seconds)
+        return WindowLimit(calls=self.calls * 2, seconds=self.seconds)
 
     def sentence(self) -> str:
         """As the 429 body words it: `Max 30 requests/minute.`"""
@@ -36,7 +36,7 @@ class Limit:
         return f"Max {self.calls} requests/{unit or f'{self.seconds:g} seconds'}."
 
 
-def read_limits(text: str | None) -> tuple[Limit, ...]:
+def read_limits(text: str | None) -> tuple[WindowLimit, ...]:
     """`"3/1s,30/60s"` as limits; None or empty text as none at all.
 
     Raises ValueError when a part is not `calls/seconds` followed by `s`.
@@ -48,25 +48,25 @@ def read_limits(text: str | None) -> tuple[Limit, ...]:
         found = re.fullmatch(r"(\d+)/(\d+(?:\.\d+)?)s", part.strip())
         if found is None:
             raise ValueError(f"a limit is written like 3/1s, not {part.strip()!r}")
-        limits.append(Limit(calls=int(found[1]), seconds=float(found[2])))
+        limits.append(WindowLimit(calls=int(found[1]), seconds=float(found[2])))
     return tuple(limits)
 
 
-class Limiter:
+class WindowLimiter:
     """Counts calls in windows fixed to the clock (the minute starts at :00, not at a call).
 
     A refused call neither counts nor prolongs the block: it leaves no trace here.
     """
 
-    def __init__(self, limits: tuple[Limit, ...]) -> None:
+    def __init__(self, limits: tuple[WindowLimit, ...]) -> None:
         self._limits = limits
-        self._windows: dict[Limit, tuple[int, int]] = {}
+        self._windows: dict[WindowLimit, tuple[int, int]] = {}
         self._lock = threading.Lock()
 
-    def admit(self, now: float) -> Limit | None:
+    def admit(self, now: float) -> WindowLimit | None:
         """Count a call at epoch second `now`, or name the limit that refuses it."""
         with self._lock:
-            counts: dict[Limit, tuple[int, int]] = {}
+            counts: dict[WindowLimit, tuple[int, int]] = {}
             for limit in self._limits:
                 window = int(now // limit.seconds)
                 seen_window, seen = self._windows.get(limit, (window, 0))
@@ -85,7 +85,7 @@ class Limiter:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Credentials:
+class Account:
     """The one account that has paid access."""
 
     username: str
@@ -99,7 +99,7 @@ def _by_timer(seconds: float, action: Callable[[], None]) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Manners:
+class Behaviour:
     """Everything about the stand-in that is not its data.
 
     limits: as `"3/1s,30/60s"`, None for unlimited; a valid token doubles them.
@@ -124,7 +124,7 @@ class Manners:
     sleep: Callable[[float], None] = time.sleep
     later: Callable[[float, Callable[[], None]], None] = _by_timer
     latency_seconds: float = 0.0
-    credentials: Credentials | None = None
+    credentials: Account | None = None
     token_seconds: int = 3600
     live: bool = False
     live_until: float | None = None
@@ -133,7 +133,7 @@ class Manners:
     too_much_rows_of: Mapping[str, int] = field(default_factory=dict)
     too_many_sessions: int = 500
     settle_seconds: float = 1800.0
-    faults: tuple[Fault, ...] = ()
+    faults: tuple[InjectedFault, ...] = ()
     journal_size: int = 1000
 
     def __post_init__(self) -> None:

@@ -13,14 +13,14 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from f1_bronze.simulator import bodies as answers
-from f1_bronze.simulator.behaviour import Credentials, Limiter, Manners, read_limits
-from f1_bronze.simulator.bodies import Answer
-from f1_bronze.simulator.faults import Fault, FaultBoard
+from f1_bronze.simulator import responses
+from f1_bronze.simulator.behaviour import Account, Behaviour, WindowLimiter, read_limits
+from f1_bronze.simulator.faults import ActiveFaults, InjectedFault
+from f1_bronze.simulator.responses import SimulatedResponse
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entry:
+class LoggedRequest:
     """One request as it was answered.
 
     number counts from 1; status is None when the connection was cut before an answer;
@@ -45,7 +45,7 @@ class Journal:
 
     def __init__(self, size: int) -> None:
         self._lock = threading.Lock()
-        self._entries: deque[Entry] = deque(maxlen=size)
+        self._entries: deque[LoggedRequest] = deque(maxlen=size)
         self._by_endpoint: Counter[str] = Counter()
         self._by_status: Counter[str] = Counter()
         self._recent = {1.0: deque[float](), 60.0: deque[float]()}
@@ -60,14 +60,14 @@ class Journal:
                     times.popleft()
                 self._most[seconds] = max(self._most[seconds], len(times))
 
-    def note(self, entry: Entry) -> None:
+    def note(self, entry: LoggedRequest) -> None:
         """Remember an answered request."""
         with self._lock:
             self._entries.append(entry)
             self._by_endpoint[entry.endpoint] += 1
             self._by_status["none" if entry.status is None else str(entry.status)] += 1
 
-    def entries(self) -> tuple[Entry, ...]:
+    def entries(self) -> tuple[LoggedRequest, ...]:
         """The requests still remembered, oldest first."""
         with self._lock:
             return tuple(self._entries)
@@ -103,56 +103,56 @@ CHANGEABLE = (
     "too_much_rows_of",
 )
 
-"""The manners that may be changed at run time; `for_seconds` goes with `live`."""
+"""The behaviour that may be changed at run time; `for_seconds` goes with `live`."""
 
 
 class Control:
     """The handle on a running stand-in. Safe for many threads."""
 
-    def __init__(self, manners: Manners) -> None:
-        self._first_manners = manners
+    def __init__(self, behaviour: Behaviour) -> None:
+        self._first_behaviour = behaviour
         self._lock = threading.Lock()
         self._start_anew()
 
     def _start_anew(self) -> None:
-        self.manners = self._first_manners
-        self.journal = Journal(self.manners.journal_size)
-        self.faults = FaultBoard(self.manners.faults)
+        self.behaviour = self._first_behaviour
+        self.journal = Journal(self.behaviour.journal_size)
+        self.faults = ActiveFaults(self.behaviour.faults)
         self._turns = itertools.count(1)
         self._tokens: dict[str, float] = {}
         self._set_limiters()
 
     def _set_limiters(self) -> None:
-        limits = read_limits(self.manners.limits)
-        self._free = Limiter(limits)
-        self._paid = Limiter(tuple(limit.doubled() for limit in limits))
+        limits = read_limits(self.behaviour.limits)
+        self._free = WindowLimiter(limits)
+        self._paid = WindowLimiter(tuple(limit.doubled() for limit in limits))
 
     def state(self) -> dict[str, Any]:
-        """Counters, the last requests, the faults with their hits, and the manners.
+        """Counters, the last requests, the faults with their hits, and the behaviour.
 
         JSON-ready, shape in `control_http`. Holds no password and no token.
         """
-        now = self.manners.clock()
+        now = self.behaviour.clock()
         return {
             **self.journal.to_json(),
             "faults": self.faults.to_json(),
             "manners": {
-                "limits": self.manners.limits,
-                "live": self.manners.is_live(now),
-                "latency_seconds": self.manners.latency_seconds,
-                "credentials": self.manners.credentials is not None,
-                "token_seconds": self.manners.token_seconds,
-                "retry_after": self.manners.retry_after,
-                "too_much_rows": self.manners.too_much_rows,
-                "too_much_rows_of": dict(self.manners.too_much_rows_of),
+                "limits": self.behaviour.limits,
+                "live": self.behaviour.is_live(now),
+                "latency_seconds": self.behaviour.latency_seconds,
+                "credentials": self.behaviour.credentials is not None,
+                "token_seconds": self.behaviour.token_seconds,
+                "retry_after": self.behaviour.retry_after,
+                "too_much_rows": self.behaviour.too_much_rows,
+                "too_much_rows_of": dict(self.behaviour.too_much_rows_of),
             },
         }
 
-    def requests(self) -> tuple[Entry, ...]:
+    def requests(self) -> tuple[LoggedRequest, ...]:
         """The last requests as objects, oldest first."""
         return self.journal.entries()
 
-    def change_manners(self, *, for_seconds: float | None = None, **changes: Any) -> None:
+    def change_behaviour(self, *, for_seconds: float | None = None, **changes: Any) -> None:
         """Change some of CHANGEABLE; all others stay.
 
         `live=True, for_seconds=30` closes the API for 30 s of the clock. `credentials` is a
@@ -162,35 +162,35 @@ class Control:
         """
         unknown = sorted(set(changes) - set(CHANGEABLE))
         if unknown:
-            raise ValueError(f"no manners to change called {', '.join(unknown)}")
+            raise ValueError(f"no behaviour to change called {', '.join(unknown)}")
         if for_seconds is not None and changes.get("live") is not True:
             raise ValueError("for_seconds goes with live=true")
         with self._lock:
             if "live" in changes:
-                until = None if for_seconds is None else self.manners.clock() + for_seconds
+                until = None if for_seconds is None else self.behaviour.clock() + for_seconds
                 changes["live_until"] = until
             given = changes.get("credentials")
             try:
                 if isinstance(given, dict):
-                    changes["credentials"] = Credentials(**given)
-                self.manners = replace(self.manners, **changes)
+                    changes["credentials"] = Account(**given)
+                self.behaviour = replace(self.behaviour, **changes)
             except (TypeError, AttributeError) as error:
-                raise ValueError(f"these manners have a value of the wrong type: {error}") from None
+                raise ValueError(f"this behaviour has a value of the wrong type: {error}") from None
             if "limits" in changes:
                 self._set_limiters()
             if "credentials" in changes:
                 self._tokens = {}
 
-    def set_faults(self, faults: Iterable[Fault]) -> None:
+    def set_faults(self, faults: Iterable[InjectedFault]) -> None:
         """Put these faults in force instead of all others; none at all clears them."""
         self.faults.set(faults)
 
-    def add_faults(self, *faults: Fault) -> None:
+    def add_faults(self, *faults: InjectedFault) -> None:
         """Put these faults in force after those that are."""
         self.faults.add(faults)
 
     def reset(self) -> None:
-        """Back to the start: first manners and faults, empty journal, no tokens, fresh limits."""
+        """Back to the start: first behaviour and faults, empty journal, no tokens, fresh limits."""
         with self._lock:
             self._start_anew()
 
@@ -198,17 +198,17 @@ class Control:
         """The number of a request, from 1; all that varies between calls is drawn from it."""
         return next(self._turns)
 
-    def limiter(self, *, paid: bool) -> Limiter:
+    def limiter(self, *, paid: bool) -> WindowLimiter:
         """The count of free or of paid calls."""
         return self._paid if paid else self._free
 
     def new_token(self, username: str, password: str) -> str | None:
         """A token for the right user and password, else None."""
         with self._lock:
-            if self.manners.credentials != Credentials(username=username, password=password):
+            if self.behaviour.credentials != Account(username=username, password=password):
                 return None
             token = f"simulated-token-{len(self._tokens) + 1}"
-            self._tokens[token] = self.manners.clock() + self.manners.token_seconds
+            self._tokens[token] = self.behaviour.clock() + self.behaviour.token_seconds
             return token
 
     def expire_tokens(self) -> None:
@@ -219,38 +219,38 @@ class Control:
     def is_valid(self, token: str) -> bool:
         """Whether a token was given here and still lives."""
         with self._lock:
-            return self.manners.clock() < self._tokens.get(token, float("-inf"))
+            return self.behaviour.clock() < self._tokens.get(token, float("-inf"))
 
 
 PREFIX = "/_control/"
 
 
-def answer_control(control: Control, method: str, path: str, body: bytes) -> Answer:
+def answer_control(control: Control, method: str, path: str, body: bytes) -> SimulatedResponse:
     """Carry out one control call."""
     operation = path.removeprefix(PREFIX)
     if operation not in ("state", "manners", "faults", "reset"):
-        return answers.not_found()
+        return responses.not_found()
     if (method == "GET") != (operation == "state"):
-        return answers.wrong_method()
+        return responses.wrong_method()
     try:
         if operation == "manners":
-            _change_manners(control, json.loads(body))
+            _change_behaviour(control, json.loads(body))
         elif operation == "faults":
             _set_faults(control, json.loads(body))
         elif operation == "reset":
             control.reset()
     except ValueError as error:  # a JSONDecodeError is one
-        return answers.json_answer(400, {"detail": str(error)})
-    return answers.json_answer(200, control.state())
+        return responses.json_answer(400, {"detail": str(error)})
+    return responses.json_answer(200, control.state())
 
 
-def _change_manners(control: Control, wanted: object) -> None:
+def _change_behaviour(control: Control, wanted: object) -> None:
     if not isinstance(wanted, dict):
         raise ValueError("manners are a JSON object")
-    control.change_manners(**wanted)
+    control.change_behaviour(**wanted)
 
 
 def _set_faults(control: Control, wanted: object) -> None:
     if not isinstance(wanted, list):
         raise ValueError("faults are a JSON array")
-    control.set_faults([Fault.from_json(one) for one in wanted])
+    control.set_faults([InjectedFault.from_json(one) for one in wanted])

@@ -1,18 +1,22 @@
 """A fault as it is declared, and which requests it hits.
 
 Belongs here: the declaration, its checks, and the counting of hits. Stays out: what a
-hit does to an answer, one handler per kind (`fault_kinds`).
+hit does to an answer, one handler per kind (`faults`).
 """
 
+import math
 import random
 import re
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
+from email.utils import formatdate
 from functools import cached_property
 from typing import Any
 
-from f1_bronze.simulator.queries import Query
+from f1_bronze.simulator import responses
+from f1_bronze.simulator.queries import RequestQuery
+from f1_bronze.simulator.responses import SimulatedResponse, Transmission
 from f1_bronze.simulator.sources import Record
 
 KINDS = (
@@ -59,7 +63,7 @@ MIX: tuple[Mapping[str, Any], ...] = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fault:
+class InjectedFault:
     """Something that goes wrong, for some requests, some of the time.
 
     Whom it hits:
@@ -140,7 +144,7 @@ class Fault:
         return int(found[1]) if found else None
 
     @classmethod
-    def from_json(cls, value: object) -> "Fault":
+    def from_json(cls, value: object) -> "InjectedFault":
         """A fault from a JSON object with the names above, `edit` excepted.
 
         Raises ValueError for anything else, naming the field.
@@ -168,15 +172,15 @@ class Fault:
         return plain
 
 
-_PLAIN = Fault(kind="status")
+_PLAIN = InjectedFault(kind="status")
 
 
 @dataclass(frozen=True)
-class Target:
+class FaultTarget:
     """What a fault may ask of a request; `count_rows` answers how many rows it would get."""
 
     endpoint: str
-    query: Query
+    query: RequestQuery
     now: float = 0.0
     paid: bool = False
     count_rows: Callable[[], int] = lambda: 0
@@ -194,13 +198,13 @@ class Target:
 
 @dataclass
 class _Armed:
-    fault: Fault
+    fault: InjectedFault
     chance: random.Random
     spared: int = 0
     hits: int = 0
     first_hit: float = 0.0
 
-    def concerns(self, target: Target) -> bool:
+    def concerns(self, target: FaultTarget) -> bool:
         fault = self.fault
         if fault.endpoint != target.endpoint and (fault.endpoint or target.endpoint == "token"):
             return False
@@ -220,7 +224,7 @@ class _Armed:
             return False
         return now - self.first_hit >= fault.for_seconds
 
-    def hit(self, now: float) -> Fault:
+    def hit(self, now: float) -> InjectedFault:
         if not self.hits:
             self.first_hit = now
         self.hits += 1
@@ -229,25 +233,25 @@ class _Armed:
         return replace(self.fault, **self.chance.choice(MIX))
 
 
-class FaultBoard:
+class ActiveFaults:
     """The faults in force, with their hits. Safe for many threads."""
 
-    def __init__(self, faults: Iterable[Fault] = ()) -> None:
+    def __init__(self, faults: Iterable[InjectedFault] = ()) -> None:
         self._lock = threading.Lock()
         self._armed: list[_Armed] = []
         self.set(faults)
 
-    def set(self, faults: Iterable[Fault]) -> None:
+    def set(self, faults: Iterable[InjectedFault]) -> None:
         """Put these in force instead of all others, with no hits yet."""
         with self._lock:
             self._armed = [_Armed(fault=f, chance=random.Random(f.seed)) for f in faults]
 
-    def add(self, faults: Iterable[Fault]) -> None:
+    def add(self, faults: Iterable[InjectedFault]) -> None:
         """Put these in force after the others."""
         with self._lock:
             self._armed += [_Armed(fault=f, chance=random.Random(f.seed)) for f in faults]
 
-    def next_hit(self, target: Target, start: int) -> tuple[int, Fault] | None:
+    def next_hit(self, target: FaultTarget, start: int) -> tuple[int, InjectedFault] | None:
         """The first fault at place `start` or later that hits, its hit counted; else None.
 
         The place after it is returned, so that a caller can go on from there.
@@ -269,3 +273,162 @@ class FaultBoard:
         """Each fault with its `hits`, in the order in which they are tried."""
         with self._lock:
             return [{**armed.fault.to_json(), "hits": armed.hits} for armed in self._armed]
+
+
+Proceed = Callable[[], SimulatedResponse]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FaultContext:
+    """What a handler may use: the request's number, the time, and ways to act on the stand-in."""
+
+    turn: int
+    now: float
+    sleep: Callable[[float], None]
+    expire_tokens: Callable[[], None]
+
+
+Handler = Callable[[InjectedFault, FaultContext, Proceed], SimulatedResponse]
+
+_USUAL: Mapping[int, tuple[str, str]] = {
+    500: (responses.STACK_TRACE_PAGE, responses.HTML),
+    502: (responses.BAD_GATEWAY_PAGE, responses.HTML),
+    503: (responses.UPSTREAM_TIMEOUT, responses.PLAIN),
+    504: (responses.UPSTREAM_TIMEOUT, responses.PLAIN),
+}
+
+
+def _status(fault: InjectedFault, hit: FaultContext, proceed: Proceed) -> SimulatedResponse:
+    text, kind = _USUAL.get(fault.status, ('{"detail":"Injected fault"}', responses.JSON))
+    return responses.text_answer(
+        fault.status,
+        text if fault.body is None else fault.body,
+        fault.content_type or kind,
+    )
+
+
+def _too_much(fault: InjectedFault, hit: FaultContext, proceed: Proceed) -> SimulatedResponse:
+    return responses.too_much()
+
+
+def _rate_limited(fault: InjectedFault, hit: FaultContext, proceed: Proceed) -> SimulatedResponse:
+    header = fault.retry_after
+    if fault.date_after is not None:
+        # Rounded up: a date has no fractions, and one that is early would be no wait at all.
+        header = formatdate(math.ceil(hit.now) + fault.date_after, usegmt=True)
+    return responses.rate_limited("Max 30 requests/minute.", header)
+
+
+def _live(fault: InjectedFault, hit: FaultContext, proceed: Proceed) -> SimulatedResponse:
+    return responses.live_closed()
+
+
+def _token_expiry(fault: InjectedFault, hit: FaultContext, proceed: Proceed) -> SimulatedResponse:
+    hit.expire_tokens()
+    return responses.bad_token()
+
+
+def _refused(fault: InjectedFault, hit: FaultContext, proceed: Proceed) -> SimulatedResponse:
+    closed = responses.no_results()
+    return replace(closed, delivery=Transmission.REFUSED, pause_seconds=fault.seconds)
+
+
+def _reset_before(fault: InjectedFault, hit: FaultContext, proceed: Proceed) -> SimulatedResponse:
+    return replace(responses.no_results(), delivery=Transmission.RESET_BEFORE)
+
+
+def _reset_midway(fault: InjectedFault, hit: FaultContext, proceed: Proceed) -> SimulatedResponse:
+    return replace(proceed(), delivery=Transmission.RESET_MIDWAY)
+
+
+def _truncated_json(fault: InjectedFault, hit: FaultContext, proceed: Proceed) -> SimulatedResponse:
+    whole = responses.written(proceed(), hit.turn)
+    return replace(whole, body=whole.body[: len(whole.body) // 2])
+
+
+def _html_200(fault: InjectedFault, hit: FaultContext, proceed: Proceed) -> SimulatedResponse:
+    page = "<html><body><h1>Scheduled maintenance</h1></body></html>"
+    return responses.text_answer(200, page if fault.body is None else fault.body, responses.HTML)
+
+
+def _wrong_json(fault: InjectedFault, hit: FaultContext, proceed: Proceed) -> SimulatedResponse:
+    return responses.text_answer(
+        200, '{"detail":"No array today."}' if fault.body is None else fault.body, responses.JSON
+    )
+
+
+def _slow(fault: InjectedFault, hit: FaultContext, proceed: Proceed) -> SimulatedResponse:
+    hit.sleep(fault.seconds or 0.0)
+    return proceed()
+
+
+def _stall(fault: InjectedFault, hit: FaultContext, proceed: Proceed) -> SimulatedResponse:
+    return replace(proceed(), delivery=Transmission.STALL, pause_seconds=fault.seconds)
+
+
+def _empty(fault: InjectedFault, hit: FaultContext, proceed: Proceed) -> SimulatedResponse:
+    return responses.no_results()
+
+
+def _touches(fault: InjectedFault, row: Record) -> bool:
+    if fault.session_key is not None and row.get("session_key") != fault.session_key:
+        return False
+    return all(key in row and row[key] == value for key, value in fault.match.items())
+
+
+def _drop_rows(fault: InjectedFault, hit: FaultContext, proceed: Proceed) -> SimulatedResponse:
+    answer = proceed()
+    if answer.rows is None:
+        return answer
+    # Session by session and by content, so that a row lost in a batch is lost alone, too.
+    by_session: dict[object, list[Record]] = {}
+    for row in answer.rows:
+        if _touches(fault, row):
+            by_session.setdefault(row.get("session_key"), []).append(row)
+    lost: set[int] = set()
+    for session_key, rows in by_session.items():
+        rows.sort(key=lambda row: repr(sorted(row.items())))
+        random.Random(f"{fault.seed}/{session_key}").shuffle(rows)
+        lost.update(id(row) for row in rows[: round(len(rows) * fault.rows_share)])
+    return replace(answer, rows=[row for row in answer.rows if id(row) not in lost])
+
+
+def _edit(fault: InjectedFault, hit: FaultContext, proceed: Proceed) -> SimulatedResponse:
+    answer = proceed()
+    if answer.rows is None:
+        return answer
+    edited: list[Record] = []
+    for row in answer.rows:
+        changed: Record | None = row
+        if _touches(fault, row):
+            changed = {**row, **fault.patch}
+            if fault.edit is not None:
+                changed = fault.edit(changed)
+        if changed is not None:
+            edited.append(changed)
+    return replace(answer, rows=edited)
+
+
+def _unknown_path(fault: InjectedFault, hit: FaultContext, proceed: Proceed) -> SimulatedResponse:
+    return responses.not_found()
+
+
+HANDLERS: Mapping[str, Handler] = {
+    "status": _status,
+    "too_much": _too_much,
+    "rate_limited": _rate_limited,
+    "live": _live,
+    "token_expiry": _token_expiry,
+    "refused": _refused,
+    "reset_before": _reset_before,
+    "reset_midway": _reset_midway,
+    "truncated_json": _truncated_json,
+    "html_200": _html_200,
+    "wrong_json": _wrong_json,
+    "slow": _slow,
+    "stall": _stall,
+    "empty": _empty,
+    "drop_rows": _drop_rows,
+    "edit": _edit,
+    "unknown_path": _unknown_path,
+}

@@ -10,10 +10,15 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from f1_bronze.simulator.season.entrants import driver_rows
-from f1_bronze.simulator.season.outcome import Story
+from f1_bronze.simulator.season.outcome import SessionOutcome
 from f1_bronze.simulator.season.practice_and_qualifying import practice, qualifying
 from f1_bronze.simulator.season.race import race
-from f1_bronze.simulator.season.race_weekends import Season, Session, season, year_of
+from f1_bronze.simulator.season.race_weekends import (
+    ScheduledSession,
+    SeasonSchedule,
+    season,
+    year_of,
+)
 from f1_bronze.simulator.season.result_rows import result_rows
 from f1_bronze.simulator.season.rounds import FIRST_YEAR, LAST_YEAR
 from f1_bronze.simulator.season.tyre_rows import pit_rows, stint_rows
@@ -32,11 +37,11 @@ class _Made:
     """One session's story and the rows made from it so far; the lock makes each only once."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
-    story: Story | None = None
+    story: SessionOutcome | None = None
     rows: dict[str, tuple[Record, ...]] = field(default_factory=dict)
 
 
-class GeneratedSeasons:
+class InventedSeasons:
     """A source of invented seasons, the same for the same seed in every process.
 
     seed: another seed, other drivers' fortunes; calendar and keys stay.
@@ -101,8 +106,8 @@ class GeneratedSeasons:
 
 @dataclass(frozen=True, kw_only=True)
 class _Plan:
-    season: Season
-    by_key: dict[int, Session]
+    season: SeasonSchedule
+    by_key: dict[int, ScheduledSession]
 
 
 @cache
@@ -111,7 +116,9 @@ def _plan(year: int) -> _Plan:
     return _Plan(season=made, by_key={session.key: session for session in made.sessions})
 
 
-def _written(endpoint: str, seed: int, session: Session, story: Story) -> tuple[Record, ...]:
+def _written(
+    endpoint: str, seed: int, session: ScheduledSession, story: SessionOutcome
+) -> tuple[Record, ...]:
     if endpoint == "laps":
         return tuple(story.laps)
     if endpoint == "stints":

@@ -68,7 +68,7 @@ def _read(text: str) -> object:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Condition:
+class QueryCondition:
     """One parameter: a field, an operator (`=`, `>=`, `<=`, `>`, `<`) and a value's text."""
 
     field: str
@@ -96,14 +96,14 @@ class Condition:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Query:
+class RequestQuery:
     """All conditions of a request. `unreadable` holds parameters without an operator."""
 
-    conditions: tuple[Condition, ...] = ()
+    conditions: tuple[QueryCondition, ...] = ()
     unreadable: tuple[str, ...] = ()
 
     @classmethod
-    def parse(cls, raw: str) -> "Query":
+    def parse(cls, raw: str) -> "RequestQuery":
         """Read the part of a URL after `?`; never fails, as the server never does."""
         conditions, unreadable = [], []
         for piece in raw.split("&"):
@@ -116,13 +116,13 @@ class Query:
             if found is None:
                 unreadable.append(rebuilt)
             else:
-                conditions.append(Condition(field=found[1], operator=found[2], text=found[3]))
+                conditions.append(QueryCondition(field=found[1], operator=found[2], text=found[3]))
         return cls(conditions=tuple(conditions), unreadable=tuple(unreadable))
 
     @cached_property
-    def _alternatives(self) -> dict[str, list[Condition]]:
+    def _alternatives(self) -> dict[str, list[QueryCondition]]:
         # A repeated key is OR only for equality; two bounds on one field are a range.
-        found: dict[str, list[Condition]] = {}
+        found: dict[str, list[QueryCondition]] = {}
         for condition in self.conditions:
             if condition.operator == "=":
                 found.setdefault(condition.field, []).append(condition)
@@ -138,7 +138,7 @@ class Query:
         }
 
     @cached_property
-    def _bounds(self) -> list[Condition]:
+    def _bounds(self) -> list[QueryCondition]:
         return [c for c in self.conditions if c.operator != "="]
 
     @cached_property
@@ -160,9 +160,9 @@ class Query:
                     return False
         return all(c.field in skip or c.admits(record.get(c.field)) for c in self._bounds)
 
-    def only(self, *fields: str) -> "Query":
+    def only(self, *fields: str) -> "RequestQuery":
         """The conditions on these fields alone."""
-        return Query(conditions=tuple(c for c in self.conditions if c.field in fields))
+        return RequestQuery(conditions=tuple(c for c in self.conditions if c.field in fields))
 
     def listed(self, field: str) -> tuple[int, ...]:
         """The integers that a field is asked to equal, in order, each once."""
@@ -174,7 +174,7 @@ class Query:
         mine = self.only("session_key")
         return bool(mine.conditions) and mine.admits({"session_key": session_key})
 
-    def with_latest(self, latest: Mapping[str, int]) -> "Query":
+    def with_latest(self, latest: Mapping[str, int]) -> "RequestQuery":
         """The same query with the word `latest` replaced, by field."""
         return replace(
             self,

@@ -15,11 +15,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import EllipsisType, TracebackType
 from typing import Any, Self, cast
 
-from f1_bronze.simulator.api import BASE_PATH, TOKEN_PATH, Api, Request
-from f1_bronze.simulator.behaviour import Manners
-from f1_bronze.simulator.bodies import PLAIN, Answer, Delivery, text_answer
+from f1_bronze.simulator.api import BASE_PATH, TOKEN_PATH, Api, IncomingRequest
+from f1_bronze.simulator.behaviour import Behaviour
 from f1_bronze.simulator.control import PREFIX, Control, answer_control
-from f1_bronze.simulator.sources import Source
+from f1_bronze.simulator.responses import PLAIN, SimulatedResponse, Transmission, text_answer
+from f1_bronze.simulator.sources import SeasonSource
 
 
 class Simulator:
@@ -27,7 +27,7 @@ class Simulator:
 
     source: where the records come from.
     limits: as `"3/1s,30/60s"` (the default), None for unlimited; wins over `manners`.
-    manners: all other behaviour.
+    behaviour: all other behaviour.
     port: 0 takes a free one. Raises OSError from `start` when the port is taken.
 
     Use it as a context manager, or with `start` and `stop`; it can be started again.
@@ -35,17 +35,17 @@ class Simulator:
 
     def __init__(
         self,
-        source: Source,
+        source: SeasonSource,
         *,
         limits: str | EllipsisType | None = ...,
-        manners: Manners | None = None,
+        behaviour: Behaviour | None = None,
         host: str = "127.0.0.1",
         port: int = 0,
     ) -> None:
-        manners = manners or Manners()
+        behaviour = behaviour or Behaviour()
         if not isinstance(limits, EllipsisType):
-            manners = replace(manners, limits=limits)
-        self.control = Control(manners)
+            behaviour = replace(behaviour, limits=limits)
+        self.control = Control(behaviour)
         self._api = Api(source, self.control)
         self._address = (host, port)
         self._lock = threading.Lock()
@@ -86,7 +86,7 @@ class Simulator:
                 # Bound, so that nobody else takes the port, but deaf: who connects is refused.
                 self._server = self._bound((str(host), port))
             if seconds is not None:
-                self.control.manners.later(seconds, self.accept)
+                self.control.behaviour.later(seconds, self.accept)
             # Last: whoever notices finds everything said above done.
             closed.close_connections()
 
@@ -129,7 +129,7 @@ class Simulator:
         """Where username and password are posted; not below `url`, as upstream."""
         return self.root_url + TOKEN_PATH
 
-    def _answer(self, request: Request) -> Answer:
+    def _answer(self, request: IncomingRequest) -> SimulatedResponse:
         if request.path.startswith(PREFIX):
             return answer_control(self.control, request.method, request.path, request.body)
         try:
@@ -148,7 +148,7 @@ class _Server(ThreadingHTTPServer):
     def __init__(
         self,
         address: tuple[str, int],
-        answer: Callable[[Request], Answer],
+        answer: Callable[[IncomingRequest], SimulatedResponse],
         refuse: Callable[[float | None], None],
         control: Control,
     ) -> None:
@@ -219,7 +219,7 @@ class _Handler(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length") or 0)
         self._send(
             server.answer(
-                Request(
+                IncomingRequest(
                     method=self.command,
                     path=path,
                     query=query,
@@ -231,11 +231,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = _serve
 
-    def _send(self, answer: Answer) -> None:
-        if answer.delivery is Delivery.RESET_BEFORE:
+    def _send(self, answer: SimulatedResponse) -> None:
+        if answer.delivery is Transmission.RESET_BEFORE:
             self._reset()
             return
-        if answer.delivery is Delivery.REFUSED:
+        if answer.delivery is Transmission.REFUSED:
             self.close_connection = True
             cast(_Server, self.server).refuse(answer.pause_seconds or 0.0)
             return
@@ -246,15 +246,15 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         body = b"" if self.command == "HEAD" else answer.body
-        if answer.delivery is Delivery.RESET_MIDWAY:
+        if answer.delivery is Transmission.RESET_MIDWAY:
             self.wfile.write(body[: len(body) // 2])
             self._reset()
             return
-        if answer.delivery is Delivery.STALL:
+        if answer.delivery is Transmission.STALL:
             if answer.pause_seconds is None:
                 self._until_hung_up()
                 return
-            cast(_Server, self.server).control.manners.sleep(answer.pause_seconds)
+            cast(_Server, self.server).control.behaviour.sleep(answer.pause_seconds)
         self.wfile.write(body)
 
     def _until_hung_up(self) -> None:

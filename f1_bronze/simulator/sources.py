@@ -23,7 +23,7 @@ SESSION_ENDPOINTS = ("drivers", "session_result", "laps", "stints", "pit")
 """Endpoints whose every row belongs to one session."""
 
 
-class Source(Protocol):
+class SeasonSource(Protocol):
     """Records by session, made or read only when asked for.
 
     A source decides what a session has: a cancelled one answers drivers and nothing else.

@@ -2,18 +2,18 @@
 
 import pytest
 
-from f1_bronze.simulator.invented import GeneratedSeasons
+from f1_bronze.simulator.invented import InventedSeasons
 
 from .looking import Tables, invented
 
 
 @pytest.fixture(scope="session")
-def race(seasons: GeneratedSeasons) -> Tables:
+def race(seasons: InventedSeasons) -> Tables:
     """Every table of the race."""
     return invented(seasons, 2026, "Melbourne", "Race")
 
 
 @pytest.fixture(scope="session")
-def qualifying(seasons: GeneratedSeasons) -> Tables:
+def qualifying(seasons: InventedSeasons) -> Tables:
     """Every table of the qualifying before it."""
     return invented(seasons, 2026, "Melbourne", "Qualifying")

@@ -10,7 +10,7 @@ import pyarrow as pa
 from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.lake.records import to_rows
-from f1_bronze.simulator.invented import GeneratedSeasons
+from f1_bronze.simulator.invented import InventedSeasons
 
 BY_NAME = {dataset.name: dataset for dataset in DATASETS}
 SVG = "{http://www.w3.org/2000/svg}"
@@ -27,7 +27,7 @@ def table(name: str, *records: Mapping[str, Any], session_key: int = 1) -> pa.Ta
     return to_rows(BY_NAME[name], [common | dict(record) for record in records]).table
 
 
-def invented(seasons: GeneratedSeasons, year: int, location: str, name: str) -> Tables:
+def invented(seasons: InventedSeasons, year: int, location: str, name: str) -> Tables:
     """Every table of a simulated session."""
     key = next(
         s["session_key"]

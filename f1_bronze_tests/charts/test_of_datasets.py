@@ -13,7 +13,7 @@ from f1_bronze.charts.dataset_charts import LARGEST, looks_at, picture_of
 from f1_bronze.datasets.dataset import ColumnType
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.datasets.schema import arrow_schema
-from f1_bronze.simulator.invented import GeneratedSeasons
+from f1_bronze.simulator.invented import InventedSeasons
 
 from .looking import (
     BY_NAME,
@@ -123,7 +123,7 @@ def test_an_empty_dataset_has_none(name: str, race: Tables) -> None:
     ],
 )
 def test_promises(
-    year: int, location: str, session: str, pictures: int, seasons: GeneratedSeasons
+    year: int, location: str, session: str, pictures: int, seasons: InventedSeasons
 ) -> None:
     """Below 40 kB, plain ASCII on one line, and nothing in it is fetched from anywhere."""
     tables = invented(seasons, year, location, session)

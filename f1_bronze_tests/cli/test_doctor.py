@@ -8,9 +8,9 @@ from socket import socket
 
 import pytest
 
-from f1_bronze.simulator.behaviour import Credentials, Manners
-from f1_bronze.simulator.faults import Fault
-from f1_bronze.simulator.invented import GeneratedSeasons
+from f1_bronze.simulator.behaviour import Account, Behaviour
+from f1_bronze.simulator.faults import InjectedFault
+from f1_bronze.simulator.invented import InventedSeasons
 from f1_bronze.simulator.server import Simulator
 
 from .conftest import Run
@@ -80,7 +80,7 @@ def test_bad_budget(ask: Ask, simulator: Simulator, variable: str, value: str) -
 
 def test_api_closed_for_a_live_session(ask: Ask, simulator: Simulator) -> None:
     """Closed is no fault of the deployment: a warning, with when to come back."""
-    simulator.control.change_manners(live=True)
+    simulator.control.change_behaviour(live=True)
     result = ask("--json")
     assert (result.exit_code, states(result)["api"]) == (0, "warning")
     assert "come back in 30 to 180 minutes" in checks(result)["api"]["detail"]
@@ -92,7 +92,7 @@ def test_api_closed_for_a_live_session(ask: Ask, simulator: Simulator) -> None:
 )
 def test_api_does_not_answer(ask: Ask, simulator: Simulator, status: int, says: str) -> None:
     """A refusal is told after one call, whatever it is."""
-    simulator.control.set_faults([Fault.from_json({"kind": "status", "status": status})])
+    simulator.control.set_faults([InjectedFault.from_json({"kind": "status", "status": status})])
     result = ask("--json")
     assert (result.exit_code, failing(result)) == (1, ["api"])
     assert says in checks(result)["api"]["detail"]
@@ -133,10 +133,10 @@ def test_api_has_moved(ask: Ask) -> None:
 
 
 @pytest.mark.parametrize("password", ["right-password", "wrong-password"])
-def test_login(ask: Ask, seasons: GeneratedSeasons, password: str) -> None:
+def test_login(ask: Ask, seasons: InventedSeasons, password: str) -> None:
     """A right login is told as paid access, a wrong one as what to mend; neither is shown."""
-    who = Credentials(username="me@example.org", password="right-password")
-    with Simulator(seasons, manners=Manners(limits=None, credentials=who)) as paid:
+    who = Account(username="me@example.org", password="right-password")
+    with Simulator(seasons, behaviour=Behaviour(limits=None, credentials=who)) as paid:
         result = ask(
             "--json",
             F1_BRONZE_OPENF1_URL=paid.url,

@@ -6,7 +6,7 @@ import dagster as dg
 import pyarrow.dataset as ds
 import pytest
 
-from f1_bronze.simulator.faults import Fault
+from f1_bronze.simulator.faults import InjectedFault
 from f1_bronze.simulator.server import Simulator
 from f1_bronze.simulator.sources import RecordedSeasons
 
@@ -72,7 +72,7 @@ def test_missing_asks_only_for_what_has_not_landed(
     run: Run, fast: dict[str, str], simulator: Simulator
 ) -> None:
     """After a failure --missing asks for that dataset of that session alone, and ends with 0."""
-    simulator.control.add_faults(Fault(kind="unknown_path", endpoint="stints"))
+    simulator.control.add_faults(InjectedFault(kind="unknown_path", endpoint="stints"))
     failed = run(*WEEKEND, **fast)
     assert failed.status == 1
     assert "failed: 2025/bahrain/race stints: OpenF1 refused " in failed.err
@@ -122,7 +122,7 @@ def test_recent_takes_what_ended_lately(run: Run, fast: dict[str, str]) -> None:
 
 def test_closed_api(run: Run, fast: dict[str, str], simulator: Simulator) -> None:
     """Closed for a live session is exit status 3, one call, and says when to come back."""
-    simulator.control.change_manners(live=True)
+    simulator.control.change_behaviour(live=True)
     ran = run(*WEEKEND, **fast)
     assert ran.status == 3
     assert "come back in 30 to 180 minutes" in ran.err
@@ -131,7 +131,7 @@ def test_closed_api(run: Run, fast: dict[str, str], simulator: Simulator) -> Non
 
 def test_closed_in_mid_run(run: Run, fast: dict[str, str], simulator: Simulator) -> None:
     """What is closed half-way keeps what landed, and is exit status 3 as well."""
-    simulator.control.add_faults(Fault(kind="live", endpoint="laps"))
+    simulator.control.add_faults(InjectedFault(kind="live", endpoint="laps"))
     ran = run(*WEEKEND, "--json", **fast)
     assert ran.status == 3
     by_name = {row["dataset"]: row for row in ran.data["datasets"]}
@@ -214,7 +214,7 @@ def test_json_when_nothing_can_be_asked(
     run: Run, fast: dict[str, str], simulator: Simulator
 ) -> None:
     """With --json an error that ends the command is JSON as well."""
-    simulator.control.change_manners(live=True)
+    simulator.control.change_behaviour(live=True)
     ran = run(*WEEKEND, "--json", **fast)
     assert (ran.status, ran.data["status"]) == (3, 3)
     assert ran.data["error"] == "ClosedForLiveSession"
@@ -225,7 +225,7 @@ def test_a_session_that_cannot_be_placed_is_told(
 ) -> None:
     """A calendar row that cannot be read is a gap: the rest lands and the exit status is 1."""
     simulator.control.add_faults(
-        Fault(
+        InjectedFault(
             kind="edit",
             endpoint="sessions",
             match={"session_key": 907043},

@@ -18,7 +18,7 @@ from f1_bronze.defs.record.tags import ATTEMPT_TAG, CLOSED_RUN_TAG, RETRY_AT_TAG
 from f1_bronze.defs.resources import Deployment
 from f1_bronze.defs.run.failures import MOST_ATTEMPTS
 from f1_bronze.settings import Settings
-from f1_bronze.simulator.faults import Fault
+from f1_bronze.simulator.faults import InjectedFault
 from f1_bronze.simulator.server import Simulator
 from f1_bronze.telemetry.alerts.wording import Alert
 from f1_bronze.telemetry.outbound import AlertRefused, AlertSink, AlertsUnavailable
@@ -56,7 +56,7 @@ def fails(settings: Settings, simulator: Simulator, instance: dg.DagsterInstance
     ) -> str:
         simulator.control.reset()
         if judge is None:
-            simulator.control.add_faults(Fault(kind=kind, endpoint=dataset))
+            simulator.control.add_faults(InjectedFault(kind=kind, endpoint=dataset))
         definitions = assemble(settings, judge=judge or Judging())
         result = definitions.resolve_job_def("bronze_sessions").execute_in_process(
             instance=instance,

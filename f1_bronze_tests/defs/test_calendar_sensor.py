@@ -16,8 +16,8 @@ from f1_bronze.defs.record.calendar_memory import Memory
 from f1_bronze.openf1.budget import Pace, parse_limits
 from f1_bronze.openf1.budget_stores import FileStore
 from f1_bronze.settings import SettingError, Settings
-from f1_bronze.simulator.faults import Fault
-from f1_bronze.simulator.invented import GeneratedSeasons
+from f1_bronze.simulator.faults import InjectedFault
+from f1_bronze.simulator.invented import InventedSeasons
 from f1_bronze.simulator.server import Simulator
 
 from .ticks import Ticks, asked, utc
@@ -43,7 +43,9 @@ def listing(simulator: Simulator) -> Callable[..., None]:
             return {**record, **values} if values else None
 
         simulator.control.add_faults(
-            Fault(kind="edit", endpoint="sessions", match={"session_key": session_key}, edit=row)
+            InjectedFault(
+                kind="edit", endpoint="sessions", match={"session_key": session_key}, edit=row
+            )
         )
 
     return edit
@@ -112,7 +114,7 @@ def test_two_seasons_run_at_the_turn_of_the_year(
     instance: dg.DagsterInstance, settings: Settings
 ) -> None:
     """In December the next season is asked for too; that it is not listed yet is no error."""
-    with Simulator(GeneratedSeasons(years=[2025]), limits=None) as simulator:
+    with Simulator(InventedSeasons(years=[2025]), limits=None) as simulator:
         of_2025 = replace(settings, openf1_url=simulator.url)
         ticks = Ticks(instance, of_2025, utc(2025, 12, 8, 6))
         ticks.calendar()
@@ -160,7 +162,7 @@ def test_paid_access_is_never_closed(
     ticks: Ticks, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Who pays is answered during a session too: the login and two calls."""
-    simulator.control.change_manners(credentials={"username": "me", "password": "secret"})
+    simulator.control.change_behaviour(credentials={"username": "me", "password": "secret"})
     monkeypatch.setenv("F1_BRONZE_OPENF1_PASSWORD", "secret")
     ticks.settings = replace(ticks.settings, openf1_username="me", has_password=True)
     ticks.calendar()
@@ -171,9 +173,9 @@ def test_paid_access_is_never_closed(
 
 def test_a_closed_api_is_left_alone(ticks: Ticks, simulator: Simulator) -> None:
     """After a refusal for a live session nothing is asked until the time that it gave."""
-    simulator.control.change_manners(live=True)
+    simulator.control.change_behaviour(live=True)
     assert "closed to free users" in ticks.calendar().skip_message
-    simulator.control.change_manners(live=False)
+    simulator.control.change_behaviour(live=False)
     ticks.now = utc(2025, 3, 17, 6, 59)
     assert ticks.calendar().skip_message == (
         "OpenF1 is closed for a live session; it is asked again at 2025-03-17 07:00 UTC."
@@ -187,17 +189,19 @@ def test_a_closed_api_is_left_alone(ticks: Ticks, simulator: Simulator) -> None:
 @pytest.mark.parametrize(
     "fault",
     [
-        Fault(kind="status", status=502),
-        Fault(kind="status", status=500, endpoint="meetings"),
-        Fault(kind="rate_limited", retry_after="1"),
-        Fault(kind="html_200"),
-        Fault(kind="empty", endpoint="sessions"),
-        Fault(kind="reset_before", endpoint="meetings"),
-        Fault(kind="edit", endpoint="sessions", patch={"date_end": "soon"}),
+        InjectedFault(kind="status", status=502),
+        InjectedFault(kind="status", status=500, endpoint="meetings"),
+        InjectedFault(kind="rate_limited", retry_after="1"),
+        InjectedFault(kind="html_200"),
+        InjectedFault(kind="empty", endpoint="sessions"),
+        InjectedFault(kind="reset_before", endpoint="meetings"),
+        InjectedFault(kind="edit", endpoint="sessions", patch={"date_end": "soon"}),
     ],
     ids=lambda fault: f"{fault.kind} {fault.endpoint}",
 )
-def test_an_outage_is_a_skipped_tick(ticks: Ticks, simulator: Simulator, fault: Fault) -> None:
+def test_an_outage_is_a_skipped_tick(
+    ticks: Ticks, simulator: Simulator, fault: InjectedFault
+) -> None:
     """Whatever fails, a tick asks at most twice, says why it came to nothing, and the next one
     does what it could not."""
     simulator.control.add_faults(fault)
@@ -228,7 +232,7 @@ def test_a_budget_that_others_use_is_not_waited_for(
 
 def test_names_wait_for_the_meetings(ticks: Ticks, simulator: Simulator) -> None:
     """A tick that is shown no meetings names nothing; when the next is shown none, places do."""
-    simulator.control.add_faults(Fault(kind="empty", endpoint="meetings"))
+    simulator.control.add_faults(InjectedFault(kind="empty", endpoint="meetings"))
     reason = ticks.calendar().skip_message
     assert reason.startswith("OpenF1 lists hardly a meeting of 2025")
     assert keys(ticks.instance) == []

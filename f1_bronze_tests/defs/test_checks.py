@@ -19,7 +19,7 @@ from f1_bronze.defs.run.tally import Account
 from f1_bronze.quality.context import Subject, Surroundings
 from f1_bronze.quality.verdicts import CheckVerdict, RuleVerdict
 from f1_bronze.settings import Settings
-from f1_bronze.simulator.faults import Fault
+from f1_bronze.simulator.faults import InjectedFault
 from f1_bronze.simulator.server import Simulator
 
 QUALIFYING, RACE = "2025/bahrain/qualifying", "2025/bahrain/race"
@@ -230,7 +230,7 @@ def test_a_judge_that_breaks_keeps_nothing_from_landing(run: Run) -> None:
 def test_what_an_earlier_attempt_landed_is_judged_too(run: Run, simulator: Simulator) -> None:
     """A further attempt judges what it tells again, from the lake: the first may have died
     between landing and judging."""
-    simulator.control.add_faults(Fault(kind="unknown_path", endpoint="laps"))
+    simulator.control.add_faults(InjectedFault(kind="unknown_path", endpoint="laps"))
     first = run(Judging())
     simulator.control.reset()
     judge = Judging()
@@ -246,7 +246,7 @@ def test_a_file_that_cannot_be_read_stops_no_other(
     run: Run, simulator: Simulator, tmp_path: Path
 ) -> None:
     """A further attempt whose earlier drivers were damaged meanwhile still lands its laps."""
-    simulator.control.add_faults(Fault(kind="unknown_path", endpoint="laps"))
+    simulator.control.add_faults(InjectedFault(kind="unknown_path", endpoint="laps"))
     first = run(Judging())
     simulator.control.reset()
     for file in (tmp_path / "lake/bronze/drivers").rglob("*.parquet"):

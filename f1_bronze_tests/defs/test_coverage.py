@@ -30,7 +30,7 @@ from f1_bronze.defs.record.calendar_memory import Memory, Seen
 from f1_bronze.defs.record.failure_causes import FailureHistory
 from f1_bronze.lake.lake import Lake
 from f1_bronze.settings import Settings
-from f1_bronze.simulator.faults import Fault
+from f1_bronze.simulator.faults import InjectedFault
 from f1_bronze.simulator.server import Simulator
 from f1_bronze_tests.conftest import Unjudged
 
@@ -114,7 +114,7 @@ def test_nothing_has_landed(look: Look) -> None:
 
 def test_a_truly_empty_answer(materialize: Materialize, simulator: Simulator, look: Look) -> None:
     """A session of which OpenF1 has no rows is empty: landed, and not late."""
-    simulator.control.add_faults(Fault(kind="empty", endpoint="laps"))
+    simulator.control.add_faults(InjectedFault(kind="empty", endpoint="laps"))
     materialize("bronze_sessions", RACE, select=["sessions", "laps"])
     laps = cell(look(), "laps")
     assert (laps.state, laps.rows, laps.revision) == ("empty", 0, "empty")
@@ -127,7 +127,7 @@ def test_a_session_that_was_corrected(
     materialize("bronze_sessions", QUALIFYING, RACE, select=["sessions", "drivers"])
     row = {"session_key": 907047}
     simulator.control.add_faults(
-        Fault(kind="edit", endpoint="sessions", match=row, patch={"location": "x"})
+        InjectedFault(kind="edit", endpoint="sessions", match=row, patch={"location": "x"})
     )
     materialize("bronze_sessions", QUALIFYING, RACE, select=["sessions"])
     coverage = look()
@@ -160,7 +160,9 @@ def test_an_answer_that_lost_rows(
 ) -> None:
     """A refused answer leaves the rows of the lake, and is told with the whole of its remedy."""
     materialize("bronze_sessions", RACE, select=["sessions", "results"])
-    simulator.control.add_faults(Fault(kind="drop_rows", endpoint="session_result", rows_share=0.2))
+    simulator.control.add_faults(
+        InjectedFault(kind="drop_rows", endpoint="session_result", rows_share=0.2)
+    )
     refused = materialize("bronze_sessions", RACE, select=["results"])
     results = cell(look(), "results")
     assert (results.state, results.rows, results.run_id) == ("refused", 20, refused.run_id)
@@ -174,7 +176,7 @@ def test_what_failed_and_then_landed(
     materialize: Materialize, simulator: Simulator, look: Look
 ) -> None:
     """A failed dataset says why, is late, and keeps what it had; landing it ends that."""
-    simulator.control.add_faults(Fault(kind="unknown_path", endpoint="drivers"))
+    simulator.control.add_faults(InjectedFault(kind="unknown_path", endpoint="drivers"))
     failed = materialize("bronze_sessions", QUALIFYING, RACE, select=["sessions", "drivers"])
     coverage = look()
     drivers = cell(coverage, "drivers")
@@ -190,7 +192,7 @@ def test_what_failed_and_then_landed(
     simulator.control.set_faults([])
     materialize("bronze_sessions", QUALIFYING, RACE, select=["drivers"])
     assert states(look())["drivers"] == "landed"
-    simulator.control.add_faults(Fault(kind="unknown_path", endpoint="drivers"))
+    simulator.control.add_faults(InjectedFault(kind="unknown_path", endpoint="drivers"))
     materialize("bronze_sessions", RACE, select=["drivers"])
     again = cell(look(), "drivers")
     assert (again.state, again.rows, again.has_content) == ("failed", 20, True)
@@ -328,7 +330,7 @@ def test_what_the_checks_said(
         ("sound", True),
         ("unseen", None),
     ]
-    simulator.control.add_faults(Fault(kind="unknown_path", endpoint="drivers"))
+    simulator.control.add_faults(InjectedFault(kind="unknown_path", endpoint="drivers"))
     run()
     again = cell(look(), "drivers")
     assert (again.state, again.severity) == ("failed", "ERROR")

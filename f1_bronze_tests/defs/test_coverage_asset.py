@@ -33,8 +33,8 @@ from f1_bronze.defs.monitoring.coverage_asset import (
 from f1_bronze.defs.partitions import register
 from f1_bronze.defs.record.calendar_memory import Memory, Seen
 from f1_bronze.settings import Settings
-from f1_bronze.simulator.faults import Fault
-from f1_bronze.simulator.invented import GeneratedSeasons
+from f1_bronze.simulator.faults import InjectedFault
+from f1_bronze.simulator.invented import InventedSeasons
 from f1_bronze.simulator.server import Simulator
 
 QUALIFYING, RACE = "2025/bahrain/qualifying", "2025/bahrain/race"
@@ -141,7 +141,7 @@ def test_a_weekend_at_a_glance(
     materialize: Materialize, simulator: Simulator, deployment: Deployment
 ) -> None:
     """Rows of what landed, words for what did not, and each trouble with its place and reason."""
-    simulator.control.add_faults(Fault(kind="unknown_path", endpoint="laps"))
+    simulator.control.add_faults(InjectedFault(kind="unknown_path", endpoint="laps"))
     materialize("bronze_sessions", QUALIFYING, RACE)
     told = deployment.told()
     assert str(told["matrix"]).splitlines()[-1] == (
@@ -266,7 +266,7 @@ def is_fresh(now: datetime, landed_at: datetime) -> bool:
     return landed_at >= tick - FRESHNESS.lower_bound_delta
 
 
-def test_freshness_is_quiet_between_seasons(seasons: GeneratedSeasons) -> None:
+def test_freshness_is_quiet_between_seasons(seasons: InventedSeasons) -> None:
     """On four seasons' calendars the Monday runs never look stale, and a stopped one does."""
     ends = [
         datetime.fromisoformat(session["date_end"])

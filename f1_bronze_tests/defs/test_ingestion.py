@@ -14,7 +14,7 @@ from f1_bronze.definitions import assemble
 from f1_bronze.defs.partitions import register
 from f1_bronze.lake.lake import Lake
 from f1_bronze.settings import Settings
-from f1_bronze.simulator.faults import Fault
+from f1_bronze.simulator.faults import InjectedFault
 from f1_bronze.simulator.server import Simulator
 from f1_bronze_tests.conftest import Unjudged
 
@@ -196,7 +196,7 @@ def test_an_optional_dataset_fails_alone(
 ) -> None:
     """Laps that cannot be had keep nothing else from landing, and do not land as empty."""
     simulator.control.add_faults(
-        Fault(kind="unknown_path", endpoint="laps"),
+        InjectedFault(kind="unknown_path", endpoint="laps"),
     )
     result = materialize("bronze_sessions", QUALIFYING, RACE)
     assert not result.success
@@ -211,7 +211,7 @@ def test_one_session_fails_alone(
 ) -> None:
     """A record without its key fails its own partition and dataset; the rest of the batch lands."""
     simulator.control.add_faults(
-        Fault(
+        InjectedFault(
             kind="edit",
             endpoint="session_result",
             match={"session_key": KEYS[RACE], "position": 1},
@@ -231,7 +231,7 @@ def test_a_body_that_is_no_json_is_no_empty_answer(
     materialize: Materialize, simulator: Simulator, settings: Settings
 ) -> None:
     """HTML with status 200 is repeated, and fails in the end: nothing lands for it."""
-    simulator.control.add_faults(Fault(kind="html_200", endpoint="drivers", times=1))
+    simulator.control.add_faults(InjectedFault(kind="html_200", endpoint="drivers", times=1))
     assert materialize("bronze_sessions", RACE).success
     materialized = Path(settings.lake_uri, "bronze/drivers").rglob("*.parquet")
     assert len(list(materialized)) == 1
@@ -242,7 +242,7 @@ def test_a_true_empty_answer_lands_as_empty(
     materialize: Materialize, simulator: Simulator, lake: Lake
 ) -> None:
     """No rows are stored as a file with the full schema and no rows, and told as `empty`."""
-    simulator.control.add_faults(Fault(kind="empty", endpoint="laps"))
+    simulator.control.add_faults(InjectedFault(kind="empty", endpoint="laps"))
     result = materialize("bronze_sessions", RACE)
     assert result.success
     assert revisions(result)[("laps", RACE)] == "empty"
@@ -259,7 +259,7 @@ def test_a_correction_is_changed_and_a_loss_refused(
     race = SessionPartition.parse(RACE)
     simulator.control.set_faults(
         [
-            Fault(
+            InjectedFault(
                 kind="edit", endpoint="session_result", match={"position": 3}, patch={"points": 0.0}
             )
         ]
@@ -268,7 +268,7 @@ def test_a_correction_is_changed_and_a_loss_refused(
     assert revisions(corrected) == {("results", RACE): "changed"}
     before = lake.read(DATASET["results"], race).table
     simulator.control.set_faults(
-        [Fault(kind="drop_rows", endpoint="session_result", rows_share=0.2)]
+        [InjectedFault(kind="drop_rows", endpoint="session_result", rows_share=0.2)]
     )
     refused = materialize("bronze_sessions", RACE, select=["results"])
     assert not refused.success
@@ -290,7 +290,7 @@ def test_a_correction_names_rows_and_columns(
     assert what_changed(first) == "All rows are new."
     simulator.control.set_faults(
         [
-            Fault(
+            InjectedFault(
                 kind="edit",
                 endpoint="session_result",
                 match={"position": 1},
@@ -319,7 +319,7 @@ def what_changed(result: dg.ExecuteInProcessResult) -> str:
 
 def test_closed_for_a_live_session(materialize: Materialize, simulator: Simulator) -> None:
     """A closed API costs one call and ends in a failure that says when to come back."""
-    simulator.control.change_manners(live=True)
+    simulator.control.change_behaviour(live=True)
     result = materialize("bronze_sessions", QUALIFYING, RACE)
     first_line = failure(result).splitlines()[0]
     assert first_line.startswith(
@@ -375,7 +375,7 @@ def test_a_second_attempt_asks_only_for_what_is_missing(
     materialize: Materialize, simulator: Simulator, instance: dg.DagsterInstance
 ) -> None:
     """Re-executed from failure, a run asks for what did not land, and nothing landed turns red."""
-    fault = Fault(kind="unknown_path", endpoint="laps")
+    fault = InjectedFault(kind="unknown_path", endpoint="laps")
     simulator.control.add_faults(fault)
     first = materialize("bronze_sessions", QUALIFYING, RACE)
     again = {
@@ -384,7 +384,7 @@ def test_a_second_attempt_asks_only_for_what_is_missing(
         "dagster/is_resume_retry": "true",
     }
     simulator.control.reset()
-    simulator.control.add_faults(Fault(kind="unknown_path", endpoint="laps"))
+    simulator.control.add_faults(InjectedFault(kind="unknown_path", endpoint="laps"))
     second = materialize("bronze_sessions", QUALIFYING, RACE, tags=again)
     assert simulator.control.state()["by_endpoint"] == {"laps": 1}
     assert statuses(instance, "drivers") == ({QUALIFYING, RACE}, set())
@@ -404,9 +404,9 @@ def test_what_landed_since_is_not_hidden(
     materialize: Materialize, simulator: Simulator, instance: dg.DagsterInstance
 ) -> None:
     """A further attempt of an old run does not tell again what another run has corrected since."""
-    simulator.control.add_faults(Fault(kind="unknown_path", endpoint="laps"))
+    simulator.control.add_faults(InjectedFault(kind="unknown_path", endpoint="laps"))
     old = materialize("bronze_sessions", RACE, RACE)
-    correction = Fault(
+    correction = InjectedFault(
         kind="edit", endpoint="session_result", match={"position": 1}, patch={"points": 0.0}
     )
     simulator.control.set_faults([correction])
@@ -454,7 +454,8 @@ def test_a_key_added_by_hand_fails_alone(
 def test_a_cause_is_told_once(materialize: Materialize, simulator: Simulator) -> None:
     """However many partitions fail of one cause, another cause is not hidden behind them."""
     simulator.control.add_faults(
-        Fault(kind="unknown_path", endpoint="drivers"), Fault(kind="unknown_path", endpoint="laps")
+        InjectedFault(kind="unknown_path", endpoint="drivers"),
+        InjectedFault(kind="unknown_path", endpoint="laps"),
     )
     drivers, laps = failure(materialize("bronze_sessions", QUALIFYING, RACE)).splitlines()
     assert drivers.startswith(f"{QUALIFYING} drivers and 1 more (drivers of 2 sessions): OpenF1")
@@ -505,7 +506,7 @@ def test_partitions_are_in_sync_until_their_upstream_changes(
     materialize("bronze_sessions", QUALIFYING, RACE, select=["sessions"])
     assert staleness(instance, definitions, "laps") == []
     simulator.control.add_faults(
-        Fault(
+        InjectedFault(
             kind="edit",
             endpoint="sessions",
             match={"session_key": KEYS[RACE]},

@@ -144,7 +144,7 @@ def test_a_cause_is_told_once_and_counted(
 ) -> None:
     """What fails for one reason in many places has a line at once and one with the count."""
     register(instance, [SessionPartition.parse(QUALIFYING), SessionPartition.parse(RACE)])
-    simulator.control.change_manners(live=True)
+    simulator.control.change_behaviour(live=True)
     result = materialize("bronze_sessions", QUALIFYING, RACE)
     assert not result.success
     said = lines.all("f1_bronze.run")

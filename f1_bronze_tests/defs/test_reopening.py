@@ -38,7 +38,7 @@ from f1_bronze.openf1.answers import (
 from f1_bronze.openf1.breaker import Breaker
 from f1_bronze.openf1.client import OpenF1Client
 from f1_bronze.settings import Settings
-from f1_bronze.simulator.faults import Fault
+from f1_bronze.simulator.faults import InjectedFault
 from f1_bronze.simulator.server import Simulator
 
 QUALIFYING, RACE = "2025/bahrain/qualifying", "2025/bahrain/race"
@@ -80,7 +80,7 @@ def test_one_due_and_one_waiting(
     materialize: Materialize, simulator: Simulator, instance: dg.DagsterInstance
 ) -> None:
     """While one run waits, another that is due is run again all the same."""
-    simulator.control.change_manners(live=True)
+    simulator.control.change_behaviour(live=True)
     first = materialize("bronze_sessions", QUALIFYING, QUALIFYING)
     materialize("bronze_sessions", RACE, RACE)
     make_due(instance, first.run_id)
@@ -94,14 +94,14 @@ def test_inherited_tags_do_not_count(
 ) -> None:
     """A re-execution by hand inherits our tags: it is not run again for the first one's closure,
     and a re-execution of all asks for everything."""
-    simulator.control.change_manners(live=True)
+    simulator.control.change_behaviour(live=True)
     closed = materialize("bronze_sessions", RACE, RACE)
     make_due(instance, closed.run_id)
     [request] = tick(instance).run_requests
     simulator.control.reset()
     again = materialize("bronze_sessions", RACE, RACE, tags=dict(request.tags))
     simulator.control.reset()
-    simulator.control.add_faults(Fault(kind="unknown_path", endpoint="laps"))
+    simulator.control.add_faults(InjectedFault(kind="unknown_path", endpoint="laps"))
     inherited = {
         **instance.get_run_by_id(closed.run_id).tags,
         **dict(request.tags),
@@ -116,7 +116,7 @@ def test_a_closed_run_waits_and_is_run_again(
     materialize: Materialize, simulator: Simulator, instance: dg.DagsterInstance
 ) -> None:
     """Until its time it is a skip with a reason; then one request that asks only for the rest."""
-    simulator.control.add_faults(Fault(kind="live", endpoint="laps"))
+    simulator.control.add_faults(InjectedFault(kind="live", endpoint="laps"))
     closed = materialize("bronze_sessions", QUALIFYING, RACE)
     tags = instance.get_run_by_id(closed.run_id).tags
     ahead = datetime.fromisoformat(tags[RETRY_AT_TAG]) - datetime.now(UTC)
@@ -147,7 +147,7 @@ def test_a_further_attempt_on_disk(
         register(instance, [SessionPartition.parse(RACE)])
         job = definitions.resolve_job_def("bronze_sessions")
         how = {"instance": instance, "raise_on_error": False}
-        simulator.control.add_faults(Fault(kind="live", endpoint="laps"))
+        simulator.control.add_faults(InjectedFault(kind="live", endpoint="laps"))
         closed = job.execute_in_process(tags={"dagster/partition": RACE}, **how)
         make_due(instance, closed.run_id)
         [request] = tick(instance).run_requests
@@ -174,7 +174,7 @@ def test_a_closed_backfill_gets_its_second_wave(
         serialized_asset_backfill_data=None,
     )
     instance.add_backfill(backfill)
-    simulator.control.change_manners(live=True)
+    simulator.control.change_behaviour(live=True)
     tags = {"dagster/backfill": "weekend"}
     closed = materialize("bronze_sessions", QUALIFYING, RACE, tags=tags)
     make_due(instance, closed.run_id)
@@ -191,7 +191,7 @@ def test_nothing_closed_is_no_request(
     materialize: Materialize, simulator: Simulator, instance: dg.DagsterInstance
 ) -> None:
     """A run that failed of something else is left to people."""
-    simulator.control.add_faults(Fault(kind="unknown_path", endpoint="laps"))
+    simulator.control.add_faults(InjectedFault(kind="unknown_path", endpoint="laps"))
     materialize("bronze_sessions", QUALIFYING, RACE)
     result = tick(instance)
     assert result.run_requests == []
@@ -202,7 +202,7 @@ def test_it_gives_up_in_the_end(
     materialize: Materialize, simulator: Simulator, instance: dg.DagsterInstance
 ) -> None:
     """An API that stays closed for a day is not asked for ever."""
-    simulator.control.change_manners(live=True)
+    simulator.control.change_behaviour(live=True)
     tags = {ATTEMPT_TAG: str(MOST_ATTEMPTS)}
     run_id = materialize("bronze_sessions", RACE, RACE, tags=tags).run_id
     assert RETRY_AT_TAG not in instance.get_run_by_id(run_id).tags
@@ -213,7 +213,7 @@ def test_the_command_is_not_run_again(
     materialize: Materialize, simulator: Simulator, instance: dg.DagsterInstance
 ) -> None:
     """Who typed the command was told to come back; nothing happens behind their back."""
-    simulator.control.change_manners(live=True)
+    simulator.control.change_behaviour(live=True)
     result = materialize("bronze_sessions", RACE, RACE, tags={TRIGGER_TAG: BY_COMMAND})
     assert RETRY_AT_TAG not in instance.get_run_by_id(result.run_id).tags
 
@@ -223,7 +223,7 @@ def test_an_outage_is_gone_on_with(
 ) -> None:
     """A run that could not reach the API goes on after 15 minutes, still as the week's run, and
     asks only for what did not land; each further attempt waits twice as long."""
-    simulator.control.add_faults(Fault(kind="status", status=503, endpoint="laps"))
+    simulator.control.add_faults(InjectedFault(kind="status", status=503, endpoint="laps"))
     week = {TRIGGER_TAG: "week", "f1_bronze/week": "2025-04-14"}
     first = materialize("bronze_sessions", RACE, RACE, tags=week)
     assert pause_of(instance, first.run_id) == pytest.approx(15, abs=1)
@@ -294,7 +294,7 @@ def test_who_was_faster_by_hand(
     materialize: Materialize, simulator: Simulator, instance: dg.DagsterInstance
 ) -> None:
     """A run that somebody has re-executed meanwhile is not gone on with."""
-    simulator.control.change_manners(live=True)
+    simulator.control.change_behaviour(live=True)
     closed = materialize("bronze_sessions", RACE, RACE)
     make_due(instance, closed.run_id)
     simulator.control.reset()

@@ -12,7 +12,7 @@ from f1_bronze.definitions import assemble
 from f1_bronze.defs.partitions import register
 from f1_bronze.defs.record.runs import run_finished
 from f1_bronze.settings import Settings
-from f1_bronze.simulator.faults import Fault
+from f1_bronze.simulator.faults import InjectedFault
 from f1_bronze.simulator.server import Simulator
 from f1_bronze.telemetry.run_results import FailedPartition, RunEnd, RunResult, Trigger
 from f1_bronze_tests.defs.test_checks import Judging
@@ -73,7 +73,7 @@ def test_a_run_in_which_one_failed(
     materialize: Materialize, instance: dg.DagsterInstance, simulator: Simulator
 ) -> None:
     """What did not land is named with its error, and the failure's first line is kept."""
-    simulator.control.add_faults(Fault(kind="unknown_path", endpoint="laps"))
+    simulator.control.add_faults(InjectedFault(kind="unknown_path", endpoint="laps"))
     result = materialize("bronze_sessions", RACE, RACE)
     run = record(instance, result.run_id)
     assert run.end is RunEnd.FAILURE
@@ -135,7 +135,7 @@ def test_a_further_attempt_tells_again(
     materialize: Materialize, instance: dg.DagsterInstance, simulator: Simulator
 ) -> None:
     """What an earlier attempt landed is marked, and the parent is known."""
-    simulator.control.add_faults(Fault(kind="unknown_path", endpoint="laps"))
+    simulator.control.add_faults(InjectedFault(kind="unknown_path", endpoint="laps"))
     first = materialize("bronze_sessions", RACE, RACE)
     simulator.control.reset()
     tags = {

@@ -25,7 +25,7 @@ from f1_bronze.defs.record.stream import Position
 from f1_bronze.defs.resources import Deployment
 from f1_bronze.lake.lake import Lake
 from f1_bronze.settings import Settings
-from f1_bronze.simulator.faults import Fault
+from f1_bronze.simulator.faults import InjectedFault
 from f1_bronze.simulator.server import Simulator
 from f1_bronze.telemetry.lineage.delivery import Answer, Delivery, Reply
 from f1_bronze.telemetry.metrics.kinds import Metric
@@ -166,7 +166,7 @@ def test_a_failed_run_is_told_as_such(
     materialize: Materialize, tick: Tick, told: Told, simulator: Simulator
 ) -> None:
     """A failed run has success 0 and the sessions that landed all the same."""
-    simulator.control.add_faults(Fault(kind="unknown_path", endpoint="laps"))
+    simulator.control.add_faults(InjectedFault(kind="unknown_path", endpoint="laps"))
     materialize("bronze_sessions", RACE, RACE)
     tick(cloudwatch_metrics)
     assert {m.value for m in told.sink.sent if m.name == "BronzePipelineSuccess"} == {0.0}

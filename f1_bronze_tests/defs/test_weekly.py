@@ -15,7 +15,7 @@ from f1_bronze.definitions import defs
 from f1_bronze.defs.automation.reconcile import due_weeks, note_due, under_way, week_of
 from f1_bronze.defs.partitions import read_registered, register
 from f1_bronze.settings import Settings
-from f1_bronze.simulator.faults import Fault
+from f1_bronze.simulator.faults import InjectedFault
 from f1_bronze.simulator.server import Simulator
 
 from .ticks import Ticks, asked, utc
@@ -164,11 +164,11 @@ def unreadable(
     """A calendar that cannot be read; the value mends it."""
     usual = ticks.settings
     if request.param == "closed":
-        simulator.control.change_manners(live=True)
+        simulator.control.change_behaviour(live=True)
     elif request.param == "slip":
-        simulator.control.add_faults(Fault(kind="empty", endpoint="sessions"))
+        simulator.control.add_faults(InjectedFault(kind="empty", endpoint="sessions"))
     elif request.param == "outage":
-        simulator.control.add_faults(Fault(kind="status", status=503))
+        simulator.control.add_faults(InjectedFault(kind="status", status=503))
     else:
         # Where the budget cannot be reserved nobody may ask.
         nowhere = {"budget": "file:/proc/rate.json", "setting": "nowhere"}[request.param]

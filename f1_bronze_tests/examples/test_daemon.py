@@ -24,7 +24,7 @@ from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.lake.lake import Lake
 from f1_bronze.lake.landing import Candidate
 from f1_bronze.settings import Settings
-from f1_bronze.simulator.invented import GeneratedSeasons
+from f1_bronze.simulator.invented import InventedSeasons
 
 from .deployment import RACE, Deployment, silver
 
@@ -93,7 +93,7 @@ def daemon(instance: dg.DagsterInstance, lake: Settings, tmp_path: Path) -> Iter
 
 
 @pytest.fixture
-def lake(tmp_path: Path, seasons: GeneratedSeasons) -> Settings:
+def lake(tmp_path: Path, seasons: InventedSeasons) -> Settings:
     """A lake with laps and results of a race, of which Dagster knows nothing yet."""
     settings = Settings.read({"F1_BRONZE_LAKE_URI": str(tmp_path / "lake")})
     partition, lake = SessionPartition.parse(RACE), Lake.at(settings.lake_uri)

@@ -25,7 +25,7 @@ from urllib.parse import parse_qs
 from f1_bronze.openf1.breaker import Breaker
 from f1_bronze.openf1.budget import Pace, parse_limits, rate_store
 from f1_bronze.openf1.client import OpenF1Client
-from f1_bronze.simulator.invented import GeneratedSeasons
+from f1_bronze.simulator.invented import InventedSeasons
 from f1_bronze.simulator.server import Simulator
 
 FREE = "3/1s,30/60s"
@@ -137,7 +137,7 @@ def _times(entries: Iterable[dict[str, Any]]) -> tuple[float, ...]:
 
 
 def _serve(limits: str) -> None:
-    with Simulator(GeneratedSeasons(years=[2024]), limits=limits) as simulator:
+    with Simulator(InventedSeasons(years=[2024]), limits=limits) as simulator:
         sys.stdout.write(f"{simulator.url}\n")
         sys.stdout.flush()
         signal.pause()

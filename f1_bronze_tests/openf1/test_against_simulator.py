@@ -25,17 +25,17 @@ from f1_bronze.openf1.budget import FileStore, Pace, parse_limits
 from f1_bronze.openf1.calendar import Calendar, read_calendar
 from f1_bronze.openf1.client import OpenF1Client
 from f1_bronze.openf1.http import Credentials
-from f1_bronze.simulator import behaviour as manners
-from f1_bronze.simulator.faults import Fault
-from f1_bronze.simulator.invented import GeneratedSeasons
+from f1_bronze.simulator.behaviour import Account, Behaviour
+from f1_bronze.simulator.faults import InjectedFault
+from f1_bronze.simulator.invented import InventedSeasons
 from f1_bronze.simulator.server import Simulator
-from f1_bronze.simulator.sources import RecordedSeasons, Source
+from f1_bronze.simulator.sources import RecordedSeasons, SeasonSource
 
 from .fakes import FakeTime, client_at
 
 RECORDINGS = Path(__file__).parents[3] / "shared" / "openf1_recordings"
 SEASON_START = datetime(2026, 1, 10, tzinfo=UTC).timestamp()
-SOURCE = GeneratedSeasons(years=[2024, 2025])
+SOURCE = InventedSeasons(years=[2024, 2025])
 EVERY_SESSION = (DRIVERS, RESULTS, LAPS)
 RACES = (STINTS, PIT_STOPS)
 NUMBERS = ("driver_number", "lap_number", "stint_number")
@@ -48,8 +48,8 @@ def shared_time() -> FakeTime:
 
 @pytest.fixture
 def stand_in(shared_time: FakeTime) -> Iterator[Simulator]:
-    behaviour = manners.Manners(clock=shared_time.clock, sleep=shared_time.sleep)
-    with Simulator(SOURCE, manners=behaviour) as simulator:
+    behaviour = Behaviour(clock=shared_time.clock, sleep=shared_time.sleep)
+    with Simulator(SOURCE, behaviour=behaviour) as simulator:
         yield simulator
 
 
@@ -66,7 +66,9 @@ def refs(calendar: Calendar, *types: str) -> list[SessionRef]:
     ]
 
 
-def not_as_in(source: Source, dataset: Dataset, answers: Iterable[SessionAnswer]) -> list[int]:
+def not_as_in(
+    source: SeasonSource, dataset: Dataset, answers: Iterable[SessionAnswer]
+) -> list[int]:
     """Sessions whose records differ from the source's; the API promises no order of rows."""
 
     def content(records: Iterable[Mapping[str, object]]) -> list[Mapping[str, object]]:
@@ -153,7 +155,7 @@ def test_a_session_that_always_fails_harms_no_other(
     with client_at(stand_in.url, shared_time) as client:
         races = refs(calendar_of(client, shared_time, 2024), "race")
         bad = races[7].session_key
-        stand_in.control.set_faults([Fault(kind=kind, endpoint="stints", session_key=bad)])
+        stand_in.control.set_faults([InjectedFault(kind=kind, endpoint="stints", session_key=bad)])
         answers = list(fetch_sessions(client, STINTS, races))
     assert [a.session_key for a in answers] == [ref.session_key for ref in races]
     assert {a.session_key: type(a.error) for a in answers if a.error} == {bad: Unavailable}
@@ -163,7 +165,7 @@ def test_a_session_that_always_fails_harms_no_other(
 
 def test_too_much_is_split_until_it_is_not(stand_in: Simulator, shared_time: FakeTime) -> None:
     """When the API bears fewer rows than it did, batches shrink, stay small, and all lands."""
-    stand_in.control.change_manners(too_much_rows=8_000)
+    stand_in.control.change_behaviour(too_much_rows=8_000)
     with client_at(stand_in.url, shared_time) as client:
         races = refs(calendar_of(client, shared_time, 2024), "race")
         answers = list(fetch_sessions(client, LAPS, races))
@@ -184,7 +186,7 @@ def test_passing_faults_leave_no_trace_in_the_rows(
     with client_at(stand_in.url, shared_time) as client:
         races = refs(calendar_of(client, shared_time, 2024), "race")
         for kind in ("reset_before", "reset_midway", "truncated_json", "html_200", "status"):
-            stand_in.control.set_faults([Fault(kind=kind, times=1)])
+            stand_in.control.set_faults([InjectedFault(kind=kind, times=1)])
             answers = list(fetch_sessions(client, STINTS, races))
             assert sum(a.api_retries for a in answers) == 1
             assert not_as_in(SOURCE, STINTS, answers) == []
@@ -195,7 +197,9 @@ def test_a_record_without_its_session_is_found(stand_in: Simulator, shared_time:
     with client_at(stand_in.url, shared_time) as client:
         races = refs(calendar_of(client, shared_time, 2024), "race")
         bad = races[3].session_key
-        edit = Fault(kind="edit", endpoint="pit", session_key=bad, patch={"session_key": None})
+        edit = InjectedFault(
+            kind="edit", endpoint="pit", session_key=bad, patch={"session_key": None}
+        )
         stand_in.control.set_faults([edit])
         answers = list(fetch_sessions(client, PIT_STOPS, races))
     assert Counter(type(a.error) for a in answers) == {type(None): 23, Malformed: 1}
@@ -206,8 +210,8 @@ def test_paid_access_passes_where_free_access_is_closed(
     stand_in: Simulator, shared_time: FakeTime
 ) -> None:
     """During a live session the free client is told to come back; the paid one gets its rows."""
-    account = manners.Credentials(username="maria", password="hunter2")
-    stand_in.control.change_manners(live=True, credentials=account)
+    account = Account(username="maria", password="hunter2")
+    stand_in.control.change_behaviour(live=True, credentials=account)
     with client_at(stand_in.url, shared_time) as free, pytest.raises(ClosedForLiveSession):
         free.get("sessions", [("year", 2024)])
     login = Credentials(username="maria", password="hunter2")
@@ -223,8 +227,8 @@ def test_recorded_answers_of_2024(shared_time: FakeTime) -> None:
     if not RECORDINGS.exists():
         pytest.skip(f"no recordings at {RECORDINGS}")
     source = RecordedSeasons(RECORDINGS)
-    behaviour = manners.Manners(clock=shared_time.clock, sleep=shared_time.sleep)
-    with Simulator(source, manners=behaviour) as simulator:
+    behaviour = Behaviour(clock=shared_time.clock, sleep=shared_time.sleep)
+    with Simulator(source, behaviour=behaviour) as simulator:
         with client_at(simulator.url, shared_time) as client:
             calendar = calendar_of(client, shared_time, 2024)
             for dataset in (*EVERY_SESSION, *RACES):

@@ -20,7 +20,7 @@ from f1_bronze.openf1.partition_names import grand_prix_slugs, session_type_slug
 from f1_bronze.quality.context import Subject
 from f1_bronze.quality.judge import judge
 from f1_bronze.quality.verdicts import CheckVerdict, RuleVerdict
-from f1_bronze.simulator.invented import GeneratedSeasons
+from f1_bronze.simulator.invented import InventedSeasons
 from f1_bronze.simulator.sources import Record
 
 BY_NAME = {dataset.name: dataset for dataset in DATASETS}
@@ -146,19 +146,19 @@ def recorded(folder: Path) -> Landed:
     return landed
 
 
-def invented(seasons: GeneratedSeasons, year: int, session_types: Collection[str]) -> Landed:
+def invented(seasons: InventedSeasons, year: int, session_types: Collection[str]) -> Landed:
     """Every session of these types that a season of the simulator has."""
     return _made(seasons, {year}, lambda partition: partition.session_type in session_types)
 
 
-def invented_sessions(seasons: GeneratedSeasons, keys: Collection[str]) -> Landed:
+def invented_sessions(seasons: InventedSeasons, keys: Collection[str]) -> Landed:
     """Sessions as the simulator makes them, by partition key."""
     years = {SessionPartition.parse(key).year for key in keys}
     return _made(seasons, years, lambda partition: partition.key in keys)
 
 
 def _made(
-    seasons: GeneratedSeasons, years: Collection[int], wanted: Callable[[SessionPartition], bool]
+    seasons: InventedSeasons, years: Collection[int], wanted: Callable[[SessionPartition], bool]
 ) -> Landed:
     landed = Landed()
     slugs: dict[int, str] = {}

@@ -18,7 +18,7 @@ from f1_bronze.openf1.partition_names import grand_prix_slugs, session_type_slug
 from f1_bronze.quality.racing import RACING_RULES
 from f1_bronze.quality.racing.findings import Around, Findings
 from f1_bronze.quality.verdicts import RuleVerdict
-from f1_bronze.simulator.invented import GeneratedSeasons
+from f1_bronze.simulator.invented import InventedSeasons
 
 from .landed import BY_NAME, Landed, Records
 
@@ -110,7 +110,7 @@ def simulated(partitions: Collection[SessionPartition] = USUAL) -> Paddock:
     """These sessions as the simulator makes them."""
     landed = Landed()
     years = sorted({partition.year for partition in partitions})
-    source = GeneratedSeasons(seed=1, years=years)
+    source = InventedSeasons(seed=1, years=years)
     slugs: dict[int, str] = {}
     for year in years:
         slugs |= grand_prix_slugs([m for m in source.meetings() if m["year"] == year])

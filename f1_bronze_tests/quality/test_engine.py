@@ -16,7 +16,7 @@ from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.datasets.schema import STORED_AS, arrow_schema
 from f1_bronze.quality.context import JudgedRows, declared_schema
 from f1_bronze.quality.gx import RuleNotTested, looked_at, row_rules, unexpected_rows
-from f1_bronze.simulator.invented import GeneratedSeasons
+from f1_bronze.simulator.invented import InventedSeasons
 
 from .landed import BY_NAME, Landed, invented_sessions
 
@@ -24,7 +24,7 @@ SESSIONS = ("2025/belgian/race", "2026/australian/race", "2025/belgian/qualifyin
 
 
 @pytest.fixture(scope="module")
-def landed(seasons: GeneratedSeasons) -> Landed:
+def landed(seasons: InventedSeasons) -> Landed:
     return invented_sessions(seasons, SESSIONS)
 
 

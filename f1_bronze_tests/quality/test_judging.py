@@ -12,7 +12,7 @@ from f1_bronze.datasets.dataset import Check, Dataset, DeclarationError, Rule, S
 from f1_bronze.datasets.laps import LAPS
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.quality.judge import judge
-from f1_bronze.simulator.invented import GeneratedSeasons
+from f1_bronze.simulator.invented import InventedSeasons
 
 from .landed import Landed, Records, invented_sessions, rules_of
 
@@ -22,7 +22,7 @@ QUALIFYING = SessionPartition.parse("2025/belgian/qualifying")
 
 
 @pytest.fixture(scope="module")
-def landed(seasons: GeneratedSeasons) -> Landed:
+def landed(seasons: InventedSeasons) -> Landed:
     return invented_sessions(seasons, [RACE.key, OTHER_RACE.key, QUALIFYING.key])
 
 

@@ -12,7 +12,7 @@ import pytest
 from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.quality.context import Subject
-from f1_bronze.simulator.invented import GeneratedSeasons
+from f1_bronze.simulator.invented import InventedSeasons
 
 from .landed import BY_NAME, Landed, Records, invented_sessions, rules_of
 from .mutations import MUTATIONS, Mutation
@@ -72,7 +72,7 @@ def _failing(landed: Landed) -> dict[SessionPartition, set[str]]:
 
 
 @pytest.fixture(scope="module")
-def judged(seasons: GeneratedSeasons) -> Judged:
+def judged(seasons: InventedSeasons) -> Judged:
     """Every mutation's session, judged once; five sound copies of each come before."""
     originals = sorted({mutation.of for mutation in MUTATIONS})
     sound = invented_sessions(seasons, originals)

@@ -6,7 +6,7 @@ import pytest
 
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.quality.racing import RACING_RULES
-from f1_bronze.simulator.invented import GeneratedSeasons
+from f1_bronze.simulator.invented import InventedSeasons
 
 from .landed import BY_NAME, invented
 from .paddock import Paddock
@@ -15,7 +15,7 @@ from .paddock import Paddock
 @pytest.mark.slow  # 48 sessions have to be made first
 def test_a_season_is_judged_within_a_second_of_computing() -> None:
     """All racing rules over the 24 races and qualifyings of a season, frames included."""
-    season = invented(GeneratedSeasons(seed=1, years=[2025]), 2025, {"race", "qualifying"})
+    season = invented(InventedSeasons(seed=1, years=[2025]), 2025, {"race", "qualifying"})
     paddock = Paddock(landed=season, usual=season)
     partitions: list[SessionPartition] = list(season.records["laps"])
     assert len(partitions) == 48

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 
-from f1_bronze.simulator.invented import GeneratedSeasons
+from f1_bronze.simulator.invented import InventedSeasons
 from f1_bronze.simulator.sources import Record
 
 
-def keys(seasons: GeneratedSeasons, year: int, *names: str) -> list[int]:
+def keys(seasons: InventedSeasons, year: int, *names: str) -> list[int]:
     """Keys of the sessions that ran; cancelled ones have no results."""
     return [
         s["session_key"]

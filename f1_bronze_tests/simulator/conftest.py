@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import requests
 
-from f1_bronze.simulator.behaviour import Manners
-from f1_bronze.simulator.invented import GeneratedSeasons
+from f1_bronze.simulator.behaviour import Behaviour
+from f1_bronze.simulator.invented import InventedSeasons
 from f1_bronze.simulator.server import Simulator
-from f1_bronze.simulator.sources import Source
+from f1_bronze.simulator.sources import SeasonSource
 
 from .fakes import HandClock, TinySource
 
@@ -31,10 +31,12 @@ def simulate(clock: HandClock, tiny: TinySource) -> Iterator[Callable[..., Simul
     """Starts a stand-in on a free port with the hand clock; all are stopped afterwards."""
     with ExitStack() as running:
 
-        def start(source: Source = tiny, *, limits: str | None = None, **manners: Any) -> Simulator:
-            usual = Manners(clock=clock, sleep=clock.sleep, later=clock.later, limits=limits)
-            settled = replace(usual, **manners)
-            return running.enter_context(Simulator(source, manners=settled))
+        def start(
+            source: SeasonSource = tiny, *, limits: str | None = None, **behaviour: Any
+        ) -> Simulator:
+            usual = Behaviour(clock=clock, sleep=clock.sleep, later=clock.later, limits=limits)
+            settled = replace(usual, **behaviour)
+            return running.enter_context(Simulator(source, behaviour=settled))
 
         yield start
 
@@ -51,6 +53,6 @@ def get() -> Iterator[Callable[..., requests.Response]]:
 
 
 @pytest.fixture(scope="session")
-def seasons() -> GeneratedSeasons:
+def seasons() -> InventedSeasons:
     """One generated source for all tests that only read it."""
-    return GeneratedSeasons(seed=1, keep=200)
+    return InventedSeasons(seed=1, keep=200)

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import pytest
 import requests
 
-from f1_bronze.simulator.behaviour import Credentials
-from f1_bronze.simulator.invented import GeneratedSeasons
+from f1_bronze.simulator.behaviour import Account
+from f1_bronze.simulator.invented import InventedSeasons
 from f1_bronze.simulator.server import Simulator
 
 from .fakes import HandClock
@@ -129,7 +129,7 @@ def test_data_comes_half_an_hour_after_the_end(
 
 
 def test_cancelled_sessions_have_drivers_and_nothing_else(
-    simulate: Simulate, get: Get, clock: HandClock, seasons: GeneratedSeasons
+    simulate: Simulate, get: Get, clock: HandClock, seasons: InventedSeasons
 ) -> None:
     """They stay listed; /drivers answers rows, every other endpoint 404."""
     clock.now = datetime(2026, 12, 31, tzinfo=UTC).timestamp()
@@ -155,7 +155,7 @@ def test_a_token_opens_the_live_api_and_doubles_the_limits(
     simulate: Simulate, get: Get, clock: HandClock
 ) -> None:
     """The login answers as upstream does, `expires_in` as a string; a token lives an hour."""
-    account = Credentials(username="ada", password="secret")
+    account = Account(username="ada", password="secret")
     sim = simulate(live=True, limits="3/1s", credentials=account)
     login = requests.post(sim.token_url, data={"username": "ada", "password": "secret"}, timeout=5)
     token = login.json()["access_token"]
@@ -175,7 +175,7 @@ def test_a_token_opens_the_live_api_and_doubles_the_limits(
 
 def test_a_wrong_password_and_an_invented_token_are_refused(simulate: Simulate, get: Get) -> None:
     """Both answer 401 with a detail that is not about a live session."""
-    sim = simulate(credentials=Credentials(username="ada", password="secret"))
+    sim = simulate(credentials=Account(username="ada", password="secret"))
     wrong = requests.post(sim.token_url, data={"username": "ada", "password": "x"}, timeout=5)
     assert wrong.status_code == 401
     answer = get(f"{sim.url}/sessions", headers={"Authorization": "Bearer made-up"})

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from f1_bronze.simulator.invented import GeneratedSeasons
+from f1_bronze.simulator.invented import InventedSeasons
 from f1_bronze.simulator.season.rounds import calendar
 from f1_bronze.simulator.sources import Record
 
@@ -48,10 +48,10 @@ def test_a_season_has_its_rounds(
 def test_other_years_are_refused(year: int) -> None:
     """There is nothing before 2018 and after 2030."""
     with pytest.raises(ValueError, match="2018 to 2030"):
-        GeneratedSeasons(years=[year])
+        InventedSeasons(years=[year])
 
 
-def test_every_weekend_has_its_sessions(seasons: GeneratedSeasons) -> None:
+def test_every_weekend_has_its_sessions(seasons: InventedSeasons) -> None:
     """Normal and sprint weekends and tests; the type is not the session."""
     weekends: dict[int, list[str]] = {}
     for row in seasons.sessions():
@@ -68,7 +68,7 @@ def test_every_weekend_has_its_sessions(seasons: GeneratedSeasons) -> None:
     assert kinds[("Day 1", "Day 2", "Day 3")] == 1 + 5 * 2
 
 
-def test_keys_are_unique_and_never_real_ones(seasons: GeneratedSeasons) -> None:
+def test_keys_are_unique_and_never_real_ones(seasons: InventedSeasons) -> None:
     """Session keys from 900000, meeting keys from 90000, none twice, not chronological."""
     sessions = [row["session_key"] for row in seasons.sessions()]
     meetings = [row["meeting_key"] for row in seasons.meetings()]
@@ -81,7 +81,7 @@ def test_keys_are_unique_and_never_real_ones(seasons: GeneratedSeasons) -> None:
     assert {row["meeting_key"] for row in seasons.sessions()} == set(meetings)
 
 
-def test_bahrain_2026_comes_back_elsewhere(seasons: GeneratedSeasons) -> None:
+def test_bahrain_2026_comes_back_elsewhere(seasons: InventedSeasons) -> None:
     """Cancelled at Sakhir, run at Kuala Lumpur under the old name and another key."""
     found = [
         (m["location"], m["is_cancelled"])
@@ -96,7 +96,7 @@ def test_bahrain_2026_comes_back_elsewhere(seasons: GeneratedSeasons) -> None:
     }
 
 
-def test_meetings_changed_their_fields_in_2026(seasons: GeneratedSeasons) -> None:
+def test_meetings_changed_their_fields_in_2026(seasons: InventedSeasons) -> None:
     """Before: meeting_code. Since: date_end, is_cancelled, circuit and flag addresses."""
     common = {
         "meeting_key",

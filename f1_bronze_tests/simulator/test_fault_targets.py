@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 import requests
 
-from f1_bronze.simulator.behaviour import Credentials
-from f1_bronze.simulator.faults import KINDS, MIX, Fault, FaultBoard, Target
-from f1_bronze.simulator.queries import Query
+from f1_bronze.simulator.behaviour import Account
+from f1_bronze.simulator.faults import KINDS, MIX, ActiveFaults, FaultTarget, InjectedFault
+from f1_bronze.simulator.queries import RequestQuery
 from f1_bronze.simulator.server import Simulator
 
 from .fakes import HandClock
@@ -38,7 +38,7 @@ def test_thresholds_and_counts(
     simulate: Simulate, get: Get, fault: dict[str, Any], paths: list[str], statuses: list[int]
 ) -> None:
     """Only requests beyond the threshold are concerned, and only they are spared or counted."""
-    sim = simulate(faults=(Fault.from_json(fault),))
+    sim = simulate(faults=(InjectedFault.from_json(fault),))
     assert [get(sim.url + path).status_code for path in paths] == statuses
     assert sim.control.state()["faults"][0]["hits"] == sum(
         status not in (200, 404) for status in statuses
@@ -50,7 +50,7 @@ def test_a_fault_may_end_after_a_while(
     simulate: Simulate, get: Get, clock: HandClock, kind: str
 ) -> None:
     """`for_seconds` counts from the first hit, by the stand-in's clock."""
-    sim = simulate(faults=(Fault(kind=kind, after=1, for_seconds=60),))
+    sim = simulate(faults=(InjectedFault(kind=kind, after=1, for_seconds=60),))
     statuses = []
     for seconds in (100, 100, 59, 1, 1000):
         clock.now += seconds
@@ -62,15 +62,15 @@ def test_a_fault_may_end_after_a_while(
 def test_a_retry_after_date_is_ahead(simulate: Simulate, get: Get, clock: HandClock) -> None:
     """`date+7` is sent as the HTTP date in seven seconds, never earlier."""
     clock.now += 0.4
-    sim = simulate(faults=(Fault(kind="rate_limited", retry_after="date+7"),))
+    sim = simulate(faults=(InjectedFault(kind="rate_limited", retry_after="date+7"),))
     assert get(sim.url + ONE).headers["Retry-After"] == "Mon, 01 Jun 2026 12:00:08 GMT"
 
 
 def test_tokens_expire_in_mid_season(simulate: Simulate, get: Get) -> None:
     """The call that is hit and all later ones with that token are refused; a new one is good."""
     sim = simulate(
-        credentials=Credentials(username="ada", password="lovelace"),
-        faults=(Fault(kind="token_expiry", after=1, times=1), Fault(kind="live")),
+        credentials=Account(username="ada", password="lovelace"),
+        faults=(InjectedFault(kind="token_expiry", after=1, times=1), InjectedFault(kind="live")),
     )
 
     def login() -> dict[str, str]:
@@ -91,7 +91,7 @@ def test_connections_are_refused_for_a_while(
     simulate: Simulate, get: Get, clock: HandClock
 ) -> None:
     """The port is closed and open connections end; after the seconds the same port answers."""
-    sim = simulate(faults=(Fault(kind="refused", after=1, times=1, seconds=30),))
+    sim = simulate(faults=(InjectedFault(kind="refused", after=1, times=1, seconds=30),))
     url = sim.url + ONE
     assert get(url).status_code == 200
     with pytest.raises(requests.ConnectionError, match=r"Remote end closed|reset by peer"):
@@ -124,7 +124,7 @@ def test_the_port_opens_when_everyone_said_so(simulate: Simulate, get: Get) -> N
 
 def test_a_stall_may_last_until_the_client_hangs_up(simulate: Simulate) -> None:
     """The headers come, nothing follows, and no thread is left behind."""
-    sim = simulate(faults=(Fault(kind="stall", seconds=None, times=1),))
+    sim = simulate(faults=(InjectedFault(kind="stall", seconds=None, times=1),))
     with requests.get(sim.url + ONE, timeout=(5, 0.1), stream=True) as answer:
         assert answer.status_code == 200
         with pytest.raises(requests.ConnectionError, match="Read timed out"):
@@ -135,10 +135,12 @@ def test_a_stall_may_last_until_the_client_hangs_up(simulate: Simulate) -> None:
 @pytest.mark.parametrize("share", [0.05, 0.2, 0.4])
 def test_a_mix_is_drawn_from_its_seed(share: float) -> None:
     """The declared share of calls is hit, by every kind in turn, and the same way every time."""
-    laps = Target("laps", Query.parse("session_key=1"))
+    laps = FaultTarget("laps", RequestQuery.parse("session_key=1"))
 
-    def met(seed: int) -> list[Fault | None]:
-        board = FaultBoard([Fault.from_json({"kind": "mix", "share": share, "seed": seed})])
+    def met(seed: int) -> list[InjectedFault | None]:
+        board = ActiveFaults(
+            [InjectedFault.from_json({"kind": "mix", "share": share, "seed": seed})]
+        )
         hits = [board.next_hit(laps, 0) for _ in range(2000)]
         return [hit and hit[1] for hit in hits]
 
@@ -151,7 +153,7 @@ def test_a_mix_is_drawn_from_its_seed(share: float) -> None:
 
 def test_a_mix_is_told_by_the_kinds_that_hit(simulate: Simulate, get: Get) -> None:
     """The journal names what a request met, the state counts the hits of the mix."""
-    sim = simulate(faults=(Fault(kind="mix", seed=3, times=1),))
+    sim = simulate(faults=(InjectedFault(kind="mix", seed=3, times=1),))
     assert get(sim.url + ONE).status_code == 429
     assert get(sim.url + ONE).status_code == 200
     assert [entry.faults for entry in sim.control.requests()] == [("rate_limited",), ()]

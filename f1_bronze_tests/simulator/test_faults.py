@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 import requests
 
-from f1_bronze.simulator.fault_kinds import HANDLERS
-from f1_bronze.simulator.faults import KINDS, Fault
+from f1_bronze.simulator.faults import HANDLERS, KINDS, InjectedFault
 from f1_bronze.simulator.server import Simulator
 
 from .fakes import HandClock
@@ -49,7 +48,7 @@ def test_faults_that_answer_something_else(
     simulate: Simulate, get: Get, wanted: dict[str, Any], status: int, kind: str, text: str
 ) -> None:
     """The hit request gets the fault's status, type and body; the next one its rows."""
-    sim = simulate(faults=(Fault(**wanted, times=1),))
+    sim = simulate(faults=(InjectedFault(**wanted, times=1),))
     url = f"{sim.url}/laps?session_key=1"
     hit = get(url)
     assert (hit.status_code, hit.headers["Content-Type"].split(";")[0]) == (status, kind)
@@ -63,7 +62,7 @@ def test_a_rate_limit_may_carry_retry_after(
 ) -> None:
     """Seconds, zero, a date or nothing, as declared; an injected 429 does not count."""
     sim = simulate(
-        limits="2/60s", faults=(Fault(kind="rate_limited", retry_after=header, times=2),)
+        limits="2/60s", faults=(InjectedFault(kind="rate_limited", retry_after=header, times=2),)
     )
     url = f"{sim.url}/laps?session_key=1"
     assert [get(url).headers.get("Retry-After") for _ in range(2)] == [header] * 2
@@ -73,7 +72,7 @@ def test_a_rate_limit_may_carry_retry_after(
 @pytest.mark.parametrize("kind", ["reset_before", "reset_midway"])
 def test_a_reset_breaks_the_connection(simulate: Simulate, get: Get, kind: str) -> None:
     """The client sees a broken transfer, and the next request works again."""
-    sim = simulate(faults=(Fault(kind=kind, times=1),))
+    sim = simulate(faults=(InjectedFault(kind=kind, times=1),))
     url = f"{sim.url}/laps?session_key=1"
     with pytest.raises((requests.ConnectionError, requests.exceptions.ChunkedEncodingError)):
         get(url)
@@ -85,7 +84,7 @@ def test_a_reset_breaks_the_connection(simulate: Simulate, get: Get, kind: str) 
 @pytest.mark.parametrize("kind", ["reset_before", "reset_midway", "truncated_json"])
 def test_an_answer_without_rows_is_broken_too(simulate: Simulate, get: Get, kind: str) -> None:
     """Where nothing matches, a broken answer is no good "No results" either."""
-    sim = simulate(faults=(Fault(kind=kind, times=1),))
+    sim = simulate(faults=(InjectedFault(kind=kind, times=1),))
     url = f"{sim.url}/pit?session_key=1"
     with pytest.raises(requests.RequestException):
         get(url).json()
@@ -94,7 +93,7 @@ def test_an_answer_without_rows_is_broken_too(simulate: Simulate, get: Get, kind
 
 def test_truncated_json_is_good_http_and_bad_json(simulate: Simulate, get: Get) -> None:
     """Content-Length is true, the body stops in the middle."""
-    sim = simulate(faults=(Fault(kind="truncated_json"),))
+    sim = simulate(faults=(InjectedFault(kind="truncated_json"),))
     answer = get(f"{sim.url}/laps?session_key=1")
     assert (answer.status_code, answer.text[0]) == (200, "[")
     assert int(answer.headers["Content-Length"]) == len(answer.content)
@@ -107,7 +106,7 @@ def test_slow_and_stall_take_their_time(
     simulate: Simulate, get: Get, clock: HandClock, kind: str
 ) -> None:
     """The rows come after the declared seconds."""
-    sim = simulate(faults=(Fault(kind=kind, seconds=9),))
+    sim = simulate(faults=(InjectedFault(kind=kind, seconds=9),))
     assert len(get(f"{sim.url}/laps?session_key=1").json()) == 4
     assert clock.slept == [9]
 
@@ -115,7 +114,7 @@ def test_slow_and_stall_take_their_time(
 def test_a_stall_runs_into_a_read_timeout(simulate: Simulate) -> None:
     """Headers arrive, then nothing: the client's own timeout ends it."""
     released = Event()
-    sim = simulate(faults=(Fault(kind="stall"),), sleep=lambda _: released.wait(5))
+    sim = simulate(faults=(InjectedFault(kind="stall"),), sleep=lambda _: released.wait(5))
     with pytest.raises(requests.ConnectionError, match="Read timed out"):
         requests.get(f"{sim.url}/laps?session_key=1", timeout=(5, 0.2))
     released.set()
@@ -123,7 +122,7 @@ def test_a_stall_runs_into_a_read_timeout(simulate: Simulate) -> None:
 
 def test_drop_rows_loses_the_same_rows_alone_and_in_a_batch(simulate: Simulate, get: Get) -> None:
     """Half of the rows of one session are missing; the other session is whole."""
-    sim = simulate(faults=(Fault(kind="drop_rows", session_key=2, rows_share=0.5),))
+    sim = simulate(faults=(InjectedFault(kind="drop_rows", session_key=2, rows_share=0.5),))
     alone = {r["driver_number"] for r in get(f"{sim.url}/laps?session_key=2").json()}
     batch = get(f"{sim.url}/laps?session_key=1&session_key=2").json()
     assert len(alone) == 2
@@ -133,7 +132,7 @@ def test_drop_rows_loses_the_same_rows_alone_and_in_a_batch(simulate: Simulate, 
 
 def test_an_edit_corrects_matching_rows(simulate: Simulate, get: Get) -> None:
     """A patch changes only rows that match; the source itself stays as it was."""
-    patch = Fault(
+    patch = InjectedFault(
         kind="edit", endpoint="laps", match={"driver_number": 2}, patch={"lap_duration": 1.5}
     )
     sim = simulate(faults=(patch,))
@@ -147,7 +146,7 @@ def test_an_edit_may_be_a_function(simulate: Simulate, get: Get) -> None:
     """In Python a row may be rewritten, or lost by answering None."""
     sim = simulate()
     sim.control.add_faults(
-        Fault(
+        InjectedFault(
             kind="edit",
             edit=lambda row: None if row["driver_number"] == 1 else {**row, "new_field": 7},
         )
@@ -158,7 +157,7 @@ def test_an_edit_may_be_a_function(simulate: Simulate, get: Get) -> None:
 
 def test_a_fault_hits_only_its_endpoint_and_session(simulate: Simulate, get: Get) -> None:
     """A request that does not name the session goes through untouched."""
-    sim = simulate(faults=(Fault(kind="too_much", endpoint="laps", session_key=2),))
+    sim = simulate(faults=(InjectedFault(kind="too_much", endpoint="laps", session_key=2),))
     paths = {
         "/laps?session_key=1": 200,
         "/laps?session_key=2": 422,
@@ -173,7 +172,7 @@ def test_a_share_is_drawn_from_its_seed(simulate: Simulate, get: Get) -> None:
     """About a third of the calls fail, and the same ones every time."""
 
     def statuses() -> list[int]:
-        sim = simulate(faults=(Fault(kind="status", share=0.33, seed=4),))
+        sim = simulate(faults=(InjectedFault(kind="status", share=0.33, seed=4),))
         return [get(f"{sim.url}/laps?session_key=1").status_code for _ in range(60)]
 
     first = statuses()
@@ -183,7 +182,9 @@ def test_a_share_is_drawn_from_its_seed(simulate: Simulate, get: Get) -> None:
 
 def test_faults_work_together_in_order(simulate: Simulate, get: Get, clock: HandClock) -> None:
     """A slow fault lets the next one have its say; hits are counted for both."""
-    sim = simulate(faults=(Fault(kind="slow", seconds=2), Fault(kind="empty", times=1)))
+    sim = simulate(
+        faults=(InjectedFault(kind="slow", seconds=2), InjectedFault(kind="empty", times=1))
+    )
     assert get(f"{sim.url}/laps?session_key=1").status_code == 404
     assert get(f"{sim.url}/laps?session_key=1").status_code == 200
     assert clock.slept == [2, 2]
@@ -193,15 +194,15 @@ def test_faults_work_together_in_order(simulate: Simulate, get: Get, clock: Hand
 
 def test_the_token_endpoint_is_hit_only_by_name(simulate: Simulate) -> None:
     """A fault for all endpoints means the data; a login must be named."""
-    sim = simulate(faults=(Fault(kind="status", status=503),))
+    sim = simulate(faults=(InjectedFault(kind="status", status=503),))
     assert requests.post(sim.token_url, timeout=5).status_code == 401
-    sim.control.set_faults([Fault(kind="status", status=503, endpoint="token")])
+    sim.control.set_faults([InjectedFault(kind="status", status=503, endpoint="token")])
     assert requests.post(sim.token_url, timeout=5).status_code == 503
 
 
 def test_a_call_over_the_limit_uses_up_no_fault(simulate: Simulate, get: Get) -> None:
     """The limit comes first."""
-    sim = simulate(limits="1/60s", faults=(Fault(kind="slow", times=5),))
+    sim = simulate(limits="1/60s", faults=(InjectedFault(kind="slow", times=5),))
     assert [get(f"{sim.url}/sessions").status_code for _ in range(3)] == [200, 429, 429]
     assert sim.control.state()["faults"][0]["hits"] == 1
 
@@ -229,12 +230,14 @@ def test_a_call_over_the_limit_uses_up_no_fault(simulate: Simulate, get: Get) ->
 def test_a_fault_that_makes_no_sense_is_refused(wrong: object) -> None:
     """It is a ValueError when declared, not a surprise when it hits."""
     with pytest.raises(ValueError, match=r"\w"):
-        Fault.from_json(wrong)
+        InjectedFault.from_json(wrong)
 
 
 def test_a_fault_survives_json() -> None:
     """to_json names what differs from the defaults, and from_json takes it back."""
-    fault = Fault(kind="edit", endpoint="pit", times=2, match={"lap_number": 3}, patch={"a": 1})
+    fault = InjectedFault(
+        kind="edit", endpoint="pit", times=2, match={"lap_number": 3}, patch={"a": 1}
+    )
     assert fault.to_json() == {
         "kind": "edit",
         "endpoint": "pit",
@@ -242,4 +245,4 @@ def test_a_fault_survives_json() -> None:
         "match": {"lap_number": 3},
         "patch": {"a": 1},
     }
-    assert Fault.from_json(fault.to_json()) == fault
+    assert InjectedFault.from_json(fault.to_json()) == fault

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from f1_bronze.simulator.queries import Query
+from f1_bronze.simulator.queries import RequestQuery
 
 RECORD = {
     "session_key": 9158,
@@ -55,7 +55,7 @@ RECORD = {
 )
 def test_a_query_admits_as_the_api_would(raw: str, matches: bool) -> None:
     """Equality, ranges, OR within a key, AND between keys, and the known traps."""
-    assert Query.parse(raw).admits(RECORD) is matches
+    assert RequestQuery.parse(raw).admits(RECORD) is matches
 
 
 @pytest.mark.parametrize(
@@ -75,25 +75,25 @@ def test_a_query_admits_as_the_api_would(raw: str, matches: bool) -> None:
 )
 def test_dates_are_compared_as_moments(raw: str, matches: bool) -> None:
     """A date is a moment in UTC; a doubly written operator matches nothing."""
-    assert Query.parse(raw).admits(RECORD) is matches
+    assert RequestQuery.parse(raw).admits(RECORD) is matches
 
 
 @given(st.sets(st.integers(1, 40)), st.integers(1, 40))
 def test_a_repeated_key_is_or(keys: set[int], key: int) -> None:
     """Naming several values admits exactly these."""
-    query = Query.parse("&".join(f"session_key={k}" for k in sorted(keys)))
+    query = RequestQuery.parse("&".join(f"session_key={k}" for k in sorted(keys)))
     assert query.admits({"session_key": key}) is (not keys or key in keys)
 
 
 def test_a_query_names_sessions() -> None:
     """A session is named by equality or by a range around it, not by silence."""
-    assert Query.parse("session_key=5&session_key=6").names_session(6)
-    assert Query.parse("session_key>=5&session_key<=9").names_session(6)
-    assert not Query.parse("session_key=5").names_session(6)
-    assert not Query.parse("meeting_key=5").names_session(6)
+    assert RequestQuery.parse("session_key=5&session_key=6").names_session(6)
+    assert RequestQuery.parse("session_key>=5&session_key<=9").names_session(6)
+    assert not RequestQuery.parse("session_key=5").names_session(6)
+    assert not RequestQuery.parse("meeting_key=5").names_session(6)
 
 
 @given(st.text(max_size=40))
 def test_no_query_string_is_too_strange(raw: str) -> None:
     """Parsing and matching never raise, whatever arrives."""
-    assert Query.parse(raw).admits(RECORD) in (True, False)
+    assert RequestQuery.parse(raw).admits(RECORD) in (True, False)

@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import pytest
 
-from f1_bronze.simulator.invented import GeneratedSeasons
+from f1_bronze.simulator.invented import InventedSeasons
 from f1_bronze.simulator.sources import Record
 
 from .choosing import by_driver, keys
@@ -22,13 +22,13 @@ RACE_POINTS = [25.0, 18.0, 15.0, 12.0, 10.0, 8.0, 6.0, 4.0, 2.0, 1.0]
 SPRINT_POINTS = [8.0, 7.0, 6.0, 5.0, 4.0, 3.0, 2.0, 1.0]
 
 
-def every_lap(seasons: GeneratedSeasons) -> Iterator[Record]:
+def every_lap(seasons: InventedSeasons) -> Iterator[Record]:
     for year, name in ((2023, "Race"), (2026, "Race"), (2025, "Qualifying"), (2024, "Practice 1")):
         for key in keys(seasons, year, name)[:6]:
             yield from seasons.rows("laps", key)
 
 
-def test_sectors_add_up_to_the_lap(seasons: GeneratedSeasons) -> None:
+def test_sectors_add_up_to_the_lap(seasons: InventedSeasons) -> None:
     """Where all four are there they agree to a thousandth of a second."""
     checked = 0
     for lap in every_lap(seasons):
@@ -40,7 +40,7 @@ def test_sectors_add_up_to_the_lap(seasons: GeneratedSeasons) -> None:
     assert checked > 15_000
 
 
-def test_laps_have_the_api_s_shape(seasons: GeneratedSeasons) -> None:
+def test_laps_have_the_api_s_shape(seasons: InventedSeasons) -> None:
     """Every field is there with its types; times have microseconds only when not zero."""
     date = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?\+00:00")
     nulls: Counter[str] = Counter()
@@ -57,7 +57,7 @@ def test_laps_have_the_api_s_shape(seasons: GeneratedSeasons) -> None:
     assert {"i1_speed", "st_speed", "segments_sector_1", "lap_duration", "date_start"} <= set(nulls)
 
 
-def test_laps_of_a_race_follow_each_other(seasons: GeneratedSeasons) -> None:
+def test_laps_of_a_race_follow_each_other(seasons: InventedSeasons) -> None:
     """Numbers run from 1 and each lap starts where the one before it ended."""
     for key in keys(seasons, 2026, "Race")[:8]:
         for _, laps in by_driver(seasons.rows("laps", key)):
@@ -70,7 +70,7 @@ def test_laps_of_a_race_follow_each_other(seasons: GeneratedSeasons) -> None:
                     )
 
 
-def test_stints_tile_the_laps(seasons: GeneratedSeasons) -> None:
+def test_stints_tile_the_laps(seasons: InventedSeasons) -> None:
     """From 1 to the last lap without gap, but for the documented rare defects."""
     defects = drives = 0
     for name in ("Race", "Qualifying", "Practice 2"):
@@ -88,7 +88,7 @@ def test_stints_tile_the_laps(seasons: GeneratedSeasons) -> None:
     assert 0 < defects < drives * 0.02
 
 
-def test_race_results_follow_from_the_laps(seasons: GeneratedSeasons) -> None:
+def test_race_results_follow_from_the_laps(seasons: InventedSeasons) -> None:
     """Order by laps and total time, gaps and lap counts as driven, points by the table."""
     for key in keys(seasons, 2026, "Race"):
         results = seasons.rows("session_result", key)
@@ -118,7 +118,7 @@ def test_race_results_follow_from_the_laps(seasons: GeneratedSeasons) -> None:
         assert ranks == sorted(ranks)
 
 
-def test_the_fastest_lap_had_a_point_until_2024(seasons: GeneratedSeasons) -> None:
+def test_the_fastest_lap_had_a_point_until_2024(seasons: InventedSeasons) -> None:
     """Points of a 2024 race add up to 102 when the fastest was in the top ten, 101 since."""
     sums_2024 = {
         sum(r["points"] for r in seasons.rows("session_result", k))
@@ -132,7 +132,7 @@ def test_the_fastest_lap_had_a_point_until_2024(seasons: GeneratedSeasons) -> No
     assert sums_2025 == {101.0}
 
 
-def test_points_of_earlier_seasons(seasons: GeneratedSeasons) -> None:
+def test_points_of_earlier_seasons(seasons: InventedSeasons) -> None:
     """No point for the fastest lap before 2019, and until 2021 a sprint gave 3, 2 and 1."""
     for key in keys(seasons, 2018, "Race"):
         assert sum(r["points"] for r in seasons.rows("session_result", key)) == 101.0
@@ -148,7 +148,7 @@ def test_points_of_earlier_seasons(seasons: GeneratedSeasons) -> None:
         assert points == scale + [0.0] * (20 - len(scale))
 
 
-def test_stints_of_a_driver_nobody_knows_follow_each_other(seasons: GeneratedSeasons) -> None:
+def test_stints_of_a_driver_nobody_knows_follow_each_other(seasons: InventedSeasons) -> None:
     """They are one driver's stints once more, under a number that is not in drivers."""
     orphans = 0
     for year in (2023, 2025, 2030):
@@ -166,7 +166,7 @@ def test_stints_of_a_driver_nobody_knows_follow_each_other(seasons: GeneratedSea
     assert orphans > 2
 
 
-def test_points_are_for_races_and_sprints_only(seasons: GeneratedSeasons) -> None:
+def test_points_are_for_races_and_sprints_only(seasons: InventedSeasons) -> None:
     """The key is absent elsewhere; a sprint gives eight points and less, as floats."""
     for key in keys(seasons, 2025, "Sprint"):
         points = [r["points"] for r in seasons.rows("session_result", key)]
@@ -177,7 +177,7 @@ def test_points_are_for_races_and_sprints_only(seasons: GeneratedSeasons) -> Non
             assert "points" not in row
 
 
-def test_qualifying_results_follow_from_the_laps(seasons: GeneratedSeasons) -> None:
+def test_qualifying_results_follow_from_the_laps(seasons: InventedSeasons) -> None:
     """Lists of three, each a lap that was driven; ten reach the third part."""
     for key in keys(seasons, 2026, "Qualifying", "Sprint Qualifying"):
         results = seasons.rows("session_result", key)
@@ -202,7 +202,7 @@ def test_qualifying_results_follow_from_the_laps(seasons: GeneratedSeasons) -> N
         assert (pole["position"], pole["gap_to_leader"][2]) == (1, 0.0)
 
 
-def test_practice_results_are_best_laps(seasons: GeneratedSeasons) -> None:
+def test_practice_results_are_best_laps(seasons: InventedSeasons) -> None:
     """duration is the best lap as a float, in order, with the gap to the first."""
     for key in keys(seasons, 2024, "Practice 2"):
         results = seasons.rows("session_result", key)
@@ -215,7 +215,7 @@ def test_practice_results_are_best_laps(seasons: GeneratedSeasons) -> None:
             assert r["gap_to_leader"] == pytest.approx(r["duration"] - durations[0], abs=0.0005)
 
 
-def test_stops_are_where_stints_end(seasons: GeneratedSeasons) -> None:
+def test_stops_are_where_stints_end(seasons: InventedSeasons) -> None:
     """A pit row of a race is on the last lap of a stint, and an out-lap follows."""
     key = keys(seasons, 2026, "Race")[1]
     ends = {(s["driver_number"], s["lap_end"]) for s in seasons.rows("stints", key)}
@@ -230,7 +230,7 @@ def test_stops_are_where_stints_end(seasons: GeneratedSeasons) -> None:
     assert {(number, lap + 1) for number, lap in stops} >= out
 
 
-def test_keys_are_unique_where_upstream_s_are(seasons: GeneratedSeasons) -> None:
+def test_keys_are_unique_where_upstream_s_are(seasons: InventedSeasons) -> None:
     """No duplicates by key in results, laps and stints; rows belong to their session."""
     fields = {"session_result": (), "laps": ("lap_number",), "stints": ("stint_number",)}
     for key in keys(seasons, 2024, "Race", "Qualifying", "Practice 1"):
@@ -243,8 +243,8 @@ def test_keys_are_unique_where_upstream_s_are(seasons: GeneratedSeasons) -> None
 
 FINGERPRINT = """
 import hashlib, json
-from f1_bronze.simulator.generated import GeneratedSeasons
-seasons = GeneratedSeasons(seed=7, years=[2023, 2026])
+from f1_bronze.simulator.invented import InventedSeasons
+seasons = InventedSeasons(seed=7, years=[2023, 2026])
 digest = hashlib.sha256(json.dumps([seasons.sessions(), seasons.meetings()]).encode())
 for number, session in enumerate(seasons.sessions()):
     if number % 11 == 0:
@@ -270,10 +270,10 @@ def test_every_process_makes_the_same_seasons() -> None:
     assert len(prints.pop().strip()) == 64
 
 
-def test_the_order_of_questions_changes_nothing(seasons: GeneratedSeasons) -> None:
+def test_the_order_of_questions_changes_nothing(seasons: InventedSeasons) -> None:
     """A session is the same asked first or last, remembered or made again."""
     key = keys(seasons, 2024, "Race")[3]
-    forgetful = GeneratedSeasons(seed=1, keep=1)
+    forgetful = InventedSeasons(seed=1, keep=1)
     forwards = [forgetful.rows(endpoint, key) for endpoint in ENDPOINTS]
     forgetful.rows("laps", keys(seasons, 2024, "Race")[4])
     backwards = [forgetful.rows(endpoint, key) for endpoint in reversed(ENDPOINTS)]
@@ -283,13 +283,13 @@ def test_the_order_of_questions_changes_nothing(seasons: GeneratedSeasons) -> No
 
 def test_another_seed_is_another_season_on_the_same_calendar() -> None:
     """Sessions are the same, what happens in them is not."""
-    one, other = GeneratedSeasons(seed=1), GeneratedSeasons(seed=2)
+    one, other = InventedSeasons(seed=1), InventedSeasons(seed=2)
     assert one.sessions() == other.sessions()
     key = one.sessions()[500]["session_key"]
     assert one.rows("laps", key) != other.rows("laps", key)
 
 
-def test_nothing_is_known_of_other_keys(seasons: GeneratedSeasons) -> None:
+def test_nothing_is_known_of_other_keys(seasons: InventedSeasons) -> None:
     """A real session key and a made-up one have no rows; an unknown endpoint is an error."""
     assert seasons.rows("laps", 9158) == ()
     assert seasons.rows("drivers", 999_999) == ()
@@ -300,17 +300,17 @@ def test_nothing_is_known_of_other_keys(seasons: GeneratedSeasons) -> None:
 def test_starting_is_free_and_a_race_is_quick() -> None:
     """Nothing is made before it is asked for; a race takes some 20 ms, here at most 2 s."""
     began = time.perf_counter()
-    fresh = GeneratedSeasons(seed=3)
+    fresh = InventedSeasons(seed=3)
     assert time.perf_counter() - began < 0.1
     key = keys(fresh, 2024, "Race")[0]
     began = time.perf_counter()
-    assert len(GeneratedSeasons(seed=3).rows("laps", key)) > 900
+    assert len(InventedSeasons(seed=3).rows("laps", key)) > 900
     assert time.perf_counter() - began < 2
 
 
 def test_every_session_of_every_year_can_be_made() -> None:
     """One session of each kind and year, all endpoints, never an error."""
-    everything = GeneratedSeasons(seed=11, keep=5)
+    everything = InventedSeasons(seed=11, keep=5)
     seen: set[tuple[int, str]] = set()
     for session in everything.sessions():
         kind = (session["year"], session["session_name"])

@@ -7,12 +7,12 @@ from itertools import pairwise
 
 import pytest
 
-from f1_bronze.simulator.invented import GeneratedSeasons
+from f1_bronze.simulator.invented import InventedSeasons
 
 from .choosing import by_driver, keys
 
 
-def test_older_races_have_overlapping_stints(seasons: GeneratedSeasons) -> None:
+def test_older_races_have_overlapping_stints(seasons: InventedSeasons) -> None:
     """About 12 % of race rows before 2026 begin on the lap on which the last one ended."""
     overlaps = rows = 0
     for year in (2023, 2024, 2025):
@@ -38,14 +38,14 @@ def test_older_races_have_overlapping_stints(seasons: GeneratedSeasons) -> None:
     ],
 )
 def test_sessions_have_their_real_sizes(
-    seasons: GeneratedSeasons, year: int, name: str, endpoint: str, low: int, high: int
+    seasons: InventedSeasons, year: int, name: str, endpoint: str, low: int, high: int
 ) -> None:
     """The mean number of rows over a season lies where the real one does."""
     sizes = [len(seasons.rows(endpoint, key)) for key in keys(seasons, year, name)]
     assert low <= statistics.mean(sizes) <= high
 
 
-def test_lap_numbers_reach_their_known_ends(seasons: GeneratedSeasons) -> None:
+def test_lap_numbers_reach_their_known_ends(seasons: InventedSeasons) -> None:
     """78 laps at Monaco at most, up to about 140 in a day of testing."""
     races = [seasons.rows("laps", key) for key in keys(seasons, 2025, "Race")]
     longest = [max(lap["lap_number"] for lap in laps) for laps in races]
@@ -64,14 +64,14 @@ def test_lap_numbers_reach_their_known_ends(seasons: GeneratedSeasons) -> None:
     ],
 )
 def test_lap_times_are_missing_as_often_as_upstream(
-    seasons: GeneratedSeasons, year: int, name: str, low: float, high: float
+    seasons: InventedSeasons, year: int, name: str, low: float, high: float
 ) -> None:
     """Lap 1 of older races, out-laps of practice and qualifying."""
     laps = [lap for key in keys(seasons, year, name) for lap in seasons.rows("laps", key)]
     assert low < sum(lap["lap_duration"] is None for lap in laps) / len(laps) < high
 
 
-def test_red_flags_make_long_laps_and_long_stops(seasons: GeneratedSeasons) -> None:
+def test_red_flags_make_long_laps_and_long_stops(seasons: InventedSeasons) -> None:
     """In a few races a season a lap takes up to some 2,600 s, and so do the stops."""
     longest = [
         max(lap["lap_duration"] or 0 for lap in seasons.rows("laps", key))
@@ -90,7 +90,7 @@ def test_red_flags_make_long_laps_and_long_stops(seasons: GeneratedSeasons) -> N
     assert 0.01 < sum(lane > 60 for lane in lanes) / len(lanes) < 0.09
 
 
-def test_pit_rows_changed_their_fields_in_2026(seasons: GeneratedSeasons) -> None:
+def test_pit_rows_changed_their_fields_in_2026(seasons: InventedSeasons) -> None:
     """Before only pit_duration; since then lane_duration with the same value and the stop."""
     base = {"date", "session_key", "meeting_key", "driver_number", "lap_number", "pit_duration"}
     for row in seasons.rows("pit", keys(seasons, 2025, "Race")[0]):
@@ -100,7 +100,7 @@ def test_pit_rows_changed_their_fields_in_2026(seasons: GeneratedSeasons) -> Non
         assert row["lane_duration"] == row["pit_duration"]
 
 
-def test_the_first_six_races_of_2023_have_no_pit_rows(seasons: GeneratedSeasons) -> None:
+def test_the_first_six_races_of_2023_have_no_pit_rows(seasons: InventedSeasons) -> None:
     """A true empty, and so are several sprints; the seventh race has rows."""
     sizes = [len(seasons.rows("pit", key)) for key in keys(seasons, 2023, "Race")]
     assert sizes[:6] == [0] * 6
@@ -108,7 +108,7 @@ def test_the_first_six_races_of_2023_have_no_pit_rows(seasons: GeneratedSeasons)
     assert 0 in [len(seasons.rows("pit", key)) for key in keys(seasons, 2025, "Sprint")]
 
 
-def test_compounds_and_orphans_are_as_odd_as_upstream(seasons: GeneratedSeasons) -> None:
+def test_compounds_and_orphans_are_as_odd_as_upstream(seasons: InventedSeasons) -> None:
     """Five names, the unknown ones, nulls (more in 2026), and a few drivers nobody knows."""
     compounds: Counter[str | None] = Counter()
     new: Counter[bool] = Counter()
@@ -126,7 +126,7 @@ def test_compounds_and_orphans_are_as_odd_as_upstream(seasons: GeneratedSeasons)
     assert 0 < orphans < compounds.total() * 0.01
 
 
-def test_drivers_are_a_plausible_grid(seasons: GeneratedSeasons) -> None:
+def test_drivers_are_a_plausible_grid(seasons: InventedSeasons) -> None:
     """Unique numbers 1 to 98, three capitals, two a team, no country from 2025 on."""
     for year, teams in ((2018, 10), (2024, 10), (2025, 10), (2026, 11), (2030, 11)):
         rows = seasons.rows("drivers", keys(seasons, year, "Race")[0])
@@ -139,7 +139,7 @@ def test_drivers_are_a_plausible_grid(seasons: GeneratedSeasons) -> None:
         assert all((r["country_code"] is None) is (year >= 2025) for r in rows)
 
 
-def test_a_rookie_sometimes_drives_a_first_practice(seasons: GeneratedSeasons) -> None:
+def test_a_rookie_sometimes_drives_a_first_practice(seasons: InventedSeasons) -> None:
     """Some first practices have one number that does not race."""
     race = {r["driver_number"] for r in seasons.rows("drivers", keys(seasons, 2025, "Race")[0])}
     strangers = [

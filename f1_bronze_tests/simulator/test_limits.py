@@ -7,7 +7,7 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
-from f1_bronze.simulator.behaviour import Limit, Limiter, read_limits
+from f1_bronze.simulator.behaviour import WindowLimit, WindowLimiter, read_limits
 from f1_bronze.simulator.server import Simulator
 
 from .fakes import HandClock
@@ -19,8 +19,8 @@ Get = Callable[..., requests.Response]
 def test_limits_are_read_from_text() -> None:
     """The free tier's text gives its two limits; None gives none."""
     assert read_limits("3/1s, 30/60s") == (
-        Limit(calls=3, seconds=1),
-        Limit(calls=30, seconds=60),
+        WindowLimit(calls=3, seconds=1),
+        WindowLimit(calls=30, seconds=60),
     )
     assert read_limits(None) == ()
 
@@ -35,7 +35,7 @@ def test_unreadable_limits_are_refused(text: str) -> None:
 @given(st.lists(st.floats(0, 300), max_size=200).map(sorted))
 def test_no_window_ever_admits_more_than_its_limit(times: list[float]) -> None:
     """Within each clock second at most 3 are admitted, within each clock minute 30."""
-    limiter = Limiter(read_limits("3/1s,30/60s"))
+    limiter = WindowLimiter(read_limits("3/1s,30/60s"))
     admitted = [t for t in times if limiter.admit(t) is None]
     for seconds, calls in ((1, 3), (60, 30)):
         windows = [int(t // seconds) for t in admitted]

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from f1_bronze.simulator.behaviour import Manners
+from f1_bronze.simulator.behaviour import Behaviour
 from f1_bronze.simulator.server import Simulator
 
 from .fakes import TinySource
@@ -57,7 +57,7 @@ def test_many_clients_are_counted_exactly(simulate: Simulate) -> None:
 def test_limits_given_win_over_the_manners(tiny: TinySource) -> None:
     """The default is the free tier; `limits` replaces what the manners say."""
     assert Simulator(tiny).control.state()["manners"]["limits"] == "3/1s,30/60s"
-    sim = Simulator(tiny, limits=None, manners=Manners(limits="1/1s"))
+    sim = Simulator(tiny, limits=None, behaviour=Behaviour(limits="1/1s"))
     assert sim.control.state()["manners"]["limits"] is None
 
 

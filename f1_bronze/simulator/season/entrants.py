@@ -6,7 +6,7 @@ on a lap (`race`, `runs`). No name here is a real driver's or team's.
 
 from dataclasses import dataclass
 
-from f1_bronze.simulator.season.race_weekends import Session
+from f1_bronze.simulator.season.race_weekends import ScheduledSession
 from f1_bronze.simulator.season.rng import dice
 from f1_bronze.simulator.season.rounds import FIRST_YEAR
 from f1_bronze.simulator.sources import Record
@@ -87,7 +87,7 @@ def grid(seed: int, year: int) -> tuple[Driver, ...]:
     return tuple(drivers)
 
 
-def entrants(seed: int, session: Session) -> tuple[Driver, ...]:
+def entrants(seed: int, session: ScheduledSession) -> tuple[Driver, ...]:
     """Who takes part in a session. In some first practices a rookie takes a seat."""
     regular = list(grid(seed, session.year))
     chance = dice(seed, session.key, "entrants")
@@ -111,7 +111,7 @@ def entrants(seed: int, session: Session) -> tuple[Driver, ...]:
     return tuple(regular)
 
 
-def driver_rows(seed: int, session: Session) -> tuple[Record, ...]:
+def driver_rows(seed: int, session: ScheduledSession) -> tuple[Record, ...]:
     """The rows of the drivers endpoint for one session."""
     rows = []
     for driver in entrants(seed, session):

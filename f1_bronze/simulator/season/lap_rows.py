@@ -9,7 +9,7 @@ Times are whole milliseconds until they are written, so sectors add up exactly.
 import random
 from datetime import UTC, datetime
 
-from f1_bronze.simulator.season.race_weekends import Session
+from f1_bronze.simulator.season.race_weekends import ScheduledSession
 from f1_bronze.simulator.season.rng import dice
 from f1_bronze.simulator.season.rounds import Circuit
 from f1_bronze.simulator.sources import Record
@@ -28,7 +28,7 @@ def moment(milliseconds: int) -> str:
 class LapWriter:
     """Writes the laps of one session; its die decides speeds and holes, never times."""
 
-    def __init__(self, session: Session, seed: int) -> None:
+    def __init__(self, session: ScheduledSession, seed: int) -> None:
         self._session = session
         self._chance = dice(seed, session.key, "lap rows")
         self._split, self._counts = _layout(session.circuit)

@@ -51,7 +51,7 @@ class Drive:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Story:
+class SessionOutcome:
     """A whole session: the rows of its laps, and each driver's drive."""
 
     laps: Sequence[Record]

@@ -13,8 +13,8 @@ from random import Random
 
 from f1_bronze.simulator.season.entrants import Driver, entrants
 from f1_bronze.simulator.season.lap_rows import LapWriter
-from f1_bronze.simulator.season.outcome import Drive, Stint, Stop, Story
-from f1_bronze.simulator.season.race_weekends import Session
+from f1_bronze.simulator.season.outcome import Drive, SessionOutcome, Stint, Stop
+from f1_bronze.simulator.season.race_weekends import ScheduledSession
 from f1_bronze.simulator.season.rng import dice, pick
 from f1_bronze.simulator.sources import Record
 
@@ -80,7 +80,7 @@ class _Outing:
         )
 
 
-def _outings(seed: int, session: Session) -> list[_Outing]:
+def _outings(seed: int, session: ScheduledSession) -> list[_Outing]:
     writer = LapWriter(session, seed)
     begin = int(session.start.timestamp() * 1000)
     base = session.circuit.lap_seconds * 1000 * (0.955 if "Quali" in session.name else 0.97)
@@ -102,13 +102,13 @@ def _by_number(drivers: tuple[Driver, ...]) -> list[Driver]:
     return sorted(drivers, key=lambda driver: driver.number)
 
 
-def _story(outings: list[_Outing]) -> Story:
+def _story(outings: list[_Outing]) -> SessionOutcome:
     rows = [row for outing in outings for row in outing.rows]
     rows.sort(key=lambda row: (row["lap_number"], row["driver_number"]))
-    return Story(laps=rows, drives=[outing.drive for outing in outings])
+    return SessionOutcome(laps=rows, drives=[outing.drive for outing in outings])
 
 
-def practice(seed: int, session: Session) -> Story:
+def practice(seed: int, session: ScheduledSession) -> SessionOutcome:
     """The story of a practice or of a day of testing (told by its length)."""
     begin = int(session.start.timestamp() * 1000)
     end = int(session.end.timestamp() * 1000)
@@ -134,7 +134,7 @@ def practice(seed: int, session: Session) -> Story:
     return _story(outings)
 
 
-def qualifying(seed: int, session: Session) -> Story:
+def qualifying(seed: int, session: ScheduledSession) -> SessionOutcome:
     """The story of a qualifying in three parts; the slowest leave after each."""
     outings = _outings(seed, session)
     begin = int(session.start.timestamp() * 1000)

@@ -8,8 +8,8 @@ from random import Random
 
 from f1_bronze.simulator.season.entrants import entrants
 from f1_bronze.simulator.season.lap_rows import LapWriter
-from f1_bronze.simulator.season.outcome import Drive, Stint, Stop, Story
-from f1_bronze.simulator.season.race_weekends import Session
+from f1_bronze.simulator.season.outcome import Drive, SessionOutcome, Stint, Stop
+from f1_bronze.simulator.season.race_weekends import ScheduledSession
 from f1_bronze.simulator.season.rng import dice, pick
 from f1_bronze.simulator.sources import Record
 
@@ -29,7 +29,7 @@ _IN_LAP = 3_500
 class _Conditions:
     """What is the same for the whole field: distance, weather, neutralisations."""
 
-    def __init__(self, seed: int, session: Session) -> None:
+    def __init__(self, seed: int, session: ScheduledSession) -> None:
         chance = dice(seed, session.key, "conditions")
         circuit = session.circuit
         self.is_sprint = session.name == "Sprint"
@@ -54,7 +54,7 @@ def _red_flagged(seed: int, year: int) -> set[int]:
     return {1 + int(chance.random() * 22) for _ in range(3)}
 
 
-def race(seed: int, session: Session) -> Story:
+def race(seed: int, session: ScheduledSession) -> SessionOutcome:
     """The story of a Race or a Sprint. Laps come lap by lap, as upstream."""
     on = _Conditions(seed, session)
     # The lights go out some three minutes after the scheduled start.
@@ -71,7 +71,7 @@ def race(seed: int, session: Session) -> Story:
     for drive, laps in zip(drives, times, strict=True):
         chance = dice(seed, session.key, "holes", drive.driver.number)
         _run(drive, laps, on, begin, finish, writer, by_lap, session.year >= 2026, chance)
-    return Story(laps=[row for rows in by_lap for row in rows], drives=drives)
+    return SessionOutcome(laps=[row for rows in by_lap for row in rows], drives=drives)
 
 
 def _plan(drive: Drive, on: _Conditions, chance: Random) -> list[int]:

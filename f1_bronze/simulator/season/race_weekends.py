@@ -21,7 +21,7 @@ FIRST_SESSION_KEY = 900_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Session:
+class ScheduledSession:
     """A session with what its row does not say.
 
     row: as the API lists it. race_number: place of its round among those that run, from 1;
@@ -57,11 +57,11 @@ class Session:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Season:
+class SeasonSchedule:
     """All meetings and sessions of a year, by date_start."""
 
     meetings: tuple[Record, ...]
-    sessions: tuple[Session, ...]
+    sessions: tuple[ScheduledSession, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,11 +100,11 @@ _SPRINT = (
 )
 
 
-def season(year: int) -> Season:
+def season(year: int) -> SeasonSchedule:
     """The season of a year: meetings and sessions as the API lists them."""
     plan = calendar(year)
     meetings: list[Record] = []
-    sessions: list[Session] = []
+    sessions: list[ScheduledSession] = []
     for number, first_day in enumerate(plan.tests):
         row, found = _test(year, number, first_day)
         meetings.append(row)
@@ -116,7 +116,7 @@ def season(year: int) -> Season:
         meetings.append(row)
         sessions.extend(found)
     sessions.sort(key=lambda s: (s.start, s.key))
-    return Season(meetings=tuple(meetings), sessions=tuple(sessions))
+    return SeasonSchedule(meetings=tuple(meetings), sessions=tuple(sessions))
 
 
 def year_of(session_key: int) -> int:
@@ -124,7 +124,7 @@ def year_of(session_key: int) -> int:
     return FIRST_YEAR + (session_key - FIRST_SESSION_KEY) // 1000
 
 
-def _test(year: int, number: int, first_day: date) -> tuple[Record, list[Session]]:
+def _test(year: int, number: int, first_day: date) -> tuple[Record, list[ScheduledSession]]:
     circuit = CIRCUITS["bahrain"]
     name = "Practice" if year < 2025 else "Day"
     starts = [datetime.combine(first_day + timedelta(days=n), time(7), UTC) for n in range(3)]
@@ -142,7 +142,9 @@ def _test(year: int, number: int, first_day: date) -> tuple[Record, list[Session
     return _dressed(row), sessions
 
 
-def _weekend(year: int, number: int, one: Round, race_number: int) -> tuple[Record, list[Session]]:
+def _weekend(
+    year: int, number: int, one: Round, race_number: int
+) -> tuple[Record, list[ScheduledSession]]:
     circuit = CIRCUITS[one.circuit]
     race = datetime.combine(one.race_day, time(circuit.start_hour), UTC)
     slots = _SPRINT if one.sprint else _NORMAL
@@ -212,7 +214,7 @@ def _session(
     *,
     race_number: int,
     cancelled: bool,
-) -> Session:
+) -> ScheduledSession:
     year: int = meeting["year"]
     end = start + timedelta(hours=slot.length_hours)
     key = FIRST_SESSION_KEY + (year - FIRST_YEAR) * 1000 + meeting["_key_block"] + slot.offset
@@ -227,7 +229,7 @@ def _session(
     }
     if year >= 2026:
         row["is_cancelled"] = cancelled
-    return Session(
+    return ScheduledSession(
         row=row,
         circuit=circuit,
         start=start,

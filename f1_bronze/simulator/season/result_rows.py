@@ -7,8 +7,8 @@ Stays out: driving (`race`, `runs`).
 from collections.abc import Sequence
 from typing import Any
 
-from f1_bronze.simulator.season.outcome import Drive, Story
-from f1_bronze.simulator.season.race_weekends import Session
+from f1_bronze.simulator.season.outcome import Drive, SessionOutcome
+from f1_bronze.simulator.season.race_weekends import ScheduledSession
 from f1_bronze.simulator.season.rng import dice
 from f1_bronze.simulator.sources import Record
 
@@ -21,7 +21,7 @@ _SPRINT_POINTS_UNTIL_2021 = (3, 2, 1)
 _CLASSIFIED_SHARE = 0.9
 
 
-def result_rows(seed: int, session: Session, story: Story) -> tuple[Record, ...]:
+def result_rows(seed: int, session: ScheduledSession, story: SessionOutcome) -> tuple[Record, ...]:
     """The rows of the session_result endpoint in order of classification."""
     if session.name in ("Race", "Sprint"):
         rows = _of_race(session, story)
@@ -37,7 +37,7 @@ def result_rows(seed: int, session: Session, story: Story) -> tuple[Record, ...]
     )
 
 
-def _row(session: Session, drive: Drive, position: int | None) -> dict[str, Any]:
+def _row(session: ScheduledSession, drive: Drive, position: int | None) -> dict[str, Any]:
     return {
         "position": position,
         "driver_number": drive.driver.number,
@@ -50,7 +50,7 @@ def _row(session: Session, drive: Drive, position: int | None) -> dict[str, Any]
     }
 
 
-def _of_race(session: Session, story: Story) -> list[dict[str, Any]]:
+def _of_race(session: ScheduledSession, story: SessionOutcome) -> list[dict[str, Any]]:
     out = [d for d in story.drives if d.did_not_start or d.disqualified]
     ranked = [d for d in story.drives if not (d.did_not_start or d.disqualified)]
     ranked.sort(key=lambda d: (-d.laps, d.retired, d.total))
@@ -89,14 +89,14 @@ def _of_race(session: Session, story: Story) -> list[dict[str, Any]]:
     return rows
 
 
-def _scale(session: Session) -> tuple[int, ...]:
+def _scale(session: ScheduledSession) -> tuple[int, ...]:
     """Points from the first position on."""
     if session.name == "Race":
         return _RACE_POINTS
     return _SPRINT_POINTS if session.year > 2021 else _SPRINT_POINTS_UNTIL_2021
 
 
-def _fastest_lap_driver(session: Session, laps: Sequence[Record]) -> int | None:
+def _fastest_lap_driver(session: ScheduledSession, laps: Sequence[Record]) -> int | None:
     """Who gets the point for the fastest lap: nobody in a sprint, before 2019 or after 2024."""
     timed = [lap for lap in laps if lap["lap_duration"] is not None]
     if session.name == "Sprint" or not 2019 <= session.year <= 2024 or not timed:
@@ -104,7 +104,7 @@ def _fastest_lap_driver(session: Session, laps: Sequence[Record]) -> int | None:
     return int(min(timed, key=lambda lap: float(lap["lap_duration"]))["driver_number"])
 
 
-def _of_qualifying(session: Session, story: Story) -> list[dict[str, Any]]:
+def _of_qualifying(session: ScheduledSession, story: SessionOutcome) -> list[dict[str, Any]]:
     def rank(drive: Drive) -> tuple[float, ...]:
         # Later parts rank first; without a time there, an earlier part decides.
         reached = sum(best is not None for best in drive.bests)
@@ -132,7 +132,7 @@ def _of_qualifying(session: Session, story: Story) -> list[dict[str, Any]]:
     return rows
 
 
-def _of_practice(session: Session, story: Story) -> list[dict[str, Any]]:
+def _of_practice(session: ScheduledSession, story: SessionOutcome) -> list[dict[str, Any]]:
     def best(drive: Drive) -> float:
         return float("inf") if drive.bests[0] is None else drive.bests[0]
 

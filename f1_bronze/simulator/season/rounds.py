@@ -30,7 +30,7 @@ class Round:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Calendar:
+class SeasonRounds:
     """A season's rounds by date, and the first days of its three-day tests at Sakhir."""
 
     year: int
@@ -72,7 +72,7 @@ _LATER = (
 _TESTS = {2023: ("02-23",), 2024: ("02-21",), 2025: ("02-26",), 2026: ("02-11", "02-18")}
 
 
-def calendar(year: int) -> Calendar:
+def calendar(year: int) -> SeasonRounds:
     """The calendar of a year from 2018 to 2030. Raises ValueError for any other."""
     if not FIRST_YEAR <= year <= LAST_YEAR:
         raise ValueError(f"seasons are made for {FIRST_YEAR} to {LAST_YEAR}, not {year}")
@@ -96,7 +96,7 @@ def calendar(year: int) -> Calendar:
                 replacement="r" in marks,
             )
         )
-    return Calendar(
+    return SeasonRounds(
         year=year, rounds=tuple(rounds), tests=tuple(day(text) for text in _TESTS[template])
     )
 

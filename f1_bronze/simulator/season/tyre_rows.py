@@ -13,13 +13,13 @@ from random import Random
 from typing import Any
 
 from f1_bronze.simulator.season.lap_rows import moment
-from f1_bronze.simulator.season.outcome import Stop, Story
-from f1_bronze.simulator.season.race_weekends import Session
+from f1_bronze.simulator.season.outcome import SessionOutcome, Stop
+from f1_bronze.simulator.season.race_weekends import ScheduledSession
 from f1_bronze.simulator.season.rng import dice
 from f1_bronze.simulator.sources import Record
 
 
-def stint_rows(seed: int, session: Session, story: Story) -> tuple[Record, ...]:
+def stint_rows(seed: int, session: ScheduledSession, story: SessionOutcome) -> tuple[Record, ...]:
     """The rows of the stints endpoint, stint by stint."""
     chance = dice(seed, session.key, "stints")
     roll = chance.random
@@ -65,7 +65,7 @@ def stint_rows(seed: int, session: Session, story: Story) -> tuple[Record, ...]:
     return tuple(rows)
 
 
-def pit_rows(seed: int, session: Session, story: Story) -> tuple[Record, ...]:
+def pit_rows(seed: int, session: ScheduledSession, story: SessionOutcome) -> tuple[Record, ...]:
     """The rows of the pit endpoint, by date; a true empty where upstream has none."""
     chance = dice(seed, session.key, "pit")
     roll = chance.random
@@ -86,7 +86,7 @@ def pit_rows(seed: int, session: Session, story: Story) -> tuple[Record, ...]:
     return tuple(rows)
 
 
-def _pit_row(session: Session, stop: Stop, number: int, chance: Random) -> dict[str, Any]:
+def _pit_row(session: ScheduledSession, stop: Stop, number: int, chance: Random) -> dict[str, Any]:
     lane = None if stop.lane_milliseconds is None else stop.lane_milliseconds / 1000
     row: dict[str, Any] = {
         "date": moment(stop.at + int(chance.random() * 900)),
@@ -103,7 +103,7 @@ def _pit_row(session: Session, stop: Stop, number: int, chance: Random) -> dict[
     return row
 
 
-def _missing(story: Story) -> int:
+def _missing(story: SessionOutcome) -> int:
     """A number that nobody in the session has."""
     taken = {drive.driver.number for drive in story.drives}
     return max(set(range(1, 99)) - taken)

@@ -15,7 +15,7 @@ from f1_bronze.lake.paths import file_path
 from f1_bronze.lake.records import to_rows
 from f1_bronze.lake.stores import ObjectStore
 from f1_bronze.lake.verify import Defect, LakeCheck, check_lake
-from f1_bronze.simulator.invented import GeneratedSeasons
+from f1_bronze.simulator.invented import InventedSeasons
 
 YEAR = 2025
 _SESSIONS = {
@@ -38,7 +38,7 @@ HARMLESS = {Defect.UNFINISHED, Defect.LEFTOVER}
 
 @cache
 def _first_pass() -> tuple[Candidate, ...]:
-    source = GeneratedSeasons()
+    source = InventedSeasons()
     candidates = []
     for session_key, partition in _SESSIONS.items():
         for dataset in DATASETS:

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from f1_bronze.simulator.behaviour import Limit
 from f1_bronze.simulator.sources import Record
 
 HTML = "text/html; charset=utf-8"
@@ -38,7 +37,7 @@ BAD_GATEWAY_PAGE = """<html>
 UPSTREAM_TIMEOUT = "upstream request timeout"
 
 
-class Delivery(Enum):
+class Transmission(Enum):
     """How an answer travels."""
 
     WHOLE = "whole"
@@ -49,7 +48,7 @@ class Delivery(Enum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
+class SimulatedResponse:
     """One HTTP answer. While `rows` is set the body is still to be written from it."""
 
     status: int
@@ -57,50 +56,50 @@ class Answer:
     content_type: str = JSON
     headers: tuple[tuple[str, str], ...] = ()
     rows: Sequence[Record] | None = None
-    delivery: Delivery = Delivery.WHOLE
+    delivery: Transmission = Transmission.WHOLE
     pause_seconds: float | None = 0.0  # None: until the client hangs up
 
 
-def json_answer(status: int, value: object) -> Answer:
+def json_answer(status: int, value: object) -> SimulatedResponse:
     """Any JSON value as an answer."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return Answer(status=status, body=text.encode())
+    return SimulatedResponse(status=status, body=text.encode())
 
 
-def text_answer(status: int, text: str, content_type: str) -> Answer:
+def text_answer(status: int, text: str, content_type: str) -> SimulatedResponse:
     """A body that is not JSON."""
-    return Answer(status=status, body=text.encode(), content_type=content_type)
+    return SimulatedResponse(status=status, body=text.encode(), content_type=content_type)
 
 
-def no_results() -> Answer:
+def no_results() -> SimulatedResponse:
     """404: the question was understood and nothing matched."""
     return json_answer(404, {"detail": "No results found."})
 
 
-def not_found() -> Answer:
+def not_found() -> SimulatedResponse:
     """404: there is no such URL."""
     return json_answer(404, {"detail": "Not Found"})
 
 
-def too_much() -> Answer:
+def too_much() -> SimulatedResponse:
     """422: the query must be split."""
     detail = "Failed to retrieve information. You're likely asking for too much data at once."
     return json_answer(422, {"detail": detail})
 
 
-def rate_limited(limit: Limit, retry_after: str | None = None) -> Answer:
-    """429, naming the limit; the Retry-After header is sent only when given."""
+def rate_limited(limit: str, retry_after: str | None = None) -> SimulatedResponse:
+    """429 with the limit in words; the Retry-After header is sent only when given."""
     answer = json_answer(
         429,
         {
-            "detail": f"Rate limit exceeded. {limit.sentence()}",
+            "detail": f"Rate limit exceeded. {limit}",
             "error": "Too Many Requests",
         },
     )
     return replace(answer, headers=(("Retry-After", retry_after),)) if retry_after else answer
 
 
-def live_closed() -> Answer:
+def live_closed() -> SimulatedResponse:
     """401: not about credentials, a session is running."""
     # The true body goes on with advertising that differs over time; this part is stable.
     detail = (
@@ -110,27 +109,27 @@ def live_closed() -> Answer:
     return json_answer(401, {"detail": detail})
 
 
-def bad_token() -> Answer:
+def bad_token() -> SimulatedResponse:
     """401: the token is wrong or its hour is over."""
     return json_answer(401, {"detail": "Invalid or expired token"})
 
 
-def bad_login() -> Answer:
+def bad_login() -> SimulatedResponse:
     """401: the token endpoint does not know this user and password."""
     return json_answer(401, {"detail": "Incorrect username or password"})
 
 
-def wrong_method() -> Answer:
+def wrong_method() -> SimulatedResponse:
     """405: only GET asks, only POST logs in."""
     return json_answer(405, {"detail": "Method Not Allowed"})
 
 
-def server_error() -> Answer:
+def server_error() -> SimulatedResponse:
     """500: an HTML page with a stack trace, as when a query takes over 5 s."""
     return text_answer(500, STACK_TRACE_PAGE, HTML)
 
 
-def written(answer: Answer, turn: int) -> Answer:
+def written(answer: SimulatedResponse, turn: int) -> SimulatedResponse:
     """The answer with its rows written as a JSON array; others are returned as they are.
 
     The order of keys changes from request to request (`turn`) and from row to row, because

@@ -27,7 +27,7 @@ from .season import (
     check_nothing_lost,
 )
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 KILLS = 50
 
 
@@ -53,7 +53,7 @@ class Nursery:
 @contextmanager
 def nursery() -> Iterator[Nursery]:
     process = subprocess.Popen(
-        [sys.executable, "-m", "f1_bronze_tests.crash.nursery"],
+        [sys.executable, "-m", "f1_bronze_tests.behaviour.crash.forked_writer"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

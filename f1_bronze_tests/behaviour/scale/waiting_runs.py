@@ -1,10 +1,7 @@
-"""A process that makes runs on an instance which others use at the same time.
+"""A process that runs single partitions, one after the other, on an instance that others use too.
 
-Belongs here: runs of single partitions, one after the other, as fast as they go. Stays out: how
-many processes there are, what must be true afterwards.
-
-`python -m f1_bronze_tests.scale.crowd KEY…` waits for a line on standard input, so that all begin
-at once, and prints the statuses of its runs.
+`python -m f1_bronze_tests.behaviour.scale.waiting_runs KEY…` waits for a line on standard input, so
+that all begin at once, and prints the statuses of its runs.
 """
 
 import json

@@ -36,17 +36,16 @@ from f1_bronze.openf1.budget import MemoryStore, Pace, parse_limits
 from f1_bronze.openf1.client import OpenF1Client
 from f1_bronze.openf1.http import Credentials
 from f1_bronze.settings import Settings
-from f1_bronze.simulator.behaviour import Credentials as Account
-from f1_bronze.simulator.behaviour import Manners
-from f1_bronze.simulator.invented import GeneratedSeasons
+from f1_bronze.simulator.behaviour import Account, Behaviour
+from f1_bronze.simulator.invented import InventedSeasons
 from f1_bronze.simulator.server import Simulator
 from f1_bronze.telemetry.alerts.sinks import Webhook
 from f1_bronze.telemetry.alerts.wording import Alert, AlertKind
 from f1_bronze.telemetry.logs import close_logs
 from f1_bronze.telemetry.outbound import AlertRefused, AlertsUnavailable
 
-from ..conftest import Unjudged
-from ..telemetry.lineage_server import closed_port
+from ...conftest import Unjudged
+from ...telemetry.lineage_server import closed_port
 from .echo import Echo, echoing
 from .planted import found_in, secret
 
@@ -72,7 +71,7 @@ def scenario(folder: Path) -> None:
         stack.callback(moto.stop)
         paid = Account(username="paddock", password=secret("openf1_password"))
         simulator = stack.enter_context(
-            Simulator(GeneratedSeasons(), manners=Manners(limits=None, credentials=paid))
+            Simulator(InventedSeasons(), behaviour=Behaviour(limits=None, credentials=paid))
         )
         echo = stack.enter_context(echoing())
         aws = "http://{}:{}".format(*moto.get_host_and_port())

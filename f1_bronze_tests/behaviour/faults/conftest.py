@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from f1_bronze.simulator.invented import GeneratedSeasons
-from f1_bronze.simulator.sources import Source
+from f1_bronze.simulator.invented import InventedSeasons
+from f1_bronze.simulator.sources import SeasonSource
 
-from ..cli.conftest import run, run_process  # noqa: F401 - fixtures
-from ..once import made_once
+from ...cli.conftest import run, run_process  # noqa: F401 - fixtures
+from ...once import made_once
 from .bench import LARGER_PART, PART, SEASON, Bench, ThinSource, content_of
 from .laws import Content
 
@@ -19,7 +19,7 @@ from .laws import Content
 @pytest.fixture(scope="session")
 def thin() -> ThinSource:
     """The invented seasons with few laps; what was made once is remembered."""
-    return ThinSource(GeneratedSeasons(keep=200))
+    return ThinSource(InventedSeasons(keep=200))
 
 
 @pytest.fixture(scope="session")
@@ -41,7 +41,11 @@ def clean_season(thin: ThinSource, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 def landed(
-    name: str, words: Sequence[str], calls: int, source: Source, folders: pytest.TempPathFactory
+    name: str,
+    words: Sequence[str],
+    calls: int,
+    source: SeasonSource,
+    folders: pytest.TempPathFactory,
 ) -> Content:
     """What an ingest without faults leaves, for so many calls; made by one worker for all."""
 
@@ -58,8 +62,8 @@ def make_bench(thin: ThinSource, tmp_path: Path) -> Iterator[Callable[..., Bench
     """A bench with these manners of the stand-in; all are taken down afterwards."""
     with ExitStack() as running:
 
-        def make(**manners: Any) -> Bench:
-            return running.enter_context(Bench.over(thin, tmp_path / "bench", **manners))
+        def make(**behaviour: Any) -> Bench:
+            return running.enter_context(Bench.over(thin, tmp_path / "bench", **behaviour))
 
         yield make
 

@@ -26,12 +26,12 @@ from f1_bronze.openf1.breaker import Breaker
 from f1_bronze.openf1.budget import MemoryStore, Pace, parse_limits
 from f1_bronze.openf1.client import OpenF1Client
 from f1_bronze.openf1.http import Credentials
-from f1_bronze.simulator.behaviour import Manners
-from f1_bronze.simulator.faults import Fault
+from f1_bronze.simulator.behaviour import Behaviour
+from f1_bronze.simulator.faults import InjectedFault
 from f1_bronze.simulator.server import Simulator
-from f1_bronze.simulator.sources import Record, Source
+from f1_bronze.simulator.sources import Record, SeasonSource
 
-from ..conftest import Unjudged
+from ...conftest import Unjudged
 
 LIMITS = "3/1s,30/60s"
 SEASON = ("ingest", "2023")
@@ -81,7 +81,7 @@ class Timeline:
 class ThinSource:
     """A source with every session and every dataset, but only every twelfth lap."""
 
-    def __init__(self, whole: Source) -> None:
+    def __init__(self, whole: SeasonSource) -> None:
         self._whole = whole
 
     def sessions(self) -> Sequence[Record]:
@@ -170,19 +170,23 @@ class Bench:
 
     @classmethod
     @contextmanager
-    def over(cls, source: Source, home: Path, **manners: Any) -> "Iterator[Bench]":
+    def over(cls, source: SeasonSource, home: Path, **behaviour: Any) -> "Iterator[Bench]":
         """A bench around a running stand-in, with the true limits on both sides."""
         home.mkdir(exist_ok=True)
         time = Timeline()
-        settled = Manners(clock=time, sleep=time.sleep, later=time.later, limits=LIMITS, **manners)
-        with Simulator(source, manners=settled) as running:
+        settled = Behaviour(
+            clock=time, sleep=time.sleep, later=time.later, limits=LIMITS, **behaviour
+        )
+        with Simulator(source, behaviour=settled) as running:
             bench = cls(running, time, home)
             with bench._instance:
                 yield bench
 
     def arm(self, *faults: Mapping[str, Any]) -> None:
         """These faults, as they are written for `f1-bronze simulate --fault`; none: all is well."""
-        self.simulator.control.set_faults([Fault.from_json(dict(fault)) for fault in faults])
+        self.simulator.control.set_faults(
+            [InjectedFault.from_json(dict(fault)) for fault in faults]
+        )
 
     def ingest(self, words: Sequence[str] = PART) -> Told:
         """`f1-bronze ingest … --json`, two minutes after the last one."""

@@ -22,8 +22,8 @@ import pytest
 
 from f1_bronze.defs.monitoring.coverage_asset import Watch, coverage
 from f1_bronze.settings import Settings
-from f1_bronze.simulator.faults import Fault
-from f1_bronze.simulator.invented import GeneratedSeasons
+from f1_bronze.simulator.faults import InjectedFault
+from f1_bronze.simulator.invented import InventedSeasons
 from f1_bronze.simulator.server import Simulator
 from f1_bronze_tests.once import made_once
 
@@ -75,14 +75,14 @@ def environ_of(folder: Path, **more: str) -> Mapping[str, str]:
 def land(folder: Path) -> None:
     """A weekend whose winner has 99 points, by the command; then its coverage."""
     folder.mkdir()
-    wrong = Fault(
+    wrong = InjectedFault(
         kind="edit",
         endpoint="session_result",
         session_key=RACE_KEY,
         match={"position": 1},
         patch={"points": 99.0},
     )
-    with Simulator(GeneratedSeasons(), limits=None) as simulator:
+    with Simulator(InventedSeasons(), limits=None) as simulator:
         simulator.control.add_faults(wrong)
         done = subprocess.run(
             [sys.executable, "-m", "f1_bronze.cli", "ingest", "2025", "--grand-prix", "bahrain"],

@@ -11,7 +11,7 @@ from f1_bronze.lake.errors import LakeUnavailable
 from f1_bronze.lake.lake import Lake
 from f1_bronze.lake.local import LocalStore
 
-from ..lake.devices import SIZE, grow, tiny_device
+from ...lake.devices import SIZE, grow, tiny_device
 from .season import bronze, candidates, check_law, check_nothing_lost
 
 __all__ = ["tiny_device"]  # a fixture

@@ -13,10 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from .once import made_once
-from .secrets.evidence import legible
-from .secrets.planted import CORE, found_in, secret
-from .secrets.scenario import scenario
+from ...once import made_once
+from .evidence import legible
+from .planted import CORE, found_in, secret
+from .scenario import scenario
 
 EXPECTED = {
     r"landed|settings(-bare)?(-json)?|doctor(-json)?|misspelt|lineage|history|sql(-settings)?": 0,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from f1_bronze.simulator.invented import GeneratedSeasons
+from f1_bronze.simulator.invented import InventedSeasons
 
 from .bench import PLACES, SEASON, Bench, ingesting
 from .laws import Content, assert_lawful, assert_truthful, assert_within_limits, of_datasets
@@ -27,7 +27,7 @@ def test_a_mix(bench: Bench, clean_season: Content, share: float, seed: int, mos
 
 def test_every_lap_under_a_mix(tmp_path: Path) -> None:
     """Answers of true size that break in their middle: six sessions land with all their laps."""
-    whole, words = GeneratedSeasons(), ingesting(*PLACES, datasets=LAPS)
+    whole, words = InventedSeasons(), ingesting(*PLACES, datasets=LAPS)
     with Bench.over(whole, tmp_path / "clean") as bench:
         assert bench.ingest(words).calls == 3
         clean = bench.content()

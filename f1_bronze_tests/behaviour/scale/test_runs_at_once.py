@@ -13,7 +13,7 @@ from f1_bronze.defs.automation.instance import open_instance
 from f1_bronze.defs.partitions import F1_SESSIONS
 from f1_bronze.simulator.server import Simulator
 
-from ..cli.conftest import Run, run  # noqa: F401 - a fixture
+from ...cli.conftest import Run, run  # noqa: F401 - a fixture
 
 PROCESSES, RUNS = 3, 12
 
@@ -37,7 +37,7 @@ def test_no_run_finds_the_storage_locked(
     with open_instance() as instance:
         keys = instance.get_dynamic_partitions(str(F1_SESSIONS.name))[:RUNS]
     environ = os.environ | {f"F1_BRONZE_{name}": value for name, value in settings.items()}
-    command = [sys.executable, "-m", "f1_bronze_tests.scale.crowd"]
+    command = [sys.executable, "-m", "f1_bronze_tests.behaviour.scale.waiting_runs"]
     crowd = [
         subprocess.Popen(
             [*command, *keys[number::PROCESSES]],

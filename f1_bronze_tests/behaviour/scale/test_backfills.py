@@ -8,11 +8,11 @@ import dagster as dg
 import pytest
 
 from f1_bronze.datasets import DATASETS
-from f1_bronze.simulator.faults import Fault
-from f1_bronze.simulator.invented import GeneratedSeasons
+from f1_bronze.simulator.faults import InjectedFault
+from f1_bronze.simulator.invented import InventedSeasons
 from f1_bronze.simulator.server import Simulator
 
-from ..cli.conftest import Run, environ, run  # noqa: F401 - a fixture
+from ...cli.conftest import Run, environ, run  # noqa: F401 - a fixture
 from ..faults.bench import ThinSource, content_of
 from .daemon import Deployment
 
@@ -30,7 +30,7 @@ RACE_OF_2024 = 906017
 @pytest.fixture
 def limited() -> Iterator[Simulator]:
     """The stand-in with the limits of the API."""
-    with Simulator(ThinSource(GeneratedSeasons(keep=20))) as running:
+    with Simulator(ThinSource(InventedSeasons(keep=20))) as running:
         yield running
 
 
@@ -57,7 +57,7 @@ def test_a_backfill_across_seasons(
     with Deployment.at(tmp_path / "home") as deployment:
         assert run("partitions", "2024-2025", **settings).status == 0
         limited.control.add_faults(
-            Fault(kind="unknown_path", endpoint="laps", session_key=RACE_OF_2024)
+            InjectedFault(kind="unknown_path", endpoint="laps", session_key=RACE_OF_2024)
         )
         backfill = deployment.backfills(SIX, BAHRAIN)
         assert deployment.status_of(backfill) == "COMPLETED_FAILED"

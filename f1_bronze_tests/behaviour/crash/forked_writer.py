@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 
 from f1_bronze.lake.lake import Lake
 from f1_bronze.lake.local import LocalStore
-from f1_bronze_tests.crash.season import candidates
+from f1_bronze_tests.behaviour.crash.season import candidates
 
 
 def land(root: Path, number: int, start: int, done: int) -> None:

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from f1_bronze.simulator.faults import Fault
-from f1_bronze.simulator.invented import GeneratedSeasons
+from f1_bronze.simulator.faults import InjectedFault
+from f1_bronze.simulator.invented import InventedSeasons
 from f1_bronze.simulator.server import Simulator
 
-from ..cli.conftest import Run
+from ...cli.conftest import Run
 from .bench import Bench, content_of
 from .laws import Content, assert_nothing_untrue, place_of
 
@@ -28,7 +28,7 @@ RACE = "2025/bahrain/race"
 @pytest.fixture(scope="module")
 def weekend(tmp_path_factory: pytest.TempPathFactory) -> Content:
     """The lake of one weekend without faults."""
-    with Bench.over(GeneratedSeasons(), tmp_path_factory.mktemp("clean")) as bench:
+    with Bench.over(InventedSeasons(), tmp_path_factory.mktemp("clean")) as bench:
         assert bench.ingest(WEEKEND).calls == 7
         return bench.content()
 
@@ -73,10 +73,10 @@ def test_what_is_missing_is_told_and_lands_later(
     run_process: Run, run: Run, weekend: Content, tmp_path: Path
 ) -> None:
     """Status 1 and the list of what is missing, 3 while closed; then status 0 and every byte."""
-    with Simulator(GeneratedSeasons(), limits=None) as simulator:
+    with Simulator(InventedSeasons(), limits=None) as simulator:
         where = {"OPENF1_URL": simulator.url, "OPENF1_LIMITS": "1000/1s"}
-        too_much = Fault(kind="too_much", endpoint="stints")
-        simulator.control.set_faults([too_much, Fault(kind="live", endpoint="pit")])
+        too_much = InjectedFault(kind="too_much", endpoint="stints")
+        simulator.control.set_faults([too_much, InjectedFault(kind="live", endpoint="pit")])
         closed = run_process(*WEEKEND, "--json", **where)
         assert closed.status == closed.data["status"] == 3
         failed = {(one["dataset"], one["partition"]): one["error"] for one in closed.data["failed"]}

@@ -1,0 +1,1 @@
+"""Behaviours that cross rooms; README.md lists which test checks which."""
