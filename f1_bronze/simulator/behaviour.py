@@ -85,7 +85,7 @@ class WindowLimiter:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Account:
+class PaidLogin:
     """The one account that has paid access."""
 
     username: str
@@ -124,7 +124,7 @@ class Behaviour:
     sleep: Callable[[float], None] = time.sleep
     later: Callable[[float, Callable[[], None]], None] = _by_timer
     latency_seconds: float = 0.0
-    credentials: Account | None = None
+    credentials: PaidLogin | None = None
     token_seconds: int = 3600
     live: bool = False
     live_until: float | None = None

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from f1_bronze.simulator import responses
-from f1_bronze.simulator.behaviour import Account, Behaviour, WindowLimiter, read_limits
+from f1_bronze.simulator.behaviour import Behaviour, PaidLogin, WindowLimiter, read_limits
 from f1_bronze.simulator.faults import ActiveFaults, InjectedFault
 from f1_bronze.simulator.responses import SimulatedResponse
 
@@ -172,7 +172,7 @@ class Control:
             given = changes.get("credentials")
             try:
                 if isinstance(given, dict):
-                    changes["credentials"] = Account(**given)
+                    changes["credentials"] = PaidLogin(**given)
                 self.behaviour = replace(self.behaviour, **changes)
             except (TypeError, AttributeError) as error:
                 raise ValueError(f"this behaviour has a value of the wrong type: {error}") from None
@@ -205,7 +205,7 @@ class Control:
     def new_token(self, username: str, password: str) -> str | None:
         """A token for the right user and password, else None."""
         with self._lock:
-            if self.behaviour.credentials != Account(username=username, password=password):
+            if self.behaviour.credentials != PaidLogin(username=username, password=password):
                 return None
             token = f"simulated-token-{len(self._tokens) + 1}"
             self._tokens[token] = self.behaviour.clock() + self.behaviour.token_seconds

@@ -8,7 +8,7 @@ from socket import socket
 
 import pytest
 
-from f1_bronze.simulator.behaviour import Account, Behaviour
+from f1_bronze.simulator.behaviour import Behaviour, PaidLogin
 from f1_bronze.simulator.faults import InjectedFault
 from f1_bronze.simulator.invented import InventedSeasons
 from f1_bronze.simulator.server import Simulator
@@ -135,7 +135,7 @@ def test_api_has_moved(ask: Ask) -> None:
 @pytest.mark.parametrize("password", ["right-password", "wrong-password"])
 def test_login(ask: Ask, seasons: InventedSeasons, password: str) -> None:
     """A right login is told as paid access, a wrong one as what to mend; neither is shown."""
-    who = Account(username="me@example.org", password="right-password")
+    who = PaidLogin(username="me@example.org", password="right-password")
     with Simulator(seasons, behaviour=Behaviour(limits=None, credentials=who)) as paid:
         result = ask(
             "--json",

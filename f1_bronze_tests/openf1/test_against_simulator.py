@@ -25,7 +25,7 @@ from f1_bronze.openf1.budget import FileStore, Pace, parse_limits
 from f1_bronze.openf1.calendar import Calendar, read_calendar
 from f1_bronze.openf1.client import OpenF1Client
 from f1_bronze.openf1.http import Credentials
-from f1_bronze.simulator.behaviour import Account, Behaviour
+from f1_bronze.simulator.behaviour import Behaviour, PaidLogin
 from f1_bronze.simulator.faults import InjectedFault
 from f1_bronze.simulator.invented import InventedSeasons
 from f1_bronze.simulator.server import Simulator
@@ -210,7 +210,7 @@ def test_paid_access_passes_where_free_access_is_closed(
     stand_in: Simulator, shared_time: FakeTime
 ) -> None:
     """During a live session the free client is told to come back; the paid one gets its rows."""
-    account = Account(username="maria", password="hunter2")
+    account = PaidLogin(username="maria", password="hunter2")
     stand_in.control.change_behaviour(live=True, credentials=account)
     with client_at(stand_in.url, shared_time) as free, pytest.raises(ClosedForLiveSession):
         free.get("sessions", [("year", 2024)])

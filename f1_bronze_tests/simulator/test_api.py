@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 import requests
 
-from f1_bronze.simulator.behaviour import Account
+from f1_bronze.simulator.behaviour import PaidLogin
 from f1_bronze.simulator.invented import InventedSeasons
 from f1_bronze.simulator.server import Simulator
 
@@ -155,7 +155,7 @@ def test_a_token_opens_the_live_api_and_doubles_the_limits(
     simulate: Simulate, get: Get, clock: HandClock
 ) -> None:
     """The login answers as upstream does, `expires_in` as a string; a token lives an hour."""
-    account = Account(username="ada", password="secret")
+    account = PaidLogin(username="ada", password="secret")
     sim = simulate(live=True, limits="3/1s", credentials=account)
     login = requests.post(sim.token_url, data={"username": "ada", "password": "secret"}, timeout=5)
     token = login.json()["access_token"]
@@ -175,7 +175,7 @@ def test_a_token_opens_the_live_api_and_doubles_the_limits(
 
 def test_a_wrong_password_and_an_invented_token_are_refused(simulate: Simulate, get: Get) -> None:
     """Both answer 401 with a detail that is not about a live session."""
-    sim = simulate(credentials=Account(username="ada", password="secret"))
+    sim = simulate(credentials=PaidLogin(username="ada", password="secret"))
     wrong = requests.post(sim.token_url, data={"username": "ada", "password": "x"}, timeout=5)
     assert wrong.status_code == 401
     answer = get(f"{sim.url}/sessions", headers={"Authorization": "Bearer made-up"})

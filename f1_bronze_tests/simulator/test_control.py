@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import requests
 
-from f1_bronze.simulator.behaviour import Account
+from f1_bronze.simulator.behaviour import PaidLogin
 from f1_bronze.simulator.server import Simulator
 
 from .fakes import HandClock
@@ -102,7 +102,7 @@ def test_manners_change_one_by_one(simulate: Simulate, get: Get, clock: HandCloc
 
 def test_no_secret_is_ever_shown(simulate: Simulate) -> None:
     """Neither password nor token is in the state or the journal."""
-    sim = simulate(credentials=Account(username="ada", password="hunter2"))
+    sim = simulate(credentials=PaidLogin(username="ada", password="hunter2"))
     form = {"username": "ada", "password": "hunter2"}
     token = requests.post(sim.token_url, data=form, timeout=5).json()["access_token"]
     requests.get(sim.url, headers={"Authorization": f"Bearer {token}"}, timeout=5)

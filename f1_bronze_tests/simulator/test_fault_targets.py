@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import requests
 
-from f1_bronze.simulator.behaviour import Account
+from f1_bronze.simulator.behaviour import PaidLogin
 from f1_bronze.simulator.faults import KINDS, MIX, ActiveFaults, FaultTarget, InjectedFault
 from f1_bronze.simulator.queries import RequestQuery
 from f1_bronze.simulator.server import Simulator
@@ -69,7 +69,7 @@ def test_a_retry_after_date_is_ahead(simulate: Simulate, get: Get, clock: HandCl
 def test_tokens_expire_in_mid_season(simulate: Simulate, get: Get) -> None:
     """The call that is hit and all later ones with that token are refused; a new one is good."""
     sim = simulate(
-        credentials=Account(username="ada", password="lovelace"),
+        credentials=PaidLogin(username="ada", password="lovelace"),
         faults=(InjectedFault(kind="token_expiry", after=1, times=1), InjectedFault(kind="live")),
     )
 

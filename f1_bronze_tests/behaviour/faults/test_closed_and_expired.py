@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from f1_bronze.openf1.http import Credentials
-from f1_bronze.simulator.behaviour import Account
+from f1_bronze.simulator.behaviour import PaidLogin
 
 from .bench import Bench
 from .laws import CLOSED, Content, assert_lawful
@@ -20,7 +20,7 @@ def paying(make_bench: MakeBench) -> Callable[..., Bench]:
     """A bench with a login."""
 
     def make(**behaviour: Any) -> Bench:
-        bench = make_bench(credentials=Account(**LOGIN), **behaviour)
+        bench = make_bench(credentials=PaidLogin(**LOGIN), **behaviour)
         bench.credentials = Credentials(**LOGIN)
         return bench
 

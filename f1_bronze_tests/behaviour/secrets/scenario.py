@@ -36,7 +36,7 @@ from f1_bronze.openf1.budget import MemoryStore, Pace, parse_limits
 from f1_bronze.openf1.client import OpenF1Client
 from f1_bronze.openf1.http import Credentials
 from f1_bronze.settings import Settings
-from f1_bronze.simulator.behaviour import Account, Behaviour
+from f1_bronze.simulator.behaviour import Behaviour, PaidLogin
 from f1_bronze.simulator.invented import InventedSeasons
 from f1_bronze.simulator.server import Simulator
 from f1_bronze.telemetry.alerts.sinks import Webhook
@@ -69,7 +69,7 @@ def scenario(folder: Path) -> None:
         moto = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
         moto.start()
         stack.callback(moto.stop)
-        paid = Account(username="paddock", password=secret("openf1_password"))
+        paid = PaidLogin(username="paddock", password=secret("openf1_password"))
         simulator = stack.enter_context(
             Simulator(InventedSeasons(), behaviour=Behaviour(limits=None, credentials=paid))
         )
