@@ -55,11 +55,6 @@ SETTINGS = (
         meaning="KMS key for aws:kms, as id, alias or ARN; empty: the account's key for S3.",
     ),
     Setting(
-        name="S3_ACL",
-        default="",
-        meaning="Canned ACL for objects, such as bucket-owner-full-control; empty: none is sent.",
-    ),
-    Setting(
         name="S3_STORAGE_CLASS",
         default="",
         meaning="Storage class for objects, such as INTELLIGENT_TIERING; empty: the bucket's own.",
@@ -153,13 +148,6 @@ _CHOICES = {"ENVIRONMENT": ENVIRONMENTS, "METRICS": METRICS_SINKS, "LOG_FORMAT":
 
 S3_ENCRYPTIONS = ("AES256", "aws:kms", "aws:kms:dsse")
 
-S3_ACLS = (
-    "private",
-    "bucket-owner-read",
-    "bucket-owner-full-control",
-    "authenticated-read",
-    "public-read",
-)
 # Classes that a lake can be read from at once: GLACIER and DEEP_ARCHIVE take hours.
 S3_STORAGE_CLASSES = (
     "STANDARD",
@@ -179,7 +167,7 @@ class SettingError(ValueError):
 class Settings:
     """All settings, checked. `session_types` None means every type.
 
-    `s3_writes` holds those of encryption, kms_key_id, acl and storage_class that are set.
+    `s3_writes` holds those of encryption, kms_key_id and storage_class that are set.
     """
 
     lake_uri: str
@@ -308,7 +296,6 @@ def _absolute_lake(uri: str) -> str:
 def _s3_writes(values: Mapping[str, str]) -> dict[str, str]:
     choices = {
         "S3_ENCRYPTION": S3_ENCRYPTIONS,
-        "S3_ACL": S3_ACLS,
         "S3_STORAGE_CLASS": S3_STORAGE_CLASSES,
     }
     for name, known in choices.items():
@@ -322,7 +309,7 @@ def _s3_writes(values: Mapping[str, str]) -> dict[str, str]:
             "F1_BRONZE_S3_KMS_KEY_ID names a key, which is used with F1_BRONZE_S3_ENCRYPTION "
             "aws:kms only; set that too, or unset the key."
         )
-    names = ("S3_ENCRYPTION", "S3_KMS_KEY_ID", "S3_ACL", "S3_STORAGE_CLASS")
+    names = ("S3_ENCRYPTION", "S3_KMS_KEY_ID", "S3_STORAGE_CLASS")
     return {name.removeprefix("S3_").lower(): values[name] for name in names if values[name]}
 
 

@@ -1,13 +1,8 @@
-"""From a declaration to its Arrow schema.
-
-Belongs here: how each declared type is stored. Stays out: the values (records.py).
-"""
-
-from functools import cache
+"""The Arrow schema of each dataset: how each declared type is stored."""
 
 import pyarrow as pa
 
-from f1_bronze.datasets.dataset import EXTRA_FIELDS, ColumnType, Dataset
+from f1_bronze.datasets.dataset import EXTRA_FIELDS, PARTITION_COLUMNS, ColumnType, Dataset
 
 STORED_AS: dict[ColumnType, pa.DataType] = {
     ColumnType.INTEGER: pa.int64(),
@@ -19,13 +14,10 @@ STORED_AS: dict[ColumnType, pa.DataType] = {
     ColumnType.JSON: pa.string(),
 }
 
-
-@cache
-def _schema_of(columns: tuple[tuple[str, ColumnType], ...]) -> pa.Schema:
-    return pa.schema(
-        [pa.field(name, STORED_AS[kind]) for name, kind in columns]
-        + [pa.field(EXTRA_FIELDS, pa.string())]
-    )
+# What engines read from the folders of a partition: year, grand_prix, session_type.
+PARTITION_FIELDS: tuple[pa.Field, ...] = tuple(
+    pa.field(name, pa.int64() if name == "year" else pa.string()) for name in PARTITION_COLUMNS
+)
 
 
 def arrow_schema(dataset: Dataset) -> pa.Schema:
@@ -34,4 +26,7 @@ def arrow_schema(dataset: Dataset) -> pa.Schema:
     Each field is nullable, so that an imperfect record can be stored; what must not be null
     is a rule, not a shape.
     """
-    return _schema_of(tuple((column.name, column.type) for column in dataset.columns))
+    return pa.schema(
+        [pa.field(column.name, STORED_AS[column.type]) for column in dataset.columns]
+        + [pa.field(EXTRA_FIELDS, pa.string())]
+    )

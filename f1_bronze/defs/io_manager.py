@@ -50,7 +50,7 @@ class ParquetLakeIOManager(dg.ConfigurableIOManager):
     lake_uri: str
     s3_writes: dict[str, str] = Field(
         default={},
-        description="How objects are written to S3: encryption, kms_key_id, acl, storage_class.",
+        description="How objects are written to S3: encryption, kms_key_id, storage_class.",
     )
 
     @cached_property

@@ -1,7 +1,6 @@
-"""Proof that a lake can be used: a real write, read, list and delete below a scratch folder.
+"""Open a lake's store by its address, and check what may be done there.
 
-Belongs here: what is tried and how a failure is named. Stays out: who is told (the doctor
-command), what a store's errors mean (s3.py, local.py).
+The check is a real write, read, list, conditional write and delete below a scratch folder.
 """
 
 import shutil
@@ -9,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 from uuid import uuid4
 
@@ -17,9 +17,52 @@ from f1_bronze.lake.local import LocalStore
 from f1_bronze.lake.s3 import ACTIONS, S3Store, S3Writes
 from f1_bronze.lake.stores import ABSENT, ObjectStore
 
-SCRATCH = ".f1-bronze-doctor"
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
-_LITTLE_SPACE = 1 << 30
+_SCRATCH = ".f1-bronze-doctor"
+_LOW_SPACE = 1 << 30
+_ONE_WRITER = (
+    "Let one writer at a time use this lake: no ingest beside a schedule or a backfill. Or use "
+    "another store."
+)
+
+
+def open_store(
+    lake_uri: str,
+    s3_writes: S3Writes | None = None,
+    s3_client: "Callable[[], S3Client] | None" = None,
+) -> ObjectStore:
+    """The store of a lake: `s3://bucket[/prefix]`, a folder, or `file:///folder`.
+
+    Should it be S3, `s3_writes` says how objects are written, and `s3_client` gives the client to
+    use instead of one of the standard AWS chain. `LakeAddressError` for any other address.
+
+    >>> open_store("s3://my-bucket/f1").uri("bronze/")
+    's3://my-bucket/f1/bronze/'
+    """
+    parts = urlsplit(lake_uri)
+    if parts.scheme == "s3":
+        return S3Store(
+            bucket=parts.netloc, prefix=parts.path.strip("/"), client=s3_client, writes=s3_writes
+        )
+    if parts.scheme in ("", "file"):
+        if parts.scheme == "file" and parts.netloc not in ("", "localhost"):
+            host = parts.netloc.rpartition("@")[2]
+            raise LakeAddressError(
+                f"F1_BRONZE_LAKE_URI is {parts.scheme}://{host}{parts.path}, where {host} is read "
+                f"as a host. Write file:///{host}{parts.path}, or a folder without file://."
+            )
+        folder = unquote(parts.path) if parts.scheme == "file" else lake_uri
+        if not folder:
+            raise LakeAddressError(
+                "F1_BRONZE_LAKE_URI is empty. Set it to a folder or to s3://bucket/prefix."
+            )
+        return LocalStore(Path(folder))
+    raise LakeAddressError(
+        f"F1_BRONZE_LAKE_URI has the scheme {parts.scheme!r}, which is not supported. "
+        "Use a folder or s3://bucket/prefix."
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,79 +92,80 @@ def check_access(store: ObjectStore) -> Iterator[AccessCheck]:
     A permission that is missing does not end it, so that each is named. Anything else does (no
     bucket, wrong keys, no network): it would be the same for every step.
     """
-    folder = f"{SCRATCH}/{uuid4().hex}"
+    folder = f"{_SCRATCH}/{uuid4().hex}"
     try:
         yield from _steps(store, f"{folder}/proof.json")
-    except _Hopeless as end:
-        yield end.proof
+    except _Unusable as end:
+        yield end.check
         return
     finally:
         if isinstance(store, LocalStore):  # a bucket has no folders to be left behind
             with suppress(OSError):
                 shutil.rmtree(store.root / folder)
-                (store.root / SCRATCH).rmdir()
+                (store.root / _SCRATCH).rmdir()
     if isinstance(store, LocalStore):
-        yield _space(store)
+        yield _check_space(store)
     if isinstance(store, S3Store):
-        with suppress(LakeError):  # told by the listing already
-            yield from _region(store)
+        with suppress(LakeError):  # reported by the listing already
+            yield from _check_region(store)
 
 
-class _Hopeless(Exception):
+class _Unusable(Exception):
     """No further step can work."""
 
-    def __init__(self, proof: AccessCheck) -> None:
-        super().__init__(proof.detail)
-        self.proof = proof
+    def __init__(self, check: AccessCheck) -> None:
+        super().__init__(check.detail)
+        self.check = check
 
 
 def _steps(store: ObjectStore, path: str) -> Iterator[AccessCheck]:
     data = f'{{"written_by": "f1-bronze doctor", "token": "{uuid4().hex}"}}'.encode()
     folder = path.rpartition("/")[0] + "/"
 
-    written = _tried(store, "write", path, lambda: store.write(path, data, {"proof": "doctor"}))
+    written = _attempt(store, "write", path, lambda: store.write(path, data, {"proof": "doctor"}))
     yield written
     read: list[bytes | None] = []
-    proof = _tried(store, "read", path, lambda: read.append(store.read(path)))
+    check = _attempt(store, "read", path, lambda: read.append(store.read(path)))
     if written.worked and read and read[0] != data:
         seen = "nothing" if read[0] is None else f"{len(read[0])} other bytes"
-        proof = _wrong("read", f"{store.uri(path)} holds {seen} right after it was written.")
-    yield proof
+        check = _failed("read", f"{store.uri(path)} holds {seen} right after it was written.")
+    yield check
     listed: list[str] = []
-    proof = _tried(store, "list", folder, lambda: listed.extend(o.path for o in store.list(folder)))
-    if written.worked and proof.worked and listed != [path]:
-        proof = _wrong("list", f"{store.uri(folder)} lists {len(listed)} objects instead of one.")
-    yield proof
+    check = _attempt(
+        store, "list", folder, lambda: listed.extend(entry.path for entry in store.list(folder))
+    )
+    if written.worked and check.worked and listed != [path]:
+        check = _failed("list", f"{store.uri(folder)} lists {len(listed)} objects instead of one.")
+    yield check
     if written.worked and read and read[0] == data:
-        yield _conditions(store, path)
-    proof = _tried(store, "delete", path, lambda: store.delete(path))
-    if proof.worked and read and _still_there(store, path):
-        proof = _wrong("delete", f"{store.uri(path)} is still there after it was deleted.")
-    yield proof
+        yield _check_conditions(store, path)
+    check = _attempt(store, "delete", path, lambda: store.delete(path))
+    if check.worked and read and _exists(store, path):
+        check = _failed("delete", f"{store.uri(path)} is still there after it was deleted.")
+    yield check
 
 
-def _conditions(store: ObjectStore, path: str) -> AccessCheck:
+def _check_conditions(store: ObjectStore, path: str) -> AccessCheck:
     """Whether writes that were meant for another content are refused, so that two writers never
     undo each other's."""
     if isinstance(store, LocalStore):  # with locks of its own, which go with the scratch folder
         store = LocalStore(store.root / path.rpartition("/")[0] / "conditions")
     kept: list[bool] = []
-    proof = _tried(store, "write", path, lambda: kept.append(_keeps_conditions(store, path)))
-    proof = replace(proof, step="conditions")
-    if not proof.worked:
-        return proof
-    remedy = (
-        "Let one writer at a time use this lake: no ingest beside a schedule or a backfill. Or use "
-        "another store."
-    )
+    check = _attempt(store, "write", path, lambda: kept.append(_keeps_conditions(store, path)))
+    check = replace(check, step="conditions")
+    if not check.worked:
+        return check
     if not kept[0]:
         detail = "The store writes whatever the condition: of two writers one can undo the other."
-        return replace(proof, worked=None, detail=detail, remedy=remedy)
+        return replace(check, worked=None, detail=detail, remedy=_ONE_WRITER)
     if isinstance(store, LocalStore | S3Store) and not store.supports_conditions:
         lacks = "conditional writes" if isinstance(store, S3Store) else "file locks"
-        detail = f"The store knows no {lacks}: we look before each write, and can be overtaken."
-        return replace(proof, worked=None, detail=detail, remedy=remedy)
-    return replace(proof, detail="two writers cannot undo each other's work")
+        detail = (
+            f"The store does not support {lacks}: we look before each write, and another writer "
+            "can come between."
+        )
+        return replace(check, worked=None, detail=detail, remedy=_ONE_WRITER)
+    return replace(check, detail="two writers cannot undo each other's work")
 
 
 def _keeps_conditions(store: ObjectStore, path: str) -> bool:
@@ -137,19 +181,21 @@ def _keeps_conditions(store: ObjectStore, path: str) -> bool:
     return True
 
 
-def _still_there(store: ObjectStore, path: str) -> bool:
+def _exists(store: ObjectStore, path: str) -> bool:
     with suppress(LakeUnavailable):  # without s3:ListBucket S3 does not say that a key is gone
         return store.read(path) is not None
     return False
 
 
-def _tried(store: ObjectStore, step: str, path: str, attempt: Callable[[], object]) -> AccessCheck:
-    """The proof of one step; `_Hopeless` when it failed for lack of more than a permission."""
+def _attempt(
+    store: ObjectStore, step: str, path: str, attempt: Callable[[], object]
+) -> AccessCheck:
+    """The outcome of one step; `_Unusable` when it failed for lack of more than a permission."""
     try:
         attempt()
     except LakeUnavailable as error:
         if not error.action:
-            raise _Hopeless(AccessCheck(step=step, worked=False, detail=str(error))) from error
+            raise _Unusable(AccessCheck(step=step, worked=False, detail=str(error))) from error
         resource = _resource(store, error.action)
         left = f" {store.uri(path)} stays behind." if step == "delete" else ""
         return AccessCheck(
@@ -173,61 +219,28 @@ def _resource(store: ObjectStore, action: str) -> str:
     return bucket if action == ACTIONS["list"] else f"{bucket}/{store.prefix}*"
 
 
-def _wrong(step: str, detail: str) -> AccessCheck:
+def _failed(step: str, detail: str) -> AccessCheck:
     remedy = "This store does not keep what it is given: use another one for the lake."
     return AccessCheck(step=step, worked=False, detail=detail, remedy=remedy)
 
 
-def _space(store: LocalStore) -> AccessCheck:
+def _check_space(store: LocalStore) -> AccessCheck:
     free = shutil.disk_usage(store.root).free
     detail = f"{free / 1e9:.1f} GB free in {store.root}"
-    if free >= _LITTLE_SPACE:
+    if free >= _LOW_SPACE:
         return AccessCheck(step="space", worked=True, detail=detail)
     remedy = "Free some space, or set F1_BRONZE_LAKE_URI to a larger place."
     return AccessCheck(step="space", worked=None, detail=detail, remedy=remedy)
 
 
-def _region(store: S3Store) -> Iterator[AccessCheck]:
-    asked, there = store.regions()
-    if there and there != asked:
+def _check_region(store: S3Store) -> Iterator[AccessCheck]:
+    ours, region = store.regions()
+    if region and region != ours:
         yield AccessCheck(
             step="region",
             worked=None,
-            detail=f"The bucket is in {there}, and AWS_REGION is {asked}.",
-            remedy=f"Set AWS_REGION to {there}: each first request takes a detour until then.",
+            detail=f"The bucket is in {region}, and AWS_REGION is {ours}.",
+            remedy=f"Set AWS_REGION to {region}: each first request takes a detour until then.",
         )
-    elif there:
-        yield AccessCheck(step="region", worked=True, detail=there)
-
-
-def open_store(lake_uri: str, s3_writes: S3Writes | None = None) -> ObjectStore:
-    """The store of a lake: `s3://bucket[/prefix]`, a folder, or `file:///folder`.
-
-    `s3_writes` says how objects are written, should it be S3.
-
-    >>> open_store("s3://my-bucket/f1").uri("bronze/")
-    's3://my-bucket/f1/bronze/'
-    """
-    parts = urlsplit(lake_uri)
-    if parts.scheme == "s3":
-        from f1_bronze.lake.s3 import S3Store  # boto3 costs 0.2 s; only where S3 is used
-
-        prefix = parts.path.strip("/")
-        return S3Store(bucket=parts.netloc, prefix=prefix, writes=s3_writes)
-    if parts.scheme in ("", "file"):
-        if parts.scheme == "file" and parts.netloc not in ("", "localhost"):
-            host = parts.netloc.rpartition("@")[2]
-            raise LakeAddressError(
-                f"F1_BRONZE_LAKE_URI is {parts.scheme}://{host}{parts.path}, where {host} is read "
-                f"as a host. Write file:///{host}{parts.path}, or a folder without file://."
-            )
-        folder = unquote(parts.path) if parts.scheme == "file" else lake_uri
-        if not folder:
-            raise LakeAddressError(
-                "F1_BRONZE_LAKE_URI is empty. Set it to a folder or to s3://bucket/prefix."
-            )
-        return LocalStore(Path(folder))
-    raise LakeAddressError(
-        f"F1_BRONZE_LAKE_URI has the scheme {parts.scheme!r}, which is not supported. "
-        "Use a folder or s3://bucket/prefix."
-    )
+    elif region:
+        yield AccessCheck(step="region", worked=True, detail=region)

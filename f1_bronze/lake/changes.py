@@ -1,6 +1,7 @@
-"""What differs between two contents of one partition.
+"""Compare two contents of one partition: which rows came, went or changed, and which values.
 
-Belongs here: the comparison, by key and by column. Stays out: what follows from it (landing.py).
+`Changes` is data. Its JSON form is what `f1-bronze history --json` prints and what Dagster's
+record keeps of a correction; text for people is rendered from `change_table`.
 """
 
 from collections import Counter, defaultdict
@@ -14,11 +15,11 @@ from f1_bronze.lake.records import json_text
 
 RowKey = tuple[Any, ...]
 
-_Rows = list[tuple[str, Mapping[str, Any]]]
+CHANGE_COLUMNS = ("what", "row", "column", "before", "after")
 
 
 class Absent(StrEnum):
-    """What stands for the value of a field that a record does not have."""
+    """Stands for the value of a field that a record does not have."""
 
     NOT_SENT = "(not sent)"
 
@@ -50,15 +51,97 @@ class Changes:
     Attributes:
         changed_values: the old and new values of the changed rows whose key is unique on both
             sides; for others no one can tell which row became which.
+        omitted: how many rows a shortened JSON form does not list.
     """
 
     added: tuple[RowKey, ...] = ()
     removed: tuple[RowKey, ...] = ()
     changed: tuple[RowKey, ...] = ()
     changed_values: tuple[ChangedRow, ...] = ()
+    omitted: int = 0
+
+    def to_json(self, dataset: Dataset, *, limit: int | None = None) -> dict[str, Any]:
+        """The changes as JSON-ready data, each key as a mapping from column to value.
+
+        With `limit`, at most so many rows are listed, and `omitted` says how many are not.
+        """
+        left = len(self.added) + len(self.removed) + len(self.changed) if limit is None else limit
+        lists: dict[str, list[RowKey]] = {}
+        for name in ("added", "removed", "changed"):
+            lists[name] = list(getattr(self, name)[:left])
+            left -= len(lists[name])
+        document: dict[str, Any] = {
+            name: [dict(zip(dataset.key, key, strict=True)) for key in keys]
+            for name, keys in lists.items()
+        }
+        listed = set(lists["changed"])
+        document["changed_values"] = [
+            {
+                "key": dict(zip(dataset.key, row.key, strict=True)),
+                "values": [
+                    {"column": value.column, "before": value.before, "after": value.after}
+                    for value in row.values
+                ],
+            }
+            for row in self.changed_values
+            if row.key in listed
+        ]
+        if limit is not None:
+            total = len(self.added) + len(self.removed) + len(self.changed)
+            document["omitted"] = self.omitted + total - sum(map(len, lists.values()))
+        return document
+
+    @classmethod
+    def from_json(cls, dataset: Dataset, document: Mapping[str, Any]) -> "Changes":
+        """Read `to_json` back; KeyError or TypeError for anything else."""
+
+        def to_key(columns: Mapping[str, Any]) -> RowKey:
+            return tuple(columns[name] for name in dataset.key)
+
+        return cls(
+            added=tuple(map(to_key, document["added"])),
+            removed=tuple(map(to_key, document["removed"])),
+            changed=tuple(map(to_key, document["changed"])),
+            changed_values=tuple(
+                ChangedRow(
+                    key=to_key(row["key"]),
+                    values=tuple(ChangedValue(**value) for value in row["values"]),
+                )
+                for row in document["changed_values"]
+            ),
+            omitted=document.get("omitted", 0),
+        )
 
 
 NO_CHANGES = Changes()
+
+
+def change_table(dataset: Dataset, changes: Changes) -> list[tuple[str, str, str | None, Any, Any]]:
+    """One line per row that came or went and per value that changed, as `CHANGE_COLUMNS`.
+
+    >>> from f1_bronze.datasets.laps import LAPS
+    >>> value = ChangedValue(column="st_speed", before=301, after=302)
+    >>> row = ChangedRow(key=(9472, 4, 3), values=(value,))
+    >>> change_table(LAPS, Changes(changed=(row.key,), changed_values=(row,)))
+    [('changed', 'driver_number 4, lap_number 3', 'st_speed', 301, 302)]
+    """
+
+    def named(key: RowKey) -> str:
+        """The key without the session, which all rows share."""
+        parts = zip(dataset.key, key, strict=True)
+        return ", ".join(f"{n} {v}" for n, v in parts if n != "session_key") or "the row"
+
+    lines: list[tuple[str, str, str | None, Any, Any]] = []
+    for what, keys in (("added", changes.added), ("removed", changes.removed)):
+        lines += [(what, named(key), None, None, None) for key in keys]
+    for row in changes.changed_values:
+        lines += [("changed", named(row.key), v.column, v.before, v.after) for v in row.values]
+    listed = {row.key for row in changes.changed_values}
+    # Rows that share a key changed too, but no one can tell which became which.
+    lines += [
+        ("changed", named(key), None, None, None) for key in changes.changed if key not in listed
+    ]
+    return lines
 
 
 def compare(
@@ -67,7 +150,7 @@ def compare(
     after: Iterable[Mapping[str, Any]],
 ) -> Changes:
     """The changes from one list of records to another, in the order of their keys."""
-    old, new = _groups(dataset, before), _groups(dataset, after)
+    old, new = _group(dataset, before), _group(dataset, after)
     added: list[RowKey] = []
     removed: list[RowKey] = []
     changed: list[RowKey] = []
@@ -82,7 +165,7 @@ def compare(
         removed += [key] * max(0, gone - came)
         changed += [key] * min(gone, came)
         if len(was) == len(now) == 1:
-            values = _changed_values(dataset, was[0][1], now[0][1])
+            values = _compare_values(dataset, was[0][1], now[0][1])
             rows.append(ChangedRow(key=key, values=values))
     return Changes(
         added=tuple(added),
@@ -92,7 +175,24 @@ def compare(
     )
 
 
-def _changed_values(
+def _group(
+    dataset: Dataset, records: Iterable[Mapping[str, Any]]
+) -> dict[RowKey, list[tuple[str, Mapping[str, Any]]]]:
+    """The records by their key, each with its text."""
+    groups: dict[RowKey, list[tuple[str, Mapping[str, Any]]]] = defaultdict(list)
+    for record in records:
+        key = tuple(_comparable(record.get(name)) for name in dataset.key)
+        groups[key].append((json_text(record), record))
+    return groups
+
+
+def _comparable(value: Any) -> int | None:
+    """Key values are whole numbers, but one that was not declared so may be of any type."""
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return value if whole else None
+
+
+def _compare_values(
     dataset: Dataset, before: Mapping[str, Any], after: Mapping[str, Any]
 ) -> tuple[ChangedValue, ...]:
     columns = {column.field: column.name for column in dataset.columns}
@@ -104,17 +204,3 @@ def _changed_values(
         if (field in before) != (field in after) or json_text(old) != json_text(new):
             values.append(ChangedValue(column=column, before=old, after=new))
     return tuple(values)
-
-
-def _groups(dataset: Dataset, records: Iterable[Mapping[str, Any]]) -> dict[RowKey, _Rows]:
-    groups: dict[RowKey, _Rows] = defaultdict(list)
-    for record in records:
-        key = tuple(_comparable(record.get(name)) for name in dataset.key)
-        groups[key].append((json_text(record), record))
-    return groups
-
-
-def _comparable(value: Any) -> Any:
-    """Key values are whole numbers, but one that was not declared so may be of any type."""
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    return value if whole else None

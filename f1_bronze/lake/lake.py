@@ -6,6 +6,7 @@ parquet.py, stores.py).
 
 from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -21,6 +22,9 @@ from f1_bronze.lake.parquet import StoredFile, read_file, read_table, table_byte
 from f1_bronze.lake.s3 import S3Writes
 from f1_bronze.lake.stores import ObjectStore
 
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
 
 class Lake:
     """All files below one root, local or on S3."""
@@ -35,12 +39,14 @@ class Lake:
         self._clock = clock
 
     @classmethod
-    def at(cls, lake_uri: str, s3_writes: S3Writes | None = None) -> "Lake":
-        """The lake at a folder or `s3://bucket/prefix`; `LakeError` for any other address.
-
-        `s3_writes` says how objects are written, should it be S3.
-        """
-        return cls(open_store(lake_uri, s3_writes))
+    def at(
+        cls,
+        lake_uri: str,
+        s3_writes: S3Writes | None = None,
+        s3_client: "Callable[[], S3Client] | None" = None,
+    ) -> "Lake":
+        """The lake at a folder or `s3://bucket/prefix`; see `access.open_store`."""
+        return cls(open_store(lake_uri, s3_writes, s3_client))
 
     def land(self, candidate: Candidate, *, accept_loss: bool = False) -> Landing:
         """Make the candidate the content of its partition, unless it would lose rows.

@@ -1,7 +1,7 @@
-"""S3 as an object store, through boto3 and the standard AWS chain.
+"""S3 as an object store, through boto3: conditional writes, and a remedy for each refusal.
 
-Belongs here: the only calls to AWS of this room, and what its error codes mean to a person.
-Stays out: what is written. Why boto3 alone and not dagster-aws: docs/adr/0004.
+Credentials, region and endpoint come from the standard AWS chain (`AWS_ENDPOINT_URL` included),
+unless a client is given. Why boto3 alone and not dagster-aws: docs/adr/0004.
 """
 
 import logging
@@ -18,120 +18,10 @@ from f1_bronze.lake.stores import ABSENT, Fetched, StoredObject, Unfinished
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-
+# Object metadata: which write put this object there.
 WRITE_ID = "write-id"
 
-"""Object metadata: which write put this object there."""
-
-_NOT_AS_EXPECTED = {
-    "PreconditionFailed",
-    "412",
-    "ConditionalRequestConflict",  # another conditional write was under way
-    "OperationAborted",
-    "NoSuchKey",  # the object to be replaced is gone
-    "404",
-}
-
-_NOT_KNOWN = {"NotImplemented", "501"}
-
-_log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Head:
-    """What S3 says of an object without its bytes."""
-
-    version: str
-    metadata: Mapping[str, str]
-
-
-class Conditions:
-    """The conditional requests of one store, as far as it knows them.
-
-    Attributes:
-        known: False from the first request on whose condition the store did not know.
-    """
-
-    def __init__(self) -> None:
-        self.known = True
-
-    def put(
-        self,
-        uri: str,
-        expected: str | None,
-        metadata: Mapping[str, str],
-        *,
-        request: Callable[[dict[str, Any]], object],
-        head: Callable[[], Head | None],
-    ) -> None:
-        """Send a PUT with these conditions; `Conflict` if something else lies there.
-
-        The client repeats a request whose answer was lost, and the repetition finds our own
-        object. Each write has an id in the object's metadata, so that it is known again.
-        """
-        if expected is None:
-            request({"Metadata": dict(metadata)})
-            return
-        write_id = uuid4().hex
-        marked = {"Metadata": {**metadata, WRITE_ID: write_id}}
-
-        def is_ours() -> bool:
-            there = head()
-            return there is not None and there.metadata.get(WRITE_ID) == write_id
-
-        condition = {"IfNoneMatch": "*"} if expected == ABSENT else {"IfMatch": expected}
-        self._send(uri, expected, condition, lambda c: request(marked | c), head, is_ours)
-
-    def delete(
-        self,
-        uri: str,
-        expected: str | None,
-        *,
-        request: Callable[[dict[str, Any]], object],
-        head: Callable[[], Head | None],
-    ) -> None:
-        """Send a DELETE with these conditions; `Conflict` if something else lies there."""
-        if expected is None:
-            request({})
-            return
-        self._send(uri, expected, {"IfMatch": expected}, request, head, lambda: head() is None)
-
-    def _send(
-        self,
-        uri: str,
-        expected: str,
-        condition: dict[str, Any],
-        request: Callable[[dict[str, Any]], object],
-        head: Callable[[], Head | None],
-        is_done: Callable[[], bool],
-    ) -> None:
-        from botocore.exceptions import ClientError
-
-        if self.known:
-            try:
-                request(condition)
-            except ClientError as error:
-                code = error.response.get("Error", {}).get("Code", "unknown")
-                if code in _NOT_AS_EXPECTED:
-                    if is_done():
-                        return
-                    raise Conflict(uri) from error
-                if code not in _NOT_KNOWN:
-                    raise
-                self.known = False
-                _log.warning(
-                    "The store of %s knows no conditional requests: let one writer at a time use "
-                    "this lake.",
-                    uri,
-                )
-            else:
-                return
-        there = head()  # no more than a look before the leap: the store can do no better
-        if (there.version if there else ABSENT) != expected:
-            raise Conflict(uri)
-        request({})
-
-
+# The permission that each verb of a store takes.
 ACTIONS = {
     "read": "s3:GetObject",
     "write": "s3:PutObject",
@@ -139,48 +29,67 @@ ACTIONS = {
     "delete": "s3:DeleteObject",
 }
 
-"""The permission that each verb of a store takes."""
+_LAKE_ACTIONS = {ACTIONS[verb] for verb in ("read", "write", "list")}
+_OTHER_REGION = "The bucket is in another region: set AWS_REGION to it."
+_REMEDIES = {
+    "NoSuchBucket": "Create the bucket, or correct the bucket's name in F1_BRONZE_LAKE_URI.",
+    "AccessDenied": (
+        "Allow this identity s3:GetObject, s3:PutObject and s3:ListBucket on the bucket and prefix."
+    ),
+    "InvalidAccessKeyId": "AWS does not know this access key: set a valid AWS_ACCESS_KEY_ID.",
+    "SignatureDoesNotMatch": "The secret key is wrong: set a valid AWS_SECRET_ACCESS_KEY.",
+    "ExpiredToken": "The session token has expired: log in to AWS again.",
+    "InvalidToken": "AWS does not know this session token: log in to AWS again.",
+    "PermanentRedirect": _OTHER_REGION,
+    "AuthorizationHeaderMalformed": _OTHER_REGION,
+    "IllegalLocationConstraintException": _OTHER_REGION,
+    "RequestTimeTooSkewed": "The clock of this machine is wrong: set it (NTP), then run again.",
+    "InvalidStorageClass": (
+        "The store has no such storage class: correct or unset F1_BRONZE_S3_STORAGE_CLASS."
+    ),
+    "KMS.NotFoundException": (
+        "KMS has no such key in this region: correct F1_BRONZE_S3_KMS_KEY_ID."
+    ),
+    "KMS.DisabledException": "The KMS key is disabled: enable it, or use another.",
+    "KMS.KMSInvalidStateException": "The KMS key cannot be used now: see its state in AWS.",
+    "SlowDown": "S3 asked for fewer requests and retries were used up: run again in a few minutes.",
+    # What botocore raises without an answer of S3.
+    "NoCredentialsError": "Give this process AWS credentials by the standard chain.",
+    "EndpointConnectionError": "Check the network and AWS_ENDPOINT_URL.",
+    "ParamValidationError": "Correct the bucket's name in F1_BRONZE_LAKE_URI.",
+    "InvalidEndpoint": "Check AWS_ENDPOINT_URL: it begins with http:// or https://.",
+}
+# A refusal without a body has its status for a code.
+_STATUS_CODES = {"403": "AccessDenied", "404": "NoSuchKey", "301": "PermanentRedirect"}
+# What S3 answers when another object lies there than a condition expects.
+_CONDITION_FAILED = {
+    "PreconditionFailed",
+    "412",
+    "ConditionalRequestConflict",  # another conditional write was under way
+    "OperationAborted",
+    "NoSuchKey",  # the object to be replaced is gone
+    "404",
+}
+_CONDITION_UNKNOWN = {"NotImplemented", "501"}
+_NAMED_ACTION = re.compile(r"not authorized to perform:? ((?:s3|kms|s3express):\w+)")
+_EXPECTED_REGION = re.compile(r"expecting '([a-z0-9-]+)'")
 
-_NAMED = re.compile(r"not authorized to perform:? ((?:s3|kms|s3express):\w+)")
-
-_REGIONS = re.compile(r"expecting '([a-z0-9-]+)'")
-
-
-def missing_action(verb: str, code: str, response: Mapping[str, Any]) -> str:
-    """The permission whose lack S3 complains of; empty when the answer is about something else.
-
-    S3 names it in most refusals, and it need not be the verb's own: a PUT into a bucket with a
-    KMS key can lack `kms:GenerateDataKey`, one with an ACL `s3:PutObjectAcl`. Where S3 does not
-    say, it is the verb's own.
-    """
-    if code != "AccessDenied":
-        return ""
-    named = _NAMED.search(str(response.get("Error", {}).get("Message", "")))
-    return named[1] if named else ACTIONS.get(verb, "")
-
-
-def bucket_region(response: Mapping[str, Any]) -> str:
-    """Where the bucket is, if the answer tells; S3 does so by header, field or sentence."""
-    error = response.get("Error", {})
-    headers = response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
-    said = _REGIONS.search(str(error.get("Message", "")))
-    found = headers.get("x-amz-bucket-region") or error.get("Region") or (said[1] if said else "")
-    return str(found)
+_log = logging.getLogger(__name__)
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, kw_only=True)
 class S3Writes:
-    """Wishes for every object; what is empty is not sent, so that the bucket's defaults hold.
+    """How objects are written; what is empty is not sent, so that the bucket's defaults hold.
 
-    >>> S3Writes(encryption="aws:kms", acl="bucket-owner-full-control").arguments()
-    {'ServerSideEncryption': 'aws:kms', 'ACL': 'bucket-owner-full-control'}
+    >>> S3Writes(encryption="aws:kms", storage_class="STANDARD_IA").arguments()
+    {'ServerSideEncryption': 'aws:kms', 'StorageClass': 'STANDARD_IA'}
     >>> S3Writes().arguments()
     {}
     """
 
     encryption: str = ""
     kms_key_id: str = ""
-    acl: str = ""
     storage_class: str = ""
 
     def arguments(self) -> dict[str, Any]:
@@ -188,44 +97,33 @@ class S3Writes:
         named = {
             "ServerSideEncryption": self.encryption,
             "SSEKMSKeyId": self.kms_key_id,
-            "ACL": self.acl,
             "StorageClass": self.storage_class,
         }
         return {name: value for name, value in named.items() if value}
 
 
-_T = TypeVar("_T")
+def make_client() -> "S3Client":
+    """A client of the standard AWS chain that repeats failed requests and never hangs."""
+    import boto3
+    from botocore.config import Config
 
-_REMEDIES = {
-    "NoSuchBucket": "Create the bucket, or mend the bucket's name in F1_BRONZE_LAKE_URI.",
-    "AccessDenied": (
-        "Allow this identity s3:GetObject, s3:PutObject and s3:ListBucket on the bucket and prefix."
-    ),
-    "InvalidAccessKeyId": "AWS does not know this access key: set a valid AWS_ACCESS_KEY_ID.",
-    "SignatureDoesNotMatch": "The secret key is wrong: set a valid AWS_SECRET_ACCESS_KEY.",
-    "ExpiredToken": "The session token has expired: log in to AWS again.",
-    "PermanentRedirect": "The bucket is in another region: set AWS_REGION to it.",
-    "AuthorizationHeaderMalformed": "The bucket is in another region: set AWS_REGION to it.",
-    "IllegalLocationConstraintException": "The bucket is in another region: set AWS_REGION to it.",
-    "RequestTimeTooSkewed": "The clock of this machine is wrong: set it (NTP), then run again.",
-    "InvalidToken": "AWS does not know this session token: log in to AWS again.",
-    "AccessControlListNotSupported": "The bucket takes no ACLs: unset F1_BRONZE_S3_ACL.",
-    "InvalidStorageClass": "The store has no such class: mend or unset F1_BRONZE_S3_STORAGE_CLASS.",
-    "KMS.NotFoundException": "KMS has no such key in this region: mend F1_BRONZE_S3_KMS_KEY_ID.",
-    "KMS.DisabledException": "The KMS key is disabled: enable it, or use another.",
-    "KMS.KMSInvalidStateException": "The KMS key cannot be used now: see its state in AWS.",
-    "SlowDown": "S3 asked for fewer requests and retries were used up: run again in a few minutes.",
-}
-
-_LAKE_ACTIONS = {ACTIONS[verb] for verb in ("read", "write", "list")}
-
-_CODES_OF_STATUS = {"403": "AccessDenied", "404": "NoSuchKey", "301": "PermanentRedirect"}
+    return boto3.client(
+        "s3",
+        config=Config(
+            retries={"mode": "standard", "max_attempts": 5}, connect_timeout=10, read_timeout=60
+        ),
+    )
 
 
 class S3Store:
     """Objects of one bucket below an optional prefix.
 
-    Credentials, region and endpoint come from the AWS chain (`AWS_ENDPOINT_URL` included).
+    `client` gives the boto3 client, `make_client()` without it. It is called at the first request:
+    opening a lake asks no one.
+
+    Attributes:
+        supports_conditions: False from the first request on whose condition the store did not
+            know.
     """
 
     def __init__(
@@ -237,7 +135,7 @@ class S3Store:
         writes: S3Writes | None = None,
     ) -> None:
         if not bucket:
-            raise LakeAddressError("F1_BRONZE_LAKE_URI names no bucket. Write s3://bucket/prefix.")
+            raise LakeAddressError("F1_BRONZE_LAKE_URI has no bucket. Write s3://bucket/prefix.")
         if "@" in bucket:  # not repeated: it may be a secret key
             raise LakeAddressError(
                 "F1_BRONZE_LAKE_URI holds a login. Write s3://bucket/prefix, and give this process "
@@ -245,18 +143,13 @@ class S3Store:
             )
         self.bucket = bucket
         self.prefix = f"{prefix}/" if prefix else ""
-        self._make_client = client or _default_client
+        self.supports_conditions = True
+        self._make_client = client
         self._write_arguments = (writes or S3Writes()).arguments()
-        self._conditions = Conditions()
 
     @cached_property
     def _client(self) -> "S3Client":
-        return self._make_client()
-
-    @property
-    def supports_conditions(self) -> bool:
-        """Whether the store knows conditional requests, as far as one was sent."""
-        return self._conditions.known
+        return (self._make_client or make_client)()
 
     def uri(self, path: str) -> str:
         """The `s3://` address."""
@@ -277,7 +170,7 @@ class S3Store:
                 return None
             return Fetched(data=answer["Body"].read(), version=answer["ETag"])
 
-        return self._ask("read", path, get)
+        return self._request("read", path, get)
 
     def write(
         self,
@@ -288,42 +181,58 @@ class S3Store:
         expected: str | None = None,
     ) -> None:
         """One PUT, which S3 makes visible whole; `metadata` becomes the object's metadata."""
-        ascii_only = {k: v.encode("ascii", "replace").decode() for k, v in metadata.items()}
+        notes = {k: v.encode("ascii", "replace").decode() for k, v in metadata.items()}
+        content_type = "application/json"
+        if path.endswith(".parquet"):
+            content_type = "application/vnd.apache.parquet"
+        # The client repeats a request whose answer was lost, and the repetition finds our own
+        # object. So a conditional write has an id in the object's metadata, to be known again.
+        if expected is not None:
+            notes[WRITE_ID] = uuid4().hex
 
-        def put(more: dict[str, Any]) -> None:
+        def put(**condition: Any) -> None:
             self._client.put_object(
                 Bucket=self.bucket,
                 Key=self.prefix + path,
                 Body=data,
-                ContentType="application/vnd.apache.parquet"
-                if path.endswith(".parquet")
-                else "application/json",
+                ContentType=content_type,
+                Metadata=notes,
                 **self._write_arguments,
-                **more,
+                **condition,
             )
 
-        self._ask(
-            "write",
-            path,
-            lambda: self._conditions.put(
-                self.uri(path), expected, ascii_only, request=put, head=lambda: self._head(path)
-            ),
-        )
+        def is_written() -> bool:
+            there = self._head(path)
+            return there is not None and there[1].get(WRITE_ID) == notes[WRITE_ID]
+
+        if expected is None:
+            self._request("write", path, put)
+        else:
+            condition = {"IfNoneMatch": "*"} if expected == ABSENT else {"IfMatch": expected}
+            self._request(
+                "write",
+                path,
+                lambda: self._send_if(path, expected, condition, put, is_done=is_written),
+            )
 
     def delete(self, path: str, *, expected: str | None = None) -> None:
         """One DELETE; in a bucket with versions the bytes can still be restored."""
-        self._ask(
-            "delete",
-            path,
-            lambda: self._conditions.delete(
-                self.uri(path),
-                expected,
-                request=lambda more: self._client.delete_object(
-                    Bucket=self.bucket, Key=self.prefix + path, **more
-                ),
-                head=lambda: self._head(path),
-            ),
-        )
+
+        def remove(**condition: Any) -> None:
+            self._client.delete_object(Bucket=self.bucket, Key=self.prefix + path, **condition)
+
+        def is_removed() -> bool:
+            return self._head(path) is None
+
+        if expected is None:
+            self._request("delete", path, remove)
+        else:
+            condition = {"IfMatch": expected}
+            self._request(
+                "delete",
+                path,
+                lambda: self._send_if(path, expected, condition, remove, is_done=is_removed),
+            )
 
     def list(self, prefix: str) -> Iterator[StoredObject]:
         """Every object below the prefix, over as many pages as it takes."""
@@ -337,7 +246,7 @@ class S3Store:
                     found.append(StoredObject(path=path, size=entry["Size"]))
             return found
 
-        yield from self._ask("list", prefix, pages)
+        yield from self._request("list", prefix, pages)
 
     def unfinished(self) -> Iterator[Unfinished]:
         """None: a PUT that was not finished leaves nothing."""
@@ -349,14 +258,15 @@ class S3Store:
 
     def regions(self) -> tuple[str, str]:
         """Where the client asks and where the bucket says it is; empty where it does not say."""
-        answer = self._ask(
+        answer = self._request(
             "list",
             "",
             lambda: self._client.list_objects_v2(Bucket=self.bucket, Prefix=self.prefix, MaxKeys=1),
         )
-        return self._client.meta.region_name, bucket_region(answer)
+        return self._client.meta.region_name, _bucket_region(answer)
 
-    def _head(self, path: str) -> Head | None:
+    def _head(self, path: str) -> tuple[str, Mapping[str, str]] | None:
+        """ETag and metadata of an object; None when there is none."""
         from botocore.exceptions import ClientError
 
         try:
@@ -365,39 +275,73 @@ class S3Store:
             if error.response.get("Error", {}).get("Code") in ("404", "NoSuchKey"):
                 return None
             raise
-        notes = {
-            name.lower(): value for name, value in answer["Metadata"].items()
-        }  # Swift: Write-Id
-        return Head(version=answer["ETag"], metadata=notes)
+        # Swift writes Write-Id.
+        return answer["ETag"], {name.lower(): value for name, value in answer["Metadata"].items()}
 
-    def _ask(self, verb: str, path: str, request: Callable[[], _T]) -> _T:
+    def _send_if(
+        self,
+        path: str,
+        expected: str,
+        condition: dict[str, str],
+        send: Callable[..., None],
+        *,
+        is_done: Callable[[], bool],
+    ) -> None:
+        """Send a request with a condition; `Conflict` if something else lies there.
+
+        A store that does not know conditions is asked without, after a look at what lies there.
+        """
+        from botocore.exceptions import ClientError
+
+        if self.supports_conditions:
+            try:
+                send(**condition)
+            except ClientError as error:
+                code = error.response.get("Error", {}).get("Code", "unknown")
+                if code in _CONDITION_FAILED:
+                    if is_done():
+                        return
+                    raise Conflict(self.uri(path)) from error
+                if code not in _CONDITION_UNKNOWN:
+                    raise
+                self.supports_conditions = False
+                _log.warning(
+                    "The store of %s does not support conditional requests: let one writer at a "
+                    "time use this lake.",
+                    self.uri(path),
+                )
+            else:
+                return
+        there = self._head(path)  # another writer can still come between: the store can do no more
+        if (there[0] if there else ABSENT) != expected:
+            raise Conflict(self.uri(path))
+        send()
+
+    def _request(self, verb: str, path: str, request: Callable[[], _T]) -> _T:
+        """The answer to a request; `LakeUnavailable` with the remedy when there is none."""
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:
             return request()
         except ClientError as error:
             code = error.response.get("Error", {}).get("Code", "unknown")
-            code = _CODES_OF_STATUS.get(code, code)
-            remedy = _REMEDIES.get(code, "See the S3 error code, mend it, then run again.")
-            action = missing_action(verb, code, error.response)
+            code = _STATUS_CODES.get(code, code)
+            remedy = _REMEDIES.get(code, "Look up this S3 error, fix its cause, then run again.")
+            action = _missing_action(verb, code, error.response)
             if action and action not in _LAKE_ACTIONS:
                 remedy = f"Allow this identity {action}."
-            if "another region" in remedy and (region := bucket_region(error.response)):
+            if remedy == _OTHER_REGION and (region := _bucket_region(error.response)):
                 remedy = f"The bucket is in {region}: set AWS_REGION to it."
             raise self._unavailable(verb, path, code, remedy, action) from error
         except BotoCoreError as error:
-            reason = type(error).__name__
-            remedy = {
-                "NoCredentialsError": "Give this process AWS credentials by the standard chain.",
-                "EndpointConnectionError": "Check the network and AWS_ENDPOINT_URL.",
-                "ParamValidationError": "Mend the bucket's name in F1_BRONZE_LAKE_URI.",
-            }.get(reason, "Check AWS credentials, region and network.")
-            raise self._unavailable(verb, path, reason, remedy) from error
+            code = type(error).__name__
+            remedy = _REMEDIES.get(code, "Check AWS credentials, region and network.")
+            raise self._unavailable(verb, path, code, remedy) from error
         except ValueError as error:  # how botocore says it, before any request
             if not str(error).startswith("Invalid endpoint"):
                 raise
-            remedy = "Check AWS_ENDPOINT_URL: it begins with http:// or https://."
-            raise self._unavailable(verb, path, "InvalidEndpoint", remedy) from error
+            code = "InvalidEndpoint"
+            raise self._unavailable(verb, path, code, _REMEDIES[code]) from error
 
     def _unavailable(
         self, verb: str, path: str, code: str, remedy: str, action: str = ""
@@ -409,13 +353,22 @@ class S3Store:
         )
 
 
-def _default_client() -> "S3Client":
-    import boto3
-    from botocore.config import Config
+def _missing_action(verb: str, code: str, response: Mapping[str, Any]) -> str:
+    """The permission whose lack S3 complains of; empty when the answer is about something else.
 
-    return boto3.client(
-        "s3",
-        config=Config(
-            retries={"mode": "standard", "max_attempts": 5}, connect_timeout=10, read_timeout=60
-        ),
-    )
+    S3 names it in most refusals, and it need not be the verb's own: a PUT into a bucket with a
+    KMS key can lack `kms:GenerateDataKey`. Where S3 does not say, it is the verb's own.
+    """
+    if code != "AccessDenied":
+        return ""
+    named = _NAMED_ACTION.search(str(response.get("Error", {}).get("Message", "")))
+    return named[1] if named else ACTIONS.get(verb, "")
+
+
+def _bucket_region(response: Mapping[str, Any]) -> str:
+    """Where the bucket is, if the answer says so: in a header, a field or a sentence."""
+    error = response.get("Error", {})
+    headers = response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    said = _EXPECTED_REGION.search(str(error.get("Message", "")))
+    found = headers.get("x-amz-bucket-region") or error.get("Region") or (said[1] if said else "")
+    return str(found)

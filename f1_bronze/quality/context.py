@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pyarrow as pa
 
-from f1_bronze.datasets.dataset import EXTRA_FIELDS, PARTITION_COLUMNS, ColumnType, Dataset
+from f1_bronze.datasets.dataset import PARTITION_COLUMNS, Dataset
 from f1_bronze.datasets.partition import SessionPartition
+from f1_bronze.datasets.schema import arrow_schema
 from f1_bronze.quality.verdicts import json_ready
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ class Subject:
     """The rows of one session that are to be judged, as they lie in the lake.
 
     Attributes:
-        table: in the dataset's schema (`lake.schema.arrow_schema`), `extra_fields` last.
+        table: in the dataset's schema (`datasets.schema.arrow_schema`), `extra_fields` last.
         absent_columns: declared columns that no record of the answer had.
     """
 
@@ -52,31 +53,12 @@ class Surroundings(Protocol):
         """Ended sessions of the season, as the calendar had them, that the lake lacks."""
 
 
-_STORED_AS: dict[ColumnType, pa.DataType] = {
-    ColumnType.INTEGER: pa.int64(),
-    ColumnType.FLOAT: pa.float64(),
-    ColumnType.TEXT: pa.string(),
-    ColumnType.BOOLEAN: pa.bool_(),
-    ColumnType.TIMESTAMP: pa.timestamp("us", tz="UTC"),
-    ColumnType.INTEGERS: pa.list_(pa.field("element", pa.int64())),
-    ColumnType.JSON: pa.string(),
-}
-
-
-def declared_schema(dataset: Dataset) -> pa.Schema:
-    """The schema that the lake stores: the declared columns in order, then `extra_fields`."""
-    return pa.schema(
-        [pa.field(column.name, _STORED_AS[column.type]) for column in dataset.columns]
-        + [pa.field(EXTRA_FIELDS, pa.string())]
-    )
-
-
 def conformed(dataset: Dataset, table: pa.Table) -> pa.Table:
     """The table in the declared schema; a column that is missing or of another type is null.
 
     That the stored columns differ is told by a rule of its own; the others go on.
     """
-    schema = declared_schema(dataset)
+    schema = arrow_schema(dataset)
     if table.schema.equals(schema):
         return table
     return pa.Table.from_arrays(
@@ -106,7 +88,7 @@ class JudgedRows:
         self.dataset = dataset
         self.partitions: Sequence[SessionPartition] = tuple(subjects)
         tables = [subject.table for subject in subjects.values()]
-        self.table: pa.Table = pa.concat_tables([declared_schema(dataset).empty_table(), *tables])
+        self.table: pa.Table = pa.concat_tables([arrow_schema(dataset).empty_table(), *tables])
         self.rows: npt.NDArray[np.intp] = np.array([t.num_rows for t in tables], dtype=np.intp)
 
     @cached_property

@@ -21,7 +21,8 @@ from f1_bronze.datasets.conditions import (
     SessionCondition,
 )
 from f1_bronze.datasets.dataset import EXTRA_FIELDS, Dataset, Rule
-from f1_bronze.quality.context import Subject, declared_schema
+from f1_bronze.datasets.schema import arrow_schema
+from f1_bronze.quality.context import Subject
 from f1_bronze.quality.verdicts import MOST_ROWS_SHOWN, RuleVerdict, json_ready
 
 _ABSENT = "$absent"
@@ -88,7 +89,7 @@ def _verdict(
             passed = low <= rows and (high is None or rows <= high)
             return RuleVerdict.make(rule, passed=passed, observed=_rows(rows), rows_seen=rows)
         case ColumnsAsDeclared():
-            differences = _differences(declared_schema(dataset), subject.table.schema)
+            differences = _differences(arrow_schema(dataset), subject.table.schema)
             return RuleVerdict.make(
                 rule,
                 passed=not differences,

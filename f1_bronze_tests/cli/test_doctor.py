@@ -55,7 +55,6 @@ def test_lines_for_people(ask: Ask) -> None:
         ("OPENF1_USERNAME", "me", "set both or none"),
         ("S3_ENCRYPTION", "rot13", "it takes one of AES256, aws:kms, aws:kms:dsse, or nothing"),
         ("S3_KMS_KEY_ID", "key-1", "is used with F1_BRONZE_S3_ENCRYPTION aws:kms only"),
-        ("S3_ACL", "public-read-write", "it takes one of private,"),
         ("S3_STORAGE_CLASS", "GLACIER", "it takes one of STANDARD,"),
     ],
 )

@@ -53,7 +53,7 @@ def test_little_space(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_wishes_for_s3_without_s3(ask: Ask) -> None:
     """Wishes that no folder can fulfil are told."""
-    result = ask("--json", F1_BRONZE_S3_ACL="private")
+    result = ask("--json", F1_BRONZE_S3_STORAGE_CLASS="STANDARD_IA")
     assert (result.exit_code, states(result)["lake"]) == (0, "warning")
 
 

@@ -89,7 +89,6 @@ def test_settings_hide_the_password(run: Run) -> None:
         "F1_BRONZE_OPENF1_URL",
         "F1_BRONZE_OPENF1_USERNAME",
         "F1_BRONZE_RATE_STORE",
-        "F1_BRONZE_S3_ACL",
         "F1_BRONZE_S3_ENCRYPTION",
         "F1_BRONZE_S3_KMS_KEY_ID",
         "F1_BRONZE_S3_STORAGE_CLASS",

@@ -1,5 +1,6 @@
-"""What changed between two answers, counted by key."""
+"""What changed between two answers, counted by key; its JSON form and its lines."""
 
+import json
 from collections import Counter
 from typing import Any
 
@@ -10,7 +11,15 @@ from hypothesis import strategies as st
 from f1_bronze.datasets.laps import LAPS
 from f1_bronze.datasets.pit_stops import PIT_STOPS
 from f1_bronze.datasets.sessions import SESSIONS
-from f1_bronze.lake.changes import NO_CHANGES, Absent, ChangedRow, ChangedValue, Changes, compare
+from f1_bronze.lake.changes import (
+    NO_CHANGES,
+    Absent,
+    ChangedRow,
+    ChangedValue,
+    Changes,
+    change_table,
+    compare,
+)
 from f1_bronze.lake.records import json_text
 
 from .examples import RACE_KEY, lap, pit_stop, session
@@ -196,6 +205,47 @@ def test_values_of_changed_rows(before: list[dict[str, Any]], after: list[dict[s
         assert json_text(changed) == json_text(new)
     alone = Counter(map(key_of, before)), Counter(map(key_of, after))
     assert set(keys) == {k for k in changes.changed if alone[0][k] == alone[1][k] == 1}
+
+
+@given(before=answers, after=answers)
+def test_json_form_gives_the_changes_back(
+    before: list[dict[str, Any]], after: list[dict[str, Any]]
+) -> None:
+    """Changes survive JSON; a shortened form lists no more rows and counts the others."""
+    changes = compare(PIT_STOPS, before, after)
+    document = json.loads(json.dumps(changes.to_json(PIT_STOPS), sort_keys=True))
+    assert Changes.from_json(PIT_STOPS, document) == changes
+    total = len(changes.added) + len(changes.removed) + len(changes.changed)
+    short = Changes.from_json(PIT_STOPS, changes.to_json(PIT_STOPS, limit=2))
+    assert len(short.added) + len(short.removed) + len(short.changed) == min(2, total)
+    assert short.omitted == max(0, total - 2)
+    assert set(change_table(PIT_STOPS, short)) <= set(change_table(PIT_STOPS, changes))
+
+
+def test_lines_of_changes() -> None:
+    """Rows that came or went are one line each, changed values too; shared keys have no values."""
+    before = [pit_stop(1), pit_stop(2), pit_stop(2, pit_duration=1), pit_stop(3)]
+    after = [pit_stop(1, pit_duration=None), pit_stop(2), pit_stop(2, pit_duration=2), pit_stop(4)]
+    changes = compare(PIT_STOPS, before, after)
+    assert change_table(PIT_STOPS, changes) == [
+        ("added", "driver_number 4, lap_number 4", None, None, None),
+        ("removed", "driver_number 4, lap_number 3", None, None, None),
+        (
+            "changed",
+            "driver_number 4, lap_number 1",
+            "pit_duration",
+            before[0]["pit_duration"],
+            None,
+        ),
+        ("changed", "driver_number 4, lap_number 2", None, None, None),
+    ]
+    assert changes.to_json(PIT_STOPS, limit=1) == {
+        "added": [{"session_key": RACE_KEY, "driver_number": 4, "lap_number": 4}],
+        "removed": [],
+        "changed": [],
+        "changed_values": [],
+        "omitted": 3,
+    }
 
 
 def key_of(record: dict[str, Any]) -> tuple[Any, ...]:

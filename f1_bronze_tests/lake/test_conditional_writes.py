@@ -276,8 +276,8 @@ def test_store_without_conditions(bucket: str, caplog: pytest.LogCaptureFixture,
     assert store.read(PATH) is None
     warned = [record.getMessage() for record in caplog.records if record.name.startswith("f1_")]
     assert warned == [
-        f"The store of s3://{bucket}/{PATH} knows no conditional requests: let one writer at a "
-        "time use this lake."
+        f"The store of s3://{bucket}/{PATH} does not support conditional requests: let one "
+        "writer at a time use this lake."
     ]
     asked = ["IfMatch" in call or "IfNoneMatch" in call for call in client.calls]
     assert asked == [True, *[False] * (len(asked) - 1)]

@@ -48,7 +48,8 @@ def test_s3_that_knows_no_conditions(bucket: str) -> None:
         ("conditions", None)
     ]
     assert found["conditions"].detail == (
-        "The store knows no conditional writes: we look before each write, and can be overtaken."
+        "The store does not support conditional writes: we look before each write, and another "
+        "writer can come between."
     )
     assert found["conditions"].remedy == ONE_WRITER
     assert list(store.list("")) == []
@@ -75,6 +76,7 @@ def test_folder_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     proof = proofs(LocalStore(tmp_path))["conditions"]
     assert (proof.worked, proof.remedy) == (None, ONE_WRITER)
     assert proof.detail == (
-        "The store knows no file locks: we look before each write, and can be overtaken."
+        "The store does not support file locks: we look before each write, and another writer "
+        "can come between."
     )
     assert list(tmp_path.iterdir()) == []

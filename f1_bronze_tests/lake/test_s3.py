@@ -14,6 +14,7 @@ from botocore.config import Config
 from botocore.stub import Stubber
 
 from f1_bronze.lake.errors import LakeUnavailable
+from f1_bronze.lake.lake import Lake
 from f1_bronze.lake.s3 import S3Store
 from f1_bronze.lake.stores import StoredObject
 
@@ -95,7 +96,7 @@ def test_listing_stays_below_the_prefix(bucket: str) -> None:
 def test_no_such_bucket(aws: str, verb: str) -> None:
     """A bucket that is not there."""
     store = S3Store(bucket=f"lake-{uuid4().hex}", prefix="f1")
-    remedy = "Create the bucket, or mend the bucket's name in F1_BRONZE_LAKE_URI."
+    remedy = "Create the bucket, or correct the bucket's name in F1_BRONZE_LAKE_URI."
     assert refusal(verb, store) == expected("NoSuchBucket", verb, store, remedy)
 
 
@@ -182,7 +183,7 @@ def test_refused_credentials(
             "Allow this identity s3:GetObject, s3:PutObject and s3:ListBucket on the bucket and "
             "prefix.",
         ),
-        ("Teapot", 418, "Teapot", "See the S3 error code, mend it, then run again."),
+        ("Teapot", 418, "Teapot", "Look up this S3 error, fix its cause, then run again."),
     ],
 )
 def test_other_answers(aws: str, answered: str, status: int, code: str, remedy: str) -> None:
@@ -244,10 +245,10 @@ def test_unknown_profile(fresh_aws: str, monkeypatch: pytest.MonkeyPatch, verb: 
 
 @EACH_VERB
 def test_bucket_name_that_cannot_be(aws: str, verb: str) -> None:
-    """A name that no bucket can have is not sent at all, and the setting to mend is named."""
+    """A name that no bucket can have is not sent at all, and the setting to correct is named."""
     message = refusal(verb, S3Store(bucket="My Bucket"))
     assert "s3://My Bucket/" in message
-    assert message.endswith("Mend the bucket's name in F1_BRONZE_LAKE_URI.")
+    assert message.endswith("Correct the bucket's name in F1_BRONZE_LAKE_URI.")
 
 
 def test_store_is_made_without_a_network() -> None:
@@ -257,3 +258,16 @@ def test_store_is_made_without_a_network() -> None:
         raise AssertionError("asked for a client")
 
     assert S3Store(bucket="a-bucket", client=client).uri("x") == "s3://a-bucket/x"
+
+
+def test_client_of_the_callers_own(
+    bucket: str, fresh_aws: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A lake can be opened with somebody's own boto3 client, such as that of Dagster's S3Resource;
+    the standard chain is not asked then."""
+    client = boto3.client("s3")
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    lake = Lake.at(f"s3://{bucket}/f1", s3_client=lambda: client)
+    lake.store.write(PATH, b"data", {})
+    assert client.get_object(Bucket=bucket, Key=f"f1/{PATH}")["Body"].read() == b"data"

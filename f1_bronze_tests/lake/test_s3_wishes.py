@@ -68,7 +68,7 @@ def own_client(fresh_aws: str, monkeypatch: pytest.MonkeyPatch) -> Callable[[str
 
     def store(url: str) -> S3Store:
         monkeypatch.setenv("AWS_ENDPOINT_URL", url)
-        return S3Store(bucket="a-bucket", client=s3._default_client)
+        return S3Store(bucket="a-bucket", client=s3.make_client)
 
     return store
 
@@ -120,7 +120,7 @@ def sent(writes: S3Writes | None) -> dict[str, Any]:
 
 
 def test_nothing_is_sent_unasked() -> None:
-    """Without settings a PUT carries neither encryption nor ACL nor class."""
+    """Without settings a PUT carries neither encryption nor storage class."""
     assert sent(None) == {}
     assert sent(S3Writes()) == {}
 
@@ -128,15 +128,11 @@ def test_nothing_is_sent_unasked() -> None:
 def test_what_is_set_is_sent() -> None:
     """Each setting is sent by itself, and all together."""
     assert sent(S3Writes(encryption="AES256")) == {"ServerSideEncryption": "AES256"}
-    assert sent(S3Writes(acl="private")) == {"ACL": "private"}
     assert sent(S3Writes(storage_class="GLACIER_IR")) == {"StorageClass": "GLACIER_IR"}
-    every = S3Writes(
-        encryption="aws:kms", kms_key_id="key-1", acl="private", storage_class="STANDARD_IA"
-    )
+    every = S3Writes(encryption="aws:kms", kms_key_id="key-1", storage_class="STANDARD_IA")
     assert sent(every) == {
         "ServerSideEncryption": "aws:kms",
         "SSEKMSKeyId": "key-1",
-        "ACL": "private",
         "StorageClass": "STANDARD_IA",
     }
 
@@ -150,12 +146,12 @@ def test_settings_reach_the_put(monkeypatch: pytest.MonkeyPatch) -> None:
             {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": "alias/lake"},
         ),
         (
-            {"F1_BRONZE_S3_ACL": "private", "F1_BRONZE_S3_STORAGE_CLASS": "GLACIER_IR"},
-            {"ACL": "private", "StorageClass": "GLACIER_IR"},
+            {"F1_BRONZE_S3_STORAGE_CLASS": "GLACIER_IR"},
+            {"StorageClass": "GLACIER_IR"},
         ),
     ):
         client, seen = recording()
-        monkeypatch.setattr(s3, "_default_client", lambda client=client: client)
+        monkeypatch.setattr(s3, "make_client", lambda client=client: client)
         settings = Settings.read({"F1_BRONZE_LAKE_URI": "s3://a-bucket/f1", **variables})
         io_manager = assemble(settings).resources["io_manager"]
         with Stubber(client) as stub:
@@ -175,10 +171,10 @@ REFUSALS = [
     ),
     (
         "AccessDenied",
-        "User: arn:aws:iam::1:user/u is not authorized to perform: s3:PutObjectAcl on resource: x",
+        "User: arn:aws:iam::1:user/u is not authorized to perform: s3:PutObjectTagging on: x",
         {},
-        "s3:PutObjectAcl",
-        "Allow this identity s3:PutObjectAcl.",
+        "s3:PutObjectTagging",
+        "Allow this identity s3:PutObjectTagging.",
     ),
     (
         "AuthorizationHeaderMalformed",
@@ -202,18 +198,11 @@ REFUSALS = [
         "The clock of this machine is wrong: set it (NTP), then run again.",
     ),
     (
-        "AccessControlListNotSupported",
-        "no",
-        {},
-        "",
-        "The bucket takes no ACLs: unset F1_BRONZE_S3_ACL.",
-    ),
-    (
         "KMS.NotFoundException",
         "no key",
         {},
         "",
-        "KMS has no such key in this region: mend F1_BRONZE_S3_KMS_KEY_ID.",
+        "KMS has no such key in this region: correct F1_BRONZE_S3_KMS_KEY_ID.",
     ),
 ]
 

@@ -13,8 +13,7 @@ from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.conditions import NotNull, TypeIs
 from f1_bronze.datasets.dataset import Dataset
 from f1_bronze.datasets.partition import SessionPartition
-from f1_bronze.datasets.schema import STORED_AS, arrow_schema
-from f1_bronze.quality.context import JudgedRows, declared_schema
+from f1_bronze.quality.context import JudgedRows
 from f1_bronze.quality.gx import RuleNotTested, looked_at, row_rules, unexpected_rows
 from f1_bronze.simulator.invented import InventedSeasons
 
@@ -30,13 +29,6 @@ def landed(seasons: InventedSeasons) -> Landed:
 
 def judged_rows(landed: Landed, dataset: str) -> JudgedRows:
     return JudgedRows(BY_NAME[dataset], landed.subjects[dataset])
-
-
-@pytest.mark.parametrize("dataset", DATASETS, ids=lambda dataset: dataset.name)
-def test_declared_schema_is_the_lakes(dataset: Dataset) -> None:
-    """Rooms do not import each other, so the types are written twice; they are the same."""
-    assert declared_schema(dataset).equals(arrow_schema(dataset))
-    assert {column.type for column in dataset.columns} <= set(STORED_AS)
 
 
 def test_frame_has_all_rows_and_their_sessions(landed: Landed) -> None:

@@ -12,8 +12,9 @@ import pyarrow as pa
 
 from f1_bronze.datasets.dataset import ColumnType, Dataset
 from f1_bronze.datasets.partition import SessionPartition
+from f1_bronze.datasets.schema import arrow_schema
 from f1_bronze.datasets.sessions import SESSIONS
-from f1_bronze.quality.context import Subject, Surroundings, conformed, declared_schema
+from f1_bronze.quality.context import Subject, Surroundings, conformed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -143,7 +144,7 @@ class Around:
         flat = [column.name for column in dataset.columns if column.type is not ColumnType.INTEGERS]
         parts = [conformed(dataset, table).select(flat) for table in tables.values()]
         rows = [part.num_rows for part in parts]
-        none = declared_schema(dataset).empty_table().select(flat)
+        none = arrow_schema(dataset).empty_table().select(flat)
         frame: pd.DataFrame = pa.concat_tables([none, *parts]).to_pandas()
         # Rows go by their partition's key, so that even a foreign row has an address.
         frame["session_key"] = _repeated([self._keys[p] for p in tables], rows, "int64")
