@@ -20,7 +20,7 @@ from f1_bronze.lake.stores import ABSENT, ObjectStore
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-_SCRATCH = ".f1-bronze-doctor"
+SCRATCH = ".f1-bronze-doctor"
 _LOW_SPACE = 1 << 30
 _ONE_WRITER = (
     "Let one writer at a time use this lake: no ingest beside a schedule or a backfill. Or use "
@@ -92,7 +92,7 @@ def check_access(store: ObjectStore) -> Iterator[AccessCheck]:
     A permission that is missing does not end it, so that each is named. Anything else does (no
     bucket, wrong keys, no network): it would be the same for every step.
     """
-    folder = f"{_SCRATCH}/{uuid4().hex}"
+    folder = f"{SCRATCH}/{uuid4().hex}"
     try:
         yield from _steps(store, f"{folder}/proof.json")
     except _Unusable as end:
@@ -102,7 +102,7 @@ def check_access(store: ObjectStore) -> Iterator[AccessCheck]:
         if isinstance(store, LocalStore):  # a bucket has no folders to be left behind
             with suppress(OSError):
                 shutil.rmtree(store.root / folder)
-                (store.root / _SCRATCH).rmdir()
+                (store.root / SCRATCH).rmdir()
     if isinstance(store, LocalStore):
         yield _check_space(store)
     if isinstance(store, S3Store):
