@@ -1,8 +1,8 @@
-"""From the declarations to table definitions, as catalogs of the Hive family have them.
+"""Table definitions for catalogs of the Hive family: columns, partition keys, projection, DDL.
 
-Belongs here: columns, partition keys, projection, and the DDL for Spark and Hive. Pure: nothing is
-asked and nothing is sent. Stays out: the CloudFormation template that holds them (glue.py), how
-engines read the tables (docs/reading.md), why partitions are projected like this (docs/adr/0008).
+Pure: nothing is asked and nothing is sent. `tools/glue_template.py` makes the CloudFormation
+template of them, docs/reading.md says how engines read the tables, docs/adr/0008 why partitions
+are projected like this.
 """
 
 from collections.abc import Iterable
@@ -14,6 +14,9 @@ from f1_bronze.datasets.dataset import EXTRA_FIELDS, PARTITION_COLUMNS, ColumnTy
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.lake import paths
 
+# What tables list, the defaults of the stack: Grands Prix and tests of the seasons 2023 to 2026 as
+# slugs, every session type that OpenF1 has named, first and last season.
+# fmt: off  (a name a line would be a page)
 GRANDS_PRIX = (
     "abu_dhabi",
     "australian",
@@ -43,9 +46,6 @@ GRANDS_PRIX = (
     "spanish",
     "united_states",
 )
-
-"""Grands Prix and tests of the seasons 2023 to 2026 as slugs; the stack's default."""
-
 SESSION_TYPES = (
     "day_1",
     "day_2",
@@ -58,27 +58,20 @@ SESSION_TYPES = (
     "sprint",
     "sprint_qualifying",
 )
-
-"""Every session type that OpenF1 has named; the stack's default."""
-
+# fmt: on
 YEARS = (2018, 2040)
 
-"""First and last season that tables look for; the stack's default."""
-
 _EXTRA_COMMENT = "JSON text: whatever a record held that no declared column can; mostly null."
-
 _PARTITION_COMMENTS = {
     "year": "Season.",
     "grand_prix": "Slug of the Grand Prix, for example sao_paulo.",
     "session_type": "Slug of the session's name, for example race or sprint_qualifying.",
 }
-
 _PARQUET = {
     "InputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
     "OutputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat",
     "SerDe": "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe",
 }
-
 _JSON = {
     "InputFormat": "org.apache.hadoop.mapred.TextInputFormat",
     "OutputFormat": "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
@@ -88,7 +81,7 @@ _JSON = {
 
 @dataclass(frozen=True, kw_only=True)
 class TableColumn:
-    """One column of a catalog's table; the type in Hive's words."""
+    """One column of a catalog's table, with its type as Hive writes it."""
 
     name: str
     type: str
@@ -158,7 +151,7 @@ def dataset_table(dataset: Dataset) -> Table:
 def lineage_table() -> Table:
     """The table of lineage events: one OpenLineage event per file, on one line."""
     named = "array<struct<namespace:string,name:string>>"
-    words = (
+    columns = (
         ("eventtime", "string", "When it happened, ISO 8601: from_iso8601_timestamp(eventtime)."),
         ("eventtype", "string", "START, COMPLETE, FAIL, …, as OpenLineage says it."),
         ("run", "struct<runid:string>", "The run, and its identifier in Dagster."),
@@ -171,7 +164,7 @@ def lineage_table() -> Table:
     return Table(
         name="lineage",
         description="One row per OpenLineage event of the bronze layer.",
-        columns=tuple(TableColumn(name=n, type=t, comment=c) for n, t, c in words),
+        columns=tuple(TableColumn(name=n, type=t, comment=c) for n, t, c in columns),
         partition_keys=tuple(TableColumn(name=n, type="bigint", comment=c) for n, c in days),
         folder="lineage/events/",
         formats=_JSON,
@@ -192,19 +185,12 @@ def tables() -> tuple[Table, ...]:
 
 
 def unlisted(partitions: Iterable[SessionPartition]) -> list[SessionPartition]:
-    """Partitions that Athena would pass over in silence with the stack's default parameters."""
-    first, last = YEARS
-    return sorted(
-        one
-        for one in partitions
-        if not first <= one.year <= last
-        or one.grand_prix not in GRANDS_PRIX
-        or one.session_type not in SESSION_TYPES
-    )
+    """Partitions that Athena would skip in silence with the stack's default parameters."""
+    return sorted(one for one in partitions if unlisted_values([one]))
 
 
 def unlisted_values(partitions: Iterable[SessionPartition]) -> dict[str, list[str]]:
-    """What the stack's parameters lack for these partitions: parameter → values, where any.
+    """Values that the stack's parameters lack for these partitions, by parameter.
 
     >>> unlisted_values([SessionPartition.parse("2030/bahrain_1400/race")])
     {'GrandsPrix': ['bahrain_1400']}

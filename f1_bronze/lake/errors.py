@@ -1,7 +1,4 @@
-"""What can go wrong in the lake, named by what the caller should do.
-
-Belongs here: the errors of this room. Stays out: how they are shown to a person.
-"""
+"""What can go wrong in the lake, named by what the caller should do."""
 
 
 class LakeError(Exception):
@@ -9,11 +6,11 @@ class LakeError(Exception):
 
 
 class LakeAddressError(LakeError):
-    """A lake URI that names no lake: mend the setting."""
+    """A lake URI that is no address of a lake: correct the setting."""
 
 
 class LakeUnavailable(LakeError):
-    """The store cannot be reached, read or written: mend access, then run again.
+    """The store cannot be reached, read or written: restore access, then run again.
 
     Attributes:
         code: the store's own word for what went wrong; empty where it has none.
@@ -52,4 +49,4 @@ class TornFile(ForeignFile):
 
 
 class NotInLake(LakeError):
-    """A partition was read that has not landed."""
+    """What was to be read is not stored."""

@@ -1,13 +1,10 @@
-"""What a partition has held, and when: its revisions, told by the store alone.
-
-Belongs here: the order of contents, the one of a moment, what changed from one to the next. Stays
-out: how they came to be kept (landing.py), whether they are sound (verifying.py).
+"""Read the earlier contents of a partition, and when each was current, from the store alone.
 
 What was replaced is kept under the moment of its replacement, so each content was current from
 the replacement of the one before it. One that came where there was none has a mark of its arrival;
 of several marks the last counts, for those before it were followed by nothing, or by a file that
 was moved away. Without a mark (a lake that was written before there were any, or whose marks have
-expired) no file tells when it arrived: asked for a moment before, the lake answers with it.
+expired) no file says when it arrived: asked for a moment before, the lake answers with it.
 A copy that an interrupted writer left equals what follows it; the two are one content.
 """
 
@@ -33,7 +30,7 @@ class Content:
 
     Attributes:
         number: 1 for the oldest.
-        since: when it arrived or replaced the one before; None where no file tells.
+        since: when it arrived or replaced the one before; None where no file says so.
         replaced_at: None for the current one.
         changes: against the one before; None for the oldest, and where one cannot be read.
         file: what the file holds; None when it cannot be read.
@@ -86,23 +83,19 @@ class History:
         `NotInLake` when the partition held nothing then: none had arrived yet, or its file had
         been moved away.
         """
-        content = _current_at(self.contents, time)
-        if content is None:
-            raise NotInLake(self._nothing_at(time))
-        return content
-
-    def _nothing_at(self, time: datetime) -> str:
+        if content := _current_at(self.contents, time):
+            return content
         for content in self.contents:
             if content.since is not None and time < content.since:
-                return (
+                raise NotInLake(
                     f"{self.name} held nothing at {time.isoformat()} that is kept: revision "
                     f"{content.number} arrived at {content.since.isoformat()}. Choose that moment "
                     "or a later one."
                 )
-        return (
+        raise NotInLake(
             f"{self.name} held nothing at {time.isoformat()}: its last content was replaced or "
-            "moved away before. Choose an earlier moment, or land it again with `f1-bronze ingest "
-            "SEASON --missing`."
+            "moved away before. Choose an earlier moment, or ingest it again with `f1-bronze "
+            "ingest SEASON --missing`."
         )
 
 
@@ -122,16 +115,14 @@ _Held = TypeVar("_Held", Content, _Span)
 def read_history(store: ObjectStore, dataset: Dataset, partition: SessionPartition) -> History:
     """The revisions of a partition; `NotInLake` when the lake has never held it."""
     name = f"{dataset.name} of {partition.key}"
-    kept = _kept(store, f"{paths.dataset_revisions(dataset.name)}{paths.hive_folder(partition)}/")
-    current = [
-        entry.path
-        for entry in store.list(paths.partition_folder(dataset.name, partition))
-        if paths.parse_file_path(entry.path)
-    ]
-    spans = _spans(kept, current[0] if current else None)
+    folder = f"{paths.dataset_revisions(dataset.name)}{paths.hive_folder(partition)}/"
+    kept = _list_kept(store, folder)
+    listed = store.list(paths.partition_folder(dataset.name, partition))
+    current = [entry.path for entry in listed if paths.parse_file_path(entry.path)]
+    spans = _to_spans(kept, current[0] if current else None)
     if not spans:
         raise NotInLake(
-            f"{name} is not in the lake. Land it with `f1-bronze ingest {partition.year} "
+            f"{name} is not in the lake. Ingest it with `f1-bronze ingest {partition.year} "
             f"--grand-prix {partition.grand_prix} --session-type {partition.session_type}`."
         )
     held: list[tuple[_Span, bytes]] = []
@@ -142,8 +133,27 @@ def read_history(store: ObjectStore, dataset: Dataset, partition: SessionPartiti
         if held and held[-1][1] == data and not span.arrived:
             span = replace(span, since=held.pop()[0].since)
         held.append((span, data))
-    contents = _contents(store, dataset, held)
-    return History(name=name, contents=contents, aside=_aside(store, kept, contents))
+    contents: list[Content] = []
+    for number, (span, data) in enumerate(held, start=1):
+        file = _read(store, span.path, data)
+        before = contents[-1].file if contents else None
+        changes = None
+        if file is not None and before is not None:
+            changes = compare(dataset, before.records(dataset), file.records(dataset))
+        contents.append(
+            Content(
+                number=number,
+                path=span.path,
+                since=span.since,
+                replaced_at=span.replaced_at,
+                size_bytes=len(data),
+                changes=changes,
+                file=file,
+            )
+        )
+    return History(
+        name=name, contents=tuple(contents), aside=tuple(_read_aside(store, kept, contents))
+    )
 
 
 def paths_as_of(store: ObjectStore, dataset: Dataset, time: datetime) -> list[str]:
@@ -153,20 +163,28 @@ def paths_as_of(store: ObjectStore, dataset: Dataset, time: datetime) -> list[st
     with that content, however early the moment.
     """
     kept: dict[SessionPartition, list[KeptPath]] = defaultdict(list)
-    for one in _kept(store, paths.dataset_revisions(dataset.name)):
+    for one in _list_kept(store, paths.dataset_revisions(dataset.name)):
         kept[one.partition].append(one)
     current: dict[SessionPartition, str] = {}
     for entry in store.list(paths.dataset_folder(dataset.name)):
         if file := paths.parse_file_path(entry.path):
             current.setdefault(file[1], entry.path)
     then = (
-        _current_at(_spans(kept.get(partition, ()), current.get(partition)), time)
+        _current_at(_to_spans(kept.get(partition, ()), current.get(partition)), time)
         for partition in sorted(kept.keys() | current.keys())
     )
     return [span.path for span in then if span is not None]
 
 
-def _spans(kept: Iterable[KeptPath], current: str | None) -> list[_Span]:
+def _list_kept(store: ObjectStore, folder: str) -> list[KeptPath]:
+    """What lies below a folder of `revisions/`, revisions in the order of their replacement."""
+    parsed = (paths.parse_kept_path(entry.path) for entry in store.list(folder))
+    kept = [one for one in parsed if one is not None]
+    # By moment before session: a partition may have held the files of two sessions.
+    return sorted(kept, key=lambda one: (one.path.rpartition("/")[2], one.path))
+
+
+def _to_spans(kept: Iterable[KeptPath], current: str | None) -> list[_Span]:
     """The files that a partition has held, in order, each with when it was current.
 
     A mark belongs to the content that was replaced next after it.
@@ -192,54 +210,23 @@ def _current_at(held: Sequence[_Held], time: datetime) -> _Held | None:
     return None
 
 
-def _kept(store: ObjectStore, folder: str) -> list[KeptPath]:
-    """What lies below a folder of `revisions/`, revisions in the order of their replacement."""
-    read = (paths.parse_kept_path(entry.path) for entry in store.list(folder))
-    kept = [one for one in read if one is not None]
-    # By moment before session: a partition may have held the files of two sessions.
-    return sorted(kept, key=lambda one: (one.path.rpartition("/")[2], one.path))
-
-
-def _contents(
-    store: ObjectStore, dataset: Dataset, held: list[tuple[_Span, bytes]]
-) -> tuple[Content, ...]:
-    contents: list[Content] = []
-    for number, (span, data) in enumerate(held, start=1):
-        file = _read(store, span.path, data)
-        before = contents[-1] if contents else None
-        changes = None
-        if file is not None and before is not None and before.file is not None:
-            changes = compare(dataset, before.file.records(dataset), file.records(dataset))
-        contents.append(
-            Content(
-                number=number,
-                path=span.path,
-                since=span.since,
-                replaced_at=span.replaced_at,
-                size_bytes=len(data),
-                changes=changes,
-                file=file,
-            )
-        )
-    return tuple(contents)
-
-
-def _aside(
-    store: ObjectStore, kept: list[KeptPath], contents: tuple[Content, ...]
-) -> tuple[SetAside, ...]:
+def _read_aside(
+    store: ObjectStore, kept: Iterable[KeptPath], contents: Iterable[Content]
+) -> list[SetAside]:
     """What was kept aside, but for refused answers that were accepted since."""
     accepted = {content.file.provenance.content_sha256 for content in contents if content.file}
     aside = []
     for one in kept:
-        apart = one.kept_as in (KeptAs.REFUSED, KeptAs.ALTERED)
-        data = store.read(one.path) if apart else None
-        if data is None:
+        if one.kept_as not in (KeptAs.REFUSED, KeptAs.ALTERED):
             continue
+        data = store.read(one.path)
+        if data is None:
+            continue  # removed since it was listed
         file = _read(store, one.path, data)
         if one.kept_as is KeptAs.REFUSED and file and file.provenance.content_sha256 in accepted:
             continue
         aside.append(SetAside(path=one.path, kept_as=one.kept_as, size_bytes=len(data), file=file))
-    return tuple(aside)
+    return aside
 
 
 def _read(store: ObjectStore, path: str, data: bytes) -> StoredFile | None:

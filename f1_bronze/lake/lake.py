@@ -1,8 +1,4 @@
-"""The lake as one object: land, read, list.
-
-Belongs here: the few verbs that the rim uses. Stays out: how each is done (landing.py,
-parquet.py, stores.py).
-"""
+"""The lake as one object: land, read and list partitions."""
 
 from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime
@@ -56,7 +52,7 @@ class Lake:
         return land(self.store, candidate, clock=self._clock, accept_loss=accept_loss)
 
     def session_partitions(self, years: Collection[int]) -> dict[int, SessionPartition]:
-        """Sessions that have landed in these seasons: session key → partition.
+        """Stored sessions of these seasons: session key → partition.
 
         Read off file names alone. A session keeps its partition for good, whatever upstream
         renames later.
@@ -72,7 +68,7 @@ class Lake:
         return {partition for year in years for _, partition, _ in self._files(dataset, year)}
 
     def read(self, dataset: Dataset, partition: SessionPartition) -> StoredFile:
-        """One partition's file; `NotInLake` when it has not landed."""
+        """One partition's file; `NotInLake` when there is none."""
         folder = paths.partition_folder(dataset.name, partition)
         for entry in self.store.list(folder):
             data = self.store.read(entry.path)

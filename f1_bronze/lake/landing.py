@@ -1,7 +1,6 @@
-"""How an answer becomes the content of a partition, or is refused.
+"""Decide whether an answer becomes the content of its partition, and write it.
 
-Belongs here: the decision new / unchanged / changed / refused / empty, and the order of writes
-that keeps every content. Stays out: bytes (parquet.py), comparing (changes.py), where (paths.py).
+The order of writes keeps every content, whenever a writer is stopped or overtaken by another.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,14 +16,12 @@ from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.lake import paths
 from f1_bronze.lake.changes import NO_CHANGES, Changes, RowKey, compare
 from f1_bronze.lake.errors import Conflict, InvalidRecord, PartitionOccupied
-from f1_bronze.lake.parquet import file_bytes, provenance_of, read_file
+from f1_bronze.lake.parquet import file_bytes, make_provenance, read_file
 from f1_bronze.lake.records import to_records, to_rows
 from f1_bronze.lake.stores import ABSENT, Fetched, ObjectStore
 
+# Each means that another writer has finished; so many in a row are no coincidence.
 _MOST_CONFLICTS = 25
-
-"""Each means that another writer has finished; so many in a row are no coincidence."""
-
 _TICK = timedelta(microseconds=1)
 
 
@@ -40,7 +37,7 @@ class Revision(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """An answer that wants to become the content of a partition.
+    """An answer that is to become the content of a partition.
 
     Attributes:
         source: endpoint and query of this one session, without host.
@@ -106,11 +103,17 @@ def land(
     the store fails; `Conflict` when others write it without end. In each case the current file is
     whole.
     """
-    _check_session(candidate)
-    attempt = _Attempt(store, candidate)
+    for record in candidate.records:
+        if record.get("session_key") != candidate.session_key:
+            raise InvalidRecord(
+                f"A record of {candidate.dataset.name} has the session_key "
+                f"{record.get('session_key')!r} where {candidate.session_key} was asked for. "
+                "Nothing of this partition was written. Materialize the partition again later."
+            )
+    attempt = _Attempt(store, candidate, clock)
     for _ in range(_MOST_CONFLICTS):
         try:
-            return attempt.land(clock, accept_loss=accept_loss)
+            return attempt.land(accept_loss=accept_loss)
         except Conflict as error:
             last = error
     raise last
@@ -119,47 +122,60 @@ def land(
 class _Attempt:
     """One candidate on its way into the store."""
 
-    def __init__(self, store: ObjectStore, candidate: Candidate) -> None:
-        self._store, self._candidate = store, candidate
-        dataset, partition = candidate.dataset, candidate.partition
-        self._rows = to_rows(dataset, candidate.records)
-        provenance = provenance_of(
-            dataset, partition, candidate.session_key, candidate.source, self._rows
+    def __init__(
+        self, store: ObjectStore, candidate: Candidate, clock: Callable[[], datetime]
+    ) -> None:
+        self._store, self._candidate, self._clock = store, candidate, clock
+        place = candidate.dataset.name, candidate.partition, candidate.session_key
+        self._path = paths.file_path(*place)
+        self._aside = paths.revision_folder(*place)
+        self._rows = to_rows(candidate.dataset, candidate.records)
+        self._data = file_bytes(
+            self._rows,
+            make_provenance(
+                candidate.dataset,
+                candidate.partition,
+                candidate.session_key,
+                candidate.source,
+                self._rows,
+            ),
         )
-        self._data = file_bytes(self._rows, provenance)
-        self._path = paths.file_path(dataset.name, partition, candidate.session_key)
-        self._aside = paths.revision_folder(dataset.name, partition, candidate.session_key)
         self._notes = {**candidate.notes, "content-sha256": self._rows.content_sha256}
 
-    def land(self, clock: Callable[[], datetime], *, accept_loss: bool) -> Landing:
-        """Compare with what lies there now, and write; `Conflict` if that changed meanwhile."""
-        dataset, rows, store = self._candidate.dataset, self._rows, self._store
-        moment = clock()
-        there = self._current()
+    def land(self, *, accept_loss: bool) -> Landing:
+        """Compare with what is there and write; `Conflict` when others were faster."""
+        dataset, rows = self._candidate.dataset, self._rows
+        moment = self._clock()
+        there = self._fetch_current()
         if there is None:
-            self._mark_arrival(moment)
-            store.write(self._path, self._data, self._notes, expected=ABSENT)
+            # The mark comes first, under a moment before the place was seen empty: no content is
+            # older than the last mark before it, and a mark that no file follows, because its
+            # writer was stopped or overtaken, hides nothing (history.py). Written after the file
+            # it could be missing for good.
+            self._store.write(paths.arrival_path(self._aside, moment), b"", {})
+            self._store.write(self._path, self._data, self._notes, expected=ABSENT)
             if not rows.table.num_rows:
                 return self._landing(Revision.EMPTY)
-            records = to_records(dataset, rows.table, rows.absent)
-            return self._landing(Revision.NEW, compare(dataset, (), records))
-        current = read_file(there.data, store.uri(self._path))
+            return self._landing(Revision.NEW, self._compare_with(()))
+        current = read_file(there.data, self._store.uri(self._path))
         same_schema = current.provenance.schema_version == dataset.schema_version
         if current.provenance.content_sha256 == rows.content_sha256 and same_schema:
             return self._landing(Revision.UNCHANGED)
-        # Both sides are rebuilt from their stored form, so that 25 and 25.0 are no change.
-        changes = compare(
-            dataset, current.records(dataset), to_records(dataset, rows.table, rows.absent)
-        )
+        changes = self._compare_with(current.records(dataset))
         if changes.removed and not accept_loss:
             aside = paths.refused_path(self._aside, rows.content_sha256)
-            store.write(aside, self._data, self._notes)
+            self._store.write(aside, self._data, self._notes)
             return self._landing(Revision.REFUSED, changes, aside)
-        self._keep(there, current.provenance.content_sha256, clock)
-        store.write(self._path, self._data, self._notes, expected=there.version)
+        self._keep(there, current.provenance.content_sha256)
+        self._store.write(self._path, self._data, self._notes, expected=there.version)
         return self._landing(Revision.CHANGED, changes)
 
-    def _current(self) -> Fetched | None:
+    def _compare_with(self, before: Sequence[Mapping[str, Any]]) -> Changes:
+        # Both sides are rebuilt from their stored form, so that 25 and 25.0 are no change.
+        dataset, rows = self._candidate.dataset, self._rows
+        return compare(dataset, before, to_records(dataset, rows.table, rows.absent))
+
+    def _fetch_current(self) -> Fetched | None:
         candidate, store = self._candidate, self._store
         folder = paths.partition_folder(candidate.dataset.name, candidate.partition)
         there = [entry.path for entry in store.list(folder) if entry.path.endswith(".parquet")]
@@ -172,30 +188,21 @@ class _Attempt:
             )
         return store.fetch(self._path) if there else None
 
-    def _mark_arrival(self, moment: datetime) -> None:
-        """Say when a content arrives where there is none, before it does.
-
-        The place was seen empty after the moment, so no content of this place is older than the
-        last mark before it: a mark that no file follows, because its writer was stopped or
-        overtaken, hides nothing (history.py). Written after the file it could be missing for good.
-        """
-        self._store.write(paths.arrival_path(self._aside, moment), b"", {})
-
-    def _keep(self, there: Fetched, sha256: str, clock: Callable[[], datetime]) -> None:
+    def _keep(self, there: Fetched, sha256: str) -> None:
         """Copy the current content to `revisions/`, under the moment of its replacement.
 
         Each attempt makes a copy of its own and removes none. One that is stopped, or that
         another writer overtakes, leaves a copy too many, which history.py sees through and
-        verifying.py finds; a copy too few would be a content lost.
+        verify.py finds; a copy too few would be a content lost.
 
         Names are in the order of the replacements: the moment is behind every content that was
         replaced earlier, whatever the clocks of other machines say, and since what is there is
         looked at once more after it, before every content that will be.
         """
-        now = clock().astimezone(UTC)
+        now = self._clock().astimezone(UTC)
         kept = [paths.parse_kept_path(entry.path) for entry in self._store.list(self._aside)]
-        moments = [one.moment for one in kept if one is not None and one.moment]
-        moment = max([now, *(earlier + _TICK for earlier in moments)])
+        earlier = [one.moment for one in kept if one is not None and one.moment]
+        moment = max([now, *(other + _TICK for other in earlier)])
         again = self._store.fetch(self._path)
         if again is None or again.version != there.version:
             raise Conflict(self._store.uri(self._path))
@@ -220,13 +227,3 @@ class _Attempt:
             absent_columns=self._rows.absent,
             changes=changes,
         )
-
-
-def _check_session(candidate: Candidate) -> None:
-    for record in candidate.records:
-        if record.get("session_key") != candidate.session_key:
-            raise InvalidRecord(
-                f"A record of {candidate.dataset.name} has the session_key "
-                f"{record.get('session_key')!r} where {candidate.session_key} was asked. Nothing "
-                "of this partition was written. Materialize the partition again later."
-            )

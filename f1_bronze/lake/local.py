@@ -1,18 +1,14 @@
-"""A folder as an object store.
-
-Belongs here: atomic writing on a file system, and writers keeping out of each other's way.
-Stays out: what is written.
-"""
+"""A folder as an object store: atomic writes, and locks that keep writers apart."""
 
 import errno
 import fcntl
-import hashlib
 import logging
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from urllib.parse import quote
 
@@ -20,25 +16,22 @@ from f1_bronze.lake.errors import Conflict, LakeUnavailable
 from f1_bronze.lake.stores import ABSENT, Fetched, StoredObject, Unfinished
 
 _UNFINISHED = ".unfinished-"
-
 _LOCKS = ".locks"
-
 _WITHOUT_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS}
 
 _log = logging.getLogger(__name__)
 
 
 class LocalStore:
-    """Objects as files below a root folder, which is made when first written to."""
+    """Objects as files below a root folder, which is made when first written to.
+
+    Attributes:
+        supports_conditions: False once the file system was found to have no locks.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root.expanduser().absolute()
-        self._has_locks = True
-
-    @property
-    def supports_conditions(self) -> bool:
-        """Whether the file system knows locks, as far as one was asked for."""
-        return self._has_locks
+        self.supports_conditions = True
 
     def uri(self, path: str) -> str:
         """The absolute `file://` address; `=` of hive folders stays readable."""
@@ -56,7 +49,7 @@ class LocalStore:
     def fetch(self, path: str) -> Fetched | None:
         """The file's bytes, their hash as version; None when there is none."""
         data = self.read(path)
-        return None if data is None else Fetched(data=data, version=_version_of(data))
+        return None if data is None else Fetched(data=data, version=sha256(data).hexdigest())
 
     def write(
         self,
@@ -145,7 +138,8 @@ class LocalStore:
         for folder, _, names in os.walk(top, onerror=self._raise_unless_missing):
             here = Path(folder)
             if here != locks:
-                yield from ((here / name, f"{_below(here, self.root)}{name}") for name in names)
+                below = here.relative_to(self.root)
+                yield from ((here / name, (below / name).as_posix()) for name in names)
 
     @contextmanager
     def _if_still(self, path: str, expected: str | None) -> Iterator[None]:
@@ -158,7 +152,7 @@ class LocalStore:
             yield
             return
         folder = path.rpartition("/")[0]
-        lock = self._locked(self.root / _LOCKS / hashlib.sha256(folder.encode()).hexdigest()[:2])
+        lock = self._lock(self.root / _LOCKS / sha256(folder.encode()).hexdigest()[:2])
         try:
             there = self.fetch(path)
             if (there.version if there else ABSENT) != expected:
@@ -167,8 +161,8 @@ class LocalStore:
         finally:
             os.close(lock)
 
-    def _locked(self, file: Path) -> int:
-        """The handle of a lock file that is locked; closing it lets the next one in."""
+    def _lock(self, file: Path) -> int:
+        """Wait for a lock file; closing the handle that is returned lets the next writer in."""
         while True:
             file.parent.mkdir(parents=True, exist_ok=True)
             handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
@@ -181,7 +175,7 @@ class LocalStore:
             except BaseException:
                 os.close(handle)
                 raise
-            os.close(handle)  # somebody cleaned up meanwhile: others will lock another file
+            os.close(handle)  # someone cleaned up meanwhile: others will lock another file
 
     def _flock(self, handle: int) -> None:
         try:
@@ -189,8 +183,8 @@ class LocalStore:
         except OSError as error:
             if error.errno not in _WITHOUT_LOCKS:
                 raise
-            if self._has_locks:
-                self._has_locks = False
+            if self.supports_conditions:
+                self.supports_conditions = False
                 _log.warning(
                     "The file system of %s has no locks: let one writer at a time use this lake.",
                     self.root,
@@ -215,12 +209,3 @@ class LocalStore:
             f"The lake folder cannot be used: could not {verb} {place} ({error.strerror}). Give "
             "this user write access, free disk space, or set F1_BRONZE_LAKE_URI to another folder."
         )
-
-
-def _version_of(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
-
-
-def _below(folder: Path, root: Path) -> str:
-    inner = folder.relative_to(root).as_posix()
-    return "" if inner == "." else f"{inner}/"

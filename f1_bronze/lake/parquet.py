@@ -1,7 +1,4 @@
-"""One partition as the bytes of one Parquet file, and back.
-
-Belongs here: how a file is written and what its key-value metadata says. Stays out: where it
-lies (paths.py, stores.py) and whether it may replace another (landing.py).
+"""Write one partition as the bytes of one Parquet file, and read it back.
 
 The bytes are a function of the rows, the schema and the identity of the partition: no clock,
 no host and no run goes in.
@@ -22,7 +19,6 @@ from f1_bronze.lake.errors import ForeignFile, TornFile
 from f1_bronze.lake.records import Rows, to_records
 
 ROW_GROUP_SIZE = 50_000
-
 _PREFIX = "f1_bronze."
 
 
@@ -45,33 +41,34 @@ class Provenance:
 
     def to_metadata(self) -> dict[str, str]:
         """The key-value pairs, all with the prefix `f1_bronze.`."""
-        return {
-            f"{_PREFIX}dataset": self.dataset,
-            f"{_PREFIX}partition": self.partition,
-            f"{_PREFIX}session_key": str(self.session_key),
-            f"{_PREFIX}schema_version": str(self.schema_version),
-            f"{_PREFIX}source": self.source,
-            f"{_PREFIX}content_sha256": self.content_sha256,
-            f"{_PREFIX}absent_columns": json.dumps(list(self.absent_columns)),
+        values = {
+            "dataset": self.dataset,
+            "partition": self.partition,
+            "session_key": str(self.session_key),
+            "schema_version": str(self.schema_version),
+            "source": self.source,
+            "content_sha256": self.content_sha256,
+            "absent_columns": json.dumps(list(self.absent_columns)),
         }
+        return {_PREFIX + name: value for name, value in values.items()}
 
     @classmethod
-    def from_metadata(cls, metadata: dict[bytes, bytes] | None, path: str) -> "Provenance":
+    def from_metadata(cls, metadata: Mapping[bytes, bytes] | None, path: str) -> "Provenance":
         """Read back; `ForeignFile` when the pairs are missing or broken."""
         try:
             pairs = {
-                key.decode(): value.decode()
+                key.decode().removeprefix(_PREFIX): value.decode()
                 for key, value in (metadata or {}).items()
                 if key.startswith(_PREFIX.encode())
             }
             return cls(
-                dataset=pairs[f"{_PREFIX}dataset"],
-                partition=pairs[f"{_PREFIX}partition"],
-                session_key=int(pairs[f"{_PREFIX}session_key"]),
-                schema_version=int(pairs[f"{_PREFIX}schema_version"]),
-                source=pairs[f"{_PREFIX}source"],
-                content_sha256=pairs[f"{_PREFIX}content_sha256"],
-                absent_columns=tuple(json.loads(pairs[f"{_PREFIX}absent_columns"])),
+                dataset=pairs["dataset"],
+                partition=pairs["partition"],
+                session_key=int(pairs["session_key"]),
+                schema_version=int(pairs["schema_version"]),
+                source=pairs["source"],
+                content_sha256=pairs["content_sha256"],
+                absent_columns=tuple(json.loads(pairs["absent_columns"])),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise ForeignFile(
@@ -80,19 +77,7 @@ class Provenance:
             ) from error
 
 
-@dataclass(frozen=True, kw_only=True)
-class StoredFile:
-    """One file of the lake, read: its rows and what it says of itself."""
-
-    table: pa.Table
-    provenance: Provenance
-
-    def records(self, dataset: Dataset) -> list[dict[str, Any]]:
-        """The API's records, in the order of the rows."""
-        return to_records(dataset, self.table, self.provenance.absent_columns)
-
-
-def provenance_of(
+def make_provenance(
     dataset: Dataset, partition: SessionPartition, session_key: int, source: str, rows: Rows
 ) -> Provenance:
     """What the file of these rows will say of itself."""
@@ -105,6 +90,18 @@ def provenance_of(
         content_sha256=rows.content_sha256,
         absent_columns=rows.absent,
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredFile:
+    """One file of the lake, read: its rows and what it says of itself."""
+
+    table: pa.Table
+    provenance: Provenance
+
+    def records(self, dataset: Dataset) -> list[dict[str, Any]]:
+        """The API's records, in the order of the rows."""
+        return to_records(dataset, self.table, self.provenance.absent_columns)
 
 
 def table_bytes(table: pa.Table, metadata: Mapping[str, str] | None = None) -> bytes:

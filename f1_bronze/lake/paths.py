@@ -1,7 +1,6 @@
-"""Where everything lies in the lake: pure functions from names to paths and back.
+"""Every path in the lake: pure functions from names to paths and back.
 
-Belongs here: every path below the lake's root, always relative and with `/`.
-Stays out: the root itself and all reading and writing (stores.py).
+Paths are relative to the lake's root, with `/` between the parts.
 """
 
 import re
@@ -12,25 +11,19 @@ from enum import StrEnum
 from f1_bronze.datasets.partition import PartitionKeyError, SessionPartition
 
 BRONZE = "bronze"
-
 REVISIONS = "revisions"
-
 VALIDATIONS = "validations"
 
 _FOLDER = r"year=(?P<year>[0-9]{4})/grand_prix=(?P<grand_prix>[^/]+)/session_type=(?P<type>[^/]+)"
-
 _TIME = "[0-9]{8}T[0-9]{6}_[0-9]{6}Z"
-
 _FILE = re.compile(
     rf"{BRONZE}/(?P<dataset>[a-z_]+)/{_FOLDER}/(?P=dataset)_(?P<session_key>[0-9]+)\.parquet"
 )
-
 _KEPT = re.compile(
     rf"{REVISIONS}/(?P<dataset>[a-z_]+)/{_FOLDER}/(?P=dataset)_(?P<session_key>[0-9]+)/"
     rf"(?:(?:(?P<replaced>{_TIME})|(?P<aside>refused|altered))_(?P<sha256>[0-9a-f]{{12}})\.parquet"
     rf"|arrived_(?P<arrived>{_TIME}))"
 )
-
 _MOMENT = "%Y%m%dT%H%M%S_%fZ"
 
 
@@ -83,20 +76,14 @@ def parse_file_path(path: str) -> tuple[str, SessionPartition, int] | None:
     True
     """
     match = _FILE.fullmatch(path)
-    if match is None:
-        return None
-    try:
-        partition = SessionPartition(
-            year=int(match["year"]), grand_prix=match["grand_prix"], session_type=match["type"]
-        )
-    except PartitionKeyError:
+    if match is None or (partition := _partition(match)) is None:
         return None
     found = match["dataset"], partition, int(match["session_key"])
     return found if file_path(*found) == path else None  # laps_007 is not laps_7
 
 
 def dataset_revisions(dataset: str) -> str:
-    """The folder of all that files of a dataset once held, ending in `/`.
+    """The folder of earlier contents of a dataset's files, ending in `/`.
 
     >>> dataset_revisions("laps")
     'revisions/laps/'
@@ -105,7 +92,7 @@ def dataset_revisions(dataset: str) -> str:
 
 
 def revision_folder(dataset: str, partition: SessionPartition, session_key: int) -> str:
-    """The folder of what a partition's file once held, ending in `/`.
+    """The folder of earlier contents of a partition's file, ending in `/`.
 
     >>> revision_folder("laps", SessionPartition.parse("2025/bahrain/race"), 10014)
     'revisions/laps/year=2025/grand_prix=bahrain/session_type=race/laps_10014/'
@@ -171,7 +158,7 @@ class KeptAs(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class KeptPath:
-    """What a path under `revisions/` tells.
+    """What the name of an object under `revisions/` says.
 
     Attributes:
         replaced_at: UTC; None for what was never replaced.
@@ -196,7 +183,7 @@ class KeptPath:
 
 
 def parse_kept_path(path: str) -> KeptPath | None:
-    """What a path under `revisions/` tells; None for anything else.
+    """What a path under `revisions/` says; None for anything else.
 
     >>> folder = revision_folder("laps", SessionPartition.parse("2025/bahrain/race"), 10014)
     >>> moment = datetime(2025, 4, 14, 6, 0, 1, tzinfo=UTC)
@@ -208,14 +195,11 @@ def parse_kept_path(path: str) -> KeptPath | None:
     True
     """
     match = _KEPT.fullmatch(path)
-    if match is None:
+    if match is None or (partition := _partition(match)) is None:
         return None
     try:
-        partition = SessionPartition(
-            year=int(match["year"]), grand_prix=match["grand_prix"], session_type=match["type"]
-        )
         replaced_at, arrived_at = _moment(match["replaced"]), _moment(match["arrived"])
-    except ValueError:  # PartitionKeyError is one
+    except ValueError:  # no such day or hour
         return None
     session_key = int(match["session_key"])
     if not path.startswith(revision_folder(match["dataset"], partition, session_key)):
@@ -230,6 +214,15 @@ def parse_kept_path(path: str) -> KeptPath | None:
         arrived_at=arrived_at,
         sha256=match["sha256"] or "",
     )
+
+
+def _partition(match: re.Match[str]) -> SessionPartition | None:
+    try:
+        return SessionPartition(
+            year=int(match["year"]), grand_prix=match["grand_prix"], session_type=match["type"]
+        )
+    except PartitionKeyError:
+        return None
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -1,18 +1,17 @@
 """The lake as SQL views: the six datasets, the revisions and the lineage events.
 
-Belongs here: what each view holds, and a DuckDB that can read nothing else and write nowhere.
-Stays out: how results are shown (commands/sql.py), table definitions for catalogs (glue.py).
-
-Files are read through the lake's own store, so that one way serves a folder and S3 alike, with
-the store's credentials and remedies, and without an extension that DuckDB would have to download.
+DuckDB gets the views, can read nothing else and write nowhere. Files are read through the lake's
+own store, so that one way serves a folder and S3 alike, with the store's credentials and remedies,
+and without an extension that DuckDB would have to download.
 """
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -23,9 +22,10 @@ import pyarrow.parquet as pq
 from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.dataset import PARTITION_COLUMNS, Dataset
 from f1_bronze.datasets.partition import SessionPartition
-from f1_bronze.datasets.schema import arrow_schema
+from f1_bronze.datasets.schema import PARTITION_FIELDS, arrow_schema
 from f1_bronze.lake import paths
 from f1_bronze.lake.errors import ForeignFile, LakeError
+from f1_bronze.lake.history import paths_as_of
 from f1_bronze.lake.paths import KeptAs
 from f1_bronze.lake.stores import ObjectStore
 
@@ -33,15 +33,49 @@ if TYPE_CHECKING:
     import duckdb
 
 
+# Reads at a time; on S3 each is a round trip.
 _AT_ONCE = 16
-
-"""Reads at a time; on S3 each is a round trip."""
-
+_LINEAGE = "lineage/events/"
 _PARQUET = pyarrow.dataset.ParquetFileFormat()
-
+# Arrow wants a file system with every path; nothing is read from this one.
 _UNUSED = pyarrow.fs.LocalFileSystem()
+_NAMED = pa.list_(pa.struct([("namespace", pa.string()), ("name", pa.string())]))
 
-"""Arrow wants a file system with every path; nothing is read from this one."""
+# Columns of `lineage`, named as OpenLineage names them; `event` is the whole event as JSON.
+LINEAGE_SCHEMA = pa.schema(
+    [
+        ("eventTime", pa.timestamp("us", tz="UTC")),
+        ("eventType", pa.string()),
+        ("run", pa.struct([("runId", pa.string())])),
+        ("job", pa.struct([("namespace", pa.string()), ("name", pa.string())])),
+        ("inputs", _NAMED),
+        ("outputs", _NAMED),
+        ("producer", pa.string()),
+        ("event", pa.string()),
+        ("path", pa.string()),
+    ]
+)
+
+# Columns of `revisions`; `kept_as` is revision, refused or altered, `replaced_at` null for the
+# last two, and `rows` null where the file cannot be read.
+REVISIONS_SCHEMA = pa.schema(
+    [
+        ("dataset", pa.string()),
+        *PARTITION_FIELDS,
+        ("session_key", pa.int64()),
+        ("kept_as", pa.string()),
+        ("replaced_at", pa.timestamp("us", tz="UTC")),
+        ("rows", pa.int64()),
+        ("size_bytes", pa.int64()),
+        ("sha256", pa.string()),
+        ("path", pa.string()),
+    ]
+)
+
+
+def view_schema(dataset: Dataset) -> pa.Schema:
+    """The dataset's columns, then year (int64), grand_prix and session_type (string)."""
+    return pa.schema([*arrow_schema(dataset), *PARTITION_FIELDS])
 
 
 class StoreFiles:
@@ -90,9 +124,9 @@ class StoreFiles:
             return list(readers.map(self._store.read, paths))
 
     def take_failure(self) -> LakeError | None:
-        """The first error as the store told it, before Arrow and DuckDB put it in their words.
+        """The first error as the store raised it, before Arrow and DuckDB reword it.
 
-        Once: who keeps it after it was raised keeps DuckDB's connection with its traceback.
+        Once: to keep it after it was raised is to keep DuckDB's connection with its traceback.
         """
         failure, self._failure = self._failure, None
         return failure
@@ -137,48 +171,6 @@ def _is(partition: SessionPartition) -> pyarrow.dataset.Expression:
         for name, value in zip(PARTITION_COLUMNS, values, strict=True)
     )
     return year & grand_prix & session_type
-
-
-_LINEAGE = "lineage/events/"
-
-_PARTITION_FIELDS = tuple(
-    pa.field(name, pa.int64() if name == "year" else pa.string()) for name in PARTITION_COLUMNS
-)
-
-_NAMED = pa.list_(pa.struct([("namespace", pa.string()), ("name", pa.string())]))
-
-LINEAGE_SCHEMA = pa.schema(
-    [
-        ("eventTime", pa.timestamp("us", tz="UTC")),
-        ("eventType", pa.string()),
-        ("run", pa.struct([("runId", pa.string())])),
-        ("job", pa.struct([("namespace", pa.string()), ("name", pa.string())])),
-        ("inputs", _NAMED),
-        ("outputs", _NAMED),
-        ("producer", pa.string()),
-        ("event", pa.string()),
-        ("path", pa.string()),
-    ]
-)
-
-"""Columns of `lineage`, named as OpenLineage names them; `event` is the whole event as JSON."""
-
-REVISIONS_SCHEMA = pa.schema(
-    [
-        ("dataset", pa.string()),
-        *_PARTITION_FIELDS,
-        ("session_key", pa.int64()),
-        ("kept_as", pa.string()),
-        ("replaced_at", pa.timestamp("us", tz="UTC")),
-        ("rows", pa.int64()),
-        ("size_bytes", pa.int64()),
-        ("sha256", pa.string()),
-        ("path", pa.string()),
-    ]
-)
-
-"""Columns of `revisions`; `kept_as` is revision, refused or altered, `replaced_at` null for the
-last two, and `rows` null where the file cannot be read."""
 
 
 class Views:
@@ -227,42 +219,31 @@ class Views:
 
     def _mentioned(self, sql: str) -> Iterator[tuple[str, Any]]:
         """Views whose name occurs in the statement, since each costs a listing; else all."""
-        makers = self._makers()
+        makers: dict[str, Callable[[], Any]] = {
+            **{dataset.name: partial(self._dataset, dataset) for dataset in DATASETS},
+            "revisions": self._revisions,
+            "lineage": self._lineage,
+        }
         named = [n for n in makers if re.search(rf"\b{n}\b", sql, flags=re.IGNORECASE)]
         for name in named or makers:
             yield name, makers[name]()
         if not named:
             self.without_files.clear()
 
-    def _makers(self) -> dict[str, Callable[[], Any]]:
-        def maker(dataset: Dataset) -> Callable[[], Any]:
-            return lambda: self._dataset(dataset)
-
-        return {
-            **{dataset.name: maker(dataset) for dataset in DATASETS},
-            "revisions": self._revisions,
-            "lineage": self._lineage,
-        }
-
     def _dataset(self, dataset: Dataset) -> pyarrow.dataset.Dataset:
-        placed = list(self._placed(dataset))
+        if self._as_of is None:
+            listed = [e.path for e in self._store.list(paths.dataset_folder(dataset.name))]
+        else:
+            listed = paths_as_of(self._store, dataset, self._as_of)
+        placed: list[tuple[str, SessionPartition]] = []
+        for path in listed:
+            if found := paths.parse_file_path(path):
+                placed.append((path, found[1]))
+            elif kept := paths.parse_kept_path(path):
+                placed.append((path, kept.partition))
         if not placed:
             self.without_files.append(dataset.name)
         return self._files.dataset(view_schema(dataset), placed)
-
-    def _placed(self, dataset: Dataset) -> Iterator[tuple[str, SessionPartition]]:
-        for path in self._paths(dataset):
-            if found := paths.parse_file_path(path):
-                yield path, found[1]
-            elif kept := paths.parse_kept_path(path):
-                yield path, kept.partition
-
-    def _paths(self, dataset: Dataset) -> Iterable[str]:
-        if self._as_of is None:
-            return (entry.path for entry in self._store.list(paths.dataset_folder(dataset.name)))
-        from f1_bronze.lake.history import paths_as_of
-
-        return paths_as_of(self._store, dataset, self._as_of)
 
     def _revisions(self) -> pa.Table:
         kept = [
@@ -304,11 +285,6 @@ class Views:
         return self._as_of is not None and moment is not None and moment > self._as_of
 
 
-def view_schema(dataset: Dataset) -> pa.Schema:
-    """The dataset's columns, then year (int64), grand_prix and session_type (string)."""
-    return pa.schema([*arrow_schema(dataset), *_PARTITION_FIELDS])
-
-
 def _check(connection: "duckdb.DuckDBPyConnection", sql: str) -> None:
     import duckdb
 
@@ -331,7 +307,7 @@ def _row_count(data: bytes) -> int | None:
 
 
 def _event(path: str, data: bytes) -> dict[str, Any]:
-    """One lineage event as a row; a file that is none is shown with its text and its path."""
+    """One lineage event as a row; a file that is none is shown with its text and path."""
     text = data.decode("utf-8", "replace")
     try:
         event = json.loads(text)

@@ -1,13 +1,12 @@
-"""The port to where bytes lie.
-
-Belongs here: the protocol that every store keeps, and its words. Stays out: the stores themselves
-(local.py, s3.py) and the choice among them (addresses.py).
-"""
+"""The port to where the lake's bytes are: what a folder and a bucket have in common."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
+
+# The version of what is not there.
+ABSENT = ""
 
 
 @dataclass(frozen=True, kw_only=True, order=True)
@@ -20,16 +19,10 @@ class StoredObject:
 
 @dataclass(frozen=True, kw_only=True)
 class Fetched:
-    """An object as it was read. Equal bytes have one version; what the text says is up to the
-    store."""
+    """An object as it was read. Equal bytes have one version; its text is up to the store."""
 
     data: bytes
     version: str
-
-
-ABSENT = ""
-
-"""The version of what is not there."""
 
 
 @dataclass(frozen=True, kw_only=True, order=True)
@@ -80,7 +73,7 @@ class ObjectStore(Protocol):
         """The objects whose path begins with the prefix, in order of their paths."""
 
     def unfinished(self) -> Iterator[Unfinished]:
-        """What ended writers left anywhere in the store, in order of the paths."""
+        """What interrupted writers left anywhere in the store, in order of the paths."""
 
     def check(self) -> None:
         """Find out whether the store can be used, before anything else is asked."""

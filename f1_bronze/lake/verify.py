@@ -1,11 +1,11 @@
-"""Whether the lake is what it says: every file below `bronze/` and `revisions/` read and hashed.
+"""Check the lake against itself: every file below `bronze/` and `revisions/` is read and hashed.
 
-Belongs here: the checks that need the lake alone, and what can be mended without inventing
-anything. Stays out: comparing with Dagster's record (commands/verify.py).
+What can be repaired without inventing anything is repaired here. Comparing the lake with Dagster's
+record is the verify command's work.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -21,11 +21,12 @@ from f1_bronze.lake.paths import KeptAs, KeptPath
 from f1_bronze.lake.records import content_sha256
 from f1_bronze.lake.stores import Fetched, ObjectStore
 
+# What is unfinished for less may be the work of a writer that is still running.
 AT_WORK = timedelta(hours=1)
 
-"""What is unfinished for less may be the work of a writer who is still at it."""
+_DATASETS = {dataset.name: dataset for dataset in DATASETS}
 
-_DATASET = {dataset.name: dataset for dataset in DATASETS}
+_Place = tuple[str, SessionPartition, int]
 
 
 class Defect(StrEnum):
@@ -33,7 +34,7 @@ class Defect(StrEnum):
 
     TORN = "torn"  # no whole Parquet file
     ALTERED = "altered"  # its content or place is not what its metadata says
-    FOREIGN = "foreign"  # of a name that this project gives to no file
+    FOREIGN = "foreign"  # a name that this project gives to no file
     DOUBLE = "double"  # a partition with two files
     UNFINISHED = "unfinished"  # left by a writer that was ended while it wrote
     LEFTOVER = "leftover"  # a copy for a replacement that did not follow
@@ -63,7 +64,7 @@ class Finding:
 
 @dataclass(frozen=True, kw_only=True)
 class SoundFile:
-    """A current file that is whole and what it says of itself."""
+    """A current file that is whole and what its metadata says."""
 
     dataset: str
     partition: SessionPartition
@@ -85,20 +86,22 @@ class LakeCheck:
 
 def check_lake(store: ObjectStore, years: Collection[int]) -> LakeCheck:
     """Read every file of these seasons, and list what belongs to none."""
-    check = _Check(store, frozenset(years))
-    check.current()
-    check.kept()
-    check.unfinished()
+    walk = _Walk(store, frozenset(years))
+    walk.check_current()
+    walk.check_kept()
+    for left in store.unfinished():  # what no listing shows
+        detail = f"A writer was ended while it wrote this; {left.size} bytes are of no use."
+        walk.add(Defect.UNFINISHED, left.path, detail, since=left.modified)
     return LakeCheck(
-        sound=tuple(check.sound),
-        findings=tuple(check.findings),
-        files=check.files,
-        revisions=check.revisions,
+        sound=tuple(walk.sound),
+        findings=tuple(walk.findings),
+        files=walk.files,
+        revisions=walk.revisions,
     )
 
 
 def repair_finding(store: ObjectStore, finding: Finding, *, now: datetime) -> bool:
-    """Mend what the lake can mend alone; whether that was done.
+    """Repair what the lake can repair alone; whether that was done.
 
     - a current file that is torn or altered is moved aside, so that it is missing and asked for
       again; no earlier content takes its place, for nobody knows that it is the true one;
@@ -118,17 +121,17 @@ def repair_finding(store: ObjectStore, finding: Finding, *, now: datetime) -> bo
 
 
 def _move_aside(store: ObjectStore, finding: Finding) -> bool:
-    placed = paths.parse_file_path(finding.path)
+    place = paths.parse_file_path(finding.path)
     there = store.fetch(finding.path)
-    if placed is None or there is None or there.version != finding.version:
+    if place is None or there is None or there.version != finding.version:
         return False
-    folder = paths.revision_folder(*placed)
+    folder = paths.revision_folder(*place)
     store.write(paths.altered_path(folder, sha256(there.data).hexdigest()), there.data, {})
     store.delete(finding.path, expected=finding.version)
     return True
 
 
-class _Check:
+class _Walk:
     """One walk through the lake."""
 
     def __init__(self, store: ObjectStore, years: frozenset[int]) -> None:
@@ -136,35 +139,32 @@ class _Check:
         self.sound: list[SoundFile] = []
         self.findings: list[Finding] = []
         self.files = self.revisions = 0
-        self._hashes: dict[tuple[str, SessionPartition], str] = {}
+        self._versions: dict[tuple[str, SessionPartition], str] = {}
 
-    def current(self) -> None:
+    def check_current(self) -> None:
         """Every file below `bronze/`."""
         seen: dict[tuple[str, SessionPartition], str] = {}
         for entry in self._store.list(f"{paths.BRONZE}/"):
-            placed = paths.parse_file_path(entry.path)
-            if placed is None or placed[0] not in _DATASET:
-                self._foreign(entry.path)
+            place = paths.parse_file_path(entry.path)
+            if place is None or place[0] not in _DATASETS:
+                self._add_foreign(entry.path)
                 continue
-            dataset, partition, session_key = placed
+            dataset, partition, session_key = place
             if partition.year not in self._years:
                 continue
             there = self._store.fetch(entry.path)
             if there is None:
                 continue  # removed since it was listed
             self.files += 1
-            if (dataset, partition) in seen:
-                self._found(
-                    Defect.DOUBLE,
-                    entry.path,
-                    f"The partition holds {self._store.uri(seen[dataset, partition])} as well. "
-                    "Move away the one of the wrong session.",
-                    placed,
+            if first := seen.get((dataset, partition)):
+                detail = (
+                    f"The partition holds {self._store.uri(first)} as well. Move away the one of "
+                    "the wrong session."
                 )
+                self.add(Defect.DOUBLE, entry.path, detail, place)
             seen.setdefault((dataset, partition), entry.path)
-            self._hashes[dataset, partition] = there.version
-            file = self._read(entry.path, there, placed)
-            if file is not None:
+            self._versions[dataset, partition] = there.version
+            if file := self._check_file(entry.path, there, place):
                 self.sound.append(
                     SoundFile(
                         dataset=dataset,
@@ -176,124 +176,103 @@ class _Check:
                     )
                 )
 
-    def kept(self) -> None:
+    def check_kept(self) -> None:
         """Every file below `revisions/`."""
         chains: dict[tuple[str, SessionPartition], list[tuple[KeptPath, str]]] = defaultdict(list)
         for entry in self._store.list(f"{paths.REVISIONS}/"):
             one = paths.parse_kept_path(entry.path)
-            if one is None or one.dataset not in _DATASET:
-                self._foreign(entry.path)
+            if one is None or one.dataset not in _DATASETS:
+                self._add_foreign(entry.path)
                 continue
             if one.partition.year not in self._years:
                 continue
             if one.kept_as in (KeptAs.ALTERED, KeptAs.ARRIVED):
-                continue  # told when it was moved; a mark is its name, and harmless without a file
+                continue  # reported when it was moved; a mark is its name, and harmless alone
             there = self._store.fetch(entry.path)
             if there is None:
                 continue  # removed since it was listed
             self.revisions += 1
-            self._read(entry.path, there, (one.dataset, one.partition, one.session_key), one.sha256)
+            place = one.dataset, one.partition, one.session_key
+            self._check_file(entry.path, there, place, one.sha256)
             if one.kept_as is KeptAs.REVISION:
                 chains[one.dataset, one.partition].append((one, there.version))
-        for place, chain in chains.items():
-            self._leftovers(sorted(chain, key=lambda c: c[0].path.rpartition("/")[2]), place)
+        for current, chain in chains.items():
+            chain.sort(key=lambda link: link[0].path.rpartition("/")[2])
+            following = [*(version for _, version in chain[1:]), self._versions.get(current, "")]
+            for (one, version), after in zip(chain, following, strict=True):
+                if version == after:
+                    detail = (
+                        "A copy for a replacement that did not follow; the same content is kept "
+                        "after it."
+                    )
+                    place = one.dataset, one.partition, one.session_key
+                    self.add(Defect.LEFTOVER, one.path, detail, place, since=one.replaced_at)
 
-    def unfinished(self) -> None:
-        """What no listing shows."""
-        for left in self._store.unfinished():
-            self._found(
-                Defect.UNFINISHED,
-                left.path,
-                f"A writer was ended while it wrote this; {left.size} bytes are of no use.",
-                since=left.modified,
-            )
-
-    def _leftovers(
-        self, chain: list[tuple[KeptPath, str]], place: tuple[str, SessionPartition]
-    ) -> None:
-        following = [version for _, version in chain[1:]] + [self._hashes.get(place, "")]
-        for (one, version), after in zip(chain, following, strict=True):
-            if version == after:
-                self._found(
-                    Defect.LEFTOVER,
-                    one.path,
-                    "A copy for a replacement that did not follow; the same content is kept "
-                    "after it.",
-                    (one.dataset, one.partition, one.session_key),
-                    since=one.replaced_at,
-                )
-
-    def _read(
-        self,
-        path: str,
-        there: Fetched,
-        placed: tuple[str, SessionPartition, int],
-        named: str = "",
-    ) -> StoredFile | None:
-        """The file if it is sound; else what is wrong is a finding."""
-        try:
-            file = read_file(there.data, self._store.uri(path))
-        except ForeignFile as error:
-            torn = isinstance(error, TornFile)
-            defect = Defect.TORN if torn else Defect.ALTERED
-            detail = "It is no whole Parquet file." if torn else "It does not say what it holds."
-            self._found(defect, path, detail, placed, there.version)
-            return None
-        for wrong in _contradictions(file, placed, named):
-            self._found(Defect.ALTERED, path, wrong, placed, there.version)
-            return None
-        return file
-
-    def _foreign(self, path: str) -> None:
-        self._found(
-            Defect.FOREIGN, path, "No file of this project has this name. Move it elsewhere."
-        )
-
-    def _found(
+    def add(
         self,
         defect: Defect,
         path: str,
         detail: str,
-        placed: tuple[str, SessionPartition, int] | None = None,
-        version: str = "",
+        place: _Place | None = None,
         *,
+        version: str = "",
         since: datetime | None = None,
     ) -> None:
+        """Note what is wrong with something."""
         self.findings.append(
             Finding(
                 defect=defect,
                 path=path,
                 detail=detail,
-                dataset=placed[0] if placed else "",
-                partition=placed[1] if placed else None,
+                dataset=place[0] if place else "",
+                partition=place[1] if place else None,
                 since=since,
                 version=version,
             )
         )
 
+    def _add_foreign(self, path: str) -> None:
+        detail = "No file of this project has this name. Move it elsewhere."
+        self.add(Defect.FOREIGN, path, detail)
 
-def _contradictions(
-    file: StoredFile, placed: tuple[str, SessionPartition, int], named: str
-) -> Iterator[str]:
-    dataset, partition, session_key = placed
+    def _check_file(
+        self, path: str, there: Fetched, place: _Place, sha256_in_name: str = ""
+    ) -> StoredFile | None:
+        """The file if it is sound; else what is wrong is a finding."""
+        try:
+            file = read_file(there.data, self._store.uri(path))
+        except TornFile:
+            detail = "It is no whole Parquet file."
+            self.add(Defect.TORN, path, detail, place, version=there.version)
+            return None
+        except ForeignFile:
+            detail = "It does not say what it holds."
+            self.add(Defect.ALTERED, path, detail, place, version=there.version)
+            return None
+        if contradiction := _contradiction(file, place, sha256_in_name):
+            self.add(Defect.ALTERED, path, contradiction, place, version=there.version)
+            return None
+        return file
+
+
+def _contradiction(file: StoredFile, place: _Place, sha256_in_name: str) -> str:
+    """How the file's metadata, name, place and rows contradict each other; empty if they do not."""
+    dataset, partition, session_key = place
     says = file.provenance
-    told, lies = (
-        f"{says.dataset} of {says.partition}, session {says.session_key}",
-        f"{dataset} of {partition.key}, session {session_key}",
-    )
-    if told != lies:
-        yield f"It says that it holds {told}, and lies where {lies} belongs."
-    if named and not says.content_sha256.startswith(named):
-        yield f"Its name says {named}, its metadata {says.content_sha256[:12]}."
-    declared = _DATASET[dataset]
-    if says.schema_version == declared.schema_version and file.table.schema != arrow_schema(
-        declared
-    ):
-        yield f"Its columns are not those of {dataset} in schema version {says.schema_version}."
+    held = f"{says.dataset} of {says.partition}, session {says.session_key}"
+    belongs = f"{dataset} of {partition.key}, session {session_key}"
+    if held != belongs:
+        return f"It says that it holds {held}, and lies where {belongs} belongs."
+    if not says.content_sha256.startswith(sha256_in_name):
+        return f"Its name says {sha256_in_name}, its metadata {says.content_sha256[:12]}."
+    declared = _DATASETS[dataset]
+    same_version = says.schema_version == declared.schema_version
+    if same_version and file.table.schema != arrow_schema(declared):
+        return f"Its columns are not those of {dataset} in schema version {says.schema_version}."
     try:
         found = content_sha256(declared, file.table, says.absent_columns)
     except (AttributeError, KeyError, TypeError, ValueError):
-        yield "Its rows are none that this project writes."
-    else:
-        if found != says.content_sha256:
-            yield f"Its rows hash to {found[:12]}, its metadata says {says.content_sha256[:12]}."
+        return "Its rows are none that this project writes."
+    if found != says.content_sha256:
+        return f"Its rows hash to {found[:12]}, its metadata says {says.content_sha256[:12]}."
+    return ""

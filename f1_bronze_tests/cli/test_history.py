@@ -157,7 +157,7 @@ def test_arrival_that_is_not_known(told: Weekend) -> None:
         (["lasp", "2025/bahrain/race"], "There is no dataset 'lasp'. Did you mean laps?"),
         (
             ["laps", "2025/bahrian/race"],
-            "laps of 2025/bahrian/race is not in the lake. Land it with `f1-bronze ingest 2025 "
+            "laps of 2025/bahrian/race is not in the lake. Ingest it with `f1-bronze ingest 2025 "
             "--grand-prix bahrian --session-type race`. In the lake are 2025/bahrain/race, "
             "2025/bahrain/qualifying, …",
         ),

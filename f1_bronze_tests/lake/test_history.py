@@ -140,7 +140,7 @@ def test_nothing(store: NotingStore, clock: Ticking) -> None:
     with pytest.raises(NotInLake) as raised:
         read_history(store, LAPS, MONACO)
     assert str(raised.value) == (
-        "laps of 2024/monaco/race is not in the lake. Land it with `f1-bronze ingest 2024 "
+        "laps of 2024/monaco/race is not in the lake. Ingest it with `f1-bronze ingest 2024 "
         "--grand-prix monaco --session-type race`."
     )
 

@@ -25,7 +25,7 @@ from f1_bronze.lake.errors import ForeignFile
 from f1_bronze.lake.parquet import (
     Provenance,
     file_bytes,
-    provenance_of,
+    make_provenance,
     read_file,
     read_table,
     table_bytes,
@@ -41,7 +41,7 @@ LAP_RECORDS = [lap(n, driver=driver) for driver in (1, 4, 81) for n in range(1, 
 
 def as_file(dataset: Dataset, records: list[dict[str, Any]], source: str = "laps?x=1") -> bytes:
     rows = to_rows(dataset, records)
-    return file_bytes(rows, provenance_of(dataset, BAHRAIN, RACE_KEY, source, rows))
+    return file_bytes(rows, make_provenance(dataset, BAHRAIN, RACE_KEY, source, rows))
 
 
 @given(records=records_for(MOTLEY))
@@ -66,12 +66,12 @@ _ELSEWHERE = """
 import hashlib, json, sys
 from f1_bronze.datasets.laps import LAPS
 from f1_bronze.datasets.partition import SessionPartition
-from f1_bronze.lake.parquet import file_bytes, provenance_of
+from f1_bronze.lake.parquet import file_bytes, make_provenance
 from f1_bronze.lake.records import to_rows
 
 rows = to_rows(LAPS, json.load(sys.stdin))
 partition = SessionPartition.parse("2025/bahrain/race")
-data = file_bytes(rows, provenance_of(LAPS, partition, 10014, "laps?x=1", rows))
+data = file_bytes(rows, make_provenance(LAPS, partition, 10014, "laps?x=1", rows))
 print(hashlib.sha256(data).hexdigest(), hash("a name"))
 """
 
@@ -109,7 +109,7 @@ def test_other_identity_other_bytes() -> None:
 def test_metadata() -> None:
     """The key-value metadata says which partition the file holds, and nothing of who wrote it."""
     rows = to_rows(PIT_STOPS, [pit_stop(10)])
-    provenance = provenance_of(PIT_STOPS, BAHRAIN, RACE_KEY, "pit?session_key=10014", rows)
+    provenance = make_provenance(PIT_STOPS, BAHRAIN, RACE_KEY, "pit?session_key=10014", rows)
     metadata = pq.read_metadata(io.BytesIO(file_bytes(rows, provenance))).metadata
     assert metadata == {
         b"f1_bronze.dataset": b"pit_stops",
@@ -125,7 +125,7 @@ def test_metadata() -> None:
 def test_provenance_reads_back() -> None:
     """What a file says of itself is read as it was written."""
     rows = to_rows(PIT_STOPS, [pit_stop(10)])
-    provenance = provenance_of(PIT_STOPS, BAHRAIN, RACE_KEY, "pit?session_key=10014", rows)
+    provenance = make_provenance(PIT_STOPS, BAHRAIN, RACE_KEY, "pit?session_key=10014", rows)
     assert read_file(file_bytes(rows, provenance), "x").provenance == provenance
     assert provenance == Provenance(
         dataset="pit_stops",

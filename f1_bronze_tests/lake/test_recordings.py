@@ -7,7 +7,7 @@ import pytest
 
 from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.dataset import EXTRA_FIELDS, Dataset
-from f1_bronze.lake.parquet import file_bytes, provenance_of, read_file
+from f1_bronze.lake.parquet import file_bytes, make_provenance, read_file
 from f1_bronze.lake.records import to_rows
 
 from .examples import BAHRAIN, multiset
@@ -27,7 +27,7 @@ def test_recorded_answers(dataset: Dataset) -> None:
     for file in files:
         records = json.loads(file.read_bytes())
         rows = to_rows(dataset, records)
-        provenance = provenance_of(dataset, BAHRAIN, int(file.stem), "x", rows)
+        provenance = make_provenance(dataset, BAHRAIN, int(file.stem), "x", rows)
         stored = read_file(file_bytes(rows, provenance), file.name)
         assert multiset(stored.records(dataset)) == multiset(records), file.name
         extra = stored.table.column(EXTRA_FIELDS)
@@ -42,7 +42,7 @@ def test_recorded_sessions(year: int) -> None:
     assert len(records) > 20
     for record in records:
         rows = to_rows(sessions, [record])
-        provenance = provenance_of(sessions, BAHRAIN, record["session_key"], "x", rows)
+        provenance = make_provenance(sessions, BAHRAIN, record["session_key"], "x", rows)
         stored = read_file(file_bytes(rows, provenance), "x")
         assert multiset(stored.records(sessions)) == multiset([record])
         assert stored.table.column(EXTRA_FIELDS).null_count == 1

@@ -14,7 +14,7 @@ import pytest
 from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.dataset import Dataset
 from f1_bronze.datasets.schema import arrow_schema
-from f1_bronze.lake.parquet import file_bytes, provenance_of, table_bytes
+from f1_bronze.lake.parquet import file_bytes, make_provenance, table_bytes
 from f1_bronze.lake.records import to_rows
 from f1_bronze_tests.conftest import RECORDINGS, needs_recordings
 
@@ -30,7 +30,7 @@ def stored_bytes(dataset: Dataset, session_key: int, records: list[dict[str, Any
     """The file of one session's records."""
     rows = to_rows(dataset, records)
     source = f"{dataset.endpoint}?session_key={session_key}"
-    return file_bytes(rows, provenance_of(dataset, BAHRAIN, session_key, source, rows))
+    return file_bytes(rows, make_provenance(dataset, BAHRAIN, session_key, source, rows))
 
 
 def saved(answers: Iterable[Answer]) -> tuple[float, int]:

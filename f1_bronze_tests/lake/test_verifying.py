@@ -19,7 +19,7 @@ from f1_bronze.lake import paths
 from f1_bronze.lake.errors import LakeUnavailable
 from f1_bronze.lake.landing import Landing
 from f1_bronze.lake.local import LocalStore
-from f1_bronze.lake.parquet import file_bytes, provenance_of, read_file
+from f1_bronze.lake.parquet import file_bytes, make_provenance, read_file
 from f1_bronze.lake.records import content_sha256, to_rows
 from f1_bronze.lake.stores import ObjectStore
 from f1_bronze.lake.verify import AT_WORK, Defect, LakeCheck, check_lake, repair_finding
@@ -59,7 +59,7 @@ def found(checked: LakeCheck) -> list[tuple[Defect, str]]:
 def forged(records: list[dict[str, Any]], of: Dataset = LAPS, **says: Any) -> bytes:
     """A whole file whose metadata says something else than is true."""
     rows = to_rows(of, records)
-    true = provenance_of(of, BAHRAIN, RACE_KEY, "laps", rows)
+    true = make_provenance(of, BAHRAIN, RACE_KEY, "laps", rows)
     return file_bytes(rows, dataclasses.replace(true, **says))
 
 
@@ -91,7 +91,7 @@ def test_hash_of_what_was_stored(records: list[dict[str, Any]]) -> None:
     """The hash taken anew from a file is the one that was taken of the records, whatever they
     hold: what nobody has altered is never called altered."""
     rows = to_rows(MOTLEY, [{**record, "session_key": 1} for record in records])
-    data = file_bytes(rows, provenance_of(MOTLEY, BAHRAIN, 1, "x", rows))
+    data = file_bytes(rows, make_provenance(MOTLEY, BAHRAIN, 1, "x", rows))
     file = read_file(data, "x")
     assert content_sha256(MOTLEY, file.table, file.provenance.absent_columns) == rows.content_sha256
 
@@ -151,7 +151,7 @@ SAYS = {
 
 def _turned() -> bytes:
     rows = to_rows(LAPS, TWO)
-    provenance = provenance_of(LAPS, BAHRAIN, RACE_KEY, "laps", rows)
+    provenance = make_provenance(LAPS, BAHRAIN, RACE_KEY, "laps", rows)
     return file_bytes(dataclasses.replace(rows, table=rows.table.take([1, 0])), provenance)
 
 
@@ -257,7 +257,7 @@ def test_two_files_in_a_partition(store: NotingStore, put: Put) -> None:
     put(TWO)
     second = paths.file_path("laps", BAHRAIN, 20000)
     rows = to_rows(LAPS, [lap(1, session=20000)])
-    provenance = provenance_of(LAPS, BAHRAIN, 20000, "laps", rows)
+    provenance = make_provenance(LAPS, BAHRAIN, 20000, "laps", rows)
     store.inner.write(second, file_bytes(rows, provenance), {})
     checked = check_lake(store, [2025])
     assert found(checked) == [(Defect.DOUBLE, second)]
