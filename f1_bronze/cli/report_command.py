@@ -33,15 +33,23 @@ def report(seasons: tuple[int, ...], output: Path | None, as_json: bool) -> None
     """
     from f1_bronze.cli.console import print_json
     from f1_bronze.defs.automation.instance import open_instance
-    from f1_bronze.defs.monitoring.coverage import coverage_of
-    from f1_bronze.defs.monitoring.report import Report, counts, render
+    from f1_bronze.defs.monitoring.coverage import read_coverage
+    from f1_bronze.defs.monitoring.report import Report, count, render
     from f1_bronze.defs.monitoring.row_bands import usual_rows
     from f1_bronze.lake.lake import Lake
 
     settings = Settings.read()
     lake = Lake.at(settings.lake_uri)
+    now = datetime.now(UTC)
     with open_instance() as instance:
-        coverage = coverage_of(instance, lake, seasons, with_rules=True)
+        coverage = read_coverage(
+            instance,
+            lake,
+            seasons,
+            now=now,
+            weekly=not settings.ingest_new,
+            with_rules=True,
+        )
         usual = usual_rows(instance, coverage)
     made = Report(
         seasons=seasons,
@@ -49,7 +57,7 @@ def report(seasons: tuple[int, ...], output: Path | None, as_json: bool) -> None
         usual=usual,
         lake_uri=lake.store.uri(""),
         environment=settings.environment,
-        made_at=datetime.now(UTC),
+        made_at=now,
     )
     path = (output or Path(default_name(seasons))).absolute()
     try:
@@ -59,7 +67,7 @@ def report(seasons: tuple[int, ...], output: Path | None, as_json: bool) -> None
             f"{path} could not be written ({error.strerror}). Name another place with --output."
         ) from error
     if as_json:
-        print_json({"status": 0, "path": str(path), "size_bytes": size, **counts(made)})
+        print_json({"status": 0, "path": str(path), "size_bytes": size, **count(made)})
     else:
         click.echo(f"Written: {path} ({size / 1000:,.0f} kB)")
 

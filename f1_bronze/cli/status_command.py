@@ -5,7 +5,8 @@ Belongs here: the coverage matrix in colour, and as JSON. Stays out: where the s
 """
 
 import sys
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -13,25 +14,25 @@ import click
 
 from f1_bronze.cli.options import FAILED, Seasons, as_json_option, told
 from f1_bronze.datasets import DATASETS
-from f1_bronze.defs.monitoring.coverage import LATE, MEANINGS, SIGNS
+from f1_bronze.defs.monitoring.coverage import MEANINGS, OVERDUE, SIGNS
 from f1_bronze.settings import Settings
 
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from f1_bronze.defs.monitoring.coverage import Cell, Coverage, Place
+    from f1_bronze.defs.monitoring.coverage import Cell, Coverage
 
 
 _STYLES = {
     "landed": "green",
     "empty": "dim green",
-    "stale": "cyan",
+    "outdated": "cyan",
     "refused": "magenta",
     "failed": "bold red",
     "running": "blue",
     "unrecorded": "cyan",
     "missing": "yellow",
-    LATE: "bold red",
+    OVERDUE: "bold red",
     "": "dim",
 }
 
@@ -56,19 +57,21 @@ def status(seasons: tuple[int, ...], as_json: bool) -> None:
     """
     from f1_bronze.cli.console import print_json
     from f1_bronze.defs.automation.instance import open_instance
-    from f1_bronze.defs.monitoring.coverage import coverage_of
+    from f1_bronze.defs.monitoring.coverage import read_coverage
     from f1_bronze.lake.lake import Lake
 
-    lake = Lake.at(Settings.read().lake_uri)
+    settings = Settings.read()
+    lake = Lake.at(settings.lake_uri)
     with open_instance() as instance:
-        coverage = coverage_of(instance, lake, seasons)
-    late = coverage.late(datetime.now(UTC))
+        coverage = read_coverage(
+            instance, lake, seasons, now=datetime.now(UTC), weekly=not settings.ingest_new
+        )
     exit_status = FAILED if is_unwell(coverage) else 0
     if as_json:
         about = {"status": exit_status, "lake": lake.store.uri(""), "seasons": list(seasons)}
-        print_json(about | to_json(coverage, late))
+        print_json(about | to_json(coverage))
     else:
-        print_coverage(coverage, late, seasons)
+        print_coverage(coverage, seasons)
     sys.exit(exit_status)
 
 
@@ -79,18 +82,18 @@ def is_unwell(coverage: "Coverage") -> bool:
     )
 
 
-def to_json(coverage: "Coverage", late: Collection["Place"]) -> dict[str, Any]:
+def to_json(coverage: "Coverage") -> dict[str, Any]:
     """The matrix as plain data: a record for each dataset of each session that has it."""
     return {
         "states": {state.value: count for state, count in coverage.counts().items()},
-        "late": len(late),
+        "overdue": len(coverage.overdue),
         "unregistered": [partition.key for partition in coverage.unregistered],
         "sessions": [
             {
                 "partition": session.key,
                 "ended_at": _iso(coverage.ended_at.get(session.key)),
                 "datasets": {
-                    dataset.name: _record(cell, late)
+                    dataset.name: _record(cell)
                     for dataset in DATASETS
                     if (cell := coverage.cell(session, dataset)).state
                 },
@@ -100,12 +103,12 @@ def to_json(coverage: "Coverage", late: Collection["Place"]) -> dict[str, Any]:
     }
 
 
-def _record(cell: "Cell", late: Collection["Place"]) -> dict[str, Any]:
+def _record(cell: "Cell") -> dict[str, Any]:
     return {
         "state": cell.state.value,
-        "late": cell.place in late,
+        "overdue": cell.is_overdue,
         "rows": cell.rows,
-        "landed_at": _iso(cell.landed_at),
+        "landed_at": _iso(cell.stored_at),
         "revision": cell.revision,
         "error": cell.error,
         "run": cell.run_id or None,
@@ -120,7 +123,7 @@ def _iso(moment: datetime | None) -> str | None:
     return moment.astimezone(UTC).isoformat(timespec="seconds") if moment else None
 
 
-def print_coverage(coverage: "Coverage", late: Collection["Place"], seasons: Sequence[int]) -> None:
+def print_coverage(coverage: "Coverage", seasons: Sequence[int]) -> None:
     """The matrix, what its words mean, and what is wrong."""
     from rich.table import Table
 
@@ -136,11 +139,11 @@ def print_coverage(coverage: "Coverage", late: Collection["Place"], seasons: Seq
             table.add_column(f"{dataset.name} ", justify="right", no_wrap=True)
         for session in coverage.sessions:
             cells = (coverage.cell(session, dataset) for dataset in DATASETS)
-            table.add_row(session.key, *(_shown(cell, late, narrow) for cell in cells))
+            table.add_row(session.key, *(_shown(cell, narrow) for cell in cells))
         console.print(table)
         console.print()
-        _print_counts(console, coverage, late, narrow)
-        _print_troubles(console, coverage)
+        _print_counts(console, coverage, narrow)
+        _print_problems(console, coverage)
     if absent := [year for year in seasons if year not in there]:
         console.print(nothing_of(absent, coverage), soft_wrap=True, markup=False)
 
@@ -160,20 +163,14 @@ def nothing_of(years: Sequence[int], coverage: "Coverage") -> str:
     )
 
 
-def _print_counts(
-    console: Any, coverage: "Coverage", late: Collection["Place"], narrow: bool
-) -> None:
-    counts = {state.value: count for state, count in coverage.counts().items()}
-    missing_late = sum(coverage.cells[place].state == "missing" for place in late)
-    if missing_late:
-        counts["missing"] -= missing_late
-        counts[LATE] = missing_late
-    for state, count in counts.items():
-        if count:
-            meaning = f": {MEANINGS[state]}" if state in MEANINGS else ""
-            sign = f" {SIGNS[state]}" if narrow and SIGNS[state] else ""
+def _print_counts(console: Any, coverage: "Coverage", narrow: bool) -> None:
+    counts = Counter(cell.label for cell in coverage.cells.values())
+    for label, sign in SIGNS.items():
+        if count := counts[label]:
+            meaning = f": {MEANINGS[label]}" if label != "landed" else ""
+            shown = f" {sign}" if narrow and sign else ""
             console.print(
-                f"{count:>5} {state}{sign}{meaning}", style=_STYLES[state], soft_wrap=True
+                f"{count:>5} {label}{shown}{meaning}", style=_STYLES[label], soft_wrap=True
             )
     if coverage.unregistered:
         console.print(
@@ -184,37 +181,29 @@ def _print_counts(
         )
 
 
-def _print_troubles(console: Any, coverage: "Coverage") -> None:
-    """Why what is unwell is so, each reason once; then the checks that failed, ERROR first."""
-    errors: dict[str, list[str]] = {}
-    checks: dict[tuple[str, str], list[str]] = {}
-    for cell in coverage.cells.values():
-        if cell.error:
-            errors.setdefault(cell.error, []).append(f"{cell.dataset.name} of {cell.partition.key}")
-        for check in cell.checks:
-            if check.severity:
-                where = (check.severity, f"{cell.dataset.name}.{check.check}: {check.summary}")
-                checks.setdefault(where, []).append(cell.partition.key)
-    if errors or checks:
+def _print_problems(console: Any, coverage: "Coverage") -> None:
+    """What failed and why, the worst first; what the counts explain is not repeated."""
+    from f1_bronze.defs.monitoring.problems import list_problems
+
+    problems = [p for p in list_problems(coverage) if p.check or p.cells[0].error]
+    if problems:
         console.print()
-    for error, places in errors.items():
-        console.print(f"{_first(places)}: {error}", style="red", soft_wrap=True, markup=False)
-    for (severity, what), places in sorted(checks.items()):
-        mark, style = _MARKS[severity]
-        line = f"{mark} {_first(places)} {what}"
+    for problem in problems:
+        first = problem.cells[0]
+        mark, style = _MARKS.get(problem.kind, ("", "red"))
+        line = f"{first}{problem.more}: {problem.text}"
+        if problem.check:
+            where = f"{first.partition.key}{problem.more} {first.dataset.name}.{problem.check}"
+            line = f"{mark} {where}: {problem.text}"
         console.print(line, style=style, soft_wrap=True, markup=False)
 
 
-def _first(places: list[str]) -> str:
-    return places[0] + (f" and {len(places) - 1} more" if len(places) > 1 else "")
-
-
-def _shown(cell: "Cell", late: Collection["Place"], narrow: bool) -> "Text":
+def _shown(cell: "Cell", narrow: bool) -> "Text":
     from rich.text import Text
 
-    state = LATE if cell.place in late and cell.state == "missing" else cell.state.value
-    words = f"{cell.rows:,}" if state == "landed" else SIGNS[state] if narrow and state else state
-    text = Text(words or "·", style=_STYLES[state])
+    label = cell.label
+    words = f"{cell.rows:,}" if label == "landed" else SIGNS[label] if narrow and label else label
+    text = Text(words or "·", style=_STYLES[label])
     mark, style = _MARKS.get(cell.severity or "", (" ", ""))
     text.append(mark, style=style)
     return text

@@ -8,8 +8,8 @@ import pytest
 from f1_bronze.cli.report_command import report
 from f1_bronze.defs.monitoring.report import render
 
+from ..defs.coverages import NASTY, every_state, report_of
 from .browser import Browser, chromium
-from .coverages import NASTY, every_state, report_of
 from .weekend import Weekend, ingested_weekend, weekend
 
 __all__ = ["ingested_weekend", "weekend"]  # fixtures
@@ -61,7 +61,7 @@ def test_the_file(weekend: Weekend, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (said.status, said.err) == (0, "")
     assert said.out == f"Written: {file} ({file.stat().st_size / 1000:,.0f} kB)\n"
     text = file.read_text(encoding="utf-8")
-    assert "All 10 datasets of 2 sessions have landed. Every rule holds." in text
+    assert "All 10 datasets of 2 sessions are stored. Every rule holds." in text
     assert f"<b>{weekend.lake.store.uri('')}</b>" in text
     assert 'title="laps of 2025/bahrain/race: landed, 1,080 rows"' in text
     assert "up to about 1,300 expected" in text
@@ -77,7 +77,7 @@ def test_for_programs(weekend: Weekend) -> None:
         "size_bytes": file.stat().st_size,
         "sessions": 2,
         "states": {"landed": 10},
-        "late": 0,
+        "overdue": 0,
         "rules_broken": {"ERROR": 0, "WARN": 0},
         "corrections": 0,
     }
@@ -105,13 +105,13 @@ def test_in_a_browser(browser: Browser, page: Path) -> None:
     assert browser.run("return document.querySelectorAll('.matrix tbody tr').length") == 6
     assert browser.run("return document.querySelectorAll('.matrix tbody td').length") == 36
     assert browser.run("return document.querySelectorAll('main img').length") == 0
-    assert NASTY in browser.run("return document.querySelector('#reasons').textContent")
+    assert NASTY in browser.run("return document.querySelector('#problems').textContent")
     colours = browser.run(
         "return [...document.querySelectorAll('.legend .chip')]"
         ".map(chip => getComputedStyle(chip).backgroundColor)"
     )
     assert len(colours) == 8
-    assert len(set(colours)) >= 7  # stale and unrecorded are told apart by their frame
+    assert len(set(colours)) >= 7  # outdated and unrecorded are told apart by their frame
 
 
 def test_a_cell_opens(browser: Browser, page: Path) -> None:

@@ -9,7 +9,7 @@ from rich.console import Console
 from f1_bronze.cli.status_command import is_unwell, print_coverage, status, to_json
 from f1_bronze.defs.monitoring.coverage import Coverage
 
-from .coverages import MISSING_ROWS, NASTY, NOW, all_well, every_state
+from ..defs.coverages import MISSING_ROWS, NASTY, all_well, every_state
 from .weekend import Weekend, ingested_weekend, weekend
 
 __all__ = ["ingested_weekend", "weekend"]  # fixtures
@@ -19,7 +19,7 @@ def printed(
     coverage: Coverage, capsys: pytest.CaptureFixture[str], seasons: tuple[int, ...] = (2025,)
 ) -> list[str]:
     """The lines of the matrix and what follows it."""
-    print_coverage(coverage, coverage.late(NOW), seasons)
+    print_coverage(coverage, seasons)
     return [line.rstrip() for line in capsys.readouterr().out.splitlines()]
 
 
@@ -37,11 +37,11 @@ def test_all_is_well(weekend: Weekend) -> None:
 def test_for_programs(weekend: Weekend) -> None:
     """--json has each dataset of each session with its state, rows, run and checks."""
     data = weekend.say(status, "2025", "--json").data
-    assert {name: data[name] for name in ("status", "seasons", "states", "late")} == {
+    assert {name: data[name] for name in ("status", "seasons", "states", "overdue")} == {
         "status": 0,
         "seasons": [2025],
         "states": {"landed": 10},
-        "late": 0,
+        "overdue": 0,
     }
     assert data["lake"] == weekend.lake.store.uri("")
     qualifying, race = data["sessions"]
@@ -68,10 +68,9 @@ def test_a_file_that_is_gone(weekend: Weekend) -> None:
     assert said.status == 1
     assert "2025/bahrain/race" in said.out
     [race] = [line.split() for line in said.out.splitlines() if "bahrain/race" in line]
-    assert race == ["2025/bahrain/race", "1", "20", "20", "late", "50", "30"]
+    assert race == ["2025/bahrain/race", "1", "20", "20", "overdue", "50", "30"]
     assert (
-        "    1 late: not in the lake a day after its session ended: "
-        "f1-bronze ingest SEASONS --missing\n"
+        "    1 overdue: not in the lake, and should be by now: f1-bronze ingest SEASONS --missing\n"
     ) in said.out
     assert "No session of 2024 is registered. f1-bronze ingest 2024 lands" in said.out
 
@@ -100,54 +99,54 @@ def test_every_state(capsys: pytest.CaptureFixture[str]) -> None:
         ["2025/australian/qualifying", "1", "20", "20", "empty", "·", "·"],
         ["2025/australian/race", "1", "20!", "20", "400✗", "20", "20"],
         ["2025/bahrain/qualifying", "1", "20!", "20", "1,080", "·", "·"],
-        ["2025/bahrain/race", "1", "stale", "20", "refused", "running", "unrecorded"],
+        ["2025/bahrain/race", "1", "outdated", "20", "refused", "running", "unrecorded"],
         ["2025/monaco/qualifying", "1", "20", "failed", "1,080", "·", "·"],
-        ["2025/monaco/race", *["late"] * 6],
+        ["2025/monaco/race", *["overdue"] * 6],
     ]
     counted = [line.split(":")[0].strip() for line in lines[8:16]]
     assert counted == [
         "18 landed",
         "1 empty",
-        "1 stale",
+        "1 outdated",
         "1 refused",
         "1 failed",
         "1 running",
         "1 unrecorded",
-        "6 late",
+        "6 overdue",
     ]
     assert lines[17:] == [
-        f"laps of 2025/bahrain/race: {MISSING_ROWS}",
-        f"results of 2025/monaco/qualifying: It broke {NASTY}. Try again.",
         "✗ 2025/australian/race laps.values: lap_number 1 to 100: 2 of 20 rows fail",
+        f"results of 2025/monaco/qualifying: It broke {NASTY}. Try again.",
+        f"laps of 2025/bahrain/race: {MISSING_ROWS}",
         "! 2025/australian/race and 1 more drivers.values: name_acronym three capitals: "
         "2 of 20 rows fail",
     ]
 
 
 def test_unwell_is_what_a_person_must_act_on() -> None:
-    """Warnings, stale and running cells are no failure; a failed ERROR check is one."""
+    """Warnings, outdated and running cells are no failure; a failed ERROR check is one."""
     assert not is_unwell(all_well())
     assert is_unwell(every_state())
     coverage = every_state()
     kept = {
         place: cell
         for place, cell in coverage.cells.items()
-        if cell.severity != "ERROR" and cell.state in ("landed", "empty", "stale", "running", "")
+        if cell.severity != "ERROR" and cell.state in ("landed", "empty", "outdated", "running", "")
     }
     assert not is_unwell(Coverage(sessions=coverage.sessions, cells=kept, ended_at={}))
     assert is_unwell(Coverage(sessions=(), cells={}, ended_at={}))
 
 
-def test_late_for_programs() -> None:
-    """--json marks what is late, and says why something failed."""
+def test_overdue_for_programs() -> None:
+    """--json marks what is overdue, and says why something failed."""
     coverage = every_state()
-    data = to_json(coverage, coverage.late(NOW))
+    data = to_json(coverage)
     by_key = {one["partition"]: one["datasets"] for one in data["sessions"]}
-    assert data["late"] == 7
-    assert by_key["2025/monaco/race"]["laps"]["late"] is True
+    assert data["overdue"] == 7
+    assert by_key["2025/monaco/race"]["laps"]["overdue"] is True
     assert by_key["2025/bahrain/race"]["laps"] == {
         "state": "refused",
-        "late": False,
+        "overdue": False,
         "rows": 1080,
         "landed_at": "2025-12-01T06:00:00+00:00",
         "revision": "new",
@@ -157,10 +156,12 @@ def test_late_for_programs() -> None:
     }
 
 
-@pytest.mark.parametrize(("width", "late", "lost"), [(80, "!!", "⊘"), (100, "late", "refused")])
+@pytest.mark.parametrize(
+    ("width", "overdue", "lost"), [(80, "!!", "⊘"), (100, "overdue", "refused")]
+)
 def test_in_a_terminal(
     width: int,
-    late: str,
+    overdue: str,
     lost: str,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -169,11 +170,11 @@ def test_in_a_terminal(
     console = Console(width=width, force_terminal=True, color_system="standard", highlight=False)
     monkeypatch.setattr("f1_bronze.cli.console.plain", lambda: console)
     coverage = every_state()
-    print_coverage(coverage, coverage.late(NOW), (2025,))
+    print_coverage(coverage, (2025,))
     out = capsys.readouterr().out
-    assert re.search(rf"\x1b\[1;31m +{late}", out)
+    assert re.search(rf"\x1b\[1;31m +{overdue}", out)
     plain = re.sub(r"\x1b\[[0-9;]*m", "", out).splitlines()
     assert [line.split()[0] for line in plain[1:7]] == [s.key for s in coverage.sessions]
     assert max(len(line) for line in plain[:7]) <= width
     assert plain[4].split()[4] == lost
-    assert ("    1 refused ⊘: upstream's" in out) == (width == 80)
+    assert ("    1 refused ⊘: OpenF1's" in out) == (width == 80)

@@ -24,7 +24,7 @@ from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.dataset import Severity
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.definitions import assemble
-from f1_bronze.defs.monitoring.coverage import Cell, Coverage, coverage_of
+from f1_bronze.defs.monitoring.coverage import Cell, Coverage, read_coverage
 from f1_bronze.defs.partitions import asset_key, register
 from f1_bronze.defs.record.calendar_memory import Memory, Seen
 from f1_bronze.defs.record.failure_causes import FailureHistory
@@ -64,10 +64,22 @@ def partitions(instance: dg.DagsterInstance) -> None:
 def look(instance: dg.DagsterInstance, settings: Settings) -> Look:
     """The coverage of 2025 as it is now."""
 
-    def now(*years: int, **how: Any) -> Coverage:
-        return coverage_of(instance, Lake.at(settings.lake_uri), years or (2025,), **how)
+    def look(*years: int, now: datetime | None = None, **how: Any) -> Coverage:
+        return read_coverage(
+            instance,
+            Lake.at(settings.lake_uri),
+            years or (2025,),
+            now=now or datetime.now(UTC),
+            weekly=False,
+            **how,
+        )
 
-    return now
+    return look
+
+
+def overdue(coverage: Coverage) -> set[tuple[str, str]]:
+    """Partition key and dataset of what should be stored by now."""
+    return {(cell.partition.key, cell.dataset.name) for cell in coverage.overdue}
 
 
 def cell(coverage: Coverage, dataset: str, key: str = RACE) -> Cell:
@@ -80,8 +92,8 @@ def states(coverage: Coverage, key: str = RACE) -> dict[str, str]:
     return {name: cell(coverage, name, key).state.value for name in DATASET}
 
 
-def test_a_weekend_that_has_landed(materialize: Materialize, look: Look) -> None:
-    """What has landed has its rows and its time; a qualifying has no stints and no pit stops."""
+def test_a_stored_weekend(materialize: Materialize, look: Look) -> None:
+    """What is stored has its rows and its time; a qualifying has no stints and no pit stops."""
     began = datetime.now(UTC) - timedelta(seconds=1)
     materialize("bronze_sessions", QUALIFYING, RACE)
     materialize("bronze_races", RACE)
@@ -96,24 +108,26 @@ def test_a_weekend_that_has_landed(materialize: Materialize, look: Look) -> None
     laps = cell(coverage, "laps")
     assert (laps.rows, laps.revision, laps.what_changed) == (1080, "new", "All rows are new.")
     assert (laps.error, laps.checks, laps.severity, laps.has_content) == (None, (), None, True)
-    assert laps.landed_at is not None
-    assert began < laps.landed_at < datetime.now(UTC) + timedelta(seconds=1)
+    assert laps.stored_at is not None
+    assert began < laps.stored_at < datetime.now(UTC) + timedelta(seconds=1)
     assert coverage.ended_at[RACE] == RACE_ENDED
-    assert coverage.late(datetime.now(UTC)) == frozenset()
+    assert coverage.overdue == []
     assert look(2024).sessions == ()
 
 
-def test_nothing_has_landed(look: Look) -> None:
-    """A session that is only registered is missing, and late once its year is over."""
+def test_nothing_is_stored(look: Look) -> None:
+    """A session that is only registered is missing, and overdue once its year is over."""
     coverage = look()
     assert coverage.counts() == {"missing": 10}
     assert cell(coverage, "laps").rows is None
-    assert coverage.late(datetime(2025, 12, 31, tzinfo=UTC)) == frozenset()
-    assert len(coverage.late(datetime(2026, 1, 1, tzinfo=UTC))) == 10
+    assert look(now=datetime(2025, 12, 31, tzinfo=UTC)).overdue == []
+    in_january = look(now=datetime(2026, 1, 1, tzinfo=UTC))
+    assert len(in_january.overdue) == 10
+    assert cell(in_january, "laps").label == "overdue"
 
 
 def test_a_truly_empty_answer(materialize: Materialize, simulator: Simulator, look: Look) -> None:
-    """A session of which OpenF1 has no rows is empty: landed, and not late."""
+    """A session of which OpenF1 has no rows is empty: stored, and not overdue."""
     simulator.control.add_faults(InjectedFault(kind="empty", endpoint="laps"))
     materialize("bronze_sessions", RACE, select=["sessions", "laps"])
     laps = cell(look(), "laps")
@@ -123,7 +137,8 @@ def test_a_truly_empty_answer(materialize: Materialize, simulator: Simulator, lo
 def test_a_session_that_was_corrected(
     materialize: Materialize, simulator: Simulator, look: Look
 ) -> None:
-    """What landed before its session's own row was corrected is stale, until it lands again."""
+    """What was stored before its session's own row was corrected is outdated, until it is stored
+    again."""
     materialize("bronze_sessions", QUALIFYING, RACE, select=["sessions", "drivers"])
     row = {"session_key": 907047}
     simulator.control.add_faults(
@@ -131,8 +146,8 @@ def test_a_session_that_was_corrected(
     )
     materialize("bronze_sessions", QUALIFYING, RACE, select=["sessions"])
     coverage = look()
-    assert coverage.counts() == {"landed": 3, "stale": 1, "missing": 6}
-    assert cell(coverage, "drivers").state == "stale"
+    assert coverage.counts() == {"landed": 3, "outdated": 1, "missing": 6}
+    assert cell(coverage, "drivers").state == "outdated"
     assert cell(coverage, "sessions").revision == "changed"
     assert "| location | Sakhir | x |" in cell(coverage, "sessions").what_changed
     materialize("bronze_sessions", RACE, select=["drivers"])
@@ -142,7 +157,7 @@ def test_a_session_that_was_corrected(
 def test_columns_that_changed_since(
     materialize: Materialize, instance: dg.DagsterInstance, look: Look
 ) -> None:
-    """What landed under an older declaration of its columns is stale."""
+    """What was stored under an older declaration of its columns is outdated."""
     materialize("bronze_sessions", RACE, select=["drivers"])
     older = dg.AssetMaterialization(
         asset_key(DATASET["drivers"]),
@@ -152,13 +167,13 @@ def test_columns_that_changed_since(
     )
     instance.report_runless_asset_event(older)
     drivers = cell(look(), "drivers")
-    assert (drivers.state, drivers.rows, drivers.run_id) == ("stale", 7, "")
+    assert (drivers.state, drivers.rows, drivers.run_id) == ("outdated", 7, "")
 
 
 def test_an_answer_that_lost_rows(
     materialize: Materialize, simulator: Simulator, look: Look
 ) -> None:
-    """A refused answer leaves the rows of the lake, and is told with the whole of its remedy."""
+    """A refused answer leaves the rows of the lake, and is shown with the whole of its remedy."""
     materialize("bronze_sessions", RACE, select=["sessions", "results"])
     simulator.control.add_faults(
         InjectedFault(kind="drop_rows", endpoint="session_result", rows_share=0.2)
@@ -172,10 +187,10 @@ def test_an_answer_that_lost_rows(
     assert results.has_content
 
 
-def test_what_failed_and_then_landed(
+def test_what_failed_and_was_then_stored(
     materialize: Materialize, simulator: Simulator, look: Look
 ) -> None:
-    """A failed dataset says why, is late, and keeps what it had; landing it ends that."""
+    """A failed dataset says why, is overdue, and keeps what it had; storing it ends that."""
     simulator.control.add_faults(InjectedFault(kind="unknown_path", endpoint="drivers"))
     failed = materialize("bronze_sessions", QUALIFYING, RACE, select=["sessions", "drivers"])
     coverage = look()
@@ -184,11 +199,11 @@ def test_what_failed_and_then_landed(
     assert drivers.error is not None
     assert drivers.error.startswith("OpenF1 refused")
     assert not drivers.has_content
-    late = coverage.late(RACE_ENDED + timedelta(hours=25))
-    assert {(QUALIFYING, "drivers"), (RACE, "drivers")} <= late
-    assert (RACE, "sessions") not in late
-    an_hour_on = coverage.late(RACE_ENDED + timedelta(hours=23))
-    assert {key for key, _ in an_hour_on} == {QUALIFYING}
+    on_monday = overdue(look(now=RACE_ENDED + timedelta(hours=25)))
+    assert {(QUALIFYING, "drivers"), (RACE, "drivers")} <= on_monday
+    assert (RACE, "sessions") not in on_monday
+    two_hours_earlier = overdue(look(now=RACE_ENDED + timedelta(hours=23)))
+    assert {key for key, _ in two_hours_earlier} == {QUALIFYING}
     simulator.control.set_faults([])
     materialize("bronze_sessions", QUALIFYING, RACE, select=["drivers"])
     assert states(look())["drivers"] == "landed"
@@ -269,16 +284,16 @@ def test_lake_and_record_differ(
     materialize: Materialize, look: Look, settings: Settings, tmp_path: Path
 ) -> None:
     """A file that was taken away is missing, one without a record unrecorded, and one of a
-    session that is no partition is told of."""
+    session that is no partition is named."""
     materialize("bronze_sessions", RACE, select=["drivers"])
     lake = Lake.at(settings.lake_uri)
     (tmp_path / "other").mkdir()
     with dg.DagsterInstance.local_temp(str(tmp_path / "other")) as other:
-        unknown = coverage_of(other, lake, (2025,))
+        unknown = read_coverage(other, lake, (2025,), now=datetime.now(UTC), weekly=False)
         assert (unknown.sessions, unknown.cells) == ((), {})
         assert unknown.unregistered == (SessionPartition.parse(RACE),)
         register(other, [SessionPartition.parse(RACE)])
-        unrecorded = coverage_of(other, lake, (2025,))
+        unrecorded = read_coverage(other, lake, (2025,), now=datetime.now(UTC), weekly=False)
         assert unrecorded.counts() == {"unrecorded": 1, "missing": 5}
         assert unrecorded.unregistered == ()
         assert cell(unrecorded, "drivers").has_content
@@ -286,7 +301,7 @@ def test_lake_and_record_differ(
     file.unlink()
     coverage = look()
     assert states(coverage)["drivers"] == "missing"
-    assert (RACE, "drivers") in coverage.late(datetime.now(UTC))
+    assert (RACE, "drivers") in overdue(coverage)
 
 
 class Changing:
@@ -349,7 +364,7 @@ def test_keys_added_by_hand(instance: dg.DagsterInstance, look: Look) -> None:
 
 
 def test_ends_that_only_the_calendar_knows(instance: dg.DagsterInstance, look: Look) -> None:
-    """What has not landed is late a day after the end that the calendar sensor has seen."""
+    """What is missing is overdue a day after the end that the calendar sensor has seen."""
     end = datetime(2025, 4, 13, 18, 0, tzinfo=UTC)
     seen = Seen(key=RACE, name="Bahrain Race", start=end - timedelta(hours=2), end=end)
     location = InProcessCodeLocationOrigin(LoadableTargetOrigin(module_name="f1_bronze"))
@@ -363,6 +378,6 @@ def test_ends_that_only_the_calendar_knows(instance: dg.DagsterInstance, look: L
     )
     coverage = look()
     assert dict(coverage.ended_at) == {RACE: end}
-    assert coverage.late(end + timedelta(hours=24)) == frozenset()
-    late = coverage.late(end + timedelta(hours=24, seconds=1))
-    assert late == {(RACE, name) for name in DATASET}
+    day = timedelta(hours=24)
+    assert look(now=end + day - timedelta(seconds=1)).overdue == []
+    assert overdue(look(now=end + day)) == {(RACE, name) for name in DATASET}

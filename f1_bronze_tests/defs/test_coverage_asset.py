@@ -145,7 +145,7 @@ def test_a_weekend_at_a_glance(
     materialize("bronze_sessions", QUALIFYING, RACE)
     told = deployment.told()
     assert str(told["matrix"]).splitlines()[-1] == (
-        "| 2025/bahrain/race | 1 | 20 | 20 | **failed** | **late** | **late** |"
+        "| 2025/bahrain/race | 1 | 20 | 20 | **failed** | **overdue** | **overdue** |"
     )
     assert "| 2025/bahrain/qualifying | 1 | 20 | 20 | **failed** | · | · |" in str(told["matrix"])
     troubles = str(told["troubles"]).splitlines()
@@ -154,10 +154,11 @@ def test_a_weekend_at_a_glance(
         "&partition=2025%2Fbahrain%2Fqualifying) and 1 more: OpenF1 "
     )
     assert troubles[1:] == [
-        "- **late**: [stints of 2025/bahrain/race](/assets/bronze/stints?view=partitions"
-        "&partition=2025%2Fbahrain%2Frace) and 1 more"
+        "- **overdue**: [stints of 2025/bahrain/race](/assets/bronze/stints?view=partitions"
+        "&partition=2025%2Fbahrain%2Frace) and 1 more: The lake holds no file, and no run has "
+        "reported a failure. `f1-bronze ingest 2025 --missing` stores it."
     ]
-    numbers = ("sessions", "landed", "failed", "missing", "late", "percent_landed")
+    numbers = ("sessions", "landed", "failed", "missing", "overdue_datasets", "percent_landed")
     assert [told[name] for name in numbers] == [2, 6, 2, 2, 4, 60.0]
     assert told["seasons"] == "2025"
     page = Path(str(told["report"]))
@@ -221,7 +222,7 @@ def test_an_unknown_calendar_is_no_good_news(deployment: Deployment) -> None:
     assert deployment.checks()["on_time"] == (
         False,
         "WARN",
-        "Nobody knows when sessions end: switch on the sensor openf1_calendar.",
+        "It is not known when sessions end: switch on the sensor openf1_calendar.",
     )
 
 

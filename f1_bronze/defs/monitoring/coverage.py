@@ -1,12 +1,12 @@
-"""What is there of a season, and what is not: session by session, dataset by dataset.
+"""The state of each dataset of each session: what is stored, what is not, and what checks found.
 
-Belongs here: the state of every dataset of every registered session, put together from Dagster's
-record and the lake's file names. Stays out: how it is shown (commands/status.py, report.py).
+The states come from Dagster's record and the names of the lake's files; OpenF1 is not asked.
+`f1-bronze status`, the report page and the asset `monitoring/coverage` show them.
 """
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -16,6 +16,7 @@ from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.dataset import Dataset
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.datasets.sessions import SESSIONS
+from f1_bronze.defs.monitoring.overdue import due
 from f1_bronze.defs.partitions import asset_key, read_registered
 from f1_bronze.defs.record.calendar_memory import remembered_ends
 from f1_bronze.defs.record.check_results import CheckState, check_states
@@ -25,29 +26,52 @@ from f1_bronze.defs.run.failures import RowsMissing
 from f1_bronze.defs.run.materialization import SESSION_END
 from f1_bronze.lake.lake import Lake
 
-LATE_AFTER = timedelta(hours=24)
-
-"""A session's data is complete within the hour; a day later it should have landed."""
-
-Place = tuple[str, str]
-
-"""A cell's partition key and dataset."""
+OVERDUE = "overdue"
+"""The label of a dataset that is missing and should be stored by now."""
 
 _SEVERITIES = ("WARN", "ERROR")
+_UPSTREAM_VERSION = f"dagster/input_data_version/{asset_key(SESSIONS).to_user_string()}"
 
 
 class State(StrEnum):
-    """What became of a dataset of a session."""
+    """What is known of a dataset of a session."""
 
     LANDED = "landed"
-    EMPTY = "empty"  # OpenF1 has no rows for this session
-    STALE = "stale"  # landed under an older schema, or before its session was corrected
-    REFUSED = "refused"  # the last answer had lost rows; the lake keeps what it had
+    EMPTY = "empty"
+    OUTDATED = "outdated"
+    REFUSED = "refused"
     FAILED = "failed"
     RUNNING = "running"
-    UNRECORDED = "unrecorded"  # in the lake, and Dagster does not know of it
+    UNRECORDED = "unrecorded"
     MISSING = "missing"
-    NONE = ""  # sessions of this type do not have it
+    NONE = ""  # sessions of this type do not have the dataset
+
+
+MEANINGS = {
+    "landed": "in the lake, and the latest answer",
+    "empty": "OpenF1 has no rows for it",
+    "outdated": "stored before its session or its columns changed; ingest it again",
+    "refused": "OpenF1's last answer had lost rows; the lake keeps its own",
+    "failed": "the last attempt failed",
+    "running": "a run is about to store it",
+    "unrecorded": "in the lake, not in Dagster's record: f1-bronze verify SEASONS --repair",
+    "missing": "not in the lake: f1-bronze ingest SEASONS --missing",
+    OVERDUE: "not in the lake, and should be by now: f1-bronze ingest SEASONS --missing",
+}
+"""What each label means, with the remedy."""
+
+SIGNS = {
+    "landed": "",
+    "empty": "∅",
+    "outdated": "↻",
+    "refused": "⊘",
+    "failed": "✗",
+    "running": "…",
+    "unrecorded": "?",
+    "missing": "–",
+    OVERDUE: "!!",
+}
+"""Each label in one or two characters, for where there is no room for the word."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,28 +79,46 @@ class Cell:
     """One dataset of one session.
 
     Attributes:
-        rows: of what the lake holds; None where nothing has landed.
-        landed_at: the latest materialization, UTC.
+        is_due: whether it should be stored by now.
+        rows: how many the lake holds; None where nothing was stored.
+        stored_at: the latest materialization, UTC.
         revision: what the latest answer was, with `what_changed` in Markdown.
         error: why it failed or was refused, with the remedy; its run is `run_id`.
-        checks: the last evaluations; empty where none of them has ever been judged.
+        checks: the latest results; empty where no check has ever run.
     """
 
     dataset: Dataset
     partition: SessionPartition
     state: State
+    is_due: bool = False
     rows: int | None = None
-    landed_at: datetime | None = None
+    stored_at: datetime | None = None
     revision: str | None = None
     what_changed: str = ""
     error: str | None = None
     run_id: str | None = None
     checks: tuple[CheckState, ...] = ()
 
+    def __str__(self) -> str:
+        return f"{self.dataset.name} of {self.partition.key}"
+
     @property
-    def place(self) -> Place:
-        """Where it stands in the matrix."""
-        return self.partition.key, self.dataset.name
+    def has_content(self) -> bool:
+        """Whether the lake holds something for it, however old."""
+        if self.state in (State.FAILED, State.RUNNING):
+            return self.stored_at is not None
+        return self.state not in (State.MISSING, State.NONE)
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether it should be stored by now and nothing is, nor is a run about to store it."""
+        return self.is_due and self.state in (State.MISSING, State.FAILED) and not self.has_content
+
+    @property
+    def label(self) -> str:
+        """The state as people see it."""
+        is_overdue = self.state is State.MISSING and self.is_due
+        return OVERDUE if is_overdue else self.state.value
 
     @property
     def severity(self) -> str | None:
@@ -84,26 +126,19 @@ class Cell:
         failed = [check.severity for check in self.checks if check.severity]
         return max(failed, key=_SEVERITIES.index, default=None)
 
-    @property
-    def has_content(self) -> bool:
-        """Whether the lake holds something for it, however old."""
-        if self.state in (State.FAILED, State.RUNNING):
-            return self.landed_at is not None
-        return self.state not in (State.MISSING, State.NONE)
-
 
 @dataclass(frozen=True, kw_only=True)
 class Coverage:
-    """Sessions in chronological order and the state of each dataset in each.
+    """Sessions in chronological order, and each dataset of each by partition key and name.
 
     Attributes:
-        ended_at: the end of the sessions for which it is known, by partition key: those that have
-            landed, and those that the calendar sensor has seen.
-        unregistered: sessions of which the lake holds something and that are no partitions.
+        ended_at: the end of each session for which it is known, by partition key: of those that
+            are stored, and those that the calendar sensor has seen.
+        unregistered: sessions that are in the lake and are not partitions.
     """
 
     sessions: tuple[SessionPartition, ...]
-    cells: Mapping[Place, Cell]
+    cells: Mapping[tuple[str, str], Cell]
     ended_at: Mapping[str, datetime]
     unregistered: tuple[SessionPartition, ...] = ()
 
@@ -112,69 +147,69 @@ class Coverage:
         return self.cells[partition.key, dataset.name]
 
     def counts(self) -> dict[State, int]:
-        """How many cells are in each state, but for those that have no dataset."""
+        """How many cells are in each state; cells without a dataset are not counted."""
         states = [cell.state for cell in self.cells.values()]
         return {s: states.count(s) for s in State if s is not State.NONE and s in states}
 
-    def late(self, now: datetime) -> frozenset[Place]:
-        """What should have landed: its session ended more than a day ago and it has no content.
+    @property
+    def overdue(self) -> list[Cell]:
+        """The cells that should be stored by now, in chronological order."""
+        return [cell for cell in self.chronological() if cell.is_overdue]
 
-        Where the end is not known, all sessions of past years have ended.
-        """
-        return frozenset(
-            place
-            for place, cell in self.cells.items()
-            if cell.state in (State.MISSING, State.FAILED)
-            and not cell.has_content
-            and (
-                self.ended_at[cell.partition.key] + LATE_AFTER < now
-                if cell.partition.key in self.ended_at
-                else cell.partition.year < now.year
-            )
-        )
+    def chronological(self) -> list[Cell]:
+        """All cells, session by session."""
+        return [self.cell(session, dataset) for session in self.sessions for dataset in DATASETS]
 
 
-def coverage_of(
-    instance: dg.DagsterInstance, lake: Lake, years: Collection[int], *, with_rules: bool = False
+def read_coverage(
+    instance: dg.DagsterInstance,
+    lake: Lake,
+    years: Collection[int],
+    *,
+    now: datetime,
+    weekly: bool,
+    with_rules: bool = False,
 ) -> Coverage:
     """The state of every registered session of these seasons.
 
-    `with_rules` also reads the rules of checks that passed, which the report shows.
+    Args:
+        instance: whose record is read.
+        lake: whose files are listed.
+        years: the seasons.
+        now: the time, aware.
+        weekly: whether new sessions wait for the weekly run.
+        with_rules: whether to read the rules of checks that passed too, which the report shows.
     """
     sessions = tuple(p for p in read_registered(instance).sessions if p.year in years)
     keys = [partition.key for partition in sessions]
+    recorded = {d: latest_materializations(instance, asset_key(d), keys) for d in DATASETS}
+    session_versions = {
+        key: (record.event_log_entry.tags or {}).get("dagster/data_version")
+        for key, record in recorded[SESSIONS].items()
+    }
+    ended_at = _ends(instance, recorded[SESSIONS], keys)
     failures = FailureHistory(instance)
     checks = check_states(instance, keys, with_rules=with_rules)
-    cells: dict[Place, Cell] = {}
-    ended_at = {key: end for key, end in remembered_ends(instance).items() if key in set(keys)}
-    upstream: dict[str, str | None] = {}
+    cells: dict[tuple[str, str], Cell] = {}
     unregistered: set[SessionPartition] = set()
     for dataset in DATASETS:
-        asset = asset_key(dataset)
         in_lake = lake.stored_partitions(dataset.name, years)
         unregistered |= in_lake - set(sessions)
-        recorded = latest_materializations(instance, asset, keys)
-        attempts = instance.event_log_storage.get_latest_asset_partition_materialization_attempts_without_materializations(  # noqa: E501
-            asset
+        attempts = instance.event_log_storage.get_latest_asset_partition_materialization_attempts_without_materializations(  # noqa: E501  Dagster's name
+            asset_key(dataset)
         )
         for partition in sessions:
             key = partition.key
             cells[key, dataset.name] = _cell(
                 dataset,
                 partition,
+                is_due=_is_due(partition, ended_at.get(key), now, weekly=weekly),
                 in_lake=partition in in_lake,
-                record=recorded.get(key),
+                record=recorded[dataset].get(key),
                 failure=failures.of(attempts[key][0], dataset, key) if key in attempts else None,
                 checks=checks.get((key, dataset.name), ()),
-                upstream=upstream.get(key),
+                session_version=session_versions.get(key) if dataset is not SESSIONS else None,
             )
-        if dataset is SESSIONS:
-            for key, record in recorded.items():
-                upstream[key] = (record.event_log_entry.tags or {}).get("dagster/data_version")
-                event = record.asset_materialization
-                end = event.metadata.get(SESSION_END) if event else None
-                if isinstance(end, dg.TimestampMetadataValue):
-                    ended_at[key] = datetime.fromtimestamp(end.value, UTC)
     return Coverage(
         sessions=sessions,
         cells=cells,
@@ -183,89 +218,73 @@ def coverage_of(
     )
 
 
+def _ends(
+    instance: dg.DagsterInstance,
+    recorded_sessions: Mapping[str, dg.EventLogRecord],
+    keys: Collection[str],
+) -> dict[str, datetime]:
+    ends = {key: end for key, end in remembered_ends(instance).items() if key in set(keys)}
+    for key, record in recorded_sessions.items():
+        event = record.asset_materialization
+        end = event.metadata.get(SESSION_END) if event else None
+        if isinstance(end, dg.TimestampMetadataValue):
+            ends[key] = datetime.fromtimestamp(end.value, UTC)
+    return ends
+
+
+def _is_due(
+    partition: SessionPartition, end: datetime | None, now: datetime, *, weekly: bool
+) -> bool:
+    """Whether a session should be stored by now; where its end is not known, past years should."""
+    return now >= due(end, weekly=weekly) if end else partition.year < now.year
+
+
 def _cell(
     dataset: Dataset,
     partition: SessionPartition,
     *,
+    is_due: bool,
     in_lake: bool,
     record: dg.EventLogRecord | None,
     failure: LastFailure | None,
     checks: tuple[CheckState, ...],
-    upstream: str | None,
+    session_version: str | None,
 ) -> Cell:
     if not dataset.exists_for(partition.session_type):
         return Cell(dataset=dataset, partition=partition, state=State.NONE)
-    event = record.asset_materialization if record is not None else None
-    if record is None or event is None:
-        state = _state_of(failure) if failure else State.UNRECORDED if in_lake else State.MISSING
-        return Cell(
-            dataset=dataset,
-            partition=partition,
-            state=state,
-            error=failure.error if failure else None,
-            run_id=failure.run_id if failure else None,
-        )
-    metadata = event.metadata
+    event = record.asset_materialization if record else None
 
-    def value(name: str) -> Any:
-        return metadata[name].value if name in metadata else None
+    def metadata(name: str) -> Any:
+        return event.metadata[name].value if event and name in event.metadata else None
 
-    tags = record.event_log_entry.tags or {}
-    state = State.EMPTY if value("dagster/row_count") == 0 else State.LANDED
-    if tags.get("dagster/code_version") != str(dataset.schema_version) or (
-        upstream and tags.get(_UPSTREAM, upstream) != upstream
-    ):
-        state = State.STALE
-    if not in_lake:
-        state = State.MISSING  # its file was taken away
     if failure is not None:
-        state = _state_of(failure)
+        refused = failure.kind == RowsMissing.__name__
+        state = State.RUNNING if failure.is_running else State.REFUSED if refused else State.FAILED
+    elif record is None or event is None:
+        state = State.UNRECORDED if in_lake else State.MISSING
+    elif not in_lake:
+        state = State.MISSING
+    elif _is_outdated(dataset, record.event_log_entry.tags or {}, session_version):
+        state = State.OUTDATED
+    else:
+        state = State.EMPTY if metadata("dagster/row_count") == 0 else State.LANDED
     return Cell(
         dataset=dataset,
         partition=partition,
         state=state,
-        rows=value("dagster/row_count"),
-        landed_at=datetime.fromtimestamp(record.timestamp, UTC),
-        revision=value("revision"),
-        what_changed=value("what_changed") or "",
+        is_due=is_due,
+        rows=metadata("dagster/row_count"),
+        stored_at=datetime.fromtimestamp(record.timestamp, UTC) if record else None,
+        revision=metadata("revision"),
+        what_changed=metadata("what_changed") or "",
         error=failure.error if failure else None,
-        run_id=failure.run_id if failure else record.run_id,
-        checks=checks,
+        run_id=failure.run_id if failure else record.run_id if record else None,
+        checks=checks if event else (),
     )
 
 
-def _state_of(failure: LastFailure) -> State:
-    if failure.is_running:
-        return State.RUNNING
-    return State.REFUSED if failure.kind == RowsMissing.__name__ else State.FAILED
-
-
-_UPSTREAM = f"dagster/input_data_version/{asset_key(SESSIONS).to_user_string()}"
-
-
-LATE = "late"
-
-MEANINGS = {
-    "empty": "OpenF1 has no rows for it",
-    "stale": "landed before its session or its columns changed; ingest it again",
-    "refused": "upstream's last answer had lost rows; the lake keeps its own",
-    "failed": "the last attempt failed",
-    "running": "a run is about to make it",
-    "unrecorded": "in the lake, not in Dagster's record: f1-bronze verify SEASONS --repair",
-    "missing": "not in the lake: f1-bronze ingest SEASONS --missing",
-    LATE: "not in the lake a day after its session ended: f1-bronze ingest SEASONS --missing",
-}
-
-SIGNS = {
-    "landed": "",
-    "empty": "∅",
-    "stale": "↻",
-    "refused": "⊘",
-    "failed": "✗",
-    "running": "…",
-    "unrecorded": "?",
-    "missing": "–",
-    LATE: "!!",
-}
-
-"""A state in one or two characters, where there is no room for its name."""
+def _is_outdated(dataset: Dataset, tags: Mapping[str, str], session_version: str | None) -> bool:
+    """Whether it was stored under other columns, or before its session's own row was corrected."""
+    if tags.get("dagster/code_version") != str(dataset.schema_version):
+        return True
+    return bool(session_version) and tags.get(_UPSTREAM_VERSION, session_version) != session_version

@@ -1,8 +1,6 @@
-"""The asset `monitoring/coverage`: the seasons at a glance, where people of the UI look anyway.
+"""The asset `monitoring/coverage`: the seasons at a glance in the UI, with two checks.
 
-Belongs here: the asset, its two checks and what they say. Stays out: the states (coverage.py),
-which sessions are overdue (overdue.py), when it is made (coverage_schedule.py).
-Why lateness is a check and not a freshness policy: docs/adr/0016.
+Why `on_time` is a check and not a freshness policy: docs/adr/0016.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -15,8 +13,9 @@ from pydantic import Field
 
 from f1_bronze.datasets import DATASETS
 from f1_bronze.defs.assets import OWNER
-from f1_bronze.defs.monitoring.coverage import Cell, Coverage, Place, State, coverage_of
+from f1_bronze.defs.monitoring.coverage import Cell, Coverage, State, read_coverage
 from f1_bronze.defs.monitoring.overdue import overdue_sessions
+from f1_bronze.defs.monitoring.problems import list_problems
 from f1_bronze.defs.monitoring.row_bands import usual_rows
 from f1_bronze.defs.partitions import asset_key, read_registered
 from f1_bronze.defs.record.calendar_memory import remembered_ends
@@ -31,35 +30,19 @@ COVERAGE = dg.AssetKey(["monitoring", "coverage"])
 
 ON_TIME, USABLE = "on_time", "usable"
 
-OVERDUE = "overdue"
-
-"""Metadata: the keys of the overdue sessions, by which the schedule knows what was told."""
+OVERDUE_SESSIONS = "overdue"
+"""Metadata: the keys of the overdue sessions, by which the schedule sees that another is."""
 
 PAGE = "reports/coverage.html"
-
 """Where the page lies in the lake."""
 
-TROUBLES_SHOWN = 50
+PROBLEMS_SHOWN = 50
 
-_WELL = (State.LANDED, State.EMPTY, State.NONE)
-
-_URGENCY = (
-    "ERROR",
-    "failed",
-    "refused",
-    "late",
-    "WARN",
-    "stale",
-    "unrecorded",
-    "missing",
-    "running",
-)
-
-_CELL = 240
+_WIDEST_CELL = 240
 
 
 class Watch:
-    """What this deployment keeps and when it must have landed. `clock` tells the time, aware."""
+    """The lake of this deployment and when it should hold what. `clock` gives the time, aware."""
 
     def __init__(
         self, settings: Settings, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -69,7 +52,7 @@ class Watch:
 
     @cached_property
     def lake(self) -> Lake:
-        """Where sessions land."""
+        """Where sessions are stored."""
         return Lake.at(self._settings.lake_uri, S3Writes(**self._settings.s3_writes))
 
     @property
@@ -77,14 +60,15 @@ class Watch:
         """The name of the deployment."""
         return self._settings.environment
 
+    @property
+    def weekly(self) -> bool:
+        """Whether new sessions wait for the weekly run."""
+        return not self._settings.ingest_new
+
     def overdue(self, instance: dg.DagsterInstance) -> list[OverdueSession]:
-        """Sessions of the last 15 days that should have landed by now."""
-        return overdue_sessions(
-            instance,
-            self.now(),
-            session_types=self._settings.session_types,
-            weekly=not self._settings.ingest_new,
-        )
+        """Sessions of the last 15 days that should be stored by now."""
+        types = self._settings.session_types
+        return overdue_sessions(instance, self.now(), session_types=types, weekly=self.weekly)
 
     def link(self, path: str) -> str:
         """The address of a page of the UI."""
@@ -92,7 +76,7 @@ class Watch:
 
 
 class CoverageConfig(dg.Config):
-    """What a run may be told."""
+    """What a run can be asked for."""
 
     seasons: list[int] = Field(
         default=[],
@@ -109,8 +93,8 @@ class CoverageConfig(dg.Config):
             ON_TIME,
             asset=COVERAGE,
             description=(
-                "Every session of the last 15 days has landed within 24 hours of its end, or, "
-                "where new sessions wait for Monday, with the weekly run. Quiet between seasons."
+                "Every session of the last 15 days is stored within 24 hours of its end, or, "
+                "where new sessions wait for Monday, by the weekly run. Quiet between seasons."
             ),
         ),
         dg.AssetCheckSpec(
@@ -118,7 +102,7 @@ class CoverageConfig(dg.Config):
             asset=COVERAGE,
             description=(
                 "No ERROR rule is broken in any partition of these seasons. The checks of a "
-                "dataset show the severity of their latest partition alone; this one shows red "
+                "dataset show the severity of their latest partition alone; this one is red "
                 "as long as one partition must not be used."
             ),
         ),
@@ -130,35 +114,35 @@ class CoverageConfig(dg.Config):
 def coverage(
     context: dg.AssetExecutionContext, config: CoverageConfig, watch: dg.ResourceParam[Watch]
 ) -> Iterator[dg.MaterializeResult[None]]:
-    """All seasons at a glance: what has landed, what has not, and which rules are broken.
+    """All seasons at a glance: what is stored, what is not, and which rules are broken.
 
-    `matrix` shows the rows that the lake holds of the latest season, or of those that the run is
-    told; ✗ behind them is a broken ERROR rule, ! a warning. `troubles` says what is wrong in any
-    season, with a link to each place. `report` is the same as a page, with charts and the offending
-    rows. Looked at every hour while there is something new.
+    `matrix` shows how many rows the lake holds of the latest season, or of the seasons that the run
+    is configured with; ✗ marks a broken ERROR rule, ! a warning. `troubles` says what is wrong in
+    any season, with a link to each place. `report` is the same as a page, with charts and the
+    offending rows. Made every hour while there is something new.
     """
     instance = context.instance
     seasons = config.seasons or _registered_seasons(instance)
-    found = coverage_of(instance, watch.lake, seasons, with_rules=True)
+    found = read_coverage(
+        instance, watch.lake, seasons, now=watch.now(), weekly=watch.weekly, with_rules=True
+    )
     page = write_page(instance, watch, seasons, found)
     overdue = watch.overdue(instance)
-    late = found.late(watch.now())
     states = found.counts()
-    checked = [cell.severity for cell in found.cells.values()]
-    counts = {state.value: states.get(state, 0) for state in State if state is not State.NONE}
-    well = sum(states.get(state, 0) for state in _WELL)
+    fine = states.get(State.LANDED, 0) + states.get(State.EMPTY, 0)
+    severities = [cell.severity for cell in found.cells.values()]
     yield dg.MaterializeResult(
         metadata={
             "seasons": ", ".join(map(str, seasons)) or "none",
-            "matrix": dg.MetadataValue.md(matrix(found, late, config.seasons or seasons[-1:])),
-            "troubles": dg.MetadataValue.md(troubles(found, late, watch.link)),
-            "percent_landed": round(100 * well / sum(states.values()), 1) if states else 0.0,
+            "matrix": dg.MetadataValue.md(matrix(found, config.seasons or seasons[-1:])),
+            "troubles": dg.MetadataValue.md(problems_as_markdown(found, watch.link)),
+            "percent_landed": round(100 * fine / sum(states.values()), 1) if states else 0.0,
             "sessions": len(found.sessions),
-            **counts,
-            "late": len(late),
-            "rules_broken_error": checked.count("ERROR"),
-            "rules_broken_warn": checked.count("WARN"),
-            OVERDUE: dg.MetadataValue.json([session.key for session in overdue]),
+            **{state.value: states.get(state, 0) for state in State if state is not State.NONE},
+            "overdue_datasets": len(found.overdue),
+            "rules_broken_error": severities.count("ERROR"),
+            "rules_broken_warn": severities.count("WARN"),
+            OVERDUE_SESSIONS: dg.MetadataValue.json([session.key for session in overdue]),
             "report": dg.MetadataValue.path(as_path(page)),
         },
         check_results=[on_time(overdue, bool(remembered_ends(instance))), usable(found)],
@@ -168,10 +152,10 @@ def coverage(
 def write_page(
     instance: dg.DagsterInstance, watch: Watch, seasons: Sequence[int], found: Coverage
 ) -> str:
-    """Put the same as a page into the lake, over the one before; returns its address."""
+    """Write the report page into the lake, over the one before; returns its address."""
     from f1_bronze.defs.monitoring.report import Report, render
 
-    made = Report(
+    report = Report(
         seasons=seasons,
         coverage=found,
         usual=usual_rows(instance, found),
@@ -179,7 +163,7 @@ def write_page(
         environment=watch.environment,
         made_at=watch.now(),
     )
-    watch.lake.store.write(PAGE, render(made).encode(), {})
+    watch.lake.store.write(PAGE, render(report).encode(), {})
     return watch.lake.store.uri(PAGE)
 
 
@@ -188,98 +172,71 @@ def _registered_seasons(instance: dg.DagsterInstance) -> list[int]:
     return sorted({int(year) for key in keys if (year := key.split("/")[0]).isdecimal()})
 
 
-def matrix(found: Coverage, late: Collection[Place], seasons: Collection[int]) -> str:
-    """Session by session what the lake holds of each dataset of these seasons, as Markdown."""
+def matrix(found: Coverage, seasons: Collection[int]) -> str:
+    """Session by session how many rows the lake holds of each dataset, as Markdown."""
     sessions = [session for session in found.sessions if session.year in seasons]
     if not sessions:
         return "No session is registered: `f1-bronze ingest` or the sensor openf1_calendar does it."
     rows = [
-        [session.key, *(_shown(found.cell(session, dataset), late) for dataset in DATASETS)]
+        [session.key, *(_cell_text(found.cell(session, dataset)) for dataset in DATASETS)]
         for session in sessions
     ]
     return markdown_table(["session", *(dataset.name for dataset in DATASETS)], rows)
 
 
-def _shown(cell: Cell, late: Collection[Place]) -> str:
+def _cell_text(cell: Cell) -> str:
     if cell.state is State.NONE:
         return "·"
-    words = f"{cell.rows:,}" if cell.state is State.LANDED else f"**{_state(cell, late)}**"
+    words = f"{cell.rows:,}" if cell.state is State.LANDED else f"**{cell.label}**"
     return words + {"ERROR": " ✗", "WARN": " !"}.get(cell.severity or "", "")
 
 
-def _state(cell: Cell, late: Collection[Place]) -> str:
-    is_late = cell.state is State.MISSING and cell.place in late
-    return "late" if is_late else cell.state.value
-
-
-def troubles(found: Coverage, late: Collection[Place], link: Callable[[str], str]) -> str:
-    """What did not land and which rules are broken, worst first; the first place of each a link.
+def problems_as_markdown(found: Coverage, link: Callable[[str], str]) -> str:
+    """What is wrong, worst first; the first place of each problem is a link.
 
     A list and not a table: the messages are long, and wrap.
     """
-    places: dict[tuple[int, str, str, str], list[str]] = {}
-    for cell in found.cells.values():
-        if cell.state not in _WELL:
-            state = _state(cell, late)
-            dataset = cell.dataset.name if cell.error else ""  # what has no reason is one line
-            told = (_urgency(state), dataset, state, cell.error or "")
-            places.setdefault(told, []).append(_place(cell, link))
-        for check in cell.checks:
-            if check.severity:
-                what = f"{check.severity} {check.check}"
-                told = (_urgency(check.severity), cell.dataset.name, what, check.summary)
-                page = f"checks&checkDetail={check.check}"
-                places.setdefault(told, []).append(_place(cell, link, page))
-    if not places:
+    lines = []
+    for problem in list_problems(found):
+        what = f"{problem.kind} {problem.check}" if problem.check else problem.kind
+        # In one line, and no sign of a message is HTML.
+        text = " ".join(problem.text.split()).replace("<", "&lt;")
+        place = _link(problem.cells[0], problem.check, link)
+        lines.append(f"- **{what}**: {place}{problem.more}" + (f": {text}" if text else ""))
+    if not lines:
         return "None."
-    lines = [
-        f"- **{what}**: {first}"
-        + (f" and {len(others)} more" if others else "")
-        + (f": {_prose(why)}" if why else "")
-        for (_, _, what, why), (first, *others) in sorted(places.items())
-    ]
-    more = len(lines) - TROUBLES_SHOWN
-    tail = [f"- … and {more} more: `f1-bronze status` has them all"] if more > 0 else []
-    return "\n".join(lines[:TROUBLES_SHOWN] + tail)
+    if more := lines[PROBLEMS_SHOWN:]:
+        lines[PROBLEMS_SHOWN:] = [f"- … and {len(more)} more: `f1-bronze status` lists them all"]
+    return "\n".join(lines)
 
 
-def _prose(message: str) -> str:
-    """A message in one line whose signs are no HTML."""
-    return " ".join(message.split()).replace("<", "&lt;")
-
-
-def _urgency(what: str) -> int:
-    """The lower, the sooner somebody should look."""
-    return _URGENCY.index(what) if what in _URGENCY else len(_URGENCY)
-
-
-def _place(cell: Cell, link: Callable[[str], str], view: str = "partitions") -> str:
-    """A link to the partition, or to a check of the asset, on the asset's page."""
-    partition = f"&partition={quote(cell.partition.key, safe='')}"
-    name = f"{cell.dataset.name} of {cell.partition.key}"
-    page = f"/assets/{'/'.join(asset_key(cell.dataset).path)}?view={view}{partition}"
-    return f"[{name}]({link(page)})"
+def _link(cell: Cell, check: str | None, link: Callable[[str], str]) -> str:
+    """A link to the partition, or to the check, on the page of the asset."""
+    view = f"checks&checkDetail={check}" if check else "partitions"
+    partition = quote(cell.partition.key, safe="")
+    asset = "/".join(asset_key(cell.dataset).path)
+    return f"[{cell}]({link(f'/assets/{asset}?view={view}&partition={partition}')})"
 
 
 def on_time(overdue: Sequence[OverdueSession], is_calendar_known: bool) -> dg.AssetCheckResult:
-    """Whether every session has landed that should have."""
-    told = ""
+    """Whether every session is stored that should be."""
+    problem = ""
     if overdue:
         keys = [session.key for session in overdue]
         years = ",".join(sorted({key.split("/")[0] for key in keys}))
-        told = (
+        problem = (
             f"Overdue: {', '.join(keys)}. Materialize 'Failed and missing' on the dataset's page, "
             f"or: f1-bronze ingest {years} --missing"
         )
     elif not is_calendar_known:
-        told = "Nobody knows when sessions end: switch on the sensor openf1_calendar."
+        problem = "It is not known when sessions end: switch on the sensor openf1_calendar."
     rows = [[one.key, one.ended_at.astimezone(UTC), ", ".join(one.missing)] for one in overdue]
-    evidence = markdown_table(["session", "ended (UTC)", "lacks"], rows, widest=_CELL)
+    evidence = markdown_table(["session", "ended (UTC)", "lacks"], rows, widest=_WIDEST_CELL)
     return dg.AssetCheckResult(
         check_name=ON_TIME,
-        passed=not told,
+        passed=not problem,
         severity=dg.AssetCheckSeverity.WARN,
-        description=told or "Every session of the last 15 days has landed in time.",
+        description=problem or "Every session of the last 15 days is stored in time.",
         metadata={
             "overdue_sessions": len(overdue),
             **({"evidence": dg.MetadataValue.md(evidence)} if rows else {}),
@@ -296,20 +253,20 @@ def usable(found: Coverage) -> dg.AssetCheckResult:
         if check.severity == "ERROR"
     ]
     places = {(dataset, key) for dataset, key, *_ in broken}
-    told = "No ERROR rule is broken."
+    description = "No ERROR rule is broken."
     if broken:
         dataset, key, check, summary = broken[0]
         more = f" And {len(places) - 1} more partitions." if len(places) > 1 else ""
-        told = (
+        description = (
             f"{dataset} of {key}, {check}: {summary}.{more} Do not use them downstream; the "
-            "evidence stands with the check of the dataset, partition by partition."
+            "check of the dataset has the evidence, partition by partition."
         )
-    table = markdown_table(["dataset", "partition", "check", "broken"], broken, widest=_CELL)
+    table = markdown_table(["dataset", "partition", "check", "broken"], broken, widest=_WIDEST_CELL)
     return dg.AssetCheckResult(
         check_name=USABLE,
         passed=not broken,
         severity=dg.AssetCheckSeverity.ERROR,
-        description=told,
+        description=description,
         metadata={
             "partitions_not_usable": len(places),
             **({"evidence": dg.MetadataValue.md(table)} if broken else {}),
@@ -318,8 +275,7 @@ def usable(found: Coverage) -> dg.AssetCheckResult:
 
 
 AT_LEAST = timedelta(hours=23, minutes=30)
-
-"""Daily even when nothing happens, so that an old picture means a dead daemon."""
+"""Daily even when nothing happens, so that an old one means that the daemon is down."""
 
 _ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 
@@ -334,21 +290,21 @@ _RUNS_LOOKED_AT = 100
     default_status=dg.DefaultScheduleStatus.RUNNING,
     description=(
         "Makes monitoring/coverage when a bronze run has ended since, when another session is "
-        "overdue, and once a day. Asks nothing of OpenF1."
+        "overdue, and once a day. Does not ask OpenF1."
     ),
 )
 def hourly_coverage(
     context: dg.ScheduleEvaluationContext, watch: dg.ResourceParam[Watch]
 ) -> dg.RunRequest | dg.SkipReason:
-    """A run where the last picture is not that of now; the reason where it is."""
+    """A run where the last materialization is not up to date; the reason where it is."""
     event = context.instance.get_latest_materialization_event(COVERAGE)
     if event is None or event.asset_materialization is None:
         return dg.RunRequest()
     made_at = datetime.fromtimestamp(event.timestamp, UTC)
-    told = event.asset_materialization.metadata[OVERDUE].value
+    known = event.asset_materialization.metadata[OVERDUE_SESSIONS].value
     if (
         watch.now() - made_at >= AT_LEAST
-        or told != [session.key for session in watch.overdue(context.instance)]
+        or known != [session.key for session in watch.overdue(context.instance)]
         or _has_run_since(context.instance, made_at)
     ):
         return dg.RunRequest()

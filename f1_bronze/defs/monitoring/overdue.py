@@ -1,7 +1,6 @@
-"""Sessions that should have landed by now and have not.
+"""When a session should be stored, and which sessions of the last days are overdue.
 
-Belongs here: when a session is due, and what it lacks by Dagster's record. Stays out: telling of it
-(alert_sensor.py), the calendar (calendar_reading.py); nothing is asked of OpenF1.
+It goes by the calendar that the sensor has read and by Dagster's record; OpenF1 is not asked.
 """
 
 from collections.abc import Collection
@@ -15,17 +14,35 @@ from f1_bronze.defs.partitions import asset_key, parse_key
 from f1_bronze.defs.record.calendar_memory import remembered_ends
 from f1_bronze.telemetry.alerts.wording import OverdueSession
 
-STALE_AFTER = timedelta(hours=24)
+OVERDUE_AFTER = timedelta(hours=24)
+"""A session's data is complete within the hour; a day later it should be stored."""
 
 WATCHED = timedelta(days=15)
-
 """What ended longer ago is history: the weekly run does not come back to it either."""
 
 _READY = timedelta(minutes=45)
-
-_WEEKLY_TAKES = timedelta(hours=3)
-
+_WEEKLY_RUN_TAKES = timedelta(hours=3)
 _MONDAY_AT_SIX = timedelta(hours=6)
+
+
+def due(end: datetime, *, weekly: bool) -> datetime:
+    """When a session should be stored: a day after its end, but not before the week's run is over.
+
+    `weekly` says whether new sessions wait for the weekly run.
+
+    >>> saturday = datetime(2026, 11, 21, 19, 0, tzinfo=UTC)
+    >>> due(saturday, weekly=False), due(saturday, weekly=True)  # doctest: +NORMALIZE_WHITESPACE
+    (datetime.datetime(2026, 11, 22, 19, 0, tzinfo=datetime.timezone.utc),
+     datetime.datetime(2026, 11, 23, 9, 0, tzinfo=datetime.timezone.utc))
+    """
+    a_day_later = end + OVERDUE_AFTER
+    if not weekly:
+        return a_day_later
+    ready = (end + _READY).astimezone(UTC)
+    midnight = ready.replace(hour=0, minute=0, second=0, microsecond=0)
+    monday = midnight - timedelta(days=midnight.weekday()) + _MONDAY_AT_SIX
+    tick = monday if ready <= monday else monday + timedelta(days=7)
+    return max(a_day_later, tick + _WEEKLY_RUN_TAKES)
 
 
 def overdue_sessions(
@@ -38,8 +55,8 @@ def overdue_sessions(
     """The sessions of the last 15 days that are overdue, in the order of their ends.
 
     Args:
-        instance: whose calendar sensor knows the ends, and whose record knows what landed.
-        now: UTC.
+        instance: whose calendar sensor knows the ends, and whose record knows what is stored.
+        now: the time, aware.
         session_types: those that are ingested; None: all.
         weekly: whether new sessions wait for the weekly run.
     """
@@ -52,7 +69,7 @@ def overdue_sessions(
         if is_wanted and now - end <= WATCHED and now >= due(end, weekly=weekly):
             ends[partition] = end
     keys = {partition.key for partition in ends}
-    landed = {
+    recorded = {
         dataset.name: instance.get_latest_storage_id_by_partition(
             asset_key(dataset), dg.DagsterEventType.ASSET_MATERIALIZATION, keys
         )
@@ -65,26 +82,8 @@ def overdue_sessions(
             dataset.name
             for dataset in DATASETS
             if dataset.exists_for(partition.session_type)
-            and partition.key not in landed[dataset.name]
+            and partition.key not in recorded[dataset.name]
         )
         if missing:
             found.append(OverdueSession(key=partition.key, ended_at=end, missing=missing))
     return found
-
-
-def due(end: datetime, *, weekly: bool) -> datetime:
-    """When a session must have landed: a day after its end, but not before the week's run is over.
-
-    >>> saturday = datetime(2026, 11, 21, 19, 0, tzinfo=UTC)
-    >>> due(saturday, weekly=False), due(saturday, weekly=True)  # doctest: +NORMALIZE_WHITESPACE
-    (datetime.datetime(2026, 11, 22, 19, 0, tzinfo=datetime.timezone.utc),
-     datetime.datetime(2026, 11, 23, 9, 0, tzinfo=datetime.timezone.utc))
-    """
-    late = end + STALE_AFTER
-    if not weekly:
-        return late
-    ready = (end + _READY).astimezone(UTC)
-    midnight = ready.replace(hour=0, minute=0, second=0, microsecond=0)
-    monday = midnight - timedelta(days=midnight.weekday()) + _MONDAY_AT_SIX
-    tick = monday if ready <= monday else monday + timedelta(days=7)
-    return max(late, tick + _WEEKLY_TAKES)

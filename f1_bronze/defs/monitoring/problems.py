@@ -1,36 +1,83 @@
-"""What is wrong: rules that are broken, with the rows that broke them, and what did not land.
-
-Belongs here: putting together what belongs together, worst first. Stays out: judging (quality/),
-how it looks (page.py and its template).
-"""
+"""What is wrong: one list of problems for the UI, the terminal and the page; and rule by rule."""
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.conditions import RowCondition
-from f1_bronze.datasets.dataset import Dataset, Rule
-from f1_bronze.defs.monitoring.coverage import LATE, Cell, Coverage, Place, State
+from f1_bronze.datasets.dataset import Dataset
+from f1_bronze.defs.monitoring.coverage import OVERDUE, Cell, Coverage
 from f1_bronze.defs.record.check_results import CheckState
 
 MOST_SESSIONS_WITH_ROWS = 12
-
 """Of a rule that half the season breaks the rows of these many sessions show what is wrong."""
 
-_SAME_IN_ALL = ("session_key", "meeting_key")
-
-_NOT_THERE = (
-    "The lake holds no file, and no run has told of a failure. "
-    "`f1-bronze ingest {year} --missing` lands it."
+WORST_FIRST = (
+    *("ERROR", "failed", "refused", OVERDUE, "WARN"),
+    *("outdated", "unrecorded", "missing", "running"),
 )
 
-_UNKNOWN = "This rule was judged then and is not declared any more."
+_REMEDIES = {
+    "missing": "The lake holds no file, and no run has reported a failure. "
+    "`f1-bronze ingest {year} --missing` stores it.",
+    "unrecorded": "The lake holds a file that is not in Dagster's record. "
+    "`f1-bronze verify {year} --repair` records it.",
+    "outdated": "It was stored before its session or its columns changed. Materialize it again.",
+}
+_REMEDIES[OVERDUE] = _REMEDIES["missing"]
+_UNKNOWN_RULE = "This rule was checked then and is not declared any more."
+_SAME_IN_ALL = ("session_key", "meeting_key")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Breach:
+class Problem:
+    """One thing that is wrong, the same for each of its cells.
+
+    Attributes:
+        kind: the label of the cells, or the severity of the failed check: one of `WORST_FIRST`.
+        check: the check that failed; None where it is the dataset that is not as it should be.
+        text: why, and what to do; empty where a run is about to store it.
+        cells: where, in chronological order.
+    """
+
+    kind: str
+    check: str | None
+    text: str
+    cells: tuple[Cell, ...]
+
+    @property
+    def dataset(self) -> str:
+        """The name of the dataset of the first cell."""
+        return self.cells[0].dataset.name
+
+    @property
+    def more(self) -> str:
+        """How many cells there are besides the first one, in words."""
+        return f" and {len(self.cells) - 1} more" if len(self.cells) > 1 else ""
+
+
+def list_problems(coverage: Coverage) -> list[Problem]:
+    """Everything that is wrong, the worst first, each cause once with all the places it affects."""
+    found: dict[tuple[str, str, str | None, str], list[Cell]] = {}
+    for cell in coverage.chronological():
+        if cell.label in WORST_FIRST:
+            remedy = _REMEDIES.get(cell.label, "").format(year=cell.partition.year)
+            found.setdefault((cell.label, "", None, cell.error or remedy), []).append(cell)
+        for check in cell.checks:
+            if check.severity:
+                cause = (check.severity, cell.dataset.name, check.check, check.summary)
+                found.setdefault(cause, []).append(cell)
+    problems = [
+        Problem(kind=kind, check=check, text=text, cells=tuple(cells))
+        for (kind, _, check, text), cells in found.items()
+    ]
+    return sorted(problems, key=lambda problem: WORST_FIRST.index(problem.kind))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Violation:
     """One session in which a rule is broken.
 
     Attributes:
@@ -56,8 +103,8 @@ class RuleStanding:
 
     Attributes:
         about: the columns that it is about, to be marked among those of the rows.
-        judged, held: in how many sessions.
-        places: where it is broken, in chronological order.
+        checked: in how many sessions it was checked.
+        violations: where it is broken, in chronological order.
     """
 
     dataset: str
@@ -67,80 +114,72 @@ class RuleStanding:
     says: str
     why: str
     about: tuple[str, ...]
-    judged: int
-    held: int
-    places: tuple[Breach, ...]
+    checked: int
+    violations: tuple[Violation, ...]
+
+    @property
+    def held(self) -> int:
+        """In how many sessions it holds."""
+        return self.checked - len(self.violations)
+
+
+_Result = tuple[Cell, CheckState, Mapping[str, Any]]
 
 
 def standings(coverage: Coverage) -> tuple[RuleStanding, ...]:
-    """Every rule that was judged: broken ERROR rules first, then WARN, then those that hold."""
-    found = [
-        standing
-        for dataset in DATASETS
-        for (check, name), judged in _by_rule(coverage, dataset).items()
-        if (standing := _standing(dataset, check, name, judged)).judged
-    ]
+    """Every rule that was checked: broken ERROR rules first, then WARN, then those that hold."""
+    results: dict[tuple[str, str, str], list[_Result]] = {}
+    for dataset in DATASETS:
+        for session in coverage.sessions:
+            cell = coverage.cell(session, dataset)
+            for check in cell.checks:
+                for rule in check.rules:
+                    if rule["passed"] is not None:
+                        name = (dataset.name, check.check, rule["rule"])
+                        results.setdefault(name, []).append((cell, check, rule))
     return tuple(
         sorted(
-            found,
-            key=lambda one: (not one.places, one.severity != "ERROR", -len(one.places)),
+            (_standing(check, name, found) for (_, check, name), found in results.items()),
+            key=lambda one: (not one.violations, one.severity != "ERROR", -len(one.violations)),
         )
     )
 
 
-_Judged = tuple[Cell, CheckState, Mapping[str, Any]]
-
-
-def _by_rule(coverage: Coverage, dataset: Dataset) -> dict[tuple[str, str], list[_Judged]]:
-    by_rule: dict[tuple[str, str], list[_Judged]] = {}
-    for session in coverage.sessions:
-        cell = coverage.cell(session, dataset)
-        for check in cell.checks:
-            for record in check.rules:
-                if record["passed"] is not None:
-                    place = by_rule.setdefault((check.check, record["rule"]), [])
-                    place.append((cell, check, record))
-    return by_rule
-
-
-def _standing(dataset: Dataset, check: str, name: str, judged: Sequence[_Judged]) -> RuleStanding:
+def _standing(check: str, name: str, results: Sequence[_Result]) -> RuleStanding:
+    dataset: Dataset = results[0][0].dataset
     rule = next((rule for rule in dataset.rules if rule.name == name), None)
-    broken = [one for one in judged if not one[2]["passed"]]
+    condition = rule.condition if rule else None
+    broken = [result for result in results if not result[2]["passed"]]
     return RuleStanding(
         dataset=dataset.name,
         check=check,
         name=name,
-        severity=judged[-1][2]["severity"],
-        says=rule.says if rule else _UNKNOWN,
+        severity=results[-1][2]["severity"],
+        says=rule.says if rule else _UNKNOWN_RULE,
         why=rule.why if rule else "",
-        about=_about(rule),
-        judged=len(judged),
-        held=len(judged) - len(broken),
-        places=tuple(
-            _place(*one, with_rows=number < MOST_SESSIONS_WITH_ROWS)
-            for number, one in enumerate(broken)
+        about=tuple(condition.about) if isinstance(condition, RowCondition) else (),
+        checked=len(results),
+        violations=tuple(
+            _violation(*result, with_rows=number < MOST_SESSIONS_WITH_ROWS)
+            for number, result in enumerate(broken)
         ),
     )
 
 
-def _about(rule: Rule | None) -> tuple[str, ...]:
-    condition = rule.condition if rule else None
-    return tuple(condition.about) if isinstance(condition, RowCondition) else ()
-
-
-def _place(cell: Cell, check: CheckState, record: Mapping[str, Any], *, with_rows: bool) -> Breach:
-    rows = check.unexpected_rows.get(record["rule"], ()) if with_rows else ()
-    declared = (*cell.dataset.key, *cell.dataset.column_names)
+def _violation(
+    cell: Cell, check: CheckState, rule: Mapping[str, Any], *, with_rows: bool
+) -> Violation:
+    rows = check.unexpected_rows.get(rule["rule"], ()) if with_rows else ()
     names = {name for row in rows for name in row}
-    ordered = (*(name for name in dict.fromkeys(declared) if name in names), *sorted(names))
-    told = tuple(dict.fromkeys(ordered))
-    telling = tuple(name for name in told if name not in _SAME_IN_ALL) or told
-    return Breach(
+    declared = dict.fromkeys((*cell.dataset.key, *cell.dataset.column_names))
+    ordered = (*(name for name in declared if name in names), *sorted(names - declared.keys()))
+    columns = tuple(name for name in ordered if name not in _SAME_IN_ALL) or ordered
+    return Violation(
         key=cell.partition.key,
-        observed=record["observed"],
-        unexpected_count=record["unexpected_count"],
-        columns=telling,
-        rows=tuple(tuple(as_text(row.get(name)) for name in telling) for row in rows),
+        observed=rule["observed"],
+        unexpected_count=rule["unexpected_count"],
+        columns=columns,
+        rows=tuple(tuple(as_text(row.get(name)) for name in columns) for row in rows),
     )
 
 
@@ -151,35 +190,3 @@ def as_text(value: Any) -> str:
     ('null', '[1, null]', 'true', 'SOFT')
     """
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Reason:
-    """Why some datasets of sessions are not as they should be, the same for all of them."""
-
-    state: str
-    text: str
-    where: tuple[str, ...]
-
-
-def reasons(coverage: Coverage, late: Collection[Place]) -> tuple[Reason, ...]:
-    """Each error once, with everything that it keeps from landing; and what is just not there."""
-    grouped: dict[tuple[str, str], list[str]] = {}
-    for cell in _chronological(coverage):
-        where = f"{cell.dataset.name} of {cell.partition.key}"
-        if cell.error:
-            grouped.setdefault((cell.state.value, cell.error), []).append(where)
-        elif cell.state is State.MISSING:
-            state = LATE if cell.place in late else cell.state.value
-            text = _NOT_THERE.format(year=cell.partition.year)
-            grouped.setdefault((state, text), []).append(where)
-    return tuple(
-        Reason(state=state, text=text, where=tuple(where))
-        for (state, text), where in grouped.items()
-    )
-
-
-def _chronological(coverage: Coverage) -> Iterator[Cell]:
-    for session in coverage.sessions:
-        for dataset in DATASETS:
-            yield coverage.cell(session, dataset)

@@ -1,8 +1,4 @@
-"""Rows of each session beside what is usual, as small charts.
-
-Belongs here: scales and coordinates. Stays out: the band (defs/expectations.py), colours and the
-elements themselves (the template).
-"""
+"""Rows of each session beside what is usual for its type, also as small charts."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,17 +14,25 @@ from f1_bronze.defs.record.latest import latest_materializations
 from f1_bronze.defs.run.check_context import EARLIER_SESSIONS
 from f1_bronze.quality.racing.volume import ENOUGH_SEEN, usual_band
 
+WIDTH, HEIGHT = 260, 72
+"""Of a chart, in pixels."""
+
+_GAP = 0.25
+_HEADROOM = 1.05
+
 Band = tuple[int, int]
+"""The least and the most rows that are usual."""
 
-"""The least and the most number of rows that is usual."""
+Bands = Mapping[tuple[str, str], Band]
+"""By partition key and name of the dataset."""
 
 
-def usual_rows(instance: dg.DagsterInstance, coverage: Coverage) -> Mapping[tuple[str, str], Band]:
-    """By partition key and dataset the band; without one where too few earlier sessions landed.
+def usual_rows(instance: dg.DagsterInstance, coverage: Coverage) -> Bands:
+    """The bands of all sessions of which enough earlier ones of their type are stored.
 
     Two queries a dataset, for the sessions of earlier seasons.
     """
-    earlier = _earlier(read_registered(instance).session_keys, coverage)
+    earlier = _earlier_sessions(read_registered(instance).session_keys, coverage)
     bands: dict[tuple[str, str], Band] = {}
     for dataset in DATASETS:
         here = {key for key, name in coverage.cells if name == dataset.name}
@@ -42,7 +46,7 @@ def usual_rows(instance: dg.DagsterInstance, coverage: Coverage) -> Mapping[tupl
     return bands
 
 
-def _earlier(keys: Sequence[str], coverage: Coverage) -> dict[str, list[str]]:
+def _earlier_sessions(keys: Sequence[str], coverage: Coverage) -> dict[str, list[str]]:
     """For each session the latest registered ones of its type before it."""
     wanted = {partition.key for partition in coverage.sessions}
     by_type: dict[str, list[str]] = {}
@@ -67,13 +71,17 @@ def _recorded_rows(
     return counts
 
 
-WIDTH, HEIGHT = 260, 72
+def is_unusual(rows: int, band: Band) -> bool:
+    """Whether so many rows are outside the band."""
+    return not band[0] <= rows <= band[1]
 
-_GAP = 0.25
 
-_HEADROOM = 1.05
-
-Bands = Mapping[tuple[str, str], Band]
+def describe_band(cell: Cell, band: Band | None) -> str:
+    """What is usual in words, or what the declaration says while too little is known."""
+    if band is not None:
+        return f"usual {band[0]:,} to {band[1]:,}"
+    declared = cell.dataset.rows_of(cell.partition.session_type)
+    return f"up to about {declared:,} expected, too few earlier sessions for more"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,33 +109,25 @@ class Chart:
     unusual: int
 
 
-def charts(coverage: Coverage, bands: Bands) -> tuple[Chart, ...]:
+def draw_charts(coverage: Coverage, bands: Bands) -> list[Chart]:
     """A chart for each dataset and session type that has rows; sessions have one row each."""
     types = list(dict.fromkeys(session.session_type for session in coverage.sessions))
-    made = []
+    charts = []
     for dataset in DATASETS:
         for session_type in types:
-            if dataset is SESSIONS or not dataset.exists_for(session_type):
-                continue
             cells = [
                 coverage.cell(session, dataset)
                 for session in coverage.sessions
                 if session.session_type == session_type
             ]
-            if any(cell.rows for cell in cells):
-                made.append(_chart(dataset, session_type, cells, bands))
-    return tuple(sorted(made, key=lambda chart: -chart.unusual))
-
-
-def is_unusual(cell: Cell, bands: Bands) -> bool:
-    """Whether the rows of a cell are outside the band."""
-    band = bands.get((cell.partition.key, cell.dataset.name))
-    return cell.rows is not None and band is not None and not band[0] <= cell.rows <= band[1]
+            if dataset is not SESSIONS and any(cell.rows for cell in cells):
+                charts.append(_chart(dataset, session_type, cells, bands))
+    return sorted(charts, key=lambda chart: -chart.unusual)
 
 
 def _chart(dataset: Dataset, session_type: str, cells: Sequence[Cell], bands: Bands) -> Chart:
     counts = [cell.rows for cell in cells if cell.rows is not None]
-    known = [bands.get((cell.partition.key, cell.dataset.name)) for cell in cells]
+    known = [bands.get((cell.partition.key, dataset.name)) for cell in cells]
     top = max(*counts, *(band[1] for band in known if band), 1) * _HEADROOM
     step = WIDTH / len(cells)
     bars = []
@@ -145,8 +145,8 @@ def _chart(dataset: Dataset, session_type: str, cells: Sequence[Cell], bands: Ba
                     y=round(HEIGHT - height, 1),
                     width=round(step * (1 - _GAP), 1),
                     height=round(height, 1),
-                    title=f"{cell.partition.key}: {cell.rows:,} rows, {expected(cell, band)}",
-                    is_unusual=is_unusual(cell, bands),
+                    title=f"{cell.partition.key}: {cell.rows:,} rows, {describe_band(cell, band)}",
+                    is_unusual=band is not None and is_unusual(cell.rows, band),
                 )
             )
     return Chart(
@@ -158,11 +158,3 @@ def _chart(dataset: Dataset, session_type: str, cells: Sequence[Cell], bands: Ba
         most=max(counts),
         unusual=sum(bar.is_unusual for bar in bars),
     )
-
-
-def expected(cell: Cell, band: Band | None) -> str:
-    """What is usual in words, or what the declaration says while too little is known."""
-    if band is not None:
-        return f"usual {band[0]:,} to {band[1]:,}"
-    declared = cell.dataset.rows_of(cell.partition.session_type)
-    return f"up to about {declared:,} expected, too few earlier sessions for more"

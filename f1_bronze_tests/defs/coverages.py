@@ -1,8 +1,4 @@
-"""A coverage put together by hand, with every state that a cell can have.
-
-Belongs here: examples for what shows a coverage. Stays out: assertions, and how such states come
-about (defs/test_coverage.py).
-"""
+"""A coverage put together by hand, with every state that a cell can have."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,7 +11,7 @@ from f1_bronze.defs.monitoring.report import Report
 from f1_bronze.defs.record.check_results import CheckState
 
 NOW = datetime(2025, 12, 24, 18, 0, tzinfo=UTC)
-LANDED = datetime(2025, 12, 1, 6, 0, tzinfo=UTC)
+STORED = datetime(2025, 12, 1, 6, 0, tzinfo=UTC)
 DATASET = {dataset.name: dataset for dataset in DATASETS}
 PLACES = ("australian", "bahrain", "monaco")
 NASTY = '<img src="https://example.com/x" onerror="alert(1)">'
@@ -28,7 +24,7 @@ CHANGED = (
 
 
 def usual_cell(key: str, dataset: str) -> Cell:
-    """What has landed, and whose checks all hold."""
+    """What is stored, and whose checks all pass."""
     partition = SessionPartition.parse(key)
     if not DATASET[dataset].exists_for(partition.session_type):
         return Cell(dataset=DATASET[dataset], partition=partition, state=State.NONE)
@@ -37,15 +33,15 @@ def usual_cell(key: str, dataset: str) -> Cell:
         partition=partition,
         state=State.LANDED,
         rows={"sessions": 1, "laps": 1080}.get(dataset, 20),
-        landed_at=LANDED,
+        stored_at=STORED,
         revision="new",
         what_changed="All rows are new.",
         run_id="0f2c7e1a",
-        checks=(judged("schema", broken=None),),
+        checks=(check_result("schema", broken=None),),
     )
 
 
-def judged(
+def check_result(
     check: str,
     *,
     broken: str | None,
@@ -72,7 +68,7 @@ def judged(
     )
 
 
-BROKEN_LAP = judged(
+BROKEN_LAP = check_result(
     "values",
     broken="ERROR",
     rule="lap_number 1 to 100",
@@ -81,7 +77,7 @@ BROKEN_LAP = judged(
         {"session_key": 1, "lap_number": None, "driver_number": 4},
     ),
 )
-STRANGE_NAME = judged(
+STRANGE_NAME = check_result(
     "values",
     broken="WARN",
     rule="name_acronym three capitals",
@@ -92,7 +88,7 @@ UNUSUAL: dict[tuple[str, str], dict[str, Any]] = {
     ("2025/australian/race", "drivers"): {"checks": (STRANGE_NAME,)},
     ("2025/bahrain/qualifying", "drivers"): {"checks": (STRANGE_NAME,)},
     ("2025/australian/qualifying", "laps"): {"state": State.EMPTY, "rows": 0},
-    ("2025/bahrain/race", "drivers"): {"state": State.STALE},
+    ("2025/bahrain/race", "drivers"): {"state": State.OUTDATED},
     ("2025/bahrain/race", "results"): {
         "revision": "changed",
         "what_changed": CHANGED,
@@ -102,7 +98,7 @@ UNUSUAL: dict[tuple[str, str], dict[str, Any]] = {
         "state": State.FAILED,
         "error": f"It broke {NASTY}. Try again.",
         "rows": None,
-        "landed_at": None,
+        "stored_at": None,
         "revision": None,
         "checks": (),
     },
@@ -110,7 +106,7 @@ UNUSUAL: dict[tuple[str, str], dict[str, Any]] = {
     ("2025/bahrain/race", "pit_stops"): {
         "state": State.UNRECORDED,
         "rows": None,
-        "landed_at": None,
+        "stored_at": None,
         "revision": None,
         "checks": (),
     },
@@ -118,7 +114,7 @@ UNUSUAL: dict[tuple[str, str], dict[str, Any]] = {
         ("2025/monaco/race", name): {
             "state": State.MISSING,
             "rows": None,
-            "landed_at": None,
+            "stored_at": None,
             "revision": None,
             "checks": (),
             "run_id": None,
@@ -129,12 +125,12 @@ UNUSUAL: dict[tuple[str, str], dict[str, Any]] = {
 
 
 def every_state() -> Coverage:
-    """Three weekends; each state is there, that of Monaco's race being late."""
+    """Three weekends with each state; what Monaco lacks is overdue."""
     keys = [f"2025/{place}/{kind}" for place in PLACES for kind in ("qualifying", "race")]
     return Coverage(
         sessions=tuple(SessionPartition.parse(key) for key in keys),
         cells={
-            (key, name): replace(usual_cell(key, name), **UNUSUAL.get((key, name), {}))
+            (key, name): replace(usual_cell(key, name), is_due=True, **UNUSUAL.get((key, name), {}))
             for key in keys
             for name in DATASET
         },
