@@ -7,7 +7,7 @@ import dagster as dg
 from f1_bronze.defs.assets import ASSETS
 from f1_bronze.defs.io_manager import ParquetLakeIOManager
 from f1_bronze.defs.jobs import JOBS
-from f1_bronze.defs.monitoring.coverage_asset import Watch, coverage, hourly_coverage
+from f1_bronze.defs.monitoring.coverage_asset import coverage, hourly_coverage
 from f1_bronze.defs.resources import Deployment, openf1_resource
 from f1_bronze.defs.run.judging import ByRules
 from f1_bronze.defs.run.tally import NoProgress, open_deployment_logs
@@ -26,7 +26,6 @@ def assemble(settings: Settings, **resources: Any) -> dg.Definitions:
         "judge": ByRules(),
         "progress": NoProgress(),
         "deployment": Deployment(settings),
-        "watch": Watch(settings),
     }
     return dg.Definitions(
         assets=[*ASSETS, coverage],

@@ -90,6 +90,7 @@ EXCEPTIONS: dict[tuple[str, str], str] = {
     ("automation", "resources"): "sensors take the Deployment",
     ("automation", "run"): "since the move",
     ("monitoring", "assets"): "since the move",
+    ("monitoring", "resources"): "coverage is that of a Deployment",
     ("monitoring", "run"): "since the move",
     ("outbound", "monitoring"): "since the move",
     ("outbound", "resources"): "sensors take the Deployment",

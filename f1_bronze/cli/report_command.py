@@ -4,7 +4,6 @@ Belongs here: the options, and the file. Stays out: what the page says and how i
 (report_page/), where the states come from (defs/coverage.py).
 """
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -34,31 +33,13 @@ def report(seasons: tuple[int, ...], output: Path | None, as_json: bool) -> None
     from f1_bronze.cli.console import print_json
     from f1_bronze.defs.automation.instance import open_instance
     from f1_bronze.defs.monitoring.coverage import read_coverage
-    from f1_bronze.defs.monitoring.report import Report, count, render
-    from f1_bronze.defs.monitoring.row_bands import usual_rows
-    from f1_bronze.lake.lake import Lake
+    from f1_bronze.defs.monitoring.report import count, make_report, render
+    from f1_bronze.defs.resources import Deployment
 
-    settings = Settings.read()
-    lake = Lake.at(settings.lake_uri)
-    now = datetime.now(UTC)
+    deployment = Deployment(Settings.read())
     with open_instance() as instance:
-        coverage = read_coverage(
-            instance,
-            lake,
-            seasons,
-            now=now,
-            weekly=not settings.ingest_new,
-            with_rules=True,
-        )
-        usual = usual_rows(instance, coverage)
-    made = Report(
-        seasons=seasons,
-        coverage=coverage,
-        usual=usual,
-        lake_uri=lake.store.uri(""),
-        environment=settings.environment,
-        made_at=now,
-    )
+        coverage = read_coverage(instance, deployment, seasons, with_rules=True)
+        made = make_report(instance, deployment, seasons, coverage)
     path = (output or Path(default_name(seasons))).absolute()
     try:
         size = path.write_bytes(render(made).encode())

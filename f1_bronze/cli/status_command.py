@@ -58,17 +58,18 @@ def status(seasons: tuple[int, ...], as_json: bool) -> None:
     from f1_bronze.cli.console import print_json
     from f1_bronze.defs.automation.instance import open_instance
     from f1_bronze.defs.monitoring.coverage import read_coverage
-    from f1_bronze.lake.lake import Lake
+    from f1_bronze.defs.resources import Deployment
 
-    settings = Settings.read()
-    lake = Lake.at(settings.lake_uri)
+    deployment = Deployment(Settings.read())
     with open_instance() as instance:
-        coverage = read_coverage(
-            instance, lake, seasons, now=datetime.now(UTC), weekly=not settings.ingest_new
-        )
+        coverage = read_coverage(instance, deployment, seasons)
     exit_status = FAILED if is_unwell(coverage) else 0
     if as_json:
-        about = {"status": exit_status, "lake": lake.store.uri(""), "seasons": list(seasons)}
+        about = {
+            "status": exit_status,
+            "lake": deployment.lake.store.uri(""),
+            "seasons": list(seasons),
+        }
         print_json(about | to_json(coverage))
     else:
         print_coverage(coverage, seasons)

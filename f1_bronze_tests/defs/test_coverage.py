@@ -1,24 +1,13 @@
 """The state of every dataset of every session, each reached as a user would reach it."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
-from dagster._core.remote_origin import (
-    InProcessCodeLocationOrigin,
-    RemoteInstigatorOrigin,
-    RemoteRepositoryOrigin,
-)
-from dagster._core.scheduler.instigation import (
-    InstigatorState,
-    InstigatorStatus,
-    InstigatorType,
-    SensorInstigatorData,
-)
-from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.dataset import Severity
@@ -26,14 +15,15 @@ from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.definitions import assemble
 from f1_bronze.defs.monitoring.coverage import Cell, Coverage, read_coverage
 from f1_bronze.defs.partitions import asset_key, register
-from f1_bronze.defs.record.calendar_memory import Memory, Seen
+from f1_bronze.defs.record.calendar_memory import Seen
 from f1_bronze.defs.record.failure_causes import FailureHistory
-from f1_bronze.lake.lake import Lake
+from f1_bronze.defs.resources import Deployment
 from f1_bronze.settings import Settings
 from f1_bronze.simulator.faults import InjectedFault
 from f1_bronze.simulator.server import Simulator
 from f1_bronze_tests.conftest import Unjudged
 
+from .calendars import remember
 from .test_checks import ROWS, Judging
 
 QUALIFYING, RACE = "2025/bahrain/qualifying", "2025/bahrain/race"
@@ -65,14 +55,9 @@ def look(instance: dg.DagsterInstance, settings: Settings) -> Look:
     """The coverage of 2025 as it is now."""
 
     def look(*years: int, now: datetime | None = None, **how: Any) -> Coverage:
-        return read_coverage(
-            instance,
-            Lake.at(settings.lake_uri),
-            years or (2025,),
-            now=now or datetime.now(UTC),
-            weekly=False,
-            **how,
-        )
+        eager = replace(settings, ingest_new=True)
+        deployment = Deployment(eager, clock=lambda: now or datetime.now(UTC))
+        return read_coverage(instance, deployment, years or (2025,), **how)
 
     return look
 
@@ -286,14 +271,13 @@ def test_lake_and_record_differ(
     """A file that was taken away is missing, one without a record unrecorded, and one of a
     session that is no partition is named."""
     materialize("bronze_sessions", RACE, select=["drivers"])
-    lake = Lake.at(settings.lake_uri)
     (tmp_path / "other").mkdir()
     with dg.DagsterInstance.local_temp(str(tmp_path / "other")) as other:
-        unknown = read_coverage(other, lake, (2025,), now=datetime.now(UTC), weekly=False)
+        unknown = read_coverage(other, Deployment(settings), (2025,))
         assert (unknown.sessions, unknown.cells) == ((), {})
         assert unknown.unregistered == (SessionPartition.parse(RACE),)
         register(other, [SessionPartition.parse(RACE)])
-        unrecorded = read_coverage(other, lake, (2025,), now=datetime.now(UTC), weekly=False)
+        unrecorded = read_coverage(other, Deployment(settings), (2025,))
         assert unrecorded.counts() == {"unrecorded": 1, "missing": 5}
         assert unrecorded.unregistered == ()
         assert cell(unrecorded, "drivers").has_content
@@ -340,8 +324,8 @@ def test_what_the_checks_said(
     assert (schema.severity, schema.rules) == (None, ())
     assert values.summary == "broken_error: 2 laps without a time (and 1 more)"
     assert [tuple(rows) for rows in values.unexpected_rows.values()] == [ROWS, ROWS]
-    told = cell(look(with_rules=True), "drivers").checks[0]
-    assert [(rule["rule"], rule["passed"]) for rule in told.rules] == [
+    schema = cell(look(with_rules=True), "drivers").checks[0]
+    assert [(rule["rule"], rule["passed"]) for rule in schema.rules] == [
         ("sound", True),
         ("unseen", None),
     ]
@@ -367,15 +351,7 @@ def test_ends_that_only_the_calendar_knows(instance: dg.DagsterInstance, look: L
     """What is missing is overdue a day after the end that the calendar sensor has seen."""
     end = datetime(2025, 4, 13, 18, 0, tzinfo=UTC)
     seen = Seen(key=RACE, name="Bahrain Race", start=end - timedelta(hours=2), end=end)
-    location = InProcessCodeLocationOrigin(LoadableTargetOrigin(module_name="f1_bronze"))
-    instance.add_instigator_state(
-        InstigatorState(
-            RemoteInstigatorOrigin(RemoteRepositoryOrigin(location, "r"), "openf1_calendar"),
-            InstigatorType.SENSOR,
-            InstigatorStatus.RUNNING,
-            SensorInstigatorData(cursor=Memory(sessions={907047: seen}).to_json()),
-        )
-    )
+    remember(instance, {907047: seen})
     coverage = look()
     assert dict(coverage.ended_at) == {RACE: end}
     day = timedelta(hours=24)

@@ -6,18 +6,6 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from dagster._core.definitions.run_request import InstigatorType
-from dagster._core.remote_origin import (
-    InProcessCodeLocationOrigin,
-    RemoteInstigatorOrigin,
-    RemoteRepositoryOrigin,
-)
-from dagster._core.scheduler.instigation import (
-    InstigatorState,
-    InstigatorStatus,
-    SensorInstigatorData,
-)
-from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._utils.schedules import get_latest_completed_cron_tick
 
 from f1_bronze.datasets import DATASETS
@@ -26,16 +14,18 @@ from f1_bronze.defs.assets import FRESHNESS
 from f1_bronze.defs.monitoring.coverage_asset import (
     AT_LEAST,
     COVERAGE,
-    Watch,
     coverage,
     hourly_coverage,
 )
 from f1_bronze.defs.partitions import register
-from f1_bronze.defs.record.calendar_memory import Memory, Seen
+from f1_bronze.defs.record.calendar_memory import Seen
+from f1_bronze.defs.resources import Deployment as DeploymentResource
 from f1_bronze.settings import Settings
 from f1_bronze.simulator.faults import InjectedFault
 from f1_bronze.simulator.invented import InventedSeasons
 from f1_bronze.simulator.server import Simulator
+
+from .calendars import remember
 
 QUALIFYING, RACE = "2025/bahrain/qualifying", "2025/bahrain/race"
 ENDED = datetime(2025, 4, 13, 17, 0, tzinfo=UTC)
@@ -49,7 +39,7 @@ class Deployment:
     def __init__(self, instance: dg.DagsterInstance, settings: Settings) -> None:
         self.instance = instance
         self.now = TUESDAY
-        self.watch = Watch(settings, clock=lambda: self.now)
+        self.resource = DeploymentResource(settings, clock=lambda: self.now)
 
     def look(self, *seasons: int) -> dg.ExecuteInProcessResult:
         """Materialize monitoring/coverage."""
@@ -57,11 +47,11 @@ class Deployment:
         return dg.materialize(
             [coverage],
             instance=self.instance,
-            resources={"watch": self.watch},
+            resources={"deployment": self.resource},
             run_config=config if seasons else None,
         )
 
-    def told(self, *seasons: int) -> dict[str, object]:
+    def metadata(self, *seasons: int) -> dict[str, object]:
         """Its metadata."""
         (event,) = self.look(*seasons).get_asset_materialization_events()
         return {name: value.value for name, value in event.materialization.metadata.items()}
@@ -78,7 +68,7 @@ class Deployment:
         with dg.build_schedule_context(
             instance=self.instance,
             scheduled_execution_time=self.now,
-            resources={"watch": self.watch},
+            resources={"deployment": self.resource},
         ) as context:
             result = hourly_coverage.evaluate_tick(context)
         return result.run_requests[0] if result.run_requests else str(result.skip_message)
@@ -104,26 +94,18 @@ def deployment(instance: dg.DagsterInstance, settings: Settings) -> Deployment:
 @pytest.fixture
 def calendar(instance: dg.DagsterInstance) -> None:
     """The calendar sensor has seen the race."""
-    location = InProcessCodeLocationOrigin(LoadableTargetOrigin(module_name="f1_bronze"))
     seen = Seen(key=RACE, name="Race", start=ENDED - timedelta(hours=2), end=ENDED)
-    instance.add_instigator_state(
-        InstigatorState(
-            RemoteInstigatorOrigin(RemoteRepositoryOrigin(location, "r"), "openf1_calendar"),
-            InstigatorType.SENSOR,
-            InstigatorStatus.RUNNING,
-            SensorInstigatorData(cursor=Memory(sessions={907047: seen}).to_json()),
-        )
-    )
+    remember(instance, {907047: seen})
 
 
-def lands(instance: dg.DagsterInstance, key: str) -> None:
-    """All datasets of a session land, by the record."""
+def store(instance: dg.DagsterInstance, key: str) -> None:
+    """All datasets of a session are stored, by the record."""
     for dataset in DATASETS:
         made = dg.AssetMaterialization(["bronze", dataset.name], partition=key)
         instance.report_runless_asset_event(made)
 
 
-def judged(instance: dg.DagsterInstance, dataset: str, severity: dg.AssetCheckSeverity) -> None:
+def break_rule(instance: dg.DagsterInstance, dataset: str, severity: dg.AssetCheckSeverity) -> None:
     """A rule of the race is broken."""
     instance.report_runless_asset_event(
         dg.AssetCheckEvaluation(
@@ -140,15 +122,17 @@ def judged(instance: dg.DagsterInstance, dataset: str, severity: dg.AssetCheckSe
 def test_a_weekend_at_a_glance(
     materialize: Materialize, simulator: Simulator, deployment: Deployment
 ) -> None:
-    """Rows of what landed, words for what did not, and each trouble with its place and reason."""
+    """Rows of what is stored, words for what is not, and each problem with its place and cause."""
     simulator.control.add_faults(InjectedFault(kind="unknown_path", endpoint="laps"))
     materialize("bronze_sessions", QUALIFYING, RACE)
-    told = deployment.told()
-    assert str(told["matrix"]).splitlines()[-1] == (
+    metadata = deployment.metadata()
+    assert str(metadata["matrix"]).splitlines()[-1] == (
         "| 2025/bahrain/race | 1 | 20 | 20 | **failed** | **overdue** | **overdue** |"
     )
-    assert "| 2025/bahrain/qualifying | 1 | 20 | 20 | **failed** | · | · |" in str(told["matrix"])
-    troubles = str(told["troubles"]).splitlines()
+    assert "| 2025/bahrain/qualifying | 1 | 20 | 20 | **failed** | · | · |" in str(
+        metadata["matrix"]
+    )
+    troubles = str(metadata["troubles"]).splitlines()
     assert troubles[0].startswith(
         "- **failed**: [laps of 2025/bahrain/qualifying](/assets/bronze/laps?view=partitions"
         "&partition=2025%2Fbahrain%2Fqualifying) and 1 more: OpenF1 "
@@ -159,18 +143,22 @@ def test_a_weekend_at_a_glance(
         "reported a failure. `f1-bronze ingest 2025 --missing` stores it."
     ]
     numbers = ("sessions", "landed", "failed", "missing", "overdue_datasets", "percent_landed")
-    assert [told[name] for name in numbers] == [2, 6, 2, 2, 4, 60.0]
-    assert told["seasons"] == "2025"
-    page = Path(str(told["report"]))
+    assert [metadata[name] for name in numbers] == [2, 6, 2, 2, 4, 60.0]
+    assert metadata["seasons"] == "2025"
+    page = Path(str(metadata["report"]))
     assert page.parts[-2:] == ("reports", "coverage.html")
     assert "2025/bahrain/qualifying" in page.read_text("utf-8")
 
 
 def test_seasons_that_are_asked_for(deployment: Deployment) -> None:
-    """A season without sessions says how to get some; that is no trouble."""
-    told = deployment.told(2024)
-    assert (told["sessions"], told["percent_landed"], told["troubles"]) == (0, 0.0, "None.")
-    assert "f1-bronze ingest" in str(told["matrix"])
+    """A season without sessions says how to get some; that is no problem."""
+    metadata = deployment.metadata(2024)
+    assert (metadata["sessions"], metadata["percent_landed"], metadata["troubles"]) == (
+        0,
+        0.0,
+        "None.",
+    )
+    assert "f1-bronze ingest" in str(metadata["matrix"])
 
 
 PLACE = "/assets/bronze/results?view=checks&checkDetail=values&partition=2025%2Fbahrain%2Frace"
@@ -179,31 +167,31 @@ PLACE = "/assets/bronze/results?view=checks&checkDetail=values&partition=2025%2F
 @pytest.mark.usefixtures("calendar")
 def test_a_broken_error_rule_shows_red(deployment: Deployment) -> None:
     """A partition that must not be used fails `usable`, with severity ERROR, and is named."""
-    lands(deployment.instance, RACE)
-    judged(deployment.instance, "results", dg.AssetCheckSeverity.ERROR)
+    store(deployment.instance, RACE)
+    break_rule(deployment.instance, "results", dg.AssetCheckSeverity.ERROR)
     passed, severity, description = deployment.checks()["usable"]
     assert (passed, severity) == (False, "ERROR")
     assert description.startswith(f"results of {RACE}, values: points whole. Do not use them")
 
 
 @pytest.mark.usefixtures("calendar")
-def test_a_broken_warn_rule_is_a_trouble_and_usable(deployment: Deployment) -> None:
+def test_a_broken_warn_rule_is_a_problem_and_usable(deployment: Deployment) -> None:
     """A warning is counted and listed with a link to its check; the partition may be used."""
-    lands(deployment.instance, RACE)
-    judged(deployment.instance, "results", dg.AssetCheckSeverity.WARN)
+    store(deployment.instance, RACE)
+    break_rule(deployment.instance, "results", dg.AssetCheckSeverity.WARN)
     look = deployment.look()
     usable = {one.check_name: one.passed for one in look.get_asset_check_evaluations()}["usable"]
     (event,) = look.get_asset_materialization_events()
-    told = event.materialization.metadata
+    metadata = event.materialization.metadata
     assert usable is True
-    assert (told["rules_broken_error"].value, told["rules_broken_warn"].value) == (0, 1)
+    assert (metadata["rules_broken_error"].value, metadata["rules_broken_warn"].value) == (0, 1)
     line = f"- **WARN values**: [results of {RACE}]({PLACE}): points whole"
-    assert line in str(told["troubles"].value).splitlines()
+    assert line in str(metadata["troubles"].value).splitlines()
 
 
 @pytest.mark.usefixtures("calendar")
 def test_a_session_that_is_overdue(deployment: Deployment) -> None:
-    """After the weekly run and 24 hours a session that has not landed is a warning."""
+    """After the weekly run and 24 hours a session that is not stored is a warning."""
     deployment.now = ENDED + timedelta(hours=1)
     assert deployment.checks()["on_time"][0] is True
     deployment.now = TUESDAY
@@ -213,12 +201,12 @@ def test_a_session_that_is_overdue(deployment: Deployment) -> None:
         f"Overdue: {RACE}. Materialize 'Failed and missing' on the dataset's page, or: "
         "f1-bronze ingest 2025 --missing",
     )
-    lands(deployment.instance, RACE)
+    store(deployment.instance, RACE)
     assert deployment.checks()["on_time"][0] is True
 
 
 def test_an_unknown_calendar_is_no_good_news(deployment: Deployment) -> None:
-    """Without a calendar nobody can say what is late, and the check says how to get one."""
+    """Without a calendar nobody can say what is overdue, and the check says how to get one."""
     assert deployment.checks()["on_time"] == (
         False,
         "WARN",
@@ -247,7 +235,7 @@ def test_when_it_is_looked_at_again(materialize: Materialize, deployment: Deploy
     assert isinstance(deployment.tick(), str)
 
 
-def test_it_stands_below_the_six() -> None:
+def test_it_depends_on_the_six_datasets() -> None:
     """The graph leads from each dataset to its coverage."""
     (spec,) = coverage.specs
     assert spec.key == COVERAGE
@@ -261,10 +249,10 @@ def test_it_stands_below_the_six() -> None:
     ]
 
 
-def is_fresh(now: datetime, landed_at: datetime) -> bool:
-    """As Dagster's daemon judges the policy of the bronze assets."""
+def is_fresh(now: datetime, stored_at: datetime) -> bool:
+    """As Dagster's daemon evaluates the policy of the bronze assets."""
     tick = get_latest_completed_cron_tick(FRESHNESS.deadline_cron, now, FRESHNESS.timezone)
-    return landed_at >= tick - FRESHNESS.lower_bound_delta
+    return stored_at >= tick - FRESHNESS.lower_bound_delta
 
 
 def test_freshness_is_quiet_between_seasons(seasons: InventedSeasons) -> None:
@@ -277,12 +265,12 @@ def test_freshness_is_quiet_between_seasons(seasons: InventedSeasons) -> None:
         and not session.get("is_cancelled")
     ]
     monday = datetime(2023, 3, 6, 6, 5, tzinfo=UTC)
-    landed_at, stale = monday, []
+    stored_at, stale = monday, []
     for day in range(4 * 365 - 90):
         now = monday + timedelta(days=day)
         if day % 7 == 0 and any(timedelta() <= now - end <= timedelta(days=15) for end in ends):
-            landed_at = now
-        if not is_fresh(now, landed_at):
+            stored_at = now
+        if not is_fresh(now, stored_at):
             stale.append(now)
     assert stale == []
     stopped = datetime(2025, 5, 2, tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""Which sessions should have landed by now: the calendar's word against Dagster's record."""
+"""Which sessions should be stored by now: what the calendar says against Dagster's record."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -7,27 +7,17 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from dagster._core.definitions.run_request import InstigatorType
-from dagster._core.remote_origin import (
-    InProcessCodeLocationOrigin,
-    RemoteInstigatorOrigin,
-    RemoteRepositoryOrigin,
-)
-from dagster._core.scheduler.instigation import (
-    InstigatorState,
-    InstigatorStatus,
-    SensorInstigatorData,
-)
-from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 from f1_bronze.datasets import DATASETS
 from f1_bronze.defs.monitoring.overdue import WATCHED, due, overdue_sessions
 from f1_bronze.defs.outbound.alert_sensor import add_overdue
-from f1_bronze.defs.record.calendar_memory import Memory, Seen
+from f1_bronze.defs.record.calendar_memory import Seen
 from f1_bronze.defs.resources import Deployment
 from f1_bronze.settings import Settings
 from f1_bronze.telemetry.alerts.alert_memory import AlertMemory
 from f1_bronze.telemetry.alerts.wording import OverdueSession
+
+from .calendars import remember
 
 QUALIFYING, RACE = "2025/bahrain/qualifying", "2025/bahrain/race"
 PRACTICE = "2025/bahrain/practice_1"
@@ -35,7 +25,6 @@ FRIDAY = datetime(2025, 4, 11, 13, 0, tzinfo=UTC)
 SATURDAY, SUNDAY = FRIDAY + timedelta(days=1, hours=4), FRIDAY + timedelta(days=2, hours=4)
 MONDAY = datetime(2025, 4, 14, 6, 0, tzinfo=UTC)
 ENDS = {PRACTICE: FRIDAY, QUALIFYING: SATURDAY, RACE: SUNDAY}
-RACING = frozenset({"qualifying", "race"})
 Look = Callable[..., list[OverdueSession]]
 
 
@@ -43,38 +32,32 @@ Look = Callable[..., list[OverdueSession]]
 def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
     """An instance whose calendar sensor has seen a weekend, and its race of the week after."""
     (tmp_path / "home").mkdir()
-    location = InProcessCodeLocationOrigin(LoadableTargetOrigin(module_name="f1_bronze"))
     sessions = {
         number: Seen(key=key, name=key, start=end - timedelta(hours=2), end=end)
         for number, (key, end) in enumerate(ENDS.items())
     }
     next_race = replace(sessions[2], key="2025/saudi_arabian/race", end=SUNDAY + timedelta(days=7))
     cancelled = replace(sessions[2], key="2025/imola/race", cancelled=True)
-    memory = Memory(sessions={**sessions, 98: next_race, 99: cancelled})
     with dg.DagsterInstance.local_temp(str(tmp_path / "home")) as made:
-        made.add_instigator_state(
-            InstigatorState(
-                RemoteInstigatorOrigin(RemoteRepositoryOrigin(location, "r"), "openf1_calendar"),
-                InstigatorType.SENSOR,
-                InstigatorStatus.RUNNING,
-                SensorInstigatorData(cursor=memory.to_json()),
-            )
-        )
+        remember(made, {**sessions, 98: next_race, 99: cancelled})
         yield made
 
 
 @pytest.fixture
 def look(instance: dg.DagsterInstance) -> Look:
-    """What is stale at a moment."""
+    """What is overdue at a moment."""
 
-    def at(now: datetime, *, weekly: bool = False) -> list[OverdueSession]:
-        return overdue_sessions(instance, now, session_types=RACING, weekly=weekly)
+    def at(now: datetime, *, on_mondays: bool = False, types: str = "") -> list[OverdueSession]:
+        environ = {"F1_BRONZE_INGEST_NEW": "" if on_mondays else "true"}
+        if types:
+            environ["F1_BRONZE_SESSION_TYPES"] = types
+        return overdue_sessions(instance, Deployment(Settings.read(environ)), now)
 
     return at
 
 
-def lands(instance: dg.DagsterInstance, key: str, *but: str) -> None:
-    """All datasets of a session land, but these."""
+def store(instance: dg.DagsterInstance, key: str, *but: str) -> None:
+    """All datasets of a session are stored by the record, but these."""
     for dataset in DATASETS:
         if dataset.name not in but:
             made = dg.AssetMaterialization(["bronze", dataset.name], partition=key)
@@ -82,7 +65,7 @@ def lands(instance: dg.DagsterInstance, key: str, *but: str) -> None:
 
 
 def test_a_day_after_its_end(look: Look) -> None:
-    """A session is stale from 24 hours after its end on; others of the weekend are not yet."""
+    """A session is overdue from 24 hours after its end on; others of the weekend are not yet."""
     names = ("sessions", "drivers", "results", "laps")
     day = timedelta(hours=24)
     assert look(SATURDAY + day - timedelta(seconds=1)) == []
@@ -93,13 +76,13 @@ def test_a_day_after_its_end(look: Look) -> None:
     assert look(SUNDAY + day)[1].missing == (*names, "stints", "pit_stops")
 
 
-def test_what_has_landed_is_not_stale(look: Look, instance: dg.DagsterInstance) -> None:
+def test_what_is_stored_is_not_overdue(look: Look, instance: dg.DagsterInstance) -> None:
     """Only what is missing counts, dataset by dataset."""
     now = SUNDAY + timedelta(hours=25)
-    lands(instance, QUALIFYING)
-    lands(instance, RACE, "stints")
+    store(instance, QUALIFYING)
+    store(instance, RACE, "stints")
     assert [(one.key, one.missing) for one in look(now)] == [(RACE, ("stints",))]
-    lands(instance, RACE)
+    store(instance, RACE)
     assert look(now) == []
 
 
@@ -110,19 +93,19 @@ def test_history_is_not_watched(look: Look) -> None:
     assert [one.key for one in look(SATURDAY + WATCHED + timedelta(seconds=1))] == later[1:]
 
 
-def test_types_that_are_ingested(instance: dg.DagsterInstance) -> None:
+def test_types_that_are_ingested(look: Look) -> None:
     """Practice is watched where it is ingested."""
     now = FRIDAY + timedelta(hours=25)
-    found = overdue_sessions(instance, now, session_types=None, weekly=False)
-    assert [one.key for one in found] == [PRACTICE]
+    assert look(now) == []
+    assert [one.key for one in look(now, types="all")] == [PRACTICE]
 
 
 def test_sessions_wait_for_the_weekly_run(look: Look) -> None:
     """Where new sessions come on Mondays, a Saturday is no alert before Monday's run is over."""
-    assert look(MONDAY + timedelta(hours=2), weekly=True) == []
-    found = look(MONDAY + timedelta(hours=3), weekly=True)
+    assert look(MONDAY + timedelta(hours=2), on_mondays=True) == []
+    found = look(MONDAY + timedelta(hours=3), on_mondays=True)
     assert [one.key for one in found] == [QUALIFYING]
-    assert [one.key for one in look(SUNDAY + timedelta(hours=24), weekly=True)] == [
+    assert [one.key for one in look(SUNDAY + timedelta(hours=24), on_mondays=True)] == [
         QUALIFYING,
         RACE,
     ]
@@ -130,8 +113,10 @@ def test_sessions_wait_for_the_weekly_run(look: Look) -> None:
 
 def test_a_session_that_ends_on_monday_morning() -> None:
     """What is not ready at six waits for the Monday after."""
-    assert due(MONDAY - timedelta(minutes=44), weekly=True) == MONDAY + timedelta(days=7, hours=3)
-    assert due(MONDAY - timedelta(minutes=45), weekly=True) == MONDAY + timedelta(hours=23.25)
+    assert due(MONDAY - timedelta(minutes=44), on_mondays=True) == MONDAY + timedelta(
+        days=7, hours=3
+    )
+    assert due(MONDAY - timedelta(minutes=45), on_mondays=True) == MONDAY + timedelta(hours=23.25)
 
 
 def test_settings_decide(instance: dg.DagsterInstance) -> None:

@@ -22,9 +22,9 @@ from f1_bronze.defs.record.calendar_memory import remembered_ends
 from f1_bronze.defs.record.check_results import CheckState, check_states
 from f1_bronze.defs.record.failure_causes import FailureHistory, LastFailure
 from f1_bronze.defs.record.latest import latest_materializations
+from f1_bronze.defs.resources import Deployment
 from f1_bronze.defs.run.failures import RowsMissing
 from f1_bronze.defs.run.materialization import SESSION_END
-from f1_bronze.lake.lake import Lake
 
 OVERDUE = "overdue"
 """The label of a dataset that is missing and should be stored by now."""
@@ -163,21 +163,17 @@ class Coverage:
 
 def read_coverage(
     instance: dg.DagsterInstance,
-    lake: Lake,
+    deployment: Deployment,
     years: Collection[int],
     *,
-    now: datetime,
-    weekly: bool,
     with_rules: bool = False,
 ) -> Coverage:
     """The state of every registered session of these seasons.
 
     Args:
         instance: whose record is read.
-        lake: whose files are listed.
+        deployment: whose lake is listed, and whose settings say when a session should be stored.
         years: the seasons.
-        now: the time, aware.
-        weekly: whether new sessions wait for the weekly run.
         with_rules: whether to read the rules of checks that passed too, which the report shows.
     """
     sessions = tuple(p for p in read_registered(instance).sessions if p.year in years)
@@ -193,7 +189,7 @@ def read_coverage(
     cells: dict[tuple[str, str], Cell] = {}
     unregistered: set[SessionPartition] = set()
     for dataset in DATASETS:
-        in_lake = lake.stored_partitions(dataset.name, years)
+        in_lake = deployment.lake.stored_partitions(dataset.name, years)
         unregistered |= in_lake - set(sessions)
         attempts = instance.event_log_storage.get_latest_asset_partition_materialization_attempts_without_materializations(  # noqa: E501  Dagster's name
             asset_key(dataset)
@@ -203,7 +199,7 @@ def read_coverage(
             cells[key, dataset.name] = _cell(
                 dataset,
                 partition,
-                is_due=_is_due(partition, ended_at.get(key), now, weekly=weekly),
+                is_due=_is_due(partition, ended_at.get(key), deployment),
                 in_lake=partition in in_lake,
                 record=recorded[dataset].get(key),
                 failure=failures.of(attempts[key][0], dataset, key) if key in attempts else None,
@@ -232,11 +228,12 @@ def _ends(
     return ends
 
 
-def _is_due(
-    partition: SessionPartition, end: datetime | None, now: datetime, *, weekly: bool
-) -> bool:
+def _is_due(partition: SessionPartition, end: datetime | None, deployment: Deployment) -> bool:
     """Whether a session should be stored by now; where its end is not known, past years should."""
-    return now >= due(end, weekly=weekly) if end else partition.year < now.year
+    now = deployment.now()
+    if end is None:
+        return partition.year < now.year
+    return now >= due(end, on_mondays=deployment.waits_for_monday)
 
 
 def _cell(

@@ -5,7 +5,6 @@ Why `on_time` is a check and not a freshness policy: docs/adr/0016.
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
 from urllib.parse import quote
 
 import dagster as dg
@@ -16,14 +15,11 @@ from f1_bronze.defs.assets import OWNER
 from f1_bronze.defs.monitoring.coverage import Cell, Coverage, State, read_coverage
 from f1_bronze.defs.monitoring.overdue import overdue_sessions
 from f1_bronze.defs.monitoring.problems import list_problems
-from f1_bronze.defs.monitoring.row_bands import usual_rows
 from f1_bronze.defs.partitions import asset_key, read_registered
 from f1_bronze.defs.record.calendar_memory import remembered_ends
 from f1_bronze.defs.record.runs import planned_datasets
+from f1_bronze.defs.resources import Deployment
 from f1_bronze.defs.run.materialization import as_path, markdown_table
-from f1_bronze.lake.lake import Lake
-from f1_bronze.lake.s3 import S3Writes
-from f1_bronze.settings import Settings
 from f1_bronze.telemetry.alerts.wording import OverdueSession
 
 COVERAGE = dg.AssetKey(["monitoring", "coverage"])
@@ -39,40 +35,6 @@ PAGE = "reports/coverage.html"
 PROBLEMS_SHOWN = 50
 
 _WIDEST_CELL = 240
-
-
-class Watch:
-    """The lake of this deployment and when it should hold what. `clock` gives the time, aware."""
-
-    def __init__(
-        self, settings: Settings, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
-    ) -> None:
-        self._settings = settings
-        self.now = clock
-
-    @cached_property
-    def lake(self) -> Lake:
-        """Where sessions are stored."""
-        return Lake.at(self._settings.lake_uri, S3Writes(**self._settings.s3_writes))
-
-    @property
-    def environment(self) -> str:
-        """The name of the deployment."""
-        return self._settings.environment
-
-    @property
-    def weekly(self) -> bool:
-        """Whether new sessions wait for the weekly run."""
-        return not self._settings.ingest_new
-
-    def overdue(self, instance: dg.DagsterInstance) -> list[OverdueSession]:
-        """Sessions of the last 15 days that should be stored by now."""
-        types = self._settings.session_types
-        return overdue_sessions(instance, self.now(), session_types=types, weekly=self.weekly)
-
-    def link(self, path: str) -> str:
-        """The address of a page of the UI."""
-        return f"{self._settings.dagster_url}{path}"
 
 
 class CoverageConfig(dg.Config):
@@ -112,7 +74,9 @@ class CoverageConfig(dg.Config):
     tags={"layer": "monitoring"},
 )
 def coverage(
-    context: dg.AssetExecutionContext, config: CoverageConfig, watch: dg.ResourceParam[Watch]
+    context: dg.AssetExecutionContext,
+    config: CoverageConfig,
+    deployment: dg.ResourceParam[Deployment],
 ) -> Iterator[dg.MaterializeResult[None]]:
     """All seasons at a glance: what is stored, what is not, and which rules are broken.
 
@@ -123,11 +87,9 @@ def coverage(
     """
     instance = context.instance
     seasons = config.seasons or _registered_seasons(instance)
-    found = read_coverage(
-        instance, watch.lake, seasons, now=watch.now(), weekly=watch.weekly, with_rules=True
-    )
-    page = write_page(instance, watch, seasons, found)
-    overdue = watch.overdue(instance)
+    found = read_coverage(instance, deployment, seasons, with_rules=True)
+    page = write_page(instance, deployment, seasons, found)
+    overdue = overdue_sessions(instance, deployment, deployment.now())
     states = found.counts()
     fine = states.get(State.LANDED, 0) + states.get(State.EMPTY, 0)
     severities = [cell.severity for cell in found.cells.values()]
@@ -135,7 +97,7 @@ def coverage(
         metadata={
             "seasons": ", ".join(map(str, seasons)) or "none",
             "matrix": dg.MetadataValue.md(matrix(found, config.seasons or seasons[-1:])),
-            "troubles": dg.MetadataValue.md(problems_as_markdown(found, watch.link)),
+            "troubles": dg.MetadataValue.md(problems_as_markdown(found, deployment.link)),
             "percent_landed": round(100 * fine / sum(states.values()), 1) if states else 0.0,
             "sessions": len(found.sessions),
             **{state.value: states.get(state, 0) for state in State if state is not State.NONE},
@@ -150,21 +112,14 @@ def coverage(
 
 
 def write_page(
-    instance: dg.DagsterInstance, watch: Watch, seasons: Sequence[int], found: Coverage
+    instance: dg.DagsterInstance, deployment: Deployment, seasons: Sequence[int], found: Coverage
 ) -> str:
     """Write the report page into the lake, over the one before; returns its address."""
-    from f1_bronze.defs.monitoring.report import Report, render
+    from f1_bronze.defs.monitoring.report import make_report, render
 
-    report = Report(
-        seasons=seasons,
-        coverage=found,
-        usual=usual_rows(instance, found),
-        lake_uri=watch.lake.store.uri(""),
-        environment=watch.environment,
-        made_at=watch.now(),
-    )
-    watch.lake.store.write(PAGE, render(report).encode(), {})
-    return watch.lake.store.uri(PAGE)
+    report = make_report(instance, deployment, seasons, found)
+    deployment.lake.store.write(PAGE, render(report).encode(), {})
+    return deployment.lake.store.uri(PAGE)
 
 
 def _registered_seasons(instance: dg.DagsterInstance) -> list[int]:
@@ -294,7 +249,7 @@ _RUNS_LOOKED_AT = 100
     ),
 )
 def hourly_coverage(
-    context: dg.ScheduleEvaluationContext, watch: dg.ResourceParam[Watch]
+    context: dg.ScheduleEvaluationContext, deployment: dg.ResourceParam[Deployment]
 ) -> dg.RunRequest | dg.SkipReason:
     """A run where the last materialization is not up to date; the reason where it is."""
     event = context.instance.get_latest_materialization_event(COVERAGE)
@@ -302,9 +257,10 @@ def hourly_coverage(
         return dg.RunRequest()
     made_at = datetime.fromtimestamp(event.timestamp, UTC)
     known = event.asset_materialization.metadata[OVERDUE_SESSIONS].value
+    now = deployment.now()
     if (
-        watch.now() - made_at >= AT_LEAST
-        or known != [session.key for session in watch.overdue(context.instance)]
+        now - made_at >= AT_LEAST
+        or known != [session.key for session in overdue_sessions(context.instance, deployment, now)]
         or _has_run_since(context.instance, made_at)
     ):
         return dg.RunRequest()

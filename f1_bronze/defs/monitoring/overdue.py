@@ -3,7 +3,6 @@
 It goes by the calendar that the sensor has read and by Dagster's record; OpenF1 is not asked.
 """
 
-from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
@@ -12,6 +11,7 @@ from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.defs.partitions import asset_key, parse_key
 from f1_bronze.defs.record.calendar_memory import remembered_ends
+from f1_bronze.defs.resources import Deployment
 from f1_bronze.telemetry.alerts.wording import OverdueSession
 
 OVERDUE_AFTER = timedelta(hours=24)
@@ -25,18 +25,17 @@ _WEEKLY_RUN_TAKES = timedelta(hours=3)
 _MONDAY_AT_SIX = timedelta(hours=6)
 
 
-def due(end: datetime, *, weekly: bool) -> datetime:
+def due(end: datetime, *, on_mondays: bool) -> datetime:
     """When a session should be stored: a day after its end, but not before the week's run is over.
 
-    `weekly` says whether new sessions wait for the weekly run.
+    `on_mondays` says whether new sessions wait for the weekly run.
 
     >>> saturday = datetime(2026, 11, 21, 19, 0, tzinfo=UTC)
-    >>> due(saturday, weekly=False), due(saturday, weekly=True)  # doctest: +NORMALIZE_WHITESPACE
-    (datetime.datetime(2026, 11, 22, 19, 0, tzinfo=datetime.timezone.utc),
-     datetime.datetime(2026, 11, 23, 9, 0, tzinfo=datetime.timezone.utc))
+    >>> [f"{due(saturday, on_mondays=on_mondays):%A %H:%M}" for on_mondays in (False, True)]
+    ['Sunday 19:00', 'Monday 09:00']
     """
     a_day_later = end + OVERDUE_AFTER
-    if not weekly:
+    if not on_mondays:
         return a_day_later
     ready = (end + _READY).astimezone(UTC)
     midnight = ready.replace(hour=0, minute=0, second=0, microsecond=0)
@@ -46,27 +45,24 @@ def due(end: datetime, *, weekly: bool) -> datetime:
 
 
 def overdue_sessions(
-    instance: dg.DagsterInstance,
-    now: datetime,
-    *,
-    session_types: Collection[str] | None,
-    weekly: bool,
+    instance: dg.DagsterInstance, deployment: Deployment, now: datetime
 ) -> list[OverdueSession]:
     """The sessions of the last 15 days that are overdue, in the order of their ends.
 
     Args:
         instance: whose calendar sensor knows the ends, and whose record knows what is stored.
+        deployment: whose settings say which types are ingested, and when.
         now: the time, aware.
-        session_types: those that are ingested; None: all.
-        weekly: whether new sessions wait for the weekly run.
     """
+    types = deployment.settings.session_types
     ends: dict[SessionPartition, datetime] = {}
     for key, end in remembered_ends(instance).items():
         partition = parse_key(key)
         if partition is None:  # a session whose name gives no key is no partition either
             continue
-        is_wanted = session_types is None or partition.session_type in session_types
-        if is_wanted and now - end <= WATCHED and now >= due(end, weekly=weekly):
+        is_wanted = types is None or partition.session_type in types
+        due_at = due(end, on_mondays=deployment.waits_for_monday)
+        if is_wanted and due_at <= now <= end + WATCHED:
             ends[partition] = end
     keys = {partition.key for partition in ends}
     recorded = {

@@ -10,6 +10,8 @@ from importlib import resources
 from itertools import groupby
 from typing import Any
 
+import dagster as dg
+
 from f1_bronze import __version__
 from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.partition import SessionPartition
@@ -22,7 +24,9 @@ from f1_bronze.defs.monitoring.row_bands import (
     describe_band,
     draw_charts,
     is_unusual,
+    usual_rows,
 )
+from f1_bronze.defs.resources import Deployment
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +39,20 @@ class Report:
     lake_uri: str
     environment: str
     made_at: datetime
+
+
+def make_report(
+    instance: dg.DagsterInstance, deployment: Deployment, seasons: Sequence[int], coverage: Coverage
+) -> Report:
+    """The report on a coverage, which was read with its rules."""
+    return Report(
+        seasons=seasons,
+        coverage=coverage,
+        usual=usual_rows(instance, coverage),
+        lake_uri=deployment.lake.store.uri(""),
+        environment=deployment.environment,
+        made_at=deployment.now(),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

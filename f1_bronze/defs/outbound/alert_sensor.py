@@ -83,12 +83,7 @@ def add_overdue(
     instance: dg.DagsterInstance, deployment: Deployment, memory: AlertMemory, now: datetime
 ) -> tuple[AlertMemory, int]:
     """The memory with an alert of sessions that are newly overdue; and how many alerts gave way."""
-    overdue = overdue_sessions(
-        instance,
-        now,
-        session_types=deployment.settings.session_types,
-        weekly=deployment.waits_for_monday,
-    )
+    overdue = overdue_sessions(instance, deployment, now)
     alert, memory = memory.after_look(overdue, _wording(deployment), now)
     return memory.queued(alert, deployment.alert_sinks) if alert else (memory, 0)
 

@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import pytest
 
-from f1_bronze.defs.monitoring.coverage_asset import Watch, coverage
+from f1_bronze.defs.monitoring.coverage_asset import coverage
+from f1_bronze.defs.resources import Deployment
 from f1_bronze.settings import Settings
 from f1_bronze.simulator.faults import InjectedFault
 from f1_bronze.simulator.invented import InventedSeasons
@@ -93,9 +94,9 @@ def land(folder: Path) -> None:
         )
     assert done.returncode == 1, done.stdout + done.stderr
     assert "points whole, 0 to 26" in done.stdout + done.stderr
-    watch = Watch(Settings.read({"F1_BRONZE_LAKE_URI": str(folder / "lake")}))
+    deployment = Deployment(Settings.read({"F1_BRONZE_LAKE_URI": str(folder / "lake")}))
     with dg.DagsterInstance.from_config(str(folder / "home")) as instance:
-        dg.materialize([coverage], instance=instance, resources={"watch": watch})
+        dg.materialize([coverage], instance=instance, resources={"deployment": deployment})
 
 
 @pytest.fixture(scope="session")
