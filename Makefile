@@ -10,14 +10,15 @@ export GX_ANALYTICS_ENABLED := false
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export DAGSTER_HOME ?= $(CURDIR)/.dagster_home
 
-.PHONY: help run test check lint types ui docs bench spark clean
+.PHONY: help run test check lint types ui docs suites bench spark clean
 
 help:
 	@echo "make run    land a race weekend of the embedded simulator in data/lake"
 	@echo "make test   run the tests"
 	@echo "make check  lint, types and tests, as CI does"
 	@echo "make ui     open the Dagster UI on the same instance and lake"
-	@echo "make docs   derive docs/datasets.md, docs/rules.md and the Glue tables from the declarations"
+	@echo "make docs   derive the pages of datasets, rules and metrics and the Glue tables"
+	@echo "make suites print the rules about rows as Great Expectations suites"
 	@echo "make bench  compare speeds, as ratios"
 	@echo "make clean  remove what these made, the demo's lake included"
 
@@ -44,7 +45,11 @@ ui: $(VENV)/run.stamp
 docs: $(VENV)/run.stamp
 	$(BIN)/python -m tools.dataset_docs > docs/datasets.md
 	$(BIN)/python -m tools.rule_docs docs/measured_rules.json > docs/rules.md
+	$(BIN)/python -m tools.metric_docs docs/monitoring.md
 	$(BIN)/python -m tools.glue_template > deploy/aws/tables.yaml
+
+suites: $(VENV)/run.stamp
+	@$(BIN)/python -m tools.suites
 
 bench: $(VENV)/run.stamp
 	$(BIN)/python -m benchmarks

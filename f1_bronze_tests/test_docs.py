@@ -13,7 +13,7 @@ import pytest
 from f1_bronze.cli import main
 from f1_bronze.settings import SETTINGS
 from f1_bronze_tests.once import made_once
-from tools.dataset_docs import catalog_page
+from tools.dataset_docs import datasets_page
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -109,9 +109,9 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert (page.parent / target).exists(), target
 
 
-def test_the_catalog_page_is_derived() -> None:
+def test_the_datasets_page_is_derived() -> None:
     """docs/datasets.md is what the declarations say; `make docs` writes it."""
-    assert (ROOT / "docs/datasets.md").read_text("utf-8") == catalog_page()
+    assert (ROOT / "docs/datasets.md").read_text("utf-8") == datasets_page()
 
 
 def test_settings_are_in_the_readme() -> None:

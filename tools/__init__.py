@@ -1,1 +1,1 @@
-"""Generators of documents and templates from the declarations, for developers."""
+"""Generators of documents and templates from the declarations, for developers: `make docs`."""

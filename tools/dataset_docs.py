@@ -1,7 +1,4 @@
-"""The declarations as a page for people: `python -m f1_bronze.datasets.catalog`.
-
-Belongs here: docs/datasets.md, derived. Stays out: what is declared (one file per dataset).
-"""
+"""Writes docs/datasets.md: `python -m tools.dataset_docs`."""
 
 import sys
 
@@ -9,7 +6,7 @@ from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.dataset import EXTRA_FIELDS, Dataset
 
 
-def catalog_page() -> str:
+def datasets_page() -> str:
     """All datasets with their columns, as Markdown."""
     parts = [
         "# The datasets and their columns",
@@ -49,4 +46,4 @@ def _section(dataset: Dataset) -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(catalog_page())
+    sys.stdout.write(datasets_page())

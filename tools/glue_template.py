@@ -1,16 +1,12 @@
-"""The tables of the AWS Glue Data Catalog, as a CloudFormation template.
+"""Writes the Glue tables of the lake as a CloudFormation template: `python -m tools.glue_template`.
 
-    python -m f1_bronze.lake.glue > deploy/aws/tables.yaml
-
-Belongs here: the template and its parameters, as YAML. Pure: nothing is asked and nothing is sent.
-Stays out: what the tables are (tables.py).
+The template is deploy/aws/tables.yaml.
 """
 
-import json
-import re
 import sys
-from collections.abc import Iterator
 from typing import Any
+
+import yaml
 
 from f1_bronze.lake.catalog import GRANDS_PRIX, SESSION_TYPES, YEARS, Table, TableColumn, tables
 
@@ -39,8 +35,8 @@ def template() -> dict[str, Any]:
 
 def template_text() -> str:
     """The template as YAML, which AWS and people read."""
-    head = "# Made from f1_bronze/datasets by `make docs`; a test holds it to them. Do not edit."
-    return "\n".join([head, *_yaml(template(), 0)]) + "\n"
+    head = "# Made from f1_bronze/datasets by `make docs`; a test holds it to them. Do not edit.\n"
+    return head + yaml.safe_dump(template(), sort_keys=False, allow_unicode=True, width=1000)
 
 
 def _parameters() -> dict[str, Any]:
@@ -109,31 +105,6 @@ def _resource(table: Table) -> dict[str, Any]:
 
 def _glue_column(column: TableColumn) -> dict[str, str]:
     return {"Name": column.name, "Type": column.type, "Comment": column.comment}
-
-
-def _yaml(value: Any, depth: int) -> Iterator[str]:
-    """Mappings, lists, texts and whole numbers; texts in quotes where YAML would misread them."""
-    indent = "  " * depth
-    entries = value.items() if isinstance(value, dict) else ((None, item) for item in value)
-    for key, part in entries:
-        lead = f"{indent}- " if key is None else f"{indent}{_scalar(key)}:"
-        if isinstance(part, dict | list):
-            lines = list(_yaml(part, depth + 1))
-            if key is None:  # the first line of an item stands beside its dash
-                lines[0] = lead + lines[0].lstrip()
-            else:
-                yield lead
-            yield from lines
-        else:
-            yield f"{lead}{'' if key is None else ' '}{_scalar(part)}"
-
-
-def _scalar(value: Any) -> str:
-    if isinstance(value, int):
-        return str(value)
-    plain = re.fullmatch(r"[A-Za-z][A-Za-z0-9_.]*(?:::[A-Za-z0-9]+)*", value)
-    reserved = value.lower() in ("true", "false", "yes", "no", "on", "off", "null", "y", "n")
-    return value if plain and not reserved else json.dumps(value, ensure_ascii=False)
 
 
 if __name__ == "__main__":

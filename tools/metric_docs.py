@@ -1,10 +1,8 @@
-"""The roll-call of metrics as a table for people: `python -m f1_bronze.telemetry.metric_pages`.
+"""Writes the table of metrics into a page: `python -m tools.metric_docs docs/monitoring.md`."""
 
-Belongs here: the table of docs/monitoring.md, derived. Stays out: what the metrics are
-(metric_kinds.py).
-"""
-
+import re
 import sys
+from pathlib import Path
 
 from f1_bronze.telemetry.metrics.kinds import METRIC_KINDS
 
@@ -24,5 +22,12 @@ def metrics_table() -> str:
     return "\n".join(lines) + "\n"
 
 
+def with_metrics_table(page: str) -> str:
+    """The page with its table of metrics as it should be."""
+    heading = re.escape(metrics_table().partition("\n")[0])
+    return re.sub(rf"^{heading}\n(?:\|.*\n)*", lambda _: metrics_table(), page, flags=re.M)
+
+
 if __name__ == "__main__":
-    sys.stdout.write(metrics_table())
+    path = Path(sys.argv[1])
+    path.write_text(with_metrics_table(path.read_text("utf-8")), "utf-8")

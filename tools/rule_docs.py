@@ -1,7 +1,6 @@
-"""The rules as a page for people: `python -m f1_bronze.datasets.rulebook docs/measured_rules.json`.
+"""Writes docs/rules.md: `python -m tools.rule_docs docs/measured_rules.json`.
 
-Belongs here: docs/rules.md, derived from the declarations and the measured shares. Stays out: the
-rules (one file per dataset), measuring them (the tests, where recordings are).
+The figures are measured where recordings are, by `f1_bronze_tests/quality/measuring.py`.
 """
 
 import json
@@ -14,26 +13,25 @@ from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.conditions import Across, RowCondition
 from f1_bronze.datasets.dataset import Check, Dataset, Rule, Scope
 
+# By dataset and rule: sessions, sessions_passed, rows, rows_passed.
 Figures = Mapping[str, Mapping[str, Mapping[str, int]]]
-
-"""By dataset and rule: sessions, sessions_passed, seen, as_demanded."""
 
 
 def rules_page(measured: Figures) -> str:
-    """All rules with what they were promised as and how they stand on recorded data."""
+    """All rules with the promises that they keep and how recorded data fares, as Markdown."""
     parts = [
-        "# The rules and how real data stands on them",
+        "# The rules and how real data fares",
         "",
         "Made from the declarations in `f1_bronze/datasets/` by `make docs`. The rules of a",
-        f"dataset are judged in the asset checks {', '.join(f'`{check}`' for check in Check)}",
+        f"dataset are grouped into the asset checks {', '.join(f'`{check}`' for check in Check)}",
         "([why so few](adr/0010-checks.md)). ERROR: the partition must not be used downstream.",
-        "WARN: a person should look. *mostly* is the share of what is looked at in one session",
-        "that must be as demanded.",
+        "WARN: a person should look. *mostly* is the share of the checked rows (or drivers,",
+        "stints, …) of one session that must pass.",
         "",
         "*Measured* are the recorded sessions that the project was calibrated on: all races,",
         "qualifyings, sprints and sprint qualifyings of 2024 and one qualifying of 2026. First the",
-        "share of rows (or drivers, stints, …) as demanded, then the sessions that passed. A dash:",
-        "no recorded session is in the scope of the rule, or has anything that it looks at.",
+        "share of rows (or drivers, stints, …) that pass, then the sessions that pass. A dash: no",
+        "recorded session is in the scope of the rule, or has anything that it checks.",
         "",
         "*Tested by*: `GX` a Great Expectations suite over all sessions of a run at once, `shape`",
         "our own code per session, `racing` a function across rows and datasets.",
@@ -86,15 +84,13 @@ def _tested_by(rule: Rule) -> str:
 def _measured(figures: Mapping[str, int]) -> str:
     if not figures.get("sessions"):
         return "—"
-    seen, as_demanded = figures["seen"], figures["as_demanded"]
+    rows, rows_passed = figures["rows"], figures["rows_passed"]
     passed = f"{figures['sessions_passed']} of {figures['sessions']} sessions"
-    if not seen:
-        return passed
-    return f"{_percent(as_demanded / seen)} of {seen:,}; {passed}"
+    return f"{_percent(rows_passed / rows)} of {rows:,}; {passed}" if rows else passed
 
 
 def _percent(share: float) -> str:
-    """Two decimals where they tell something; never 100 when it is less."""
+    """At most two decimals, and never 100 when it is less."""
     text = f"{100 * share:.2f}".rstrip("0").rstrip(".")
     return f"{'99.99' if text == '100' and share < 1 else text} %"
 

@@ -1,6 +1,5 @@
-"""WHAT is true: the six datasets and what makes a partition.
+"""WHAT is true: the six datasets, their columns and rules, and what makes a partition.
 
-Belongs here: declarations and the laws they obey. Stays out: HTTP, files, Dagster.
 This file is the roll-call: a new dataset is its own file and one line here.
 """
 

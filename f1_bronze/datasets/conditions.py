@@ -1,134 +1,97 @@
-"""What a rule can demand of rows, in words that no validation library owns.
+"""What a rule can require, as plain data that no validation library owns.
 
-Belongs here: the vocabulary of conditions, as plain data. Stays out: how a condition is tested
-(quality/), which datasets demand it (their own files).
-
-Three kinds: a `RowCondition` is fulfilled or not by each row, a `SessionCondition` by all that
-one session holds, and `Across` by rows in the light of other rows and datasets.
+Three kinds: a `RowCondition` passes or fails row by row, a `SessionCondition` is about all that one
+session holds, and `Across` is about rows in the light of other rows and datasets.
 """
 
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True, kw_only=True)
-class NotNull:
-    """A value is there, except where one of the flags is set or `or_else` is there instead.
+@dataclass(frozen=True)
+class _OneColumn:
+    column: str
 
-    A row whose flag is null says nothing about the exception and is not looked at.
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that decide whether a row passes."""
+        return (self.column,)
+
+
+@dataclass(frozen=True)
+class NotNull(_OneColumn):
+    """There is a value, except where one of the flags is set or `or_else` has one instead.
+
+    A row whose flag is null is not checked.
     """
 
-    column: str
     unless: tuple[str, ...] = ()
     or_else: str | None = None
 
     @property
-    def about(self) -> tuple[str, ...]:
-        """The columns that tell whether it is fulfilled."""
+    def columns(self) -> tuple[str, ...]:
+        """The columns that decide whether a row passes."""
         return (self.column, *self.unless, *((self.or_else,) if self.or_else else ()))
 
 
-@dataclass(frozen=True, kw_only=True)
-class Between:
+@dataclass(frozen=True)
+class Between(_OneColumn):
     """A value lies within the bounds, both included; null is no value."""
 
-    column: str
     low: float
     high: float
 
-    @property
-    def about(self) -> tuple[str, ...]:
-        """The columns that tell whether it is fulfilled."""
-        return (self.column,)
 
+@dataclass(frozen=True)
+class WholeNumber(_OneColumn):
+    """A number without decimals lies within the bounds, both included; null is no number."""
 
-@dataclass(frozen=True, kw_only=True)
-class WholeNumber:
-    """A number without decimals within the bounds, both included; null is no number."""
-
-    column: str
     low: int
     high: int
 
-    @property
-    def about(self) -> tuple[str, ...]:
-        """The columns that tell whether it is fulfilled."""
-        return (self.column,)
 
-
-@dataclass(frozen=True, kw_only=True)
-class OneOf:
+@dataclass(frozen=True)
+class OneOf(_OneColumn):
     """A value is one of these; null is no value."""
 
-    column: str
     values: tuple[str | bool, ...]
 
-    @property
-    def about(self) -> tuple[str, ...]:
-        """The columns that tell whether it is fulfilled."""
-        return (self.column,)
 
-
-@dataclass(frozen=True, kw_only=True)
-class Matches:
+@dataclass(frozen=True)
+class Matches(_OneColumn):
     """The regular expression is found in a text; null is no text."""
 
-    column: str
     pattern: str
 
-    @property
-    def about(self) -> tuple[str, ...]:
-        """The columns that tell whether it is fulfilled."""
-        return (self.column,)
 
-
-@dataclass(frozen=True, kw_only=True)
-class TypeIs:
+@dataclass(frozen=True)
+class TypeIs(_OneColumn):
     """Upstream's value is of the declared type, not one that only `extra_fields` could hold."""
 
-    column: str
 
-    @property
-    def about(self) -> tuple[str, ...]:
-        """The columns that tell whether it is fulfilled."""
-        return (self.column,)
-
-
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Unique:
-    """No two rows are alike in these columns; a row with a null among them is not looked at."""
+    """No two rows have the same values in these columns; a row with a null there is not checked."""
 
     columns: tuple[str, ...]
 
-    @property
-    def about(self) -> tuple[str, ...]:
-        """The columns that tell whether it is fulfilled."""
-        return self.columns
 
-
-@dataclass(frozen=True, kw_only=True)
-class Later:
+@dataclass(frozen=True)
+class Later(_OneColumn):
     """One moment is later than another; where one is null there is nothing to compare."""
 
-    column: str
     than: str
 
     @property
-    def about(self) -> tuple[str, ...]:
-        """The columns that tell whether it is fulfilled."""
+    def columns(self) -> tuple[str, ...]:
+        """The columns that decide whether a row passes."""
         return (self.column, self.than)
 
 
-@dataclass(frozen=True, kw_only=True)
-class AsPartition:
-    """A value is that of the partition's folder, for example year."""
+@dataclass(frozen=True)
+class AsPartition(_OneColumn):
+    """A value equals that of the partition's folder, for example year."""
 
-    column: str
     folder: str
-
-    @property
-    def about(self) -> tuple[str, ...]:
-        """The columns that tell whether it is fulfilled."""
-        return (self.column,)
 
 
 RowCondition = (
@@ -136,37 +99,37 @@ RowCondition = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class RowCount:
-    """There are that many rows."""
+    """The session has that many rows."""
 
     at_least: int = 1
     at_most: int | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class ColumnsAsDeclared:
     """The stored columns are the declared ones in their order and types, `extra_fields` last."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class OneSession:
     """All rows have the same session_key."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class NoNewFields:
-    """Records hold no field that is not declared."""
+    """Records have no field that is not declared."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class NoFieldsGone:
-    """Records hold every declared field, but for those that come and go by season or session."""
+    """Records have every declared field, but for those that come and go by season or session."""
 
     come_and_go: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class NoTypesChanged:
     """Every value of a declared field fits its column, and is written as it used to be."""
 
@@ -176,12 +139,9 @@ SessionCondition = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Across:
-    """Something across rows or datasets, that a function of quality/racing tests.
-
-    The function is found by the name of the rule.
-    """
+    """What spans rows or datasets; the function in quality/racing is found by the rule's name."""
 
 
 Condition = RowCondition | SessionCondition | Across

@@ -1,24 +1,43 @@
-"""What a dataset is: the words in which the six declarations are written.
+"""The words in which datasets are declared: columns, rules and what a dataset is made of.
 
-Belongs here: the shape of a declaration and the laws it must obey.
-Stays out: what any single dataset holds (its own file), and everything that
-is derived from it (Arrow in lake/, Dagster in defs/, rules in quality/).
+Everything else is derived from the six declarations: Arrow schemas, asset checks, catalog tables,
+lineage facets and the pages of docs/. A declaration that contradicts itself cannot be made.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from enum import StrEnum
+from functools import partial
 
-from f1_bronze.datasets.conditions import Condition, NoFieldsGone, RowCondition
+from f1_bronze.datasets.conditions import (
+    Across,
+    Between,
+    Condition,
+    NoFieldsGone,
+    NotNull,
+    RowCondition,
+    TypeIs,
+    Unique,
+)
 
+# The last column of every stored file: what no declared column can hold of a record, as JSON
+# text, so that the record can be rebuilt.
 EXTRA_FIELDS = "extra_fields"
 
-"""Name of the column that every stored file ends with: whatever a record holds that no
-declared column can, as JSON text, so that the record can be rebuilt."""
-
+# The hive folders of a partition, which every engine shows as columns.
 PARTITION_COLUMNS = ("year", "grand_prix", "session_type")
 
-"""Names of the hive folders of a partition, which every engine shows as columns."""
+RACE = frozenset({"race"})
+SPRINT = frozenset({"sprint"})
+RACE_TYPES = RACE | SPRINT  # raced: these have stints and pit stops of record
+QUALIFYING_TYPES = frozenset({"qualifying", "sprint_qualifying"})
+CLASSIFIED_TYPES = RACE_TYPES | QUALIFYING_TYPES  # end in a classification
+# Practice, and the days of a test, which are also called practice.
+PRACTICE_TYPES = frozenset({"practice_1", "practice_2", "practice_3", "day_1", "day_2", "day_3"})
+
+
+class DeclarationError(ValueError):
+    """A dataset that contradicts itself."""
 
 
 class ColumnType(StrEnum):
@@ -33,23 +52,20 @@ class ColumnType(StrEnum):
     JSON = "string (JSON)"  # fields whose type varies from row to row
 
 
-class DeclarationError(ValueError):
-    """A dataset that contradicts itself."""
-
-
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Column:
     """One column of a dataset.
 
     `name` is OpenF1's own name of the field, except where `openf1_name` says otherwise: a
     field must not be called like a partition folder (docs/adr/0005).
-    `nullable` tells what is true of the data: a null in a column that is not nullable makes
+    `nullable` says what is true of the data: a null in a column that is not nullable makes
     the record unfit to be stored only where the column is part of the key.
     """
 
     name: str
-    type: ColumnType
     meaning: str
+    _: KW_ONLY
+    type: ColumnType
     nullable: bool = True
     unit: str | None = None
     openf1_name: str | None = None
@@ -63,6 +79,15 @@ class Column:
     def description(self) -> str:
         """Meaning and unit in one sentence, for catalogs."""
         return f"{self.meaning} [{self.unit}]" if self.unit else self.meaning
+
+
+integer = partial(Column, type=ColumnType.INTEGER)
+double = partial(Column, type=ColumnType.FLOAT)
+text = partial(Column, type=ColumnType.TEXT)
+boolean = partial(Column, type=ColumnType.BOOLEAN)
+timestamp = partial(Column, type=ColumnType.TIMESTAMP, unit="UTC")
+integers = partial(Column, type=ColumnType.INTEGERS)
+json_text = partial(Column, type=ColumnType.JSON)
 
 
 class Severity(StrEnum):
@@ -80,16 +105,17 @@ class Check(StrEnum):
     RACING = "racing"  # what only the sport explains, across rows and datasets
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Scope:
     """The sessions that a rule is about; the default is all of them."""
 
     session_types: frozenset[str] | None = None
+    _: KW_ONLY
     first_year: int | None = None
     last_year: int | None = None
 
     def covers(self, year: int, session_type: str) -> bool:
-        """Whether a session of that season and type is meant."""
+        """Whether the rule is about sessions of that season and type."""
         return (
             (self.session_types is None or session_type in self.session_types)
             and (self.first_year is None or year >= self.first_year)
@@ -98,28 +124,29 @@ class Scope:
 
 
 EVERYWHERE = Scope()
+_ACROSS = Across()
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Rule:
-    """What the rows of one session must fulfil.
+    """What the rows of one session must fulfil; made by `error(…)` and `warn(…)`.
 
     Attributes:
         name: unique within the dataset; what a verdict is filed under.
-        condition: what is demanded, in the words of conditions.py.
-        says: the demand as one sentence for people.
-        mostly: share of the rows (0 to 1] that must fulfil it, where upstream is imperfect.
+        condition: what is required; without one a function of quality/racing has the rule's name.
+        says: the requirement as one sentence for people; derived for bounds and types.
+        why: why it is as it is, above all where it differs from the promise.
+        mostly: share of the rows (0 to 1] that must pass, where upstream is imperfect.
         scope: the sessions that it is about.
         promised: the rule that users were promised and that this one keeps; None beyond that.
-        why: why it is as it is, above all where it differs from the promise.
     """
 
     name: str
-    check: Check
+    condition: Condition = _ACROSS
+    _: KW_ONLY
     severity: Severity
-    condition: Condition
-    says: str
     why: str
+    says: str = ""
     mostly: float = 1.0
     scope: Scope = EVERYWHERE
     promised: str | None = None
@@ -129,11 +156,36 @@ class Rule:
             raise DeclarationError(
                 f"The rule {self.name} has mostly={self.mostly}: use 0 < … <= 1."
             )
+        if not self.says:
+            object.__setattr__(self, "says", self._sentence())
+
+    def _sentence(self) -> str:
+        match self.condition:
+            case Between(column, low, high):
+                return f"{column} is from {low:,} to {high:,}."
+            case TypeIs(column):
+                return f"{column} is a number."
+        raise DeclarationError(f"The rule {self.name} does not say what it requires.")
+
+    @property
+    def check(self) -> Check:
+        """The asset check that the rule belongs to."""
+        if isinstance(self.condition, Across):
+            return Check.RACING
+        if not isinstance(self.condition, RowCondition) or isinstance(
+            self.condition, TypeIs | Unique
+        ):
+            return Check.SCHEMA
+        return Check.SCHEMA if self.condition == NotNull("session_key") else Check.VALUES
 
     @property
     def column(self) -> str | None:
         """The column that the rule is about; None for keys, sessions and what spans rows."""
         return getattr(self.condition, "column", None)
+
+
+error = partial(Rule, severity=Severity.ERROR)
+warn = partial(Rule, severity=Severity.WARN)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)  # each is one object, equal to itself alone
@@ -179,11 +231,11 @@ class Dataset:
                 "engines read both as one column and fail. Give it another name and openf1_name."
             )
         if unknown := [n for n in self.key if n not in by_name or by_name[n].field != n]:
-            raise DeclarationError(f"The key of {self.name} names no field: {unknown}.")
+            raise DeclarationError(f"The key of {self.name} names unknown fields: {unknown}.")
         if "session_key" not in self.key:
             raise DeclarationError(f"The key of {self.name} does not hold session_key.")
         if "" not in self.expected_rows:
-            raise DeclarationError(f"{self.name} expects no number of rows for other sessions.")
+            raise DeclarationError(f'{self.name} has no expected_rows for "", any other session.')
         self._check_rules()
 
     def _check_rules(self) -> None:
@@ -191,14 +243,14 @@ class Dataset:
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise DeclarationError(f"{self.name} declares rules twice: {twice}.")
         for rule in self.rules:
-            about: tuple[str, ...] = ()
+            columns: tuple[str, ...] = ()
             if isinstance(rule.condition, RowCondition):
-                about = rule.condition.about
+                columns = rule.condition.columns
             elif isinstance(rule.condition, NoFieldsGone):
-                about = rule.condition.come_and_go
-            if unknown := [name for name in about if name not in self._by_name]:
+                columns = rule.condition.come_and_go
+            if unknown := [name for name in columns if name not in self._by_name]:
                 raise DeclarationError(
-                    f"The rule {rule.name!r} of {self.name} is about no column of it: {unknown}."
+                    f"The rule {rule.name!r} of {self.name} names unknown columns: {unknown}."
                 )
 
     @property
@@ -218,39 +270,17 @@ class Dataset:
         """Whether sessions of that type have this dataset."""
         return self.session_types is None or session_type in self.session_types
 
-    def rows_of(self, session_type: str) -> int:
+    def expected_rows_for(self, session_type: str) -> int:
         """How many rows one session of that type is expected to have."""
         return self.expected_rows.get(session_type, self.expected_rows[""])
 
 
-SESSION_KEY = Column(
-    name="session_key",
-    type=ColumnType.INTEGER,
-    nullable=False,
-    meaning="OpenF1's identifier of the session; not chronological.",
+SESSION_KEY = integer(
+    "session_key", "OpenF1's identifier of the session; not chronological.", nullable=False
 )
-
-MEETING_KEY = Column(
-    name="meeting_key",
-    type=ColumnType.INTEGER,
-    meaning="OpenF1's identifier of the race weekend or test that the session belongs to.",
+MEETING_KEY = integer(
+    "meeting_key", "OpenF1's identifier of the race weekend or test that the session belongs to."
 )
-
-DRIVER_NUMBER = Column(
-    name="driver_number",
-    type=ColumnType.INTEGER,
-    nullable=False,
-    meaning="Number on the car, unique within a session.",
+DRIVER_NUMBER = integer(
+    "driver_number", "Number on the car, unique within a session.", nullable=False
 )
-
-RACE_TYPES = frozenset({"race", "sprint"})
-
-"""Session types that are raced: the ones with stints and pit stops of record."""
-
-CLASSIFIED_TYPES = RACE_TYPES | {"qualifying", "sprint_qualifying"}
-
-"""Session types that end in a classification."""
-
-PRACTICE_TYPES = frozenset({"practice_1", "practice_2", "practice_3", "day_1", "day_2", "day_3"})
-
-"""Session types that do not: practice, and the days of a test, which are also called practice."""

@@ -1,9 +1,4 @@
-"""One session as a partition: its key, in both directions.
-
-Belongs here: what a partition key is made of and how names become slugs.
-Stays out: where a partition lies in the lake (lake/paths.py), and which
-sessions exist (openf1/calendar.py).
-"""
+"""One session as a partition: its key, in both directions, and how names become slugs."""
 
 import re
 import unicodedata
@@ -18,13 +13,13 @@ _LETTERS_WITHOUT_DECOMPOSITION = str.maketrans(
 
 
 class PartitionKeyError(ValueError):
-    """A text that is no `YEAR/GRAND_PRIX/SESSION_TYPE`."""
+    """A text that is not a `YEAR/GRAND_PRIX/SESSION_TYPE`."""
 
 
 def slug(name: str) -> str:
     """The name without accents, in lower case, its words joined by `_`.
 
-    Empty when the name holds no Latin letter and no digit.
+    Empty when the name has neither Latin letters nor digits.
 
     >>> slug("São Paulo")
     'sao_paulo'
@@ -51,12 +46,12 @@ class SessionPartition:
     def __post_init__(self) -> None:
         if not 1950 <= self.year <= 9999:
             raise PartitionKeyError(
-                f"{self.year} is no season; use a year from 1950 to 9999, for example 2025."
+                f"{self.year} is not a season; use a year from 1950 to 9999, for example 2025."
             )
         for part in (self.grand_prix, self.session_type):
             if not _SLUG.fullmatch(part):
                 raise PartitionKeyError(
-                    f"{part!r} is no slug; use lower-case letters, digits and '_', "
+                    f"{part!r} is not a slug; use lower-case letters, digits and '_', "
                     "for example 'sao_paulo'."
                 )
 
@@ -67,7 +62,7 @@ class SessionPartition:
 
     @classmethod
     def parse(cls, key: str) -> "SessionPartition":
-        """The partition that a key names; `PartitionKeyError` when it names none.
+        """The partition that a key names; `PartitionKeyError` where it is malformed.
 
         >>> SessionPartition.parse("2024/sao_paulo/sprint_qualifying").session_type
         'sprint_qualifying'
@@ -75,7 +70,7 @@ class SessionPartition:
         parts = key.split("/")
         if len(parts) != 3 or not re.fullmatch(r"[0-9]{4}", parts[0]):
             raise PartitionKeyError(
-                f"{key!r} is no partition key; write YEAR/GRAND_PRIX/SESSION_TYPE, "
+                f"{key!r} is not a partition key; write YEAR/GRAND_PRIX/SESSION_TYPE, "
                 "for example 2025/bahrain/race."
             )
         return cls(year=int(parts[0]), grand_prix=parts[1], session_type=parts[2])

@@ -4,25 +4,46 @@ Under a red flag the whole field waits in the pit lane, so times of many minutes
 Some early races have no rows at all, and a few rows have no lap number.
 """
 
-from f1_bronze.datasets.conditions import Across, Between, NotNull, TypeIs
+from f1_bronze.datasets.conditions import Between, NotNull, TypeIs
 from f1_bronze.datasets.dataset import (
     DRIVER_NUMBER,
     MEETING_KEY,
+    RACE,
     RACE_TYPES,
     SESSION_KEY,
-    Check,
-    Column,
-    ColumnType,
     Dataset,
-    Rule,
     Scope,
     Severity,
+    double,
+    error,
+    integer,
+    timestamp,
+    warn,
 )
 from f1_bronze.datasets.shared_rules import (
     DRIVERS_KNOWN,
     at_least_one_row,
     rows_as_usual,
     shape_rules,
+)
+
+_COLUMNS = (
+    SESSION_KEY,
+    DRIVER_NUMBER,
+    integer("lap_number", "Lap on which the car came in; null in two rows of the 2024 Qatar race."),
+    MEETING_KEY,
+    timestamp("date", "Moment at which the car was in the pit lane."),
+    double(
+        "lane_duration",
+        "Time from entering to leaving the pit lane; absent before January 2026.",
+        unit="s",
+    ),
+    double("pit_duration", "The same time under its older name; gone after 2026.", unit="s"),
+    double(
+        "stop_duration",
+        "Time at a standstill; null before the 2024 United States Grand Prix.",
+        unit="s",
+    ),
 )
 
 _LANE_TIMES = ("lane_duration", "pit_duration")
@@ -40,36 +61,29 @@ _RULES = (
     at_least_one_row(
         "In a dry race everyone must stop once. The first six races of 2023 and several "
         "sprints truly have no rows, so it is asked of races since 2024 and is no ERROR.",
-        scope=Scope(session_types=frozenset({"race"}), first_year=2024),
+        scope=Scope(RACE, first_year=2024),
     ),
-    Rule(
-        name="pit lane time known",
-        check=Check.VALUES,
-        severity=Severity.WARN,
-        condition=NotNull(column="pit_duration", or_else="lane_duration"),
+    warn(
+        "pit lane time known",
+        NotNull("pit_duration", or_else="lane_duration"),
         mostly=0.9,
         says="Nine visits in ten have lane_duration or, in older answers, pit_duration.",
         promised="pit_duration not null",
         why="Both are the same time; pit_duration goes after 2026. 0.1 % of race rows have none.",
     ),
     *(
-        Rule(
-            name=f"{column} is a number",
-            check=Check.SCHEMA,
-            severity=Severity.ERROR,
-            condition=TypeIs(column=column),
-            says=f"{column} is a number.",
+        error(
+            f"{column} is a number",
+            TypeIs(column),
             promised="pit_duration a float",
             why="A text would leave the column null for all its readers.",
         )
         for column in _LANE_TIMES
     ),
     *(
-        Rule(
-            name=f"{column} 1 s to 2 h",
-            check=Check.VALUES,
-            severity=Severity.ERROR,
-            condition=Between(column=column, low=1.0, high=7200.0),
+        error(
+            f"{column} 1 s to 2 h",
+            Between(column, 1.0, 7200.0),
             says=f"{column} is from 1 to 7,200 seconds.",
             promised="pit_duration 1.0–60.0",
             why="The purpose of the promise is to catch the impossible. Under a red flag the "
@@ -79,13 +93,11 @@ _RULES = (
         for column in _LANE_TIMES
     ),
     *(
-        Rule(
-            name=f"{column} 1 to 60 s",
-            check=Check.VALUES,
-            severity=Severity.WARN,
-            condition=Between(column=column, low=1.0, high=60.0),
+        warn(
+            f"{column} 1 to 60 s",
+            Between(column, 1.0, 60.0),
             mostly=0.2,
-            scope=Scope(session_types=frozenset({"race"})),
+            scope=Scope(RACE),
             says=f"At least one visit in five has a {column} from 1 to 60 seconds.",
             promised="pit_duration 1.0–60.0",
             why="4.7 % of race rows are longer, all of them in a few races with a red flag: 16 of "
@@ -93,15 +105,9 @@ _RULES = (
         )
         for column in _LANE_TIMES
     ),
-)
-
-_RACING = (
     DRIVERS_KNOWN,
-    Rule(
-        name="stops end stints",
-        check=Check.RACING,
-        severity=Severity.WARN,
-        condition=Across(),
+    warn(
+        "stops end stints",
         mostly=0.9,
         says="On the lap of a stop, give or take one, a stint of that driver ends.",
         why="True of 865 of 865 stops of 2024 that have a lap. A drive-through penalty keeps its "
@@ -118,39 +124,6 @@ PIT_STOPS = Dataset(
     session_types=RACE_TYPES,
     key=("session_key", "driver_number", "lap_number"),
     expected_rows={"": 100},
-    columns=(
-        SESSION_KEY,
-        DRIVER_NUMBER,
-        Column(
-            name="lap_number",
-            type=ColumnType.INTEGER,
-            meaning="Lap on which the car came in; null in two rows of the 2024 Qatar race.",
-        ),
-        MEETING_KEY,
-        Column(
-            name="date",
-            type=ColumnType.TIMESTAMP,
-            unit="UTC",
-            meaning="Moment at which the car was in the pit lane.",
-        ),
-        Column(
-            name="lane_duration",
-            type=ColumnType.FLOAT,
-            unit="s",
-            meaning="Time from entering to leaving the pit lane; absent before January 2026.",
-        ),
-        Column(
-            name="pit_duration",
-            type=ColumnType.FLOAT,
-            unit="s",
-            meaning="The same time under its older name; gone after 2026.",
-        ),
-        Column(
-            name="stop_duration",
-            type=ColumnType.FLOAT,
-            unit="s",
-            meaning="Time at a standstill; null before the 2024 United States Grand Prix.",
-        ),
-    ),
-    rules=(*_RULES, *_RACING),
+    columns=_COLUMNS,
+    rules=_RULES,
 )

@@ -1,11 +1,6 @@
-"""The rules of shape that every dataset has: columns, keys, and what upstream changed.
-
-Belongs here: the factory of these rules. Stays out: rules about what a dataset's columns mean
-(its own file).
-"""
+"""Rules that several datasets have: the shape of their rows, and how many there are."""
 
 from f1_bronze.datasets.conditions import (
-    Across,
     ColumnsAsDeclared,
     NoFieldsGone,
     NoNewFields,
@@ -15,7 +10,7 @@ from f1_bronze.datasets.conditions import (
     RowCount,
     Unique,
 )
-from f1_bronze.datasets.dataset import EVERYWHERE, Check, Rule, Scope, Severity
+from f1_bronze.datasets.dataset import EVERYWHERE, Rule, Scope, Severity, error, warn
 
 
 def shape_rules(
@@ -27,69 +22,56 @@ def shape_rules(
     come_and_go: tuple[str, ...] = (),
     why_come_and_go: str = "No declared field has ever been absent.",
 ) -> tuple[Rule, ...]:
-    """The rules of one dataset.
+    """The rules about columns, keys and what upstream changed, for one dataset.
 
     `repeats` is what two rows of equal key mean; `come_and_go` are the columns whose fields
     answers may lack, which is no news.
     """
+    absent = f", except at times {', '.join(come_and_go)}" if come_and_go else ""
     return (
-        Rule(
-            name="columns as declared",
-            check=Check.SCHEMA,
-            severity=Severity.ERROR,
-            condition=ColumnsAsDeclared(),
+        error(
+            "columns as declared",
+            ColumnsAsDeclared(),
             says="The columns are the declared ones, in their order and types.",
             promised="columns match the declared ordered list",
             why="Engines read all partitions by one schema; extra_fields comes last.",
         ),
-        Rule(
-            name="session_key not null",
-            check=Check.SCHEMA,
-            severity=Severity.ERROR,
-            condition=NotNull(column="session_key"),
+        error(
+            "session_key not null",
+            NotNull("session_key"),
             says="Every row has a session_key.",
             promised="session_key not null",
             why="A row without it belongs to nothing.",
         ),
-        Rule(
-            name="one session",
-            check=Check.SCHEMA,
-            severity=Severity.ERROR,
-            condition=OneSession(),
+        error(
+            "one session",
+            OneSession(),
             says="All rows are of one session.",
-            why="Many sessions are asked in one call; a row in the wrong partition is the worst "
-            "that can come of it.",
+            why="Many sessions are asked for in one call; a row in the wrong partition is the "
+            "worst that can come of it.",
         ),
         Rule(
-            name="keys unique",
-            check=Check.SCHEMA,
+            "keys unique",
+            Unique(key),
             severity=repeats,
-            condition=Unique(columns=key),
             says=f"No two rows have the same {', '.join(key)}.",
             why=why_repeats,
         ),
-        Rule(
-            name="no new fields",
-            check=Check.SCHEMA,
-            severity=Severity.WARN,
-            condition=NoNewFields(),
+        warn(
+            "no new fields",
+            NoNewFields(),
             says="Upstream sends no field that is not declared.",
             why="It is kept in extra_fields, but deserves a column: declare it.",
         ),
-        Rule(
-            name="no fields gone",
-            check=Check.SCHEMA,
-            severity=Severity.WARN,
-            condition=NoFieldsGone(come_and_go=come_and_go),
-            says="Upstream sends every declared field"
-            + (f", except at times {', '.join(come_and_go)}." if come_and_go else "."),
+        warn(
+            "no fields gone",
+            NoFieldsGone(come_and_go),
+            says=f"Upstream sends every declared field{absent}.",
             why=why_come_and_go,
         ),
-        Rule(
-            name="no types changed",
-            check=Check.SCHEMA,
-            severity=Severity.WARN,
-            condition=NoTypesChanged(),
+        warn(
+            "no types changed",
+            NoTypesChanged(),
             says="Every value of a declared field is of its type and written as it used to be.",
             why="What does not fit is kept in extra_fields, and the column is null.",
         ),
@@ -97,15 +79,13 @@ def shape_rules(
 
 
 def at_least_one_row(why: str, *, where: str = "", scope: Scope = EVERYWHERE) -> Rule:
-    """That a session has rows at all; a warning, since a true empty answer can be mended by none.
+    """That a session has rows at all; a warning, because nothing can fix a true empty answer.
 
     `where` is added to the name of a rule that is about some sessions only.
     """
-    return Rule(
-        name=f"at least one row {where}".rstrip(),
-        check=Check.SCHEMA,
-        severity=Severity.WARN,
-        condition=RowCount(),
+    return warn(
+        f"at least one row {where}".rstrip(),
+        RowCount(),
         scope=scope,
         says="There is at least one row.",
         promised="at least one row",
@@ -113,11 +93,8 @@ def at_least_one_row(why: str, *, where: str = "", scope: Scope = EVERYWHERE) ->
     )
 
 
-DRIVERS_KNOWN = Rule(
-    name="drivers known",
-    check=Check.RACING,
-    severity=Severity.WARN,
-    condition=Across(),
+DRIVERS_KNOWN = warn(
+    "drivers known",
     says="Every driver is among the drivers of the session.",
     why="A join with drivers would drop the rows. Of 28,021 stints 44 and of all pit stops 10 "
     "had an unknown driver, in few sessions: each deserves a look.",
@@ -125,15 +102,12 @@ DRIVERS_KNOWN = Rule(
 
 
 def rows_as_usual(why: str, scope: Scope = EVERYWHERE) -> Rule:
-    """The rule of how many rows, with the reason of one dataset."""
-    return Rule(
-        name="rows as many as usual",
-        check=Check.RACING,
-        severity=Severity.WARN,
-        condition=Across(),
+    """The rule about the number of rows, with the reason of one dataset."""
+    return warn(
+        "rows as many as usual",
         scope=scope,
         says="There are 0.7 times the least to 1.4 times the most rows that the latest sessions "
         "of that type had, twice the square root allowed on top.",
-        why=f"{why} Judged from five earlier sessions with rows on; what is learnt holds for "
+        why=f"{why} Checked from five earlier sessions with rows on; what is learnt holds for "
         "any season.",
     )

@@ -4,19 +4,19 @@ A stint is the running on one set of tyres. Upstream's stints sometimes overlap 
 they start; they are stored as they came.
 """
 
-from f1_bronze.datasets.conditions import Across, Between, NotNull, OneOf
+from f1_bronze.datasets.conditions import Between, NotNull, OneOf
 from f1_bronze.datasets.dataset import (
     DRIVER_NUMBER,
     MEETING_KEY,
+    RACE,
     RACE_TYPES,
     SESSION_KEY,
-    Check,
-    Column,
-    ColumnType,
+    SPRINT,
     Dataset,
-    Rule,
     Scope,
-    Severity,
+    integer,
+    text,
+    warn,
 )
 from f1_bronze.datasets.shared_rules import (
     DRIVERS_KNOWN,
@@ -27,114 +27,103 @@ from f1_bronze.datasets.shared_rules import (
 
 _COMPOUNDS = ("SOFT", "MEDIUM", "HARD", "INTERMEDIATE", "WET")
 
+_COLUMNS = (
+    SESSION_KEY,
+    DRIVER_NUMBER,
+    integer(
+        "stint_number",
+        "Number of the stint in this session for this driver, from 1.",
+        nullable=False,
+    ),
+    MEETING_KEY,
+    integer("lap_start", "First lap of the stint.", unit="lap"),
+    integer("lap_end", "Last lap of the stint.", unit="lap"),
+    text("compound", "SOFT, MEDIUM, HARD, INTERMEDIATE or WET; also UNKNOWN, TEST_UNKNOWN, null."),
+    integer(
+        "tyre_age_at_start", "Laps already driven on the set when the stint began.", unit="laps"
+    ),
+)
+
 _RULES = (
     *shape_rules(("session_key", "driver_number", "stint_number")),
     at_least_one_row(
         "Every car that starts has a stint, unless the race was cancelled and is not marked "
         "as such.",
-        scope=Scope(session_types=frozenset({"race"})),
+        scope=Scope(RACE),
     ),
     at_least_one_row(
         "Several sprints have no pit stops upstream; one without stints would be no surprise.",
         where="in sprints",
-        scope=Scope(session_types=frozenset({"sprint"})),
+        scope=Scope(SPRINT),
     ),
-    Rule(
-        name="stint_number 1 to 10",
-        check=Check.VALUES,
-        severity=Severity.WARN,
-        condition=Between(column="stint_number", low=1, high=10),
-        says="stint_number is from 1 to 10.",
+    warn(
+        "stint_number 1 to 10",
+        Between("stint_number", 1, 10),
         promised="stint_number 1–10",
         why="5 was the most in 2024; a race of rain and red flags could have more than 10 and be "
         "right, so it is no ERROR.",
     ),
-    Rule(
-        name="compound not null",
-        check=Check.VALUES,
-        severity=Severity.WARN,
-        condition=NotNull(column="compound"),
+    warn(
+        "compound not null",
+        NotNull("compound"),
         mostly=0.75,
         says="At least three stints in four have a compound.",
         promised="compound not null",
         why="4 % have none in 2026; in a sprint of some twenty stints that can be four.",
     ),
-    Rule(
-        name="compound a known tyre",
-        check=Check.VALUES,
-        severity=Severity.WARN,
-        condition=OneOf(column="compound", values=_COMPOUNDS),
+    warn(
+        "compound a known tyre",
+        OneOf("compound", _COMPOUNDS),
         mostly=0.85,
         says=f"compound is {', '.join(_COMPOUNDS[:-1])} or {_COMPOUNDS[-1]}.",
         promised="compound one of SOFT, MEDIUM, HARD, INTERMEDIATE, WET",
         why="Of 100 stints one or two are UNKNOWN or TEST_UNKNOWN.",
     ),
-    Rule(
-        name="compound a known word",
-        check=Check.VALUES,
-        severity=Severity.WARN,
-        condition=OneOf(column="compound", values=(*_COMPOUNDS, "UNKNOWN", "TEST_UNKNOWN")),
+    warn(
+        "compound a known word",
+        OneOf("compound", (*_COMPOUNDS, "UNKNOWN", "TEST_UNKNOWN")),
         says="compound is one of the words that upstream was seen to use.",
         why="A new word is a new tyre or a new spelling: someone must map it.",
     ),
-    Rule(
-        name="lap_start not null",
-        check=Check.VALUES,
-        severity=Severity.WARN,
-        condition=NotNull(column="lap_start"),
+    warn(
+        "lap_start not null",
+        NotNull("lap_start"),
         mostly=0.85,
         says="Nearly every stint has a first lap.",
         why="Cars that did not start or retired at once have stints without laps: 4 of 43 in "
         "Monaco in 2024.",
     ),
-    Rule(
-        name="lap_end not null",
-        check=Check.VALUES,
-        severity=Severity.WARN,
-        condition=NotNull(column="lap_end"),
+    warn(
+        "lap_end not null",
+        NotNull("lap_end"),
         mostly=0.85,
         says="Nearly every stint has a last lap.",
         why="As for lap_start; upstream also loses single values.",
     ),
-)
-
-_RACING = (
     DRIVERS_KNOWN,
-    Rule(
-        name="stints follow each other",
-        check=Check.RACING,
-        severity=Severity.WARN,
-        condition=Across(),
+    warn(
+        "stints follow each other",
         mostly=0.95,
         says="A driver's first stint begins on lap 1, each next one after the one before or on "
         "its last lap.",
         why="In some older races the lap into the pits counts to both stints: 12 % of rows, all "
         "of them in three of thirty sessions of 2024. One stint in twenty may be off.",
     ),
-    Rule(
-        name="stints end after they start",
-        check=Check.RACING,
-        severity=Severity.WARN,
-        condition=Across(),
+    warn(
+        "stints end after they start",
         says="lap_end is not before lap_start.",
-        why="10 of 28,021 rows are so; such a stint has no length, and whoever counts laps by "
-        "tyre is misled.",
+        why="10 of 28,021 rows break it; such a stint has no length, and laps counted by tyre "
+        "mislead.",
     ),
-    Rule(
-        name="last stint reaches the last lap",
-        check=Check.RACING,
-        severity=Severity.WARN,
-        condition=Across(),
+    warn(
+        "last stint reaches the last lap",
         mostly=0.95,
         says="The stints of each driver end on the last lap in laps, give or take one.",
         why="Exact for 455 of 465 drivers, one lap off for the rest. Upstream loses stints for a "
         "while, 43 of 70 in one session. One driver in twenty may be off.",
     ),
-    Rule(
-        name="tyre age plausible",
-        check=Check.RACING,
-        severity=Severity.WARN,
-        condition=Across(),
+    warn(
+        "tyre age plausible",
         mostly=0.95,
         says="Sets are put on with 0 to 50 laps on them.",
         why="0 to 28 were seen in 1,469 stints of 2024.",
@@ -150,33 +139,6 @@ STINTS = Dataset(
     session_types=RACE_TYPES,
     key=("session_key", "driver_number", "stint_number"),
     expected_rows={"": 100},
-    columns=(
-        SESSION_KEY,
-        DRIVER_NUMBER,
-        Column(
-            name="stint_number",
-            type=ColumnType.INTEGER,
-            nullable=False,
-            meaning="Number of the stint in this session for this driver, from 1.",
-        ),
-        MEETING_KEY,
-        Column(
-            name="lap_start", type=ColumnType.INTEGER, unit="lap", meaning="First lap of the stint."
-        ),
-        Column(
-            name="lap_end", type=ColumnType.INTEGER, unit="lap", meaning="Last lap of the stint."
-        ),
-        Column(
-            name="compound",
-            type=ColumnType.TEXT,
-            meaning="SOFT, MEDIUM, HARD, INTERMEDIATE or WET; also UNKNOWN, TEST_UNKNOWN, null.",
-        ),
-        Column(
-            name="tyre_age_at_start",
-            type=ColumnType.INTEGER,
-            unit="laps",
-            meaning="Laps already driven on the set when the stint began.",
-        ),
-    ),
-    rules=(*_RULES, *_RACING),
+    columns=_COLUMNS,
+    rules=_RULES,
 )

@@ -222,7 +222,7 @@ def plan_batches(
     batch: list[SessionRef] = []
     rows = length = 0
     for session in sessions:
-        more_rows = dataset.rows_of(session.session_type)
+        more_rows = dataset.expected_rows_for(session.session_type)
         more_length = len(f"session_key={session.session_key}&")
         if batch and (
             len(batch) >= most_sessions
@@ -349,7 +349,7 @@ class _Work:
         rows = self._by_session(answer, part.group)
         if part.cure is not None:
             borne = part.cure.answered(
-                sum(self._dataset.rows_of(session.session_type) for session in part.group)
+                sum(self._dataset.expected_rows_for(session.session_type) for session in part.group)
             )
             if borne is not None:
                 self._client.batch_sizes.learn(self._dataset.endpoint, borne)

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.conditions import (
     AsPartition,
     Between,
@@ -121,7 +120,7 @@ def expectation(dataset: Dataset, rule: Rule) -> dict[str, Any]:
     }
 
 
-def suite_of(dataset: Dataset) -> "ExpectationSuite":
+def build_suite(dataset: Dataset) -> "ExpectationSuite":
     """The suite of a dataset; `SuiteIncomplete` when the library dropped or altered a rule."""
     wanted = [expectation(dataset, rule) for rule in row_rules(dataset)]
     return complete_suite(f"bronze_{dataset.name}", wanted)
@@ -146,15 +145,6 @@ def complete_suite(name: str, wanted: Sequence[Mapping[str, Any]]) -> "Expectati
             "that pyproject.toml asks for."
         )
     return suite
-
-
-def exported() -> str:
-    """All suites as JSON, as Great Expectations reads them.
-
-    They are about rows with the columns of their folders, as any hive-aware reader gives them.
-    """
-    suites = [suite_of(dataset).to_json_dict() for dataset in DATASETS]
-    return json.dumps(suites, indent=2) + "\n"
 
 
 def _same(wanted: Mapping[str, Any], kept: Mapping[str, Any]) -> bool:
@@ -302,7 +292,7 @@ def _validated(judged: JudgedRows) -> "ExpectationSuiteValidationResult":
 
 @cache  # building these takes as long as a small validation
 def _prepared(dataset: Dataset) -> "tuple[ExpectationSuite, BatchDefinition[Any]]":
-    suite = suite_of(dataset)
+    suite = build_suite(dataset)
     source = _context().data_sources.add_or_update_pandas(f"lake_{dataset.name}")
     asset = source.add_dataframe_asset(dataset.name)
     return suite, asset.add_batch_definition_whole_dataframe("sessions of a run")
@@ -365,7 +355,7 @@ def looked_at(judged: JudgedRows, rule: Rule) -> Sequence[int]:
         if condition.or_else:
             looked &= frame[condition.or_else].isna().to_numpy()
     elif isinstance(condition, RowCondition) and not isinstance(condition, TypeIs):
-        looked &= frame[list(condition.about)].notna().all(axis="columns").to_numpy()
+        looked &= frame[list(condition.columns)].notna().all(axis="columns").to_numpy()
     return judged.per_session(looked)
 
 
@@ -398,12 +388,12 @@ def _shown(
 ) -> Iterable[tuple[int, list[dict[str, Any]]]]:
     """For each session with offenders its first ones, with key and the columns in question."""
     assert isinstance(rule.condition, RowCondition)
-    names = [*judged.dataset.key, *rule.condition.about]
+    names = [*judged.dataset.key, *rule.condition.columns]
     retyped = isinstance(rule.condition, TypeIs)
     for place, positions in judged.by_session(unexpected, MOST_ROWS_SHOWN):
         rows = judged.shown(positions, [*names, EXTRA_FIELDS] if retyped else names)
         if retyped:
-            (column,) = rule.condition.about
+            (column,) = rule.condition.columns
             field = judged.dataset.column(column).field
             for row in rows:
                 row[column] = json.loads(row.pop(EXTRA_FIELDS))[field]
@@ -425,11 +415,7 @@ def _examples(rule: Rule, rows: Sequence[dict[str, Any]]) -> str:
     """Some of the values that were not as demanded."""
     if isinstance(rule.condition, NotNull) or not isinstance(rule.condition, RowCondition):
         return ""
-    names = [name for name in rule.condition.about if name not in PARTITION_COLUMNS]
+    names = [name for name in rule.condition.columns if name not in PARTITION_COLUMNS]
     values = [", ".join(str(row[name]) for name in names) for row in rows]
     distinct = list(dict.fromkeys(values))[:_EXAMPLES]
     return f"for example {'; '.join(distinct)}" if distinct else ""
-
-
-if __name__ == "__main__":
-    sys.stdout.write(exported())

@@ -161,7 +161,10 @@ def test_arrival_that_is_not_known(told: Weekend) -> None:
             "--grand-prix bahrian --session-type race`. In the lake are 2025/bahrain/race, "
             "2025/bahrain/qualifying, …",
         ),
-        (["laps", "bahrain"], "'bahrain' is no partition key; write YEAR/GRAND_PRIX/SESSION_TYPE"),
+        (
+            ["laps", "bahrain"],
+            "'bahrain' is not a partition key; write YEAR/GRAND_PRIX/",
+        ),
         (
             ["laps", "2025/bahrain/race", "--revision", "9"],
             "has no revision 9. Choose from 1 to 1.",

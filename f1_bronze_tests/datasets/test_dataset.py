@@ -32,8 +32,8 @@ def test_sound_declaration() -> None:
     assert dataset.column("colour").type is ColumnType.TEXT
     assert dataset.schema_version == 1
     assert dataset.session_types is None
-    assert dataset.rows_of("race") == 20
-    assert dataset.rows_of("practice_1") == 5
+    assert dataset.expected_rows_for("race") == 20
+    assert dataset.expected_rows_for("practice_1") == 5
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_sound_declaration() -> None:
         ),
         pytest.param(
             {"key": ("session_key", "driver_number")},
-            r"key of things names no field: \['driver_number'\]",
+            r"key of things names unknown fields: \['driver_number'\]",
             id="key without a column",
         ),
         pytest.param(
@@ -74,14 +74,14 @@ def test_sound_declaration() -> None:
                 "columns": (SESSION_KEY, text("openf1_year", openf1_name="year")),
                 "key": ("session_key", "openf1_year"),
             },
-            r"key of things names no field: \['openf1_year'\]",
+            r"key of things names unknown fields: \['openf1_year'\]",
             id="key that is no field of the record",
         ),
         pytest.param({"key": ("colour",)}, "does not hold session_key", id="no session_key"),
         pytest.param({"key": ()}, "does not hold session_key", id="no key"),
         pytest.param(
             {"expected_rows": {"race": 20}},
-            "things expects no number of rows for other sessions",
+            "things has no expected_rows for",
             id="no usual number of rows",
         ),
     ],

@@ -8,8 +8,17 @@ from typing import Any
 import pytest
 
 from f1_bronze.datasets import DATASETS
-from f1_bronze.datasets.conditions import Between, Condition, NoFieldsGone, NotNull
-from f1_bronze.datasets.dataset import Check, Dataset, DeclarationError, Rule, Scope, Severity
+from f1_bronze.datasets.conditions import Between, Condition, NoFieldsGone, NotNull, TypeIs
+from f1_bronze.datasets.dataset import (
+    Check,
+    Dataset,
+    DeclarationError,
+    Rule,
+    Scope,
+    Severity,
+    error,
+    warn,
+)
 from f1_bronze.datasets.laps import LAPS
 from tools.rule_docs import rules_page
 
@@ -48,10 +57,9 @@ TYPES = {
 
 
 def rule(condition: Condition, **changes: Any) -> Rule:
-    """A sound rule, but for the changes."""
+    """A valid rule, but for the changes."""
     sound: dict[str, Any] = {
         "name": "a rule",
-        "check": Check.VALUES,
         "severity": Severity.WARN,
         "condition": condition,
         "says": "It is.",
@@ -92,7 +100,7 @@ def test_bounds_by_season_and_session_type(
 
 
 @pytest.mark.parametrize("session_type", sorted(TYPES))
-def test_laps_of_any_session_are_asked_for_their_times(session_type: str) -> None:
+def test_laps_of_any_session_must_have_times(session_type: str) -> None:
     """Every session type has its own share of laps that must be timed, and no two."""
     shares = [
         rule.mostly
@@ -114,7 +122,7 @@ def test_scopes_name_session_types_that_exist(dataset: Dataset) -> None:
 
 @pytest.mark.parametrize("dataset", DATASETS, ids=lambda dataset: dataset.name)
 def test_rules_explain_themselves(dataset: Dataset) -> None:
-    """Each rule says what it demands and why, in sentences, and is in one of three checks."""
+    """Each rule says what it requires and why, in sentences, and is in one of three checks."""
     assert {one.check for one in dataset.rules} == {Check.SCHEMA, Check.VALUES, Check.RACING}
     for one in dataset.rules:
         assert one.says.endswith("."), one.name
@@ -140,13 +148,15 @@ def test_two_rules_of_one_name_are_refused() -> None:
 )
 def test_rule_about_no_column_is_refused(condition: Condition) -> None:
     """A misspelt column is an error where it is declared, not when it is judged."""
-    with pytest.raises(DeclarationError, match=r"'a rule' of laps is about no column.*'lap_time'"):
+    with pytest.raises(
+        DeclarationError, match=r"'a rule' of laps names unknown columns.*'lap_time'"
+    ):
         replace(LAPS, rules=(rule(condition),))
 
 
 @pytest.mark.parametrize("mostly", [0.0, -0.5, 1.01])
 def test_mostly_is_a_share(mostly: float) -> None:
-    """A rule that demands nothing, or more than everything, is refused."""
+    """A rule that requires nothing, or more than everything, is refused."""
     with pytest.raises(DeclarationError, match="use 0 < … <= 1"):
         rule(NotNull(column="lap_number"), mostly=mostly)
 
@@ -173,8 +183,8 @@ def test_the_page_of_rules_is_derived() -> None:
 
 
 def test_the_page_shows_shares_and_scopes() -> None:
-    """A rule's line holds promise, bounds by season, and how real data stands on it."""
-    figures = {"sessions": 60, "sessions_passed": 59, "seen": 1140, "as_demanded": 1137}
+    """A rule's line holds promise, bounds by season, and how real data fares."""
+    figures = {"sessions": 60, "sessions_passed": 59, "rows": 1140, "rows_passed": 1137}
     page = rules_page({"results": {"position 1 to 20": figures}})
     (line,) = [line for line in page.splitlines() if "**position 1 to 20**" in line]
     cells = [cell.strip() for cell in line.strip("|").split("|")]
@@ -189,3 +199,22 @@ def test_the_page_shows_shares_and_scopes() -> None:
     assert cells[-1] == "99.74 % of 1,140; 59 of 60 sessions"
     (unmeasured,) = [line for line in page.splitlines() if "**position 1 to 22**" in line]
     assert unmeasured.endswith("| — |")
+
+
+def test_a_rule_about_bounds_says_so_itself() -> None:
+    """Bounds and types make their own sentence; any other rule has to be given one."""
+    assert error("lap 1 to 1,000", Between("lap", 1, 1000), why="So.").says == (
+        "lap is from 1 to 1,000."
+    )
+    assert warn("lap is a number", TypeIs("lap"), why="So.").says == "lap is a number."
+    with pytest.raises(DeclarationError, match="does not say what it requires"):
+        warn("laps start in order", why="So.")
+
+
+def test_rules_belong_to_the_check_of_their_kind() -> None:
+    """Columns, types and keys are the schema's, single values and what spans rows are not."""
+    checks = {rule.name: rule.check for rule in LAPS.rules}
+    assert {checks[name] for name in ("session_key not null", "keys unique")} == {Check.SCHEMA}
+    assert checks["lap_duration is a number"] is Check.SCHEMA
+    assert checks["half of the laps timed"] is Check.VALUES
+    assert checks["sectors add up"] is Check.RACING

@@ -109,7 +109,7 @@ def test_plans_hold_every_session_once_within_bounds(
     assert [session for batch in batches for session in batch] == sessions
     for batch in batches:
         assert 1 <= len(batch) <= (60 if dataset.endpoint in LISTED_CHEAPLY else 25)
-        assert sum(dataset.rows_of(s.session_type) for s in batch) <= 32_500
+        assert sum(dataset.expected_rows_for(s.session_type) for s in batch) <= 32_500
         assert sum(len(f"session_key={s.session_key}&") for s in batch) <= 1_800
 
 
@@ -330,7 +330,7 @@ def test_what_was_learned_is_of_one_endpoint_and_in_rows() -> None:
         *(12, 13),
         *(13, 13),
     ]
-    borne = 13 * LAPS.rows_of("race")
+    borne = 13 * LAPS.expected_rows_for("race")
     assert client.batch_sizes.most_rows("laps") == borne
     assert [len(batch) for batch in plan_batches(LAPS, races(51), most_rows=borne)] == [
         *(13, 13, 13, 12)
@@ -368,8 +368,8 @@ def test_learned_by_one_asking_used_by_another_under_way() -> None:
     client = client_of(network)
     under_way = fetch_sessions(client, LAPS, races(75))
     next(under_way)
-    client.batch_sizes.learn("laps", 10 * LAPS.rows_of("race"))
-    client.batch_sizes.learn("laps", 20 * LAPS.rows_of("race"))  # known better by now
+    client.batch_sizes.learn("laps", 10 * LAPS.expected_rows_for("race"))
+    client.batch_sizes.learn("laps", 20 * LAPS.expected_rows_for("race"))  # known better by now
     assert [answer.session_key for answer in under_way] == [9000 + n for n in range(1, 75)]
     assert [len(asked_keys(request)) for request in network.requests] == [25, 10, 10, 10, 10, 10]
 

@@ -1,7 +1,7 @@
-"""How the rules stand on recorded sessions: `python -m f1_bronze_tests.quality.measuring FOLDER`.
+"""How recorded sessions fare under the rules: `python -m f1_bronze_tests.quality.measuring FOLDER`.
 
-Belongs here: the measurement behind docs/rules.md, whose figures are kept in
-docs/measured_rules.json because the recordings are not part of the project. Stays out: the page.
+The figures of docs/rules.md are kept in docs/measured_rules.json, because the recordings are not
+part of the project.
 """
 
 import json
@@ -15,11 +15,11 @@ from .landed import Landed, recorded, rules_of
 
 
 def measured(landed: Landed) -> dict[str, dict[str, dict[str, Any]]]:
-    """By dataset and rule: sessions judged and passed, things seen and as demanded."""
+    """By dataset and rule: sessions and rows that were checked, and how many passed."""
     figures: dict[str, dict[str, dict[str, Any]]] = {}
     for dataset in DATASETS:
         sums = {
-            rule.name: {"sessions": 0, "sessions_passed": 0, "seen": 0, "as_demanded": 0}
+            rule.name: {"sessions": 0, "sessions_passed": 0, "rows": 0, "rows_passed": 0}
             for rule in dataset.rules
         }
         for checks in landed.judged(dataset.name).values():
@@ -28,8 +28,8 @@ def measured(landed: Landed) -> dict[str, dict[str, dict[str, Any]]]:
                     continue
                 sums[name]["sessions"] += 1
                 sums[name]["sessions_passed"] += verdict.passed
-                sums[name]["seen"] += verdict.rows_seen
-                sums[name]["as_demanded"] += verdict.rows_seen - verdict.unexpected_count
+                sums[name]["rows"] += verdict.rows_seen
+                sums[name]["rows_passed"] += verdict.rows_seen - verdict.unexpected_count
         figures[dataset.name] = sums
     return figures
 

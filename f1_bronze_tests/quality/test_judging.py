@@ -44,7 +44,7 @@ def test_every_rule_is_told_of_in_its_check(landed: Landed, dataset: Dataset) ->
         assert [one.check for one in checks] == [Check.SCHEMA, Check.VALUES, Check.RACING]
         for one in checks:
             assert (one.partition, one.dataset) == (partition, dataset.name)
-            declared = [rule for rule in dataset.rules if rule.check is one.check]
+            declared = [rule for rule in dataset.rules if rule.check == one.check]
             assert [verdict.name for verdict in one.rules] == [rule.name for rule in declared]
 
 
@@ -64,7 +64,7 @@ def test_session_without_rows(landed: Landed, dataset: Dataset, others: bool) ->
     """A true empty breaks the rule on rows alone; rules on rows have nothing to look at."""
     without = landed.but(dataset.name, RACE, empty)
     checks = without.judged(dataset.name, None if others else [RACE])[RACE]
-    verdicts = rules_of(check for check in checks if check.check is not Check.RACING)
+    verdicts = rules_of(check for check in checks if check.check != Check.RACING)
     failed = {name for name, verdict in verdicts.items() if verdict.passed is False}
     assert failed == {"one row" if dataset.name == "sessions" else "at least one row"}
     assert verdicts["session_key not null"].passed is None
@@ -136,7 +136,7 @@ def test_what_was_retyped_is_shown_as_it_came(landed: Landed) -> None:
 def test_severity_of_a_check_is_that_of_its_worst_rule(landed: Landed) -> None:
     """A check with a broken ERROR rule is an ERROR and tells it first."""
     broken = landed.but("laps", RACE, untimed(0.6)).judged("laps")[RACE]
-    values = next(check for check in broken if check.check is Check.VALUES)
+    values = next(check for check in broken if check.check == Check.VALUES)
     assert values.severity is Severity.ERROR
     assert [verdict.name for verdict in values.failed] == [
         "half of the laps timed",
@@ -157,7 +157,6 @@ def test_racing_rule_without_a_function(landed: Landed) -> None:
     """A declared rule that nobody tests is an error, not a rule that holds."""
     unwritten = Rule(
         name="champagne",
-        check=Check.RACING,
         severity=Severity.WARN,
         condition=Across(),
         says="There is champagne.",

@@ -13,12 +13,12 @@ from f1_bronze.datasets.laps import LAPS
 from f1_bronze.datasets.results import RESULTS
 from f1_bronze.quality.gx import (
     SuiteIncomplete,
+    build_suite,
     complete_suite,
     expectation,
-    exported,
     row_rules,
-    suite_of,
 )
+from tools.suites import suites_json
 
 _NOT_NULL = {
     "type": "expect_column_values_to_not_be_null",
@@ -35,7 +35,7 @@ def rule_of(dataset: Dataset, name: str) -> Rule:
 @pytest.mark.parametrize("dataset", DATASETS, ids=lambda dataset: dataset.name)
 def test_suite_holds_every_row_rule(dataset: Dataset) -> None:
     """The suite has one expectation for each rule on rows, named after it and as severe."""
-    suite = suite_of(dataset)
+    suite = build_suite(dataset)
     severities = {"ERROR": "critical", "WARN": "warning"}
     assert [(one.meta["rule"], one.severity.value) for one in suite.expectations] == [
         (rule.name, severities[rule.severity]) for rule in row_rules(dataset)
@@ -96,12 +96,12 @@ def test_rule_on_more_than_a_row_is_no_expectation() -> None:
 
 def test_dataset_without_row_rules_has_an_empty_suite() -> None:
     """A dataset may have no rules on rows."""
-    assert suite_of(replace(LAPS, rules=())).expectations == []
+    assert build_suite(replace(LAPS, rules=())).expectations == []
 
 
 def test_export_can_be_read_back() -> None:
     """The exported JSON makes the same suites again."""
-    suites = json.loads(exported())
+    suites = json.loads(suites_json())
     assert [suite["name"] for suite in suites] == [f"bronze_{dataset.name}" for dataset in DATASETS]
     for suite, dataset in zip(suites, DATASETS, strict=True):
         again = complete_suite(suite["name"], suite["expectations"])

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from f1_bronze.datasets.conditions import NotNull
-from f1_bronze.datasets.dataset import Check, Rule, Severity
+from f1_bronze.datasets.dataset import Rule, Severity
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.quality.verdicts import CheckVerdict, RuleVerdict, json_ready
 
@@ -16,7 +16,6 @@ from f1_bronze.quality.verdicts import CheckVerdict, RuleVerdict, json_ready
 def rule(mostly: float) -> Rule:
     return Rule(
         name="a rule",
-        check=Check.VALUES,
         severity=Severity.WARN,
         condition=NotNull(column="session_key"),
         says="It is.",

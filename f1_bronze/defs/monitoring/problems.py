@@ -157,7 +157,7 @@ def _standing(check: str, name: str, results: Sequence[_Result]) -> RuleStanding
         severity=results[-1][2]["severity"],
         says=rule.says if rule else _UNKNOWN_RULE,
         why=rule.why if rule else "",
-        about=tuple(condition.about) if isinstance(condition, RowCondition) else (),
+        about=tuple(condition.columns) if isinstance(condition, RowCondition) else (),
         checked=len(results),
         violations=tuple(
             _violation(*result, with_rows=number < MOST_SESSIONS_WITH_ROWS)

@@ -80,7 +80,7 @@ def describe_band(cell: Cell, band: Band | None) -> str:
     """What is usual in words, or what the declaration says while too little is known."""
     if band is not None:
         return f"usual {band[0]:,} to {band[1]:,}"
-    declared = cell.dataset.rows_of(cell.partition.session_type)
+    declared = cell.dataset.expected_rows_for(cell.partition.session_type)
     return f"up to about {declared:,} expected, too few earlier sessions for more"
 
 
