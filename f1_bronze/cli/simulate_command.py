@@ -1,4 +1,4 @@
-"""f1-bronze simulate: the OpenF1 stand-in as a server."""
+"""f1-bronze simulate: the OpenF1 simulator as a server."""
 
 import json
 import threading
@@ -10,6 +10,9 @@ from f1_bronze.cli.options import as_json_option
 
 
 @click.command()
+@click.option(
+    "--host", default="127.0.0.1", help="Address to bind; 0.0.0.0 lets other containers in."
+)
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, help="0 takes a free one.")
 @click.option(
     "--data",
@@ -23,6 +26,7 @@ from f1_bronze.cli.options import as_json_option
 @click.option("--fault", "faults", multiple=True, help="A fault as JSON; repeatable. See docs.")
 @as_json_option
 def simulate(
+    host: str,
     port: int,
     data: Path | None,
     seed: int,
@@ -32,7 +36,7 @@ def simulate(
     faults: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Serve the OpenF1 stand-in on 127.0.0.1 until interrupted."""
+    """Serve the OpenF1 simulator, on 127.0.0.1 unless --host says otherwise, until interrupted."""
     from f1_bronze.simulator.behaviour import Behaviour
     from f1_bronze.simulator.faults import InjectedFault
     from f1_bronze.simulator.invented import InventedSeasons
@@ -45,6 +49,7 @@ def simulate(
             behaviour=Behaviour(
                 limits=None if limits == "none" else limits, latency_seconds=latency, live=live
             ),
+            host=host,
             port=port,
         )
         if faults:
@@ -56,12 +61,13 @@ def simulate(
         raise click.UsageError(str(error)) from error
     except OSError as error:
         raise click.UsageError(
-            f"Port {port} cannot be used ({error.strerror}); choose another with --port, or 0."
+            f"{host}, port {port} cannot be used ({error.strerror}). "
+            "Choose others with --host and --port; port 0 takes a free one."
         ) from error
     if as_json:
         click.echo(json.dumps({"url": simulator.url, "control": f"{simulator.root_url}/_control"}))
     else:
-        click.echo(f"OpenF1 stand-in at {simulator.url}")
+        click.echo(f"OpenF1 simulator at {simulator.url}")
         click.echo(f"Use it: export F1_BRONZE_OPENF1_URL={simulator.url}")
     try:
         threading.Event().wait()

@@ -1,8 +1,4 @@
-"""How the stand-in behaves: limits, clock, latency, credentials, live mode, faults.
-
-Belongs here: the settings, checked when made. Stays out: acting on them (`api`) and
-changing them while it runs (`control`).
-"""
+"""How the simulator behaves: limits, clock, latency, credentials, live mode, faults."""
 
 import re
 import threading
@@ -100,7 +96,7 @@ def _by_timer(seconds: float, action: Callable[[], None]) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Behaviour:
-    """Everything about the stand-in that is not its data.
+    """Everything about the simulator that is not its data.
 
     limits: as `"3/1s,30/60s"`, None for unlimited; a valid token doubles them.
     clock: epoch seconds; decides windows, tokens and which sessions have ended.

@@ -1,8 +1,4 @@
-"""Changing the stand-in while it runs, and looking into it.
-
-Belongs here: all state that outlives a request, and the operations on it. Stays out:
-their HTTP form (`control_http`) and answering (`api`).
-"""
+"""The state of a running simulator: its journal, and how it is changed, also over HTTP."""
 
 import itertools
 import json
@@ -93,21 +89,20 @@ class Journal:
 
 
 CHANGEABLE = (
+    "limits",
     "live",
     "latency_seconds",
-    "limits",
     "credentials",
     "token_seconds",
     "retry_after",
     "too_much_rows",
     "too_much_rows_of",
 )
-
-"""The behaviour that may be changed at run time; `for_seconds` goes with `live`."""
+"""What may be changed at run time; `for_seconds` goes with `live`."""
 
 
 class Control:
-    """The handle on a running stand-in. Safe for many threads."""
+    """The handle on a running simulator. Safe for many threads."""
 
     def __init__(self, behaviour: Behaviour) -> None:
         self._first_behaviour = behaviour
@@ -118,8 +113,8 @@ class Control:
         self.behaviour = self._first_behaviour
         self.journal = Journal(self.behaviour.journal_size)
         self.faults = ActiveFaults(self.behaviour.faults)
-        self._turns = itertools.count(1)
-        self._tokens: dict[str, float] = {}
+        self._numbers = itertools.count(1)
+        self._tokens: dict[str, float] = {}  # and when each ends
         self._set_limiters()
 
     def _set_limiters(self) -> None:
@@ -130,21 +125,16 @@ class Control:
     def state(self) -> dict[str, Any]:
         """Counters, the last requests, the faults with their hits, and the behaviour.
 
-        JSON-ready, shape in `control_http`. Holds no password and no token.
+        JSON-ready; holds no password and no token.
         """
-        now = self.behaviour.clock()
+        behaviour = self.behaviour
         return {
             **self.journal.to_json(),
             "faults": self.faults.to_json(),
             "manners": {
-                "limits": self.behaviour.limits,
-                "live": self.behaviour.is_live(now),
-                "latency_seconds": self.behaviour.latency_seconds,
-                "credentials": self.behaviour.credentials is not None,
-                "token_seconds": self.behaviour.token_seconds,
-                "retry_after": self.behaviour.retry_after,
-                "too_much_rows": self.behaviour.too_much_rows,
-                "too_much_rows_of": dict(self.behaviour.too_much_rows_of),
+                **{name: getattr(behaviour, name) for name in CHANGEABLE},
+                "live": behaviour.is_live(behaviour.clock()),
+                "credentials": behaviour.credentials is not None,
             },
         }
 
@@ -194,9 +184,9 @@ class Control:
         with self._lock:
             self._start_anew()
 
-    def next_turn(self) -> int:
+    def next_number(self) -> int:
         """The number of a request, from 1; all that varies between calls is drawn from it."""
-        return next(self._turns)
+        return next(self._numbers)
 
     def limiter(self, *, paid: bool) -> WindowLimiter:
         """The count of free or of paid calls."""
@@ -226,31 +216,25 @@ PREFIX = "/_control/"
 
 
 def answer_control(control: Control, method: str, path: str, body: bytes) -> SimulatedResponse:
-    """Carry out one control call."""
+    """Carry out one control call; every one answers with the state, or 400 and why not."""
     operation = path.removeprefix(PREFIX)
     if operation not in ("state", "manners", "faults", "reset"):
-        return responses.not_found()
+        return responses.NOT_FOUND
     if (method == "GET") != (operation == "state"):
-        return responses.wrong_method()
+        return responses.WRONG_METHOD
     try:
         if operation == "manners":
-            _change_behaviour(control, json.loads(body))
+            changes = json.loads(body)
+            if not isinstance(changes, dict):
+                raise ValueError("manners are a JSON object")
+            control.change_behaviour(**changes)
         elif operation == "faults":
-            _set_faults(control, json.loads(body))
+            faults = json.loads(body)
+            if not isinstance(faults, list):
+                raise ValueError("faults are a JSON array")
+            control.set_faults([InjectedFault.from_json(one) for one in faults])
         elif operation == "reset":
             control.reset()
     except ValueError as error:  # a JSONDecodeError is one
-        return responses.json_answer(400, {"detail": str(error)})
-    return responses.json_answer(200, control.state())
-
-
-def _change_behaviour(control: Control, wanted: object) -> None:
-    if not isinstance(wanted, dict):
-        raise ValueError("manners are a JSON object")
-    control.change_behaviour(**wanted)
-
-
-def _set_faults(control: Control, wanted: object) -> None:
-    if not isinstance(wanted, list):
-        raise ValueError("faults are a JSON array")
-    control.set_faults([InjectedFault.from_json(one) for one in wanted])
+        return responses.json_response(400, {"detail": str(error)})
+    return responses.json_response(200, control.state())

@@ -1,8 +1,4 @@
-"""A fault as it is declared, and which requests it hits.
-
-Belongs here: the declaration, its checks, and the counting of hits. Stays out: what a
-hit does to an answer, one handler per kind (`faults`).
-"""
+"""Faults: how one is declared, which requests it hits, and what it does to their responses."""
 
 import math
 import random
@@ -14,9 +10,25 @@ from email.utils import formatdate
 from functools import cached_property
 from typing import Any
 
-from f1_bronze.simulator import responses
 from f1_bronze.simulator.queries import RequestQuery
-from f1_bronze.simulator.responses import SimulatedResponse, Transmission
+from f1_bronze.simulator.responses import (
+    BAD_GATEWAY_PAGE,
+    BAD_TOKEN,
+    HTML,
+    JSON,
+    LIVE_CLOSED,
+    NO_RESULTS,
+    NOT_FOUND,
+    PLAIN,
+    STACK_TRACE_PAGE,
+    TOO_MUCH,
+    UPSTREAM_TIMEOUT,
+    SimulatedResponse,
+    Transmission,
+    rate_limited,
+    text_response,
+    written,
+)
 from f1_bronze.simulator.sources import Record
 
 KINDS = (
@@ -41,14 +53,8 @@ KINDS = (
 )
 
 MIX: tuple[Mapping[str, Any], ...] = (
-    {"kind": "status", "status": 500},
-    {"kind": "status", "status": 502},
-    {"kind": "status", "status": 503},
-    {"kind": "status", "status": 504},
-    {"kind": "rate_limited", "retry_after": None},
-    {"kind": "rate_limited", "retry_after": "0"},
-    {"kind": "rate_limited", "retry_after": "2"},
-    {"kind": "rate_limited", "retry_after": "date+2"},
+    *({"kind": "status", "status": status} for status in (500, 502, 503, 504)),
+    *({"kind": "rate_limited", "retry_after": after} for after in (None, "0", "2", "date+2")),
     {"kind": "refused"},
     {"kind": "reset_before"},
     {"kind": "reset_midway"},
@@ -58,7 +64,6 @@ MIX: tuple[Mapping[str, Any], ...] = (
     {"kind": "slow"},
     {"kind": "stall", "seconds": None},
 )
-
 """All that passes by itself: each hit of a `mix` is one of these, drawn from its seed."""
 
 
@@ -66,7 +71,7 @@ MIX: tuple[Mapping[str, Any], ...] = (
 class InjectedFault:
     """Something that goes wrong, for some requests, some of the time.
 
-    Whom it hits:
+    What it hits:
       kind: one of KINDS.
       endpoint: only this endpoint ("laps", "token"); None for every data endpoint.
       session_key: only requests that name this session, by equality or within a range;
@@ -75,7 +80,7 @@ class InjectedFault:
         answer would have more rows.
       after: so many requests that it would concern are spared first.
       times: how many hits before it is spent; None for ever.
-      for_seconds: how long after its first hit it is spent, by the stand-in's clock.
+      for_seconds: how long after its first hit it is spent, by the simulator's clock.
       share: the part of matching requests that is hit, drawn from `seed`.
       Only requests with a valid token meet `token_expiry`, only those without meet `live`.
 
@@ -199,7 +204,7 @@ class FaultTarget:
 @dataclass
 class _Armed:
     fault: InjectedFault
-    chance: random.Random
+    rng: random.Random
     spared: int = 0
     hits: int = 0
     first_hit: float = 0.0
@@ -230,7 +235,7 @@ class _Armed:
         self.hits += 1
         if self.fault.kind != "mix":
             return self.fault
-        return replace(self.fault, **self.chance.choice(MIX))
+        return replace(self.fault, **self.rng.choice(MIX))
 
 
 class ActiveFaults:
@@ -244,12 +249,12 @@ class ActiveFaults:
     def set(self, faults: Iterable[InjectedFault]) -> None:
         """Put these in force instead of all others, with no hits yet."""
         with self._lock:
-            self._armed = [_Armed(fault=f, chance=random.Random(f.seed)) for f in faults]
+            self._armed = [_Armed(fault=f, rng=random.Random(f.seed)) for f in faults]
 
     def add(self, faults: Iterable[InjectedFault]) -> None:
         """Put these in force after the others."""
         with self._lock:
-            self._armed += [_Armed(fault=f, chance=random.Random(f.seed)) for f in faults]
+            self._armed += [_Armed(fault=f, rng=random.Random(f.seed)) for f in faults]
 
     def next_hit(self, target: FaultTarget, start: int) -> tuple[int, InjectedFault] | None:
         """The first fault at place `start` or later that hits, its hit counted; else None.
@@ -264,7 +269,7 @@ class ActiveFaults:
                 if armed.spared < armed.fault.after:
                     armed.spared += 1
                     continue
-                if armed.fault.share < 1 and armed.chance.random() >= armed.fault.share:
+                if armed.fault.share < 1 and armed.rng.random() >= armed.fault.share:
                     continue
                 return place + 1, armed.hit(target.now)
             return None
@@ -275,99 +280,78 @@ class ActiveFaults:
             return [{**armed.fault.to_json(), "hits": armed.hits} for armed in self._armed]
 
 
-Proceed = Callable[[], SimulatedResponse]
+def apply_fault(
+    fault: InjectedFault,
+    proceed: Callable[[], SimulatedResponse],
+    *,
+    number: int,
+    now: float,
+    sleep: Callable[[float], None],
+    expire_tokens: Callable[[], None],
+) -> SimulatedResponse:
+    """The response to a request that a fault hits.
+
+    `proceed` gives what would have been sent (a further fault may have touched it); number and
+    now are the request's; sleep and expire_tokens act on the simulator.
+    """
+    match fault.kind:
+        case "status":
+            text, content_type = _PAGES.get(fault.status, _OTHER_STATUS)
+            body = text if fault.body is None else fault.body
+            return text_response(fault.status, body, fault.content_type or content_type)
+        case "too_much":
+            return TOO_MUCH
+        case "rate_limited":
+            header = fault.retry_after
+            if fault.date_after is not None:
+                # Rounded up: a date has no fractions, and an early one would be no wait at all.
+                header = formatdate(math.ceil(now) + fault.date_after, usegmt=True)
+            return rate_limited("Max 30 requests/minute.", header)
+        case "live":
+            return LIVE_CLOSED
+        case "token_expiry":
+            expire_tokens()
+            return BAD_TOKEN
+        case "refused":
+            refused = Transmission.REFUSED
+            return replace(NO_RESULTS, transmission=refused, pause_seconds=fault.seconds)
+        case "reset_before":
+            return replace(NO_RESULTS, transmission=Transmission.RESET_BEFORE)
+        case "reset_midway":
+            return replace(proceed(), transmission=Transmission.RESET_MIDWAY)
+        case "truncated_json":
+            whole = written(proceed(), number)
+            return replace(whole, body=whole.body[: len(whole.body) // 2])
+        case "html_200":
+            page = "<html><body><h1>Scheduled maintenance</h1></body></html>"
+            return text_response(200, page if fault.body is None else fault.body, HTML)
+        case "wrong_json":
+            text = '{"detail":"No array today."}' if fault.body is None else fault.body
+            return text_response(200, text, JSON)
+        case "slow":
+            sleep(fault.seconds or 0.0)
+            return proceed()
+        case "stall":
+            stall = Transmission.STALL
+            return replace(proceed(), transmission=stall, pause_seconds=fault.seconds)
+        case "empty":
+            return NO_RESULTS
+        case "drop_rows":
+            return _drop_rows(fault, proceed())
+        case "edit":
+            return _edit_rows(fault, proceed())
+        case "unknown_path":
+            return NOT_FOUND
+    raise ValueError(f"a fault of kind {fault.kind} has no effect of its own")
 
 
-@dataclass(frozen=True, kw_only=True)
-class FaultContext:
-    """What a handler may use: the request's number, the time, and ways to act on the stand-in."""
-
-    turn: int
-    now: float
-    sleep: Callable[[float], None]
-    expire_tokens: Callable[[], None]
-
-
-Handler = Callable[[InjectedFault, FaultContext, Proceed], SimulatedResponse]
-
-_USUAL: Mapping[int, tuple[str, str]] = {
-    500: (responses.STACK_TRACE_PAGE, responses.HTML),
-    502: (responses.BAD_GATEWAY_PAGE, responses.HTML),
-    503: (responses.UPSTREAM_TIMEOUT, responses.PLAIN),
-    504: (responses.UPSTREAM_TIMEOUT, responses.PLAIN),
+_PAGES: Mapping[int, tuple[str, str]] = {
+    500: (STACK_TRACE_PAGE, HTML),
+    502: (BAD_GATEWAY_PAGE, HTML),
+    503: (UPSTREAM_TIMEOUT, PLAIN),
+    504: (UPSTREAM_TIMEOUT, PLAIN),
 }
-
-
-def _status(fault: InjectedFault, hit: FaultContext, proceed: Proceed) -> SimulatedResponse:
-    text, kind = _USUAL.get(fault.status, ('{"detail":"Injected fault"}', responses.JSON))
-    return responses.text_answer(
-        fault.status,
-        text if fault.body is None else fault.body,
-        fault.content_type or kind,
-    )
-
-
-def _too_much(fault: InjectedFault, hit: FaultContext, proceed: Proceed) -> SimulatedResponse:
-    return responses.too_much()
-
-
-def _rate_limited(fault: InjectedFault, hit: FaultContext, proceed: Proceed) -> SimulatedResponse:
-    header = fault.retry_after
-    if fault.date_after is not None:
-        # Rounded up: a date has no fractions, and one that is early would be no wait at all.
-        header = formatdate(math.ceil(hit.now) + fault.date_after, usegmt=True)
-    return responses.rate_limited("Max 30 requests/minute.", header)
-
-
-def _live(fault: InjectedFault, hit: FaultContext, proceed: Proceed) -> SimulatedResponse:
-    return responses.live_closed()
-
-
-def _token_expiry(fault: InjectedFault, hit: FaultContext, proceed: Proceed) -> SimulatedResponse:
-    hit.expire_tokens()
-    return responses.bad_token()
-
-
-def _refused(fault: InjectedFault, hit: FaultContext, proceed: Proceed) -> SimulatedResponse:
-    closed = responses.no_results()
-    return replace(closed, delivery=Transmission.REFUSED, pause_seconds=fault.seconds)
-
-
-def _reset_before(fault: InjectedFault, hit: FaultContext, proceed: Proceed) -> SimulatedResponse:
-    return replace(responses.no_results(), delivery=Transmission.RESET_BEFORE)
-
-
-def _reset_midway(fault: InjectedFault, hit: FaultContext, proceed: Proceed) -> SimulatedResponse:
-    return replace(proceed(), delivery=Transmission.RESET_MIDWAY)
-
-
-def _truncated_json(fault: InjectedFault, hit: FaultContext, proceed: Proceed) -> SimulatedResponse:
-    whole = responses.written(proceed(), hit.turn)
-    return replace(whole, body=whole.body[: len(whole.body) // 2])
-
-
-def _html_200(fault: InjectedFault, hit: FaultContext, proceed: Proceed) -> SimulatedResponse:
-    page = "<html><body><h1>Scheduled maintenance</h1></body></html>"
-    return responses.text_answer(200, page if fault.body is None else fault.body, responses.HTML)
-
-
-def _wrong_json(fault: InjectedFault, hit: FaultContext, proceed: Proceed) -> SimulatedResponse:
-    return responses.text_answer(
-        200, '{"detail":"No array today."}' if fault.body is None else fault.body, responses.JSON
-    )
-
-
-def _slow(fault: InjectedFault, hit: FaultContext, proceed: Proceed) -> SimulatedResponse:
-    hit.sleep(fault.seconds or 0.0)
-    return proceed()
-
-
-def _stall(fault: InjectedFault, hit: FaultContext, proceed: Proceed) -> SimulatedResponse:
-    return replace(proceed(), delivery=Transmission.STALL, pause_seconds=fault.seconds)
-
-
-def _empty(fault: InjectedFault, hit: FaultContext, proceed: Proceed) -> SimulatedResponse:
-    return responses.no_results()
+_OTHER_STATUS = ('{"detail":"Injected fault"}', JSON)
 
 
 def _touches(fault: InjectedFault, row: Record) -> bool:
@@ -376,13 +360,12 @@ def _touches(fault: InjectedFault, row: Record) -> bool:
     return all(key in row and row[key] == value for key, value in fault.match.items())
 
 
-def _drop_rows(fault: InjectedFault, hit: FaultContext, proceed: Proceed) -> SimulatedResponse:
-    answer = proceed()
-    if answer.rows is None:
-        return answer
+def _drop_rows(fault: InjectedFault, response: SimulatedResponse) -> SimulatedResponse:
+    if response.rows is None:
+        return response
     # Session by session and by content, so that a row lost in a batch is lost alone, too.
     by_session: dict[object, list[Record]] = {}
-    for row in answer.rows:
+    for row in response.rows:
         if _touches(fault, row):
             by_session.setdefault(row.get("session_key"), []).append(row)
     lost: set[int] = set()
@@ -390,15 +373,14 @@ def _drop_rows(fault: InjectedFault, hit: FaultContext, proceed: Proceed) -> Sim
         rows.sort(key=lambda row: repr(sorted(row.items())))
         random.Random(f"{fault.seed}/{session_key}").shuffle(rows)
         lost.update(id(row) for row in rows[: round(len(rows) * fault.rows_share)])
-    return replace(answer, rows=[row for row in answer.rows if id(row) not in lost])
+    return replace(response, rows=[row for row in response.rows if id(row) not in lost])
 
 
-def _edit(fault: InjectedFault, hit: FaultContext, proceed: Proceed) -> SimulatedResponse:
-    answer = proceed()
-    if answer.rows is None:
-        return answer
+def _edit_rows(fault: InjectedFault, response: SimulatedResponse) -> SimulatedResponse:
+    if response.rows is None:
+        return response
     edited: list[Record] = []
-    for row in answer.rows:
+    for row in response.rows:
         changed: Record | None = row
         if _touches(fault, row):
             changed = {**row, **fault.patch}
@@ -406,29 +388,4 @@ def _edit(fault: InjectedFault, hit: FaultContext, proceed: Proceed) -> Simulate
                 changed = fault.edit(changed)
         if changed is not None:
             edited.append(changed)
-    return replace(answer, rows=edited)
-
-
-def _unknown_path(fault: InjectedFault, hit: FaultContext, proceed: Proceed) -> SimulatedResponse:
-    return responses.not_found()
-
-
-HANDLERS: Mapping[str, Handler] = {
-    "status": _status,
-    "too_much": _too_much,
-    "rate_limited": _rate_limited,
-    "live": _live,
-    "token_expiry": _token_expiry,
-    "refused": _refused,
-    "reset_before": _reset_before,
-    "reset_midway": _reset_midway,
-    "truncated_json": _truncated_json,
-    "html_200": _html_200,
-    "wrong_json": _wrong_json,
-    "slow": _slow,
-    "stall": _stall,
-    "empty": _empty,
-    "drop_rows": _drop_rows,
-    "edit": _edit,
-    "unknown_path": _unknown_path,
-}
+    return replace(response, rows=edited)

@@ -1,8 +1,5 @@
 """What a query string asks for, read the way the API reads it.
 
-Belongs here: parsing and matching. Stays out: which rows there are and what an empty
-result answers.
-
 The server rebuilds `key=value` from each parameter and then looks for an operator, so
 `date_start>=v` arrives as key `date_start>` and value `v` and means "at or after", and
 a key `date_start>=` becomes `date_start>==v`, which compares with the text "=v".
@@ -20,20 +17,15 @@ from urllib.parse import unquote_plus
 from f1_bronze.simulator.sources import Record
 
 _PARAMETER = re.compile(r"(\w+?)(>=|<=|=|>|<)(.*)", re.DOTALL)
-
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
-
 _DATE = re.compile(r"\d{4}-\d{2}(-\d{2}.*)?")
-
 _LOST_PLUS = re.compile(r" (\d{2}:\d{2})$")
-
 _DAYS_AND_MONTHS = re.compile(
     r"(mon|tues?|wed|thu(rs)?|fri|sat|sun)(day)?|wednesday|saturday|jan(uary)?|feb(ruary)?"
     r"|mar(ch)?|apr(il)?|may|june?|july?|aug(ust)?|sept?(ember)?|oct(ober)?|nov(ember)?"
     r"|dec(ember)?",
     re.IGNORECASE,
 )
-
 _COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
     "=": operator.eq,
     ">=": operator.ge,
@@ -130,7 +122,7 @@ class RequestQuery:
 
     @cached_property
     def _integers(self) -> dict[str, frozenset[int]]:
-        # A batch names 25 sessions and is held against every session there is: be quick.
+        # A batch names 25 sessions and is compared with every session there is: be quick.
         return {
             field: frozenset(self.listed(field))
             for field, alternatives in self._alternatives.items()

@@ -15,7 +15,7 @@ from .conftest import Run
 
 @contextmanager
 def simulating(*words: str) -> Iterator[dict[str, str]]:
-    """The stand-in as a process of its own, ended by Ctrl-C."""
+    """The simulator as a process of its own, ended by Ctrl-C."""
     process = subprocess.Popen(
         [sys.executable, "-m", "f1_bronze.cli", "simulate", "--port", "0", "--json", *words],
         stdout=subprocess.PIPE,
@@ -41,18 +41,24 @@ def test_simulate_serves_a_season() -> None:
 
 
 def test_simulate_with_faults_and_live() -> None:
-    """Faults and live mode can be on from the start."""
+    """Faults, live mode and another address can be set from the start."""
     fault = json.dumps({"kind": "status", "status": 502, "endpoint": "laps", "times": 1})
     with simulating("--fault", fault, "--limits", "none") as where:
         url = f"{where['url']}/laps?session_key=907047"
         assert [requests.get(url, timeout=10).status_code for _ in range(2)] == [502, 200]
-    with simulating("--live") as where:
+    with simulating("--live", "--host", "127.0.0.2") as where:
+        assert where["url"].startswith("http://127.0.0.2:")
         assert requests.get(f"{where['url']}/sessions?year=2025", timeout=10).status_code == 401
 
 
 def test_simulate_wrong_use(run_process: Run) -> None:
-    """A fault or a limit that makes no sense is a sentence and exit status 2."""
-    for words in (["--fault", '{"kind": "meteor"}'], ["--fault", "{"], ["--limits", "often"]):
+    """A fault, a limit or an address that makes no sense is a sentence and exit status 2."""
+    for words in (
+        ["--fault", '{"kind": "meteor"}'],
+        ["--fault", "{"],
+        ["--limits", "often"],
+        ["--host", "192.0.2.1"],
+    ):
         ran = run_process("simulate", "--port", "0", *words)
         assert ran.status == 2
         assert "Error: " in ran.err

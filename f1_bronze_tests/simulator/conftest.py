@@ -1,4 +1,4 @@
-"""What the simulator's tests share: the fakes, a way to start a stand-in, and a client."""
+"""What the simulator's tests share: the fakes, a way to start a simulator, and a client."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -28,7 +28,7 @@ def tiny() -> TinySource:
 
 @pytest.fixture
 def simulate(clock: HandClock, tiny: TinySource) -> Iterator[Callable[..., Simulator]]:
-    """Starts a stand-in on a free port with the hand clock; all are stopped afterwards."""
+    """Starts a simulator on a free port with the hand clock; all are stopped afterwards."""
     with ExitStack() as running:
 
         def start(
@@ -54,5 +54,5 @@ def get() -> Iterator[Callable[..., requests.Response]]:
 
 @pytest.fixture(scope="session")
 def seasons() -> InventedSeasons:
-    """One generated source for all tests that only read it."""
+    """One invented source for all tests that only read it."""
     return InventedSeasons(seed=1, keep=200)

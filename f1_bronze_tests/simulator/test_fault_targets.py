@@ -49,7 +49,7 @@ def test_thresholds_and_counts(
 def test_a_fault_may_end_after_a_while(
     simulate: Simulate, get: Get, clock: HandClock, kind: str
 ) -> None:
-    """`for_seconds` counts from the first hit, by the stand-in's clock."""
+    """`for_seconds` counts from the first hit, by the simulator's clock."""
     sim = simulate(faults=(InjectedFault(kind=kind, after=1, for_seconds=60),))
     statuses = []
     for seconds in (100, 100, 59, 1, 1000):
@@ -107,7 +107,7 @@ def test_connections_are_refused_for_a_while(
 
 
 def test_the_port_opens_when_everyone_said_so(simulate: Simulate, get: Get) -> None:
-    """Two closures that overlap end with the later one; a stand-in can stop while closed."""
+    """Two closures that overlap end with the later one; a simulator can stop while closed."""
     sim = simulate()
     sim.refuse()
     sim.refuse()

@@ -1,4 +1,4 @@
-"""The stand-in starts, stops and serves many clients."""
+"""The simulator starts, stops and serves many clients."""
 
 import http.client
 from collections.abc import Callable
@@ -54,17 +54,32 @@ def test_many_clients_are_counted_exactly(simulate: Simulate) -> None:
     assert sim.control.state()["by_endpoint"] == {"laps": 40}
 
 
-def test_limits_given_win_over_the_manners(tiny: TinySource) -> None:
-    """The default is the free tier; `limits` replaces what the manners say."""
+def test_it_binds_the_address_that_it_is_given(tiny: TinySource) -> None:
+    """Loopback alone unless told otherwise; bound to every network it is named by loopback."""
+    with Simulator(tiny) as sim, pytest.raises(requests.ConnectionError):
+        requests.get(f"{sim.url}/sessions".replace("127.0.0.1", "127.0.0.2"), timeout=5)
+    with Simulator(tiny, host="127.0.0.2") as sim:
+        assert sim.url.startswith("http://127.0.0.2:")
+        assert requests.get(f"{sim.url}/sessions", timeout=5).status_code == 200
+    with Simulator(tiny, host="0.0.0.0") as sim:
+        assert sim.url.startswith("http://127.0.0.1:")
+        for address in (sim.url, sim.url.replace("127.0.0.1", "127.0.0.2")):
+            assert requests.get(f"{address}/sessions", timeout=5).status_code == 200
+    with pytest.raises(OSError, match="address"):
+        Simulator(tiny, host="192.0.2.1").start()
+
+
+def test_limits_given_win_over_the_behaviour(tiny: TinySource) -> None:
+    """The default is the free tier; `limits` replaces that of the behaviour."""
     assert Simulator(tiny).control.state()["manners"]["limits"] == "3/1s,30/60s"
     sim = Simulator(tiny, limits=None, behaviour=Behaviour(limits="1/1s"))
     assert sim.control.state()["manners"]["limits"] is None
 
 
-def test_a_broken_source_is_said_aloud(
+def test_a_broken_source_is_reported(
     simulate: Simulate, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It answers a 500 that cannot be mistaken for an imitated one."""
+    """It answers a 500 that cannot be mistaken for an injected one."""
 
     class Broken(TinySource):
         def rows(self, endpoint: str, session_key: int) -> list[dict[str, object]]:
@@ -72,5 +87,5 @@ def test_a_broken_source_is_said_aloud(
 
     answer = requests.get(f"{simulate(Broken()).url}/laps?session_key=1", timeout=5)
     assert answer.status_code == 500
-    assert answer.text == "The stand-in itself failed: OSError('disk on fire')"
+    assert answer.text == "The simulator itself failed: OSError('disk on fire')"
     assert "disk on fire" in capsys.readouterr().err

@@ -1,13 +1,7 @@
-"""Who drives: invented people in invented teams, and their rows in the API.
+"""Who drives: invented people in invented teams, and their rows in the API."""
 
-Belongs here: the grid of a year and the drivers of a session. Stays out: how fast they are
-on a lap (`race`, `runs`). No name here is a real driver's or team's.
-"""
-
-from dataclasses import dataclass
-
+from f1_bronze.simulator.season.outcome import Driver, seeded_rng
 from f1_bronze.simulator.season.race_weekends import ScheduledSession
-from f1_bronze.simulator.season.rng import dice
 from f1_bronze.simulator.season.rounds import FIRST_YEAR
 from f1_bronze.simulator.sources import Record
 
@@ -46,68 +40,47 @@ _TEAMS = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Driver:
-    """A seat in a season. pace: share of a lap lost to the best, 0 to about 0.02."""
-
-    number: int
-    first_name: str
-    last_name: str
-    acronym: str
-    country: str
-    team: str
-    colour: str
-    pace: float
+def _seat(person: int, team: str, colour: str, pace: float) -> Driver:
+    first, last, acronym, country, number = _POOL[person]
+    return Driver(
+        number=int(number),
+        first_name=first,
+        last_name=last,
+        acronym=acronym,
+        country=country,
+        team=team,
+        colour=colour,
+        pace=pace,
+    )
 
 
 def grid(seed: int, year: int) -> tuple[Driver, ...]:
     """The drivers of a season, two a team: 20, from 2026 on 22. Each year some are new."""
     teams = 11 if year >= 2026 else 10
-    chance = dice(seed, year, "grid")
+    rng = seeded_rng(seed, year, "grid")
     order = [*range(teams)]
-    chance.shuffle(order)
-    window = _POOL[year - FIRST_YEAR : year - FIRST_YEAR + teams * 2]
-    drivers = []
-    for place, (first, last, acronym, country, number) in enumerate(window):
-        team = place % teams
-        name, colour = _TEAMS[team]
-        pace = order[team] * 0.0016 + chance.random() * 0.003
-        drivers.append(
-            Driver(
-                number=int(number),
-                first_name=first,
-                last_name=last,
-                acronym=acronym,
-                country=country,
-                team=name,
-                colour=colour,
-                pace=pace,
-            )
+    rng.shuffle(order)
+    return tuple(
+        _seat(
+            year - FIRST_YEAR + place,
+            *_TEAMS[place % teams],
+            pace=order[place % teams] * 0.0016 + rng.random() * 0.003,
         )
-    return tuple(drivers)
+        for place in range(teams * 2)
+    )
 
 
 def entrants(seed: int, session: ScheduledSession) -> tuple[Driver, ...]:
     """Who takes part in a session. In some first practices a rookie takes a seat."""
     regular = list(grid(seed, session.year))
-    chance = dice(seed, session.key, "entrants")
-    if session.name == "Practice 1" and session.race_number and chance.random() < 0.25:
-        seat = int(chance.random() * len(regular))
+    rng = seeded_rng(seed, session.key, "entrants")
+    if session.name == "Practice 1" and session.race_number and rng.random() < 0.25:
+        seat = int(rng.random() * len(regular))
         # Next year's new driver, unless the pool of people has come to its end.
-        place = session.year - FIRST_YEAR + len(regular)
-        if place < len(_POOL):
-            first, last, acronym, country, number = _POOL[place]
+        person = session.year - FIRST_YEAR + len(regular)
+        if person < len(_POOL):
             old = regular[seat]
-            regular[seat] = Driver(
-                number=int(number),
-                first_name=first,
-                last_name=last,
-                acronym=acronym,
-                country=country,
-                team=old.team,
-                colour=old.colour,
-                pace=old.pace + 0.006,
-            )
+            regular[seat] = _seat(person, old.team, old.colour, old.pace + 0.006)
     return tuple(regular)
 
 
@@ -118,7 +91,7 @@ def driver_rows(seed: int, session: ScheduledSession) -> tuple[Record, ...]:
         code = f"{driver.first_name[:3]}{driver.last_name[:3]}01".upper()
         photo = f"https://openf1.invalid/headshots/{session.year}/{code}.png"
         # A few have no photo all year long.
-        missing = dice(seed, session.year, "headshot", driver.number).random() < 0.08
+        missing = seeded_rng(seed, session.year, "headshot", driver.number).random() < 0.08
         rows.append(
             {
                 "meeting_key": session.meeting_key,

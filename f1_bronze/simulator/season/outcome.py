@@ -1,14 +1,46 @@
-"""What happened in a session, before it is written as rows.
+"""What happened in a session, before it is written as rows, and the randomness that decides it."""
 
-Belongs here: the shape of a session's outcome, shared by those who make it (`race`, `runs`)
-and those who write it (`tyre_rows`, `result_rows`). Stays out: how either is done.
-"""
-
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
-from f1_bronze.simulator.season.entrants import Driver
 from f1_bronze.simulator.sources import Record
+
+T = TypeVar("T")
+
+
+def seeded_rng(*names: object) -> random.Random:
+    """The generator for one decision: `seeded_rng(seed, 2025, "race", session_key)`.
+
+    Python hashes a text seed with SHA-512, so the same names give the same numbers in every
+    process, whatever PYTHONHASHSEED, clock or dict order.
+    """
+    return random.Random("/".join(map(str, names)))
+
+
+def pick(rng: random.Random, weighted: Sequence[tuple[T, float]]) -> T:
+    """One of the values, as likely as its weight among all weights."""
+    left = rng.random() * sum(weight for _, weight in weighted)
+    for value, weight in weighted:
+        left -= weight
+        if left < 0:
+            return value
+    return weighted[-1][0]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Driver:
+    """A seat in a season. pace: share of a lap lost to the best, 0 to about 0.02."""
+
+    number: int
+    first_name: str
+    last_name: str
+    acronym: str
+    country: str
+    team: str
+    colour: str
+    pace: float
 
 
 @dataclass(kw_only=True)

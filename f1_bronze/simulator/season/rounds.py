@@ -1,7 +1,5 @@
 """Which rounds a season has, when, and which of them are cancelled.
 
-Belongs here: the calendars as tables. Stays out: sessions and keys (`weekends`).
-
 2023 to 2026 are the real calendars (22, 24, 24 and 23 races). Other years reuse one: up
 to 2022 that of 2024, from 2027 on that of 2026, moved to the same weekdays.
 
@@ -14,6 +12,7 @@ round would look like lost data in an otherwise faithful season.
 
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import NamedTuple, get_type_hints
 
 FIRST_YEAR, LAST_YEAR = 2018, 2030
 
@@ -101,8 +100,7 @@ def calendar(year: int) -> SeasonRounds:
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Circuit:
+class Circuit(NamedTuple):
     """One venue and the Grand Prix it holds.
 
     gmt_hours: offset from UTC at its usual date. laps: race distance. lap_seconds: a good
@@ -125,7 +123,7 @@ class Circuit:
     circuit_type: str
 
 
-# The name used in `calendars`, then the fields of Circuit in order, the meeting name without
+# The name used in _ROUNDS, then the fields of Circuit in order, the meeting name without
 # "Grand Prix". Two lines may name one venue or one Grand Prix.
 _TABLE = """
 bahrain;Bahrain;Sakhir;36;BRN;Bahrain;63;Sakhir;3;57;93.5;15;22.9;P
@@ -161,22 +159,10 @@ _TYPES = {"P": "Permanent", "S": "Temporary - Street", "R": "Temporary - Road"}
 
 
 def _circuit(line: str) -> Circuit:
-    facts = line.split(";")[1:]
-    return Circuit(
-        meeting_name=f"{facts[0]} Grand Prix",
-        location=facts[1],
-        country_key=int(facts[2]),
-        country_code=facts[3],
-        country_name=facts[4],
-        circuit_key=int(facts[5]),
-        circuit_short_name=facts[6],
-        gmt_hours=int(facts[7]),
-        laps=int(facts[8]),
-        lap_seconds=float(facts[9]),
-        start_hour=int(facts[10]),
-        pit_lane_seconds=float(facts[11]),
-        circuit_type=_TYPES[facts[12]],
-    )
+    _, meeting, *facts, kind = line.split(";")
+    values = (f"{meeting} Grand Prix", *facts, _TYPES[kind])
+    types = get_type_hints(Circuit).values()
+    return Circuit._make(of_type(value) for of_type, value in zip(types, values, strict=True))
 
 
 CIRCUITS: dict[str, Circuit] = {

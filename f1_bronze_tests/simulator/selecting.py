@@ -1,4 +1,4 @@
-"""Choosing sessions and rows of generated seasons, for the tests that hold them to laws."""
+"""Selecting sessions and rows of invented seasons, for the tests that hold them to laws."""
 
 from collections.abc import Iterator, Sequence
 

@@ -9,7 +9,7 @@ import pytest
 
 from f1_bronze.simulator.invented import InventedSeasons
 
-from .choosing import by_driver, keys
+from .selecting import by_driver, keys
 
 
 def test_older_races_have_overlapping_stints(seasons: InventedSeasons) -> None:

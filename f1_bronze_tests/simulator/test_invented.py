@@ -15,7 +15,7 @@ import pytest
 from f1_bronze.simulator.invented import InventedSeasons
 from f1_bronze.simulator.sources import Record
 
-from .choosing import by_driver, keys
+from .selecting import by_driver, keys
 
 ENDPOINTS = ("drivers", "session_result", "laps", "stints", "pit")
 RACE_POINTS = [25.0, 18.0, 15.0, 12.0, 10.0, 8.0, 6.0, 4.0, 2.0, 1.0]
