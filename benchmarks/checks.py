@@ -74,7 +74,7 @@ def ingest_season(variant: str, url: str, home: Path) -> dict[str, float]:
     from f1_bronze.defs.automation.instance import open_instance
     from f1_bronze.defs.partitions import read_registered, register
     from f1_bronze.defs.resources import openf1_resource, resolved
-    from f1_bronze.defs.run.tally import Account
+    from f1_bronze.defs.run.tally import RunTally
     from f1_bronze.settings import Settings
 
     began, began_cpu = time.perf_counter(), time.process_time()
@@ -98,7 +98,7 @@ def ingest_season(variant: str, url: str, home: Path) -> dict[str, float]:
     with patch.dict("os.environ", DAGSTER_HOME=str(home / "home")), open_instance() as instance:
         began, began_cpu = time.perf_counter(), time.process_time()
         openf1 = resolved(openf1_resource(settings)).make_openf1()
-        definitions = assemble(settings, openf1=openf1, progress=Account(), **others)
+        definitions = assemble(settings, openf1=openf1, progress=RunTally(), **others)
         sessions = [
             session
             for session in openf1.calendar([SEASON], {}).sessions
@@ -127,9 +127,9 @@ def main(variant: str, url: str) -> None:
             figures = ingest_season(variant, url, Path(folder))
         else:
             with (
-                patch("f1_bronze.defs.run.ingestion.Drawing.prepare"),
-                patch("f1_bronze.defs.run.ingestion.Drawing.picture", return_value=None),
-                patch("f1_bronze.defs.run.materialization.preview", return_value=""),
+                patch("f1_bronze.defs.run.ingestion.prepare_charts"),
+                patch("f1_bronze.defs.run.ingestion.draw_chart", return_value=None),
+                patch("f1_bronze.defs.run.materialization.show_rows", return_value=""),
             ):
                 figures = ingest_season(variant, url, Path(folder))
     sys.stdout.write(json.dumps(figures) + "\n")

@@ -10,7 +10,7 @@ from f1_bronze.defs.jobs import JOBS
 from f1_bronze.defs.monitoring.coverage_asset import coverage, hourly_coverage
 from f1_bronze.defs.resources import Deployment, openf1_resource
 from f1_bronze.defs.run.judging import ByRules
-from f1_bronze.defs.run.tally import NoProgress, open_deployment_logs
+from f1_bronze.defs.run.tally import RunTally, open_deployment_logs
 from f1_bronze.defs.schedules import SCHEDULES
 from f1_bronze.defs.sensors import SENSORS
 from f1_bronze.settings import Settings
@@ -24,7 +24,7 @@ def assemble(settings: Settings, **resources: Any) -> dg.Definitions:
             lake_uri=settings.lake_uri, s3_writes=dict(settings.s3_writes)
         ),
         "judge": ByRules(),
-        "progress": NoProgress(),
+        "progress": RunTally(),
         "deployment": Deployment(settings),
     }
     return dg.Definitions(

@@ -15,12 +15,11 @@ from dagster._core.storage.asset_check_execution_record import (
 from dagster._core.storage.asset_check_execution_record import AssetCheckPartitionInfo
 
 from f1_bronze.datasets import DATASETS
-from f1_bronze.defs.checks import checks_of
 from f1_bronze.defs.partitions import asset_key
 
 CHECKS = {
     asset_key(dataset): tuple(
-        dg.AssetCheckKey(asset_key(dataset), check.value) for check in checks_of(dataset)
+        dg.AssetCheckKey(asset_key(dataset), check.value) for check in dataset.checks
     )
     for dataset in DATASETS
 }

@@ -14,7 +14,7 @@ from typing import Any, cast
 import dagster as dg
 
 from examples.silver.fitness import held_back
-from f1_bronze.defs.record.latest import materializations
+from f1_bronze.defs.record.latest import RecordedMaterialization, read_materializations
 
 _VERSION = "dagster/data_version"
 # The materialization that was read. Beside it Dagster notes a data version, but of a partitioned
@@ -128,28 +128,28 @@ def made_from(
         if key in known and known[key][0] == storage_id
     }
     new = [storage_id for key, storage_id in latest.items() if key not in made]
-    records = materializations(instance, asset, new)
+    records = read_materializations(instance, asset, new)
     versions = {parent: _versions_read(instance, parent, records) for parent in upstream}
     for record in records:
         read = [versions[parent].get(_pointer(record, parent), "") for parent in upstream]
-        made[str(record.partition_key)] = (record.storage_id, _signature(read))
+        made[str(record.event.partition)] = (record.storage_id, _signature(read))
     return made
 
 
 def _versions_read(
-    instance: dg.DagsterInstance, parent: dg.AssetKey, records: Collection[dg.EventLogRecord]
+    instance: dg.DagsterInstance, parent: dg.AssetKey, records: Collection[RecordedMaterialization]
 ) -> Mapping[str, str]:
     """Pointer → the data version of what was read there."""
     pointers = {_pointer(record, parent) for record in records}
     ids = [int(pointer) for pointer in pointers if pointer.isdigit()]
     return {
-        str(read.storage_id): (read.event_log_entry.tags or {}).get(_VERSION, "")
-        for read in materializations(instance, parent, ids)
+        str(read.storage_id): read.data_version or ""
+        for read in read_materializations(instance, parent, ids)
     }
 
 
-def _pointer(record: dg.EventLogRecord, parent: dg.AssetKey) -> str:
-    return (record.event_log_entry.tags or {}).get(_READ + parent.to_user_string(), "")
+def _pointer(record: RecordedMaterialization, parent: dg.AssetKey) -> str:
+    return record.tags.get(_READ + parent.to_user_string(), "")
 
 
 def _signature(versions: list[str]) -> str:

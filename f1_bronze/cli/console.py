@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from f1_bronze.defs.run.tally import Account
+from f1_bronze.defs.run.tally import RunTally
 from f1_bronze.telemetry.logs import writes_json
 
 
@@ -70,7 +70,7 @@ class ProgressBar:
     """
 
     def __init__(
-        self, console: Console, account: Account, *, estimate: Callable[[int], float]
+        self, console: Console, account: RunTally, *, estimate: Callable[[int], float]
     ) -> None:
         self._console = console
         self._account = account

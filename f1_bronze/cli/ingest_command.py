@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 
     from f1_bronze.defs.automation.launch import Plan
     from f1_bronze.defs.resources import Deployment, OpenF1
-    from f1_bronze.defs.run.failures import Failed
-    from f1_bronze.defs.run.tally import Account
+    from f1_bronze.defs.run.failures import IngestFailure
+    from f1_bronze.defs.run.tally import RunTally
     from f1_bronze.openf1.answers import Counters
     from f1_bronze.openf1.calendar import Calendar
     from f1_bronze.quality.verdicts import CheckVerdict
@@ -55,7 +55,7 @@ REVISIONS = ("new", "unchanged", "changed", "refused", "empty")
 class Outcome:
     """A finished ingest. `crashes` are failures that no partition was blamed for."""
 
-    account: Account
+    account: RunTally
     datasets: tuple[str, ...]
     lake_uri: str
     runs: tuple[str, ...]
@@ -169,11 +169,11 @@ def _print_warnings(console: Console, warnings: list[CheckVerdict]) -> None:
         console.print(f"… and {len(by_rule) - _KINDS_SHOWN} more rules; --json lists them all")
 
 
-def _print_failures(console: Console, failures: list[Failed]) -> None:
+def _print_failures(console: Console, failures: list[IngestFailure]) -> None:
     """Each distinct error once, with the partitions and datasets that it concerns."""
-    from f1_bronze.defs.run.failures import by_cause
+    from f1_bronze.defs.run.failures import describe_failures
 
-    causes = by_cause(failures)
+    causes = describe_failures(failures)
     for cause in causes[:_KINDS_SHOWN]:
         console.print(f"failed: {cause}", style="red", markup=False, soft_wrap=True)
     if len(causes) > _KINDS_SHOWN:
@@ -263,7 +263,7 @@ def _ingest(wish: Wish, settings: Settings, *, dry_run: bool, as_json: bool) -> 
     """Read the calendar, make the runs, print what became of them; returns the exit status."""
     from f1_bronze.cli.console import ProgressBar, screen, warnings_on
     from f1_bronze.defs.resources import openf1_resource, resolved
-    from f1_bronze.defs.run.tally import Account, open_deployment_logs
+    from f1_bronze.defs.run.tally import RunTally, open_deployment_logs
     from f1_bronze.lake.lake import Lake
 
     began = time.monotonic()
@@ -272,7 +272,7 @@ def _ingest(wish: Wish, settings: Settings, *, dry_run: bool, as_json: bool) -> 
     lake.store.check()
     resource = resolved(openf1_resource(settings))
     console = screen()
-    account = Account()
+    account = RunTally()
     bar = ProgressBar(console, account, estimate=resource.make_pace().estimate)
     openf1 = resource.make_openf1(observer=bar.tell)
     with warnings_on(console), closing(openf1):
@@ -307,7 +307,7 @@ def _run_all(
     wish: Wish,
     settings: Settings,
     openf1: OpenF1,
-    account: Account,
+    account: RunTally,
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Register the partitions and make the runs; their ids, and what broke unexpectedly."""
     from f1_bronze.datasets.sessions import SESSIONS
@@ -367,7 +367,7 @@ def _unplaceable(calendar: Calendar) -> tuple[str, ...]:
     )
 
 
-def _status(account: Account, crashes: tuple[str, ...]) -> int:
+def _status(account: RunTally, crashes: tuple[str, ...]) -> int:
     from f1_bronze.openf1.answers import ClosedForLiveSession
 
     if INTERRUPTED in crashes:

@@ -215,8 +215,8 @@ def materialization_of(sound: "SoundFile", uri: str) -> "dg.AssetMaterialization
     """The event that records a file from what the file itself can tell."""
     import dagster as dg
 
+    from f1_bronze.defs.metadata import column_schema, show_rows
     from f1_bronze.defs.partitions import asset_key
-    from f1_bronze.defs.run.materialization import column_schema, preview
 
     dataset, file = _DATASET[sound.dataset], sound.file
     return dg.AssetMaterialization(
@@ -231,7 +231,7 @@ def materialization_of(sound: "SoundFile", uri: str) -> "dg.AssetMaterialization
             "size_bytes": sound.size_bytes,
             "content_sha256": file.provenance.content_sha256,
             "revision": "unchanged",
-            "preview": dg.MetadataValue.md(preview(file.table)),
+            "preview": dg.MetadataValue.md(show_rows(file.table)),
         },
         tags={
             "dagster/data_version": file.provenance.content_sha256,

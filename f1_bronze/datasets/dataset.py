@@ -258,6 +258,11 @@ class Dataset:
         """The declared names in order, without `extra_fields`."""
         return tuple(self._by_name)
 
+    @property
+    def checks(self) -> tuple[Check, ...]:
+        """The asset checks that it has rules in."""
+        return tuple(check for check in Check if any(rule.check is check for rule in self.rules))
+
     def column(self, name: str) -> Column:
         """The column of that name; KeyError when there is none."""
         return self._by_name[name]

@@ -14,12 +14,12 @@ from f1_bronze.datasets.dataset import Dataset
 from f1_bronze.datasets.sessions import SESSIONS
 from f1_bronze.defs.checks import check_specs
 from f1_bronze.defs.io_manager import ParquetLakeIOManager
+from f1_bronze.defs.metadata import column_schema
 from f1_bronze.defs.partitions import RACE_GROUP, SESSION_GROUP, DatasetGroup, asset_key
 from f1_bronze.defs.resources import OpenF1
 from f1_bronze.defs.run.ingestion import Ingestion
 from f1_bronze.defs.run.judging import Judge
-from f1_bronze.defs.run.materialization import column_schema
-from f1_bronze.defs.run.tally import Progress, logged
+from f1_bronze.defs.run.tally import RunTally, log_run
 from f1_bronze.lake.paths import dataset_folder
 
 GROUP = "bronze"
@@ -104,10 +104,10 @@ def _ingesting(group: DatasetGroup) -> dg.AssetsDefinition:
         openf1: dg.ResourceParam[OpenF1],
         io_manager: dg.ResourceParam[ParquetLakeIOManager],
         judge: dg.ResourceParam[Judge],
-        progress: dg.ResourceParam[Progress],
+        progress: dg.ResourceParam[RunTally],
     ) -> Iterator[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
         selected = context.selected_asset_keys
-        with logged(context.run, progress) as told:
+        with log_run(context.run, progress) as tally:
             ingestion = Ingestion(
                 context,
                 datasets=[dataset for dataset in group.datasets if asset_key(dataset) in selected],
@@ -115,13 +115,13 @@ def _ingesting(group: DatasetGroup) -> dg.AssetsDefinition:
                 openf1=openf1,
                 io_manager=io_manager,
                 judge=judge,
-                progress=told,
+                tally=tally,
             )
             try:
                 if selected:
                     yield from ingestion.events()
                 else:  # "Execute check" without materializing
-                    yield from ingestion.verdicts(group.datasets)
+                    yield from ingestion.check_events(group.datasets)
             finally:
                 openf1.settle()
 

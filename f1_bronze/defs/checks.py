@@ -1,7 +1,6 @@
-"""The asset checks: what Dagster says of a partition that was judged.
+"""The asset checks: three a dataset (docs/adr/0010), and their results with the evidence.
 
-Belongs here: the checks of each dataset, and a verdict as an evaluation with its evidence. Stays
-out: judging (quality/), when it happens (validation.py). Why three a dataset: docs/adr/0010.
+Dagster's concept: https://docs.dagster.io/guides/test/asset-checks
 """
 
 import warnings
@@ -9,19 +8,16 @@ from collections.abc import Sequence
 from typing import Any
 
 import dagster as dg
-from dagster._core.definitions.asset_checks.asset_check_evaluation import (
-    AssetCheckEvaluationTargetMaterializationData as Target,  # has no public name
-)
 
 from f1_bronze.datasets.dataset import Check, Dataset, Rule, Severity
+from f1_bronze.defs.metadata import markdown_table
 from f1_bronze.defs.partitions import asset_key
-from f1_bronze.defs.run.materialization import markdown_table
+from f1_bronze.defs.record.latest import RecordedMaterialization
 from f1_bronze.quality.verdicts import CheckVerdict, RuleVerdict
 
 _ROWS_SHOWN = 5
 
-_OBSERVED = 120
-
+_WIDEST_CELL = 120
 """Characters: an observed value may end in the very one that is wrong."""
 
 _MEANINGS = {
@@ -31,17 +27,12 @@ _MEANINGS = {
 }
 
 
-def checks_of(dataset: Dataset) -> tuple[Check, ...]:
-    """The checks that the dataset has rules in."""
-    return tuple(check for check in Check if any(rule.check is check for rule in dataset.rules))
-
-
 def check_specs(
     datasets: Sequence[Dataset], partitions_def: dg.PartitionsDefinition[str]
 ) -> list[dg.AssetCheckSpec]:
-    """A spec for each check of each dataset; a failed ERROR rule fails the run that judged it."""
+    """A spec for each check of each dataset; a failed ERROR rule fails the run that checked it."""
     with warnings.catch_warnings():
-        # Partitioned checks are labelled a preview; without them a verdict has no partition.
+        # Partitioned checks are labelled a preview; without them a result has no partition.
         warnings.simplefilter("ignore", dg.PreviewWarning)
         return [
             dg.AssetCheckSpec(
@@ -52,7 +43,7 @@ def check_specs(
                 partitions_def=partitions_def,
             )
             for dataset in datasets
-            for check in checks_of(dataset)
+            for check in dataset.checks
         ]
 
 
@@ -61,10 +52,10 @@ def _description(check: Check, rules: Sequence[Rule]) -> str:
     return f"{_MEANINGS[check]}\n\n{listed}"
 
 
-def evaluation(
-    dataset: Dataset, verdict: CheckVerdict, target: Target | None
+def to_evaluation(
+    dataset: Dataset, verdict: CheckVerdict, checked: RecordedMaterialization | None
 ) -> dg.AssetCheckEvaluation:
-    """The verdict as Dagster keeps it, tied to the materialization that was judged."""
+    """The verdict as Dagster keeps it, tied to the materialization that was checked."""
     metadata: dict[str, Any] = {
         **{name: dg.MetadataValue.json(data) for name, data in verdict.to_json().items()},
         "rows_seen": max((rule.rows_seen for rule in verdict.rules), default=0),
@@ -79,7 +70,7 @@ def evaluation(
         severity=dg.AssetCheckSeverity[verdict.severity.value],
         description=summary(verdict),
         blocking=True,
-        target_materialization_data=target,
+        target_materialization_data=checked.check_target if checked else None,
         metadata=metadata,
     )
 
@@ -90,19 +81,19 @@ def summary(verdict: CheckVerdict) -> str:
         worst = verdict.failed[0]
         more = len(verdict.failed) - 1
         return f"{worst.name}: {worst.observed}" + (f" (and {more} more)" if more else "")
-    judged = sum(1 for rule in verdict.rules if rule.passed is not None)
-    left = len(verdict.rules) - judged
-    return f"{judged} rules hold" + (f", {left} not judged" if left else "")
+    checked = sum(1 for rule in verdict.rules if rule.passed is not None)
+    left = len(verdict.rules) - checked
+    return f"{checked} rules pass" + (f", {left} not checked" if left else "")
 
 
 def evidence(dataset: Dataset, verdict: CheckVerdict) -> str:
-    """Each rule with its verdict, failed ones first and with the rows that broke them."""
+    """Each rule with its result as Markdown, failed ones first and with the rows that fail."""
     ordered = [*verdict.failed, *(rule for rule in verdict.rules if rule not in verdict.failed)]
     table = markdown_table(
-        ["verdict", "rule", "observed", "unexpected", "seen"],
+        ["result", "rule", "observed", "unexpected", "seen"],
         [
             [
-                _word(rule),
+                _result(rule),
                 rule.name,
                 rule.observed,
                 f"{rule.unexpected_count} ({rule.unexpected_percent:.1f} %)"
@@ -112,7 +103,7 @@ def evidence(dataset: Dataset, verdict: CheckVerdict) -> str:
             ]
             for rule in ordered
         ],
-        widest=_OBSERVED,
+        widest=_WIDEST_CELL,
     )
     parts = [table]
     for rule in verdict.failed:
@@ -125,9 +116,9 @@ def evidence(dataset: Dataset, verdict: CheckVerdict) -> str:
     return "\n\n".join(parts)
 
 
-def _word(verdict: RuleVerdict) -> str:
+def _result(verdict: RuleVerdict) -> str:
     if verdict.passed is None:
-        return "not judged"
+        return "not checked"
     if verdict.passed:
-        return "holds"
+        return "passes"
     return "fails" if verdict.severity is Severity.ERROR else "warns"

@@ -13,9 +13,9 @@ from f1_bronze.datasets.conditions import Across
 from f1_bronze.datasets.dataset import Check, Dataset, Rule, Severity
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.definitions import assemble, defs
-from f1_bronze.defs.checks import checks_of, evidence, summary
+from f1_bronze.defs.checks import evidence, summary
 from f1_bronze.defs.partitions import RACE_GROUP, SESSION_GROUP, register
-from f1_bronze.defs.run.tally import Account
+from f1_bronze.defs.run.tally import RunTally
 from f1_bronze.quality.context import Subject, Surroundings
 from f1_bronze.quality.verdicts import CheckVerdict, RuleVerdict
 from f1_bronze.settings import Settings
@@ -100,7 +100,7 @@ class Judging:
                     check=check.value,
                     partition=partition,
                 )
-                for check in checks_of(dataset)
+                for check in dataset.checks
             ]
         return verdicts
 
@@ -118,7 +118,7 @@ def run(settings: Settings, instance: dg.DagsterInstance) -> Run:
     register(instance, [SessionPartition.parse(key) for key in (QUALIFYING, RACE)])
 
     def make(
-        judge: Judging, *, account: Account | None = None, job: str = "bronze_sessions", **how: Any
+        judge: Judging, *, account: RunTally | None = None, job: str = "bronze_sessions", **how: Any
     ) -> dg.ExecuteInProcessResult:
         tags = {
             "dagster/asset_partition_range_start": QUALIFYING,
@@ -184,7 +184,7 @@ def test_a_broken_error_rule_fails_the_run_and_hides_nothing(
     run: Run, instance: dg.DagsterInstance
 ) -> None:
     """The partition has landed and is shown as such; the check is red, the run names the rule."""
-    account = Account()
+    account = RunTally()
     result = run(Judging(Severity.ERROR, Severity.WARN), account=account)
     assert not result.success
     told = failure(result).splitlines()[0]
@@ -201,7 +201,7 @@ def test_a_broken_error_rule_fails_the_run_and_hides_nothing(
 
 def test_a_broken_warning_lets_the_run_succeed(run: Run) -> None:
     """A rule that a person should look at warns; the run succeeds and the command tells of it."""
-    account = Account()
+    account = RunTally()
     result = run(Judging(Severity.WARN), account=account)
     assert result.success
     one = evaluations(result)["laps", "values", RACE]
@@ -214,7 +214,7 @@ def test_a_judge_that_breaks_keeps_nothing_from_landing(run: Run) -> None:
     """When the checks of one dataset cannot be evaluated the others land, and the run says so."""
     judge = Judging(dataset="drivers")
     judge.error = RuntimeError("no verdict")
-    account = Account()
+    account = RunTally()
     result = run(judge, account=account)
     assert not result.success
     landed = {e.asset_key.path[-1] for e in result.all_events if e.is_step_materialization}
@@ -311,9 +311,9 @@ def test_evidence_names_rules_and_rows() -> None:
     assert [line.split("|")[1].strip() for line in lines[2:6]] == [
         "fails",
         "warns",
-        "holds",
-        "not judged",
+        "passes",
+        "not checked",
     ]
     assert "| 44 | 9 |" in text
     assert text.count("Laps have a time. A lap without one is no lap.") == 2
-    assert summary(verdict()) == "1 rules hold, 1 not judged"
+    assert summary(verdict()) == "1 rules pass, 1 not checked"

@@ -19,8 +19,8 @@ from moto.server import ThreadedMotoServer
 from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.defs.partitions import register
-from f1_bronze.defs.run.failures import Failed
-from f1_bronze.defs.run.tally import NoProgress, RunLines, logged, open_deployment_logs
+from f1_bronze.defs.run.failures import IngestFailure
+from f1_bronze.defs.run.tally import LoggedTally, RunTally, log_run, open_deployment_logs
 from f1_bronze.settings import SettingError, Settings
 from f1_bronze.simulator.server import Simulator
 from f1_bronze.telemetry.logs import (
@@ -157,29 +157,29 @@ def test_a_cause_is_told_once_and_counted(
     assert alike["failed"] == 8
     assert alike["message"].startswith(f"{QUALIFYING} sessions and 7 more (sessions, drivers, ")
     assert (ended["level"], ended["failed"], ended["landed"]) == ("error", 8, 0)
-    assert ended["message"].startswith("The run ended with failures: 0 landed")
+    assert ended["message"].startswith("The run ended with failures: 0 stored")
 
 
 def test_a_run_that_breaks_says_so(lines: Lines) -> None:
     """An error that nobody foresaw ends the run's lines with its name, and is passed on."""
     run = dg.DagsterRun(job_name="bronze_races", run_id="0" * 8)
-    with pytest.raises(ZeroDivisionError), logged(run, NoProgress()):
+    with pytest.raises(ZeroDivisionError), log_run(run, RunTally()):
         raise ZeroDivisionError
     [ended] = lines.all()
-    assert ended["message"].startswith("The run broke off (ZeroDivisionError): 0 landed")
+    assert ended["message"].startswith("The run broke off (ZeroDivisionError): 0 stored")
     assert (ended["job"], ended["run_id"], ended["level"]) == ("bronze_races", "00000000", "error")
 
 
-def test_progress_is_handed_on(lines: Lines) -> None:
-    """Whoever listened to a run before the log did still hears everything."""
+def test_the_command_gets_what_the_log_gets(lines: Lines) -> None:
+    """The tally behind the log gets everything too."""
     heard: list[object] = []
 
-    class Listener(NoProgress):
-        def failed(self, failed: Failed) -> None:
-            heard.append(failed)
+    class Listener(RunTally):
+        def add_failure(self, failure: IngestFailure) -> None:
+            heard.append(failure)
 
-    failed = Failed(dataset=DATASETS[0], key=RACE, error=ValueError("no rows; ask again."))
-    RunLines(Listener()).failed(failed)
+    failed = IngestFailure(dataset=DATASETS[0], key=RACE, error=ValueError("no rows; ask again."))
+    LoggedTally(Listener()).add_failure(failed)
     assert heard == [failed]
     assert lines.all()[0]["message"] == f"sessions {RACE}: no rows; ask again."
 

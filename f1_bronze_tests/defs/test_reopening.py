@@ -22,8 +22,8 @@ from f1_bronze.defs.resources import OpenF1Resource, openf1_resource
 from f1_bronze.defs.run.failures import (
     MOST_ATTEMPTS,
     MOST_ATTEMPTS_IN_OUTAGE,
-    later_attempt,
     outage_pause,
+    plan_later_attempt,
 )
 from f1_bronze.lake.errors import LakeUnavailable
 from f1_bronze.openf1.answers import (
@@ -270,7 +270,7 @@ def test_what_passes(errors: list[Exception], minutes: int | None) -> None:
         RETRY_AT_TAG: (now + timedelta(minutes=minutes)).isoformat(),
         CLOSED_RUN_TAG: "1",
     } if minutes else None  # fmt: skip
-    assert later_attempt(run, errors, now) == expected
+    assert plan_later_attempt(run, errors, now) == expected
 
 
 def test_an_outage_ends_for_us_too() -> None:
@@ -279,7 +279,7 @@ def test_an_outage_ends_for_us_too() -> None:
 
     def attempt(number: int) -> dict[str, str] | None:
         run = dg.DagsterRun(job_name="any", run_id=str(number), tags={ATTEMPT_TAG: str(number)})
-        return later_attempt(run, [Unavailable("502")], now)
+        return plan_later_attempt(run, [Unavailable("502")], now)
 
     waits = range(1, MOST_ATTEMPTS_IN_OUTAGE)
     assert [attempt(number) is None for number in (*waits, MOST_ATTEMPTS_IN_OUTAGE)] == [

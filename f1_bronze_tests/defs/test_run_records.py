@@ -10,7 +10,7 @@ from f1_bronze.datasets.dataset import Severity
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.definitions import assemble
 from f1_bronze.defs.partitions import register
-from f1_bronze.defs.record.runs import run_finished
+from f1_bronze.defs.record.runs import read_run_result
 from f1_bronze.settings import Settings
 from f1_bronze.simulator.faults import InjectedFault
 from f1_bronze.simulator.server import Simulator
@@ -30,7 +30,7 @@ def partitions(instance: dg.DagsterInstance) -> None:
 def record(instance: dg.DagsterInstance, run_id: str) -> RunResult:
     """The run as telemetry sees it."""
     run = instance.get_run_by_id(run_id)
-    return run_finished(instance, run, group_of=lambda key: None)
+    return read_run_result(instance, run, group_of=lambda key: None)
 
 
 def test_a_run_that_succeeded(
@@ -191,6 +191,6 @@ def test_assets_of_others_are_counted_by_group(
     result = dg.materialize([tyres, points], instance=instance)
     run = instance.get_run_by_id(result.run_id)
     groups = {tyres.key: "silver"}
-    found = run_finished(instance, run, group_of=groups.get)
+    found = read_run_result(instance, run, group_of=groups.get)
     assert found.other_assets == {"silver": 1, "gold": 1}
     assert (found.start.datasets, found.stored) == ((), ())

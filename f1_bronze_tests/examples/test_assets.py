@@ -15,7 +15,7 @@ from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.datasets.stints import STINTS
 from f1_bronze.definitions import assemble
 from f1_bronze.defs.partitions import register
-from f1_bronze.defs.record.runs import run_finished
+from f1_bronze.defs.record.runs import read_run_result
 from f1_bronze.lake.lake import Lake
 from f1_bronze.settings import Settings
 from f1_bronze_tests.defs.test_checks import Judging
@@ -80,7 +80,7 @@ def test_through_the_lake(land: Land, settings: Settings, instance: dg.DagsterIn
     pointer = made.event_log_entry.tags["dagster/input_event_pointer/bronze/laps"]
     assert pointer == str(laps_made.storage_id)
     run = instance.get_run_by_id(made.run_id)
-    groups = run_finished(instance, run, group_of=lambda key: "silver").other_assets
+    groups = read_run_result(instance, run, group_of=lambda key: "silver").other_assets
     assert groups == {"silver": 1}
     afresh = Deployment(instance, settings)
     assert [afresh.tick(), afresh.tick("tyre_pace")] == [[], []]

@@ -11,7 +11,7 @@ import dagster as dg
 from f1_bronze.datasets import DATASETS
 from f1_bronze.defs.monitoring.overdue import overdue_sessions
 from f1_bronze.defs.partitions import asset_key
-from f1_bronze.defs.record.runs import planned_datasets, run_finished
+from f1_bronze.defs.record.runs import planned_datasets, read_run_result
 from f1_bronze.defs.record.stream import ENDS, Change, Position, TryLater, keep_position, tell
 from f1_bronze.defs.record.tags import BACKFILL, CLOSED_RUN_TAG, RETRY_AT_TAG, ROOT_RUN, WEEK_TAG
 from f1_bronze.defs.resources import Deployment
@@ -137,7 +137,7 @@ def _noted(
         return position
     memory = _memory(position)
     alert, memory = memory.after_run(
-        run_finished(context.instance, run, group_of=lambda key: None),
+        read_run_result(context.instance, run, group_of=lambda key: None),
         _wording(deployment),
         group=_group(run),
         goes_on=_goes_on(run),

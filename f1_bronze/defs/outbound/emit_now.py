@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import dagster as dg
 
-from f1_bronze.defs.record.runs import run_begun, run_finished
+from f1_bronze.defs.record.runs import read_run_result, read_run_start
 from f1_bronze.defs.resources import Deployment
 from f1_bronze.telemetry.lineage.events import end_events, start_events
 from f1_bronze.telemetry.metrics.measurement import run_metrics
@@ -26,8 +26,8 @@ def emit_now(instance: dg.DagsterInstance, deployment: Deployment, run_ids: Iter
         run = instance.get_run_by_id(run_id)
         if run is None or not run.is_finished:
             continue
-        finished = run_finished(instance, run, group_of=lambda key: None)
-        events = [*start_events(run_begun(instance, run)), *end_events(finished)]
+        finished = read_run_result(instance, run, group_of=lambda key: None)
+        events = [*start_events(read_run_start(instance, run)), *end_events(finished)]
         days |= deployment.lineage_events.write(events)
         if isinstance(deployment.metrics, MetricFiles):
             deployment.metrics.send(run_metrics(finished, environment=deployment.environment))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from f1_bronze.defs.outbound.metrics_sensor import group_finder
-from f1_bronze.defs.record.runs import GroupOf, run_begun, run_finished
+from f1_bronze.defs.record.runs import GroupOf, read_run_result, read_run_start
 from f1_bronze.defs.record.stream import (
     ENDS,
     STARTS,
@@ -44,8 +44,8 @@ def events_of(
     if run is None:
         return ()
     if change.kind in STARTS:
-        return start_events(run_begun(instance, run))
-    return end_events(run_finished(instance, run, group_of=group_of))
+        return start_events(read_run_start(instance, run))
+    return end_events(read_run_result(instance, run, group_of=group_of))
 
 
 @dg.sensor(

@@ -9,13 +9,12 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from f1_bronze.datasets.sessions import SESSIONS
-from f1_bronze.defs.partitions import asset_key, read_registered
+from f1_bronze.defs.partitions import read_registered
 from f1_bronze.defs.record.calendar_memory import remembered_ends
-from f1_bronze.defs.record.latest import latest_materializations
-from f1_bronze.defs.record.runs import GroupOf, planned_datasets, run_finished
+from f1_bronze.defs.record.latest import read_latest
+from f1_bronze.defs.record.runs import GroupOf, planned_datasets, read_run_result
 from f1_bronze.defs.record.stream import ENDS, Change, Position, TryLater, keep_position, tell
 from f1_bronze.defs.resources import Deployment
-from f1_bronze.defs.run.materialization import SESSION_END
 from f1_bronze.telemetry.metrics.measurement import hours_since_last_success, run_metrics
 from f1_bronze.telemetry.outbound import SinkUnavailable
 
@@ -60,7 +59,7 @@ def cloudwatch_metrics(
         if run is None:  # deleted since
             return position
         metrics = run_metrics(
-            run_finished(context.instance, run, group_of=group_of),
+            read_run_result(context.instance, run, group_of=group_of),
             environment=deployment.environment,
         )
         before = position.notes.get(_SENT, {}).get(run.run_id, ())
@@ -122,9 +121,7 @@ def session_ends(instance: dg.DagsterInstance) -> list[datetime]:
     """
     keys = set(read_registered(instance).session_keys[-_SESSIONS_LOOKED_AT:])
     ends = {key: end for key, end in remembered_ends(instance).items() if key in keys}
-    for key, record in latest_materializations(instance, asset_key(SESSIONS), keys).items():
-        event = record.asset_materialization
-        value = event.metadata.get(SESSION_END) if event is not None else None
-        if isinstance(value, dg.TimestampMetadataValue):
-            ends.setdefault(key, datetime.fromtimestamp(value.value, UTC))
+    for key, recorded in read_latest(instance, SESSIONS, keys).items():
+        if recorded.session_end is not None:
+            ends.setdefault(key, recorded.session_end)
     return list(ends.values())

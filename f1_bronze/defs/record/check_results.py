@@ -1,7 +1,4 @@
-"""What the checks said last, partition by partition.
-
-Belongs here: reading evaluations back from Dagster's record. Stays out: making them (checks.py).
-"""
+"""The last result of each check, partition by partition, as Dagster has it on record."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +14,6 @@ from dagster._core.storage.asset_check_execution_record import (
 )
 
 from f1_bronze.datasets import DATASETS
-from f1_bronze.defs.checks import checks_of
 from f1_bronze.defs.partitions import asset_key
 
 
@@ -28,8 +24,8 @@ class CheckState:
     Attributes:
         severity: ERROR or WARN where it failed, else None.
         summary: what is wrong first, in a line.
-        rules: as `checks.rule_record` wrote them; empty where they were not asked for.
-        unexpected_rows: by rule, at most 20 rows of each that was broken.
+        rules: as `RuleVerdict.to_json` wrote them; empty where they were not asked for.
+        unexpected_rows: by rule, at most 20 rows of each that failed.
     """
 
     check: str
@@ -38,57 +34,72 @@ class CheckState:
     rules: Sequence[Mapping[str, Any]] = ()
     unexpected_rows: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
 
+    @classmethod
+    def read(cls, evaluation: dg.AssetCheckEvaluation) -> "CheckState":
+        """From the evaluation as `defs.checks` made it."""
 
-def check_states(
+        def value(name: str, default: Any) -> Any:
+            metadata = evaluation.metadata.get(name)
+            return default if metadata is None else metadata.value
+
+        return cls(
+            check=evaluation.check_name,
+            severity=None if evaluation.passed else evaluation.severity.value,
+            summary=evaluation.description or "",
+            rules=value("rules", ()),
+            unexpected_rows=value("unexpected_rows", {}),
+        )
+
+
+def read_checks(
     instance: dg.DagsterInstance, keys: Sequence[str], *, with_rules: bool
 ) -> dict[tuple[str, str], tuple[CheckState, ...]]:
     """By partition key and dataset the last evaluations, in the order of the dataset's checks.
 
-    A query a check, and one for each partition of which more than the success is to be known. An
-    evaluation that is planned and has not come to anything does not hide the one before it.
+    `with_rules` also reads the rules of checks that passed. It takes one query, and one for each
+    partition of which more than the success is wanted. An evaluation that is only planned does not
+    hide the one before it.
     """
     if not keys:
         return {}
-    check_keys = {
-        dg.AssetCheckKey(asset_key(dataset), check.value): dataset
+    datasets = {
+        dg.AssetCheckKey(asset_key(dataset), check.value): dataset.name
         for dataset in DATASETS
-        for check in checks_of(dataset)
+        for check in dataset.checks
     }
     found: dict[tuple[str, dg.AssetCheckKey], CheckState] = {}
     to_read: dict[str, list[dg.AssetCheckKey]] = {}
     for info in instance.event_log_storage.get_asset_check_partition_info(
-        list(check_keys), partition_keys=list(keys)
+        list(datasets), partition_keys=list(keys)
     ):
         key, check_key = info.partition_key, info.check_key
         if key is None:
             continue
         if info.latest_execution_status is CheckStatus.PLANNED:
-            if (earlier := _earlier(instance, check_key, key)) is not None:
-                found[key, check_key] = _check_state(earlier)
+            if (earlier := _evaluation_before_planned(instance, check_key, key)) is not None:
+                found[key, check_key] = CheckState.read(earlier)
         elif with_rules or info.latest_execution_status is CheckStatus.FAILED:
             to_read.setdefault(key, []).append(check_key)
         else:
             found[key, check_key] = CheckState(check=check_key.name, severity=None)
-    for key, wanted in to_read.items():
+    for key, check_keys in to_read.items():
         latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(
-            wanted, PartitionKeyFilter(key=key)
+            check_keys, PartitionKeyFilter(key=key)
         )
-        for check_key in wanted:
+        for check_key in check_keys:
             if (evaluation := _evaluation(latest[check_key])) is not None:
-                found[key, check_key] = _check_state(evaluation)
-    states: dict[tuple[str, str], tuple[CheckState, ...]] = {}
-    for check_key, dataset in check_keys.items():
+                found[key, check_key] = CheckState.read(evaluation)
+    states: dict[tuple[str, str], list[CheckState]] = {}
+    for check_key, dataset in datasets.items():  # in the order of the dataset's checks
         for key in keys:
             if (key, check_key) in found:
-                before = states.get((key, dataset.name), ())
-                states[key, dataset.name] = (*before, found[key, check_key])
-    return states
+                states.setdefault((key, dataset), []).append(found[key, check_key])
+    return {place: tuple(checks) for place, checks in states.items()}
 
 
-def _earlier(
+def _evaluation_before_planned(
     instance: dg.DagsterInstance, check_key: dg.AssetCheckKey, key: str
 ) -> dg.AssetCheckEvaluation | None:
-    """The last evaluation of a partition for which another one is planned."""
     for record in instance.event_log_storage.get_asset_check_execution_history(
         check_key,
         limit=1,
@@ -107,15 +118,4 @@ def _evaluation(record: AssetCheckExecutionRecord) -> dg.AssetCheckEvaluation | 
     return event.get_dagster_event().asset_check_evaluation_data
 
 
-def _check_state(evaluation: dg.AssetCheckEvaluation) -> CheckState:
-    def json(name: str, otherwise: Any) -> Any:
-        value = evaluation.metadata.get(name)
-        return otherwise if value is None else value.value
-
-    return CheckState(
-        check=evaluation.check_name,
-        severity=None if evaluation.passed else evaluation.severity.value,
-        summary=evaluation.description or "",
-        rules=json("rules", ()),
-        unexpected_rows=json("unexpected_rows", {}),
-    )
+check_states = read_checks  # until monitoring uses the new name

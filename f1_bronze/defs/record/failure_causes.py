@@ -1,27 +1,72 @@
-"""Why partitions did not land, read back from the runs that meant to make them.
+"""Why partitions are not stored, read back from the runs that were to materialize them."""
 
-Belongs here: a failed run's own list of failures, and what is said of a run that left none. Stays
-out: making that list (failures.py).
-"""
-
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
 
 from f1_bronze.datasets.dataset import Dataset
-from f1_bronze.defs.run.failures import LANDED_ALL_THE_SAME
+from f1_bronze.defs.partitions import asset_key
 
 NOT_REACHED = "The run ended before it came to this. Materialize it again."
 
-_LANDED = {error.__name__ for error in LANDED_ALL_THE_SAME}
-
 _CANCELED = "The run was cancelled before it came to this. Materialize it again."
-
-_GONE = "The run that was to make it was deleted from Dagster's record. Materialize it again."
-
+_DELETED = "The run that was to make it was deleted from Dagster's record. Materialize it again."
 _BROKE = "{error} The run broke unexpectedly and its log has more; materialize it again."
+
+
+class RowsMissing(Exception):
+    """An answer without rows that the lake has: refused."""
+
+
+class RulesBroken(Exception):
+    """Rows that are in the lake and must not be used downstream."""
+
+
+class NotChecked(Exception):
+    """Rows that are in the lake and whose checks could not be evaluated."""
+
+
+STORED_ANYWAY = (RulesBroken, NotChecked)
+"""Failures of partitions whose rows are in the lake."""
+
+_STORED_ANYWAY = {*(error.__name__ for error in STORED_ANYWAY), "NotJudged"}
+"""Their names on record, one of older records among them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordedFailure:
+    """One dataset of one partition key that a failed run lists: the error's name and message."""
+
+    dataset: str
+    partition_key: str
+    kind: str
+    message: str
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether its rows are in the lake all the same."""
+        return self.kind in _STORED_ANYWAY
+
+
+def read_failures(
+    metadata: Mapping[str, dg.MetadataValue],
+) -> tuple[RecordedFailure, ...] | None:
+    """What `run.failures.to_failure` wrote; None where a run failed of something else."""
+    if "failed" not in metadata:
+        return None
+    entries: Any = metadata["failed"].value
+    causes: Any = metadata["causes"].value if "causes" in metadata else []
+    return tuple(
+        RecordedFailure(
+            dataset=one["dataset"],
+            partition_key=one["partition"],
+            kind=one["error"],
+            message=causes[one["cause"]] if "cause" in one else NOT_REACHED,
+        )
+        for one in entries
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,12 +83,12 @@ class LastFailure:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Run:
+class _FailedRun:
     """What a run says: of single partitions, by dataset and key, and as a whole."""
 
     is_running: bool
-    failed: Mapping[tuple[str, str], tuple[str, str]]
-    whole: str
+    failures: Mapping[tuple[str, str], RecordedFailure]
+    message: str
 
 
 class FailureHistory:
@@ -51,55 +96,58 @@ class FailureHistory:
 
     def __init__(self, instance: dg.DagsterInstance) -> None:
         self._instance = instance
-        self._runs: dict[str, _Run] = {}
+        self._runs: dict[str, _FailedRun] = {}
 
-    def of(self, run_id: str, dataset: Dataset, key: str) -> LastFailure | None:
-        """What a run that meant to make the partition says of it; None when it landed after all."""
+    def latest(self, dataset: Dataset, partition_keys: Collection[str]) -> dict[str, LastFailure]:
+        """By key, the partitions whose last planned materialization has not happened, and why."""
+        attempts = self._instance.event_log_storage.get_latest_asset_partition_materialization_attempts_without_materializations(  # noqa: E501
+            asset_key(dataset)
+        )
+        failures = {
+            key: self.failure(attempts[key][0], dataset, key)
+            for key in partition_keys
+            if key in attempts
+        }
+        return {key: failure for key, failure in failures.items() if failure is not None}
+
+    def failure(self, run_id: str, dataset: Dataset, key: str) -> LastFailure | None:
+        """What a run that was to make the partition says of it; None when it is stored anyway."""
         if run_id not in self._runs:
             self._runs[run_id] = self._read(run_id)
         run = self._runs[run_id]
-        kind, message = run.failed.get((dataset.name, key), ("", run.whole))
-        if kind in _LANDED:
+        failure = run.failures.get((dataset.name, key))
+        if failure is not None and failure.is_stored:
             return None
         return LastFailure(
             is_running=run.is_running,
-            kind="" if run.is_running else kind,
-            error=None if run.is_running else message,
+            kind=failure.kind if failure else "",
+            error=None if run.is_running else failure.message if failure else run.message,
             run_id=run_id,
         )
 
-    def _read(self, run_id: str) -> _Run:
+    of = failure  # until monitoring uses `latest`
+
+    def _read(self, run_id: str) -> _FailedRun:
         run = self._instance.get_run_by_id(run_id)
         if run is None:
-            return _Run(is_running=False, failed={}, whole=_GONE)
+            return _FailedRun(is_running=False, failures={}, message=_DELETED)
         if not run.is_finished:
-            return _Run(is_running=True, failed={}, whole="")
-        whole = _CANCELED if run.status is dg.DagsterRunStatus.CANCELED else NOT_REACHED
-        failed: dict[tuple[str, str], tuple[str, str]] = {}
-        records = self._instance.get_records_for_run(
-            run_id, of_type=dg.DagsterEventType.STEP_FAILURE
-        ).records
-        for record in records:
-            data = record.event_log_entry.get_dagster_event().step_failure_data
+            return _FailedRun(is_running=True, failures={}, message="")
+        was_cancelled = run.status is dg.DagsterRunStatus.CANCELED
+        message = _CANCELED if was_cancelled else NOT_REACHED
+        failures: list[RecordedFailure] = []
+        for data in _step_failures(self._instance, run_id):
             if data.user_failure_data is not None:
-                failed.update(_listed(data.user_failure_data.metadata))
-            elif data.error is not None and run.status is not dg.DagsterRunStatus.CANCELED:
+                failures += read_failures(data.user_failure_data.metadata) or ()
+            elif data.error is not None and not was_cancelled:
                 cause = data.error.cause or data.error
                 first = (cause.message.strip() or "no message").splitlines()[0]
-                whole = _BROKE.format(error=first)
-        return _Run(is_running=False, failed=failed, whole=whole)
+                message = _BROKE.format(error=first)
+        by_place = {(one.dataset, one.partition_key): one for one in failures}
+        return _FailedRun(is_running=False, failures=by_place, message=message)
 
 
-def _listed(
-    metadata: Mapping[str, dg.MetadataValue],
-) -> dict[tuple[str, str], tuple[str, str]]:
-    """Dataset and key of each failure that a run lists → the error's name and its message."""
-    entries: Any = metadata["failed"].value if "failed" in metadata else []
-    causes: Any = metadata["causes"].value if "causes" in metadata else []
-    return {
-        (one["dataset"], one["partition"]): (
-            one["error"],
-            causes[one["cause"]] if "cause" in one else NOT_REACHED,
-        )
-        for one in entries
-    }
+def _step_failures(instance: dg.DagsterInstance, run_id: str) -> Iterator[Any]:
+    records = instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.STEP_FAILURE).records
+    for record in records:
+        yield record.event_log_entry.get_dagster_event().step_failure_data

@@ -1,11 +1,10 @@
-"""Runs as telemetry sees them, read back from Dagster's event log.
+"""What a run was to make and what it did, read back from Dagster's event log.
 
-Belongs here: from Dagster's records to `telemetry.runs`. Stays out: what is told of a run
-(telemetry/), when (telling.py). Reads only what was recorded, so it does not matter who
-started the run, or where.
+It reads only what was recorded, so it does not matter who started the run, or where.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,16 +14,17 @@ from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.dataset import Dataset
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.datasets.sessions import SESSIONS
+from f1_bronze.defs.metadata import ROW_COUNT
 from f1_bronze.defs.partitions import (
     DATASET_BY_ASSET_KEY,
     DATASET_GROUPS,
     Registered,
-    asset_key,
     parse_key,
     parse_keys,
     read_registered,
 )
-from f1_bronze.defs.record.latest import latest_materializations
+from f1_bronze.defs.record.failure_causes import read_failures
+from f1_bronze.defs.record.latest import RecordedMaterialization, read_latest
 from f1_bronze.defs.record.tags import (
     BACKFILL,
     HISTORICAL_TAG,
@@ -36,8 +36,6 @@ from f1_bronze.defs.record.tags import (
     SCHEDULE,
     SENSOR,
 )
-from f1_bronze.defs.run.failures import LANDED_ALL_THE_SAME
-from f1_bronze.defs.run.materialization import SESSION_END, SESSION_START, TOLD_AGAIN_FROM
 from f1_bronze.telemetry.run_results import (
     CheckOutcome,
     FailedPartition,
@@ -48,114 +46,24 @@ from f1_bronze.telemetry.run_results import (
     Trigger,
 )
 
+GroupOf = Callable[[dg.AssetKey], str | None]
+
 _ENDS = {
     dg.DagsterRunStatus.SUCCESS: RunEnd.SUCCESS,
     dg.DagsterRunStatus.FAILURE: RunEnd.FAILURE,
     dg.DagsterRunStatus.CANCELED: RunEnd.CANCELED,
 }
 
-_TOLD = {
+_EVENTS_READ = {
     dg.DagsterEventType.ASSET_MATERIALIZATION,
     dg.DagsterEventType.ASSET_CHECK_EVALUATION,
     dg.DagsterEventType.STEP_FAILURE,
     dg.DagsterEventType.RUN_FAILURE,
 }
 
-_LANDED = {error.__name__ for error in LANDED_ALL_THE_SAME}
-
-GroupOf = Callable[[dg.AssetKey], str | None]
-
-SessionTimes = tuple[datetime | None, datetime | None]
-
-
-def run_begun(instance: dg.DagsterInstance, run: dg.DagsterRun) -> RunStart:
-    """What a run that has begun means to do, from its selection and tags."""
-    record = _record(instance, run.run_id)
-    return _begun(instance, run, _moment(record.start_time or record.update_timestamp.timestamp()))
-
-
-def _record(instance: dg.DagsterInstance, run_id: str) -> dg.RunRecord:
-    record = instance.get_run_record_by_id(run_id)
-    if record is None:
-        raise LookupError(f"The run {run_id} is on record no more.")
-    return record
-
-
-def _begun(instance: dg.DagsterInstance, run: dg.DagsterRun, started_at: datetime) -> RunStart:
-    tags = run.tags
-    datasets = planned_datasets(run)
-    return RunStart(
-        run_id=run.run_id,
-        root_run_id=tags.get(ROOT_RUN, run.run_id),
-        parent_run_id=tags.get(PARENT_RUN),
-        job=run.job_name,
-        trigger=Trigger.SCHEDULED if SCHEDULE in tags or SENSOR in tags else Trigger.MANUAL,
-        historical=BACKFILL in tags or tags.get(HISTORICAL_TAG) == "true",
-        backfill_id=tags.get(BACKFILL),
-        started_at=started_at,
-        datasets=tuple(dataset.name for dataset in datasets),
-        partition_keys=planned_keys(run, read_registered(instance)),
-        tags=dict(tags),
-    )
-
-
-def run_finished(
-    instance: dg.DagsterInstance, run: dg.DagsterRun, *, group_of: GroupOf
-) -> RunResult:
-    """All that a run did, whether it succeeded, failed or was cancelled.
-
-    `group_of` tells the group of an asset that is no bronze dataset, None where it is not known.
-    """
-    record = _record(instance, run.run_id)
-    if run.status not in _ENDS:
-        raise LookupError(f"The run {run.run_id} has not ended.")
-    ended_at = _moment(record.end_time or record.update_timestamp.timestamp())
-    begun = _begun(instance, run, _moment(record.start_time or ended_at.timestamp()))
-    landed: list[StoredPartition] = []
-    checks: list[CheckOutcome] = []
-    others: dict[str, int] = {}
-    api: dict[str, Any] = {}
-    failure, error = None, None
-    materialized: list[tuple[float, dg.AssetMaterialization]] = []
-    for entry in instance.get_records_for_run(run.run_id, of_type=_TOLD).records:
-        event = entry.event_log_entry.get_dagster_event()
-        if event.is_step_materialization:
-            materialized.append((entry.event_log_entry.timestamp, event.materialization))
-        elif event.event_type_value == dg.DagsterEventType.ASSET_CHECK_EVALUATION.value:
-            checks += _check(event.asset_check_evaluation_data)
-        elif event.is_step_failure:
-            failure = event.step_failure_data.user_failure_data
-            error = error or _first_line(failure.description if failure else None)
-            if error is None and event.step_failure_data.error is not None:
-                error = _first_line(event.step_failure_data.error.message)
-        elif event.event_type_value == dg.DagsterEventType.RUN_FAILURE.value:
-            error = error or _first_line(event.message)
-    times = _session_times(instance, [made for _, made in materialized])
-    for timestamp, made in materialized:
-        api = _json(made.metadata, "api_so_far") or api
-        dataset = DATASET_BY_ASSET_KEY.get(made.asset_key)
-        if dataset is None:
-            group = group_of(made.asset_key) or made.asset_key.path[0]
-            others[group] = others.get(group, 0) + 1
-        elif one := _landed(dataset, made, _moment(timestamp), times):
-            landed.append(one)
-    if failure is not None:
-        api = _json(failure.metadata, "api") or api
-    return RunResult(
-        start=begun,
-        end=_ENDS[run.status],
-        ended_at=ended_at,
-        stored=tuple(landed),
-        failed=tuple(_not_landed(begun, landed, failure, _ENDS[run.status])),
-        checks=tuple(checks),
-        other_assets=others,
-        api=api,
-        error=error if run.status is not dg.DagsterRunStatus.SUCCESS else None,
-    )
-
 
 def planned_datasets(run: dg.DagsterRun) -> list[Dataset]:
-    """The bronze datasets that a run means to make; none where it only runs checks."""
+    """The bronze datasets that a run is to make; none where it only runs checks."""
     if run.asset_selection:
         return [ds for key, ds in DATASET_BY_ASSET_KEY.items() if key in run.asset_selection]
     if run.asset_check_selection:
@@ -178,124 +86,223 @@ def planned_keys(run: dg.DagsterRun, registered: Registered) -> tuple[str, ...]:
 def planned_partitions(
     run: dg.DagsterRun, registered: Registered
 ) -> dict[Dataset, list[SessionPartition]]:
-    """What a run means to make: the sessions of each dataset."""
+    """What a run is to make: the sessions of each dataset."""
     partitions = parse_keys(planned_keys(run, registered))
     return {dataset: list(partitions) for dataset in planned_datasets(run)}
 
 
-def _landed(
-    dataset: Dataset,
-    event: dg.AssetMaterialization,
-    at: datetime,
-    times: Mapping[str, SessionTimes],
-) -> StoredPartition | None:
-    partition, known = parse_key(event.partition), event.metadata
-    if partition is None or "content_sha256" not in known:
-        return None  # recorded by hand in the UI: nothing landed
-    start, end = times.get(partition.key, (None, None))
-    return StoredPartition(
-        dataset=dataset.name,
-        partition=partition,
-        session_key=int(_value(known, "session_key")),
-        revision=str(_value(known, "revision")),
-        rows=int(_value(known, "dagster/row_count")),
-        rows_added=int(_value(known, "rows_added")),
-        rows_removed=int(_value(known, "rows_removed")),
-        rows_changed=int(_value(known, "rows_changed")),
-        size_bytes=int(_value(known, "size_bytes")),
-        content_sha256=str(_value(known, "content_sha256")),
-        uri=str(_value(known, "dagster/uri")),
-        source_url=str(_value(known, "source_url")),
-        api_requests=int(_value(known, "api_requests")),
-        api_retries=int(_value(known, "api_retries")),
-        extract_seconds=float(_value(known, "extract_seconds")),
-        at=at,
-        code_version=str(_value(known, "code_version")),
-        repeated=TOLD_AGAIN_FROM in known,
-        session_start=start,
-        session_end=end,
+def read_run_start(instance: dg.DagsterInstance, run: dg.DagsterRun) -> RunStart:
+    """What a run that has started is to do, from its selection and tags."""
+    record = _read_record(instance, run)
+    started_at = _moment(record.start_time or record.update_timestamp.timestamp())
+    return _to_run_start(instance, run, started_at)
+
+
+def read_run_result(
+    instance: dg.DagsterInstance, run: dg.DagsterRun, *, group_of: GroupOf
+) -> RunResult:
+    """All that a run did, whether it succeeded, failed or was cancelled.
+
+    `group_of` gives the group of an asset that is no bronze dataset, None where it is not known.
+    `LookupError` for a run that has not ended, or was deleted.
+    """
+    record = _read_record(instance, run)
+    if run.status not in _ENDS:
+        raise LookupError(f"The run {run.run_id} has not ended.")
+    ended_at = _moment(record.end_time or record.update_timestamp.timestamp())
+    start = _to_run_start(instance, run, _moment(record.start_time or ended_at.timestamp()))
+    events = _RunEvents.read(instance, run)
+    stored = tuple(_stored_partitions(instance, events.bronze))
+    api: Any = {}
+    for materialization in events.materializations:
+        api = materialization.value("api_so_far") or api
+    failure = events.failure
+    if failure is not None and "api" in failure.metadata:
+        api = failure.metadata["api"].value
+    return RunResult(
+        start=start,
+        end=_ENDS[run.status],
+        ended_at=ended_at,
+        stored=stored,
+        failed=tuple(_failed_partitions(start, stored, failure, _ENDS[run.status])),
+        checks=tuple(_check_outcomes(instance, stored, events.evaluations)),
+        other_assets=events.count_others(group_of),
+        api=api,
+        error=events.error if run.status is not dg.DagsterRunStatus.SUCCESS else None,
     )
 
 
-def _session_times(
-    instance: dg.DagsterInstance, events: Sequence[dg.AssetMaterialization]
-) -> dict[str, SessionTimes]:
-    """When the sessions were, from what was recorded of `sessions`: in this run or before."""
-    of_sessions = asset_key(SESSIONS)
-    times = {
-        event.partition: _times(event)
-        for event in events
-        if event.asset_key == of_sessions and event.partition
+def _read_record(instance: dg.DagsterInstance, run: dg.DagsterRun) -> dg.RunRecord:
+    record = instance.get_run_record_by_id(run.run_id)
+    if record is None:
+        raise LookupError(f"The run {run.run_id} was deleted from Dagster's record.")
+    return record
+
+
+def _to_run_start(
+    instance: dg.DagsterInstance, run: dg.DagsterRun, started_at: datetime
+) -> RunStart:
+    tags = run.tags
+    return RunStart(
+        run_id=run.run_id,
+        root_run_id=tags.get(ROOT_RUN, run.run_id),
+        parent_run_id=tags.get(PARENT_RUN),
+        job=run.job_name,
+        trigger=Trigger.SCHEDULED if SCHEDULE in tags or SENSOR in tags else Trigger.MANUAL,
+        historical=BACKFILL in tags or tags.get(HISTORICAL_TAG) == "true",
+        backfill_id=tags.get(BACKFILL),
+        started_at=started_at,
+        datasets=tuple(dataset.name for dataset in planned_datasets(run)),
+        partition_keys=planned_keys(run, read_registered(instance)),
+        tags=dict(tags),
+    )
+
+
+@dataclass(kw_only=True)
+class _RunEvents:
+    """The events of one run that say what it did."""
+
+    materializations: list[RecordedMaterialization] = field(default_factory=list)
+    evaluations: list[dg.AssetCheckEvaluation] = field(default_factory=list)
+    failure: Any = None  # what a step raised as `dagster.Failure`
+    error: str | None = None
+
+    @classmethod
+    def read(cls, instance: dg.DagsterInstance, run: dg.DagsterRun) -> "_RunEvents":
+        events = cls()
+        for record in instance.get_records_for_run(run.run_id, of_type=_EVENTS_READ).records:
+            event = record.event_log_entry.get_dagster_event()
+            if (materialization := RecordedMaterialization.read(record)) is not None:
+                events.materializations.append(materialization)
+            elif event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+                events.evaluations.append(event.asset_check_evaluation_data)
+            elif event.is_step_failure:
+                data = event.step_failure_data
+                events.failure = data.user_failure_data
+                described = events.failure.description if events.failure else None
+                crash = data.error.message if data.error is not None else None
+                events.error = events.error or _first_line(described) or _first_line(crash)
+            else:
+                events.error = events.error or _first_line(event.message)
+        return events
+
+    @property
+    def bronze(self) -> list[RecordedMaterialization]:
+        """The materializations of our datasets."""
+        return [m for m in self.materializations if m.event.asset_key in DATASET_BY_ASSET_KEY]
+
+    def count_others(self, group_of: GroupOf) -> dict[str, int]:
+        """How many other assets were materialized, by group."""
+        counts: dict[str, int] = {}
+        for materialization in self.materializations:
+            key = materialization.event.asset_key
+            if key not in DATASET_BY_ASSET_KEY:
+                group = group_of(key) or key.path[0]
+                counts[group] = counts.get(group, 0) + 1
+        return counts
+
+
+def _stored_partitions(
+    instance: dg.DagsterInstance, materializations: Sequence[RecordedMaterialization]
+) -> Iterator[StoredPartition]:
+    sessions = _read_sessions(instance, materializations)
+    for one in materializations:
+        partition = parse_key(one.event.partition)
+        if partition is None or one.value("content_sha256") is None:
+            continue  # recorded by hand in the UI: nothing was stored
+        session = sessions.get(partition.key)
+        yield StoredPartition(
+            dataset=DATASET_BY_ASSET_KEY[one.event.asset_key].name,
+            partition=partition,
+            session_key=int(one.value("session_key")),
+            revision=str(one.value("revision")),
+            rows=int(one.value(ROW_COUNT)),
+            rows_added=int(one.value("rows_added")),
+            rows_removed=int(one.value("rows_removed")),
+            rows_changed=int(one.value("rows_changed")),
+            size_bytes=int(one.value("size_bytes")),
+            content_sha256=str(one.value("content_sha256")),
+            uri=str(one.value("dagster/uri")),
+            source_url=str(one.value("source_url")),
+            api_requests=int(one.value("api_requests")),
+            api_retries=int(one.value("api_retries")),
+            extract_seconds=float(one.value("extract_seconds")),
+            at=one.recorded_at,
+            code_version=str(one.value("code_version")),
+            repeated=one.is_repeated,
+            session_start=session.session_start if session else None,
+            session_end=session.session_end if session else None,
+        )
+
+
+def _read_sessions(
+    instance: dg.DagsterInstance, materializations: Sequence[RecordedMaterialization]
+) -> dict[str, RecordedMaterialization]:
+    """What was recorded of `sessions`, in this run or before it: it has the sessions' times."""
+    found = {
+        m.event.partition: m
+        for m in materializations
+        if DATASET_BY_ASSET_KEY[m.event.asset_key] is SESSIONS and m.event.partition
     }
-    unknown = {
-        event.partition
-        for event in events
-        if event.asset_key in DATASET_BY_ASSET_KEY
-        and event.partition
-        and event.partition not in times
-    }
-    for key, record in latest_materializations(instance, of_sessions, unknown).items():
-        if record.asset_materialization is not None:
-            times[key] = _times(record.asset_materialization)
-    return times
+    keys = {m.event.partition for m in materializations if m.event.partition}
+    return read_latest(instance, SESSIONS, keys - found.keys()) | found
 
 
-def _times(event: dg.AssetMaterialization) -> SessionTimes:
-    def moment(name: str) -> datetime | None:
-        value = event.metadata.get(name)
-        return _moment(float(value.value)) if value is not None else None  # type: ignore[arg-type]
+def _check_outcomes(
+    instance: dg.DagsterInstance,
+    stored: Sequence[StoredPartition],
+    evaluations: Sequence[dg.AssetCheckEvaluation],
+) -> Iterator[CheckOutcome]:
+    """The evaluations of bronze partitions, each with the file that was checked."""
+    checked: list[tuple[Dataset, SessionPartition, dg.AssetCheckEvaluation]] = []
+    for evaluation in evaluations:
+        dataset = DATASET_BY_ASSET_KEY.get(evaluation.asset_key)
+        partition = parse_key(evaluation.partition)
+        if dataset is not None and partition is not None:
+            checked.append((dataset, partition, evaluation))
+    uris = {(one.dataset, one.partition.key): one.uri for one in stored}
+    for dataset in {dataset for dataset, _, _ in checked}:
+        # "Execute check" alone stores nothing: the file is that of an earlier run.
+        keys = {partition.key for other, partition, _ in checked if other is dataset}
+        keys = {key for key in keys if (dataset.name, key) not in uris}
+        for key, materialization in read_latest(instance, dataset, keys).items():
+            uris[dataset.name, key] = materialization.value("dagster/uri")
+    for dataset, partition, evaluation in checked:
+        rules = evaluation.metadata.get("rules")
+        yield CheckOutcome(
+            dataset=dataset.name,
+            partition=partition,
+            check=evaluation.check_name,
+            passed=evaluation.passed,
+            severity=evaluation.severity.value,
+            rules=tuple(rules.value if rules is not None else ()),  # type: ignore[arg-type]  # JSON
+            uri=uris.get((dataset.name, partition.key)),
+        )
 
-    return moment(SESSION_START), moment(SESSION_END)
 
-
-def _check(evaluation: dg.AssetCheckEvaluation) -> Iterator[CheckOutcome]:
-    dataset, partition = (
-        DATASET_BY_ASSET_KEY.get(evaluation.asset_key),
-        parse_key(evaluation.partition),
-    )
-    if dataset is None or partition is None:
-        return
-    yield CheckOutcome(
-        dataset=dataset.name,
-        partition=partition,
-        check=evaluation.check_name,
-        passed=evaluation.passed,
-        severity=evaluation.severity.value,
-        rules=tuple(_json(evaluation.metadata, "rules") or ()),
-    )
-
-
-def _not_landed(
-    begun: RunStart, landed: Iterable[StoredPartition], failure: Any, end: RunEnd
+def _failed_partitions(
+    start: RunStart, stored: Sequence[StoredPartition], failure: Any, end: RunEnd
 ) -> Iterator[FailedPartition]:
-    """What the run's failure names; where it names nothing, all that was planned and is missing."""
-    named = _json(failure.metadata, "failed") if failure is not None else None
-    if named is not None:
-        for one in named:
-            if one["error"] not in _LANDED:
+    """What the run's failure lists; where it lists nothing, all that was planned and is missing."""
+    listed = read_failures(failure.metadata) if failure is not None else None
+    if listed is not None:
+        for one in listed:
+            if not one.is_stored:
                 yield FailedPartition(
-                    dataset=one["dataset"], partition_key=one["partition"], error=one["error"]
+                    dataset=one.dataset, partition_key=one.partition_key, error=one.kind
                 )
         return
     if end is RunEnd.SUCCESS:
         return
-    there = {(one.dataset, one.partition.key) for one in landed}
-    for dataset in (d for d in DATASETS if d.name in begun.datasets):
-        for key in begun.partition_keys:
-            partition = parse_key(key)
-            if partition is None or not dataset.exists_for(partition.session_type):
-                continue
-            if (dataset.name, key) not in there:
-                word = "Canceled" if end is RunEnd.CANCELED else "RunCrashed"
-                yield FailedPartition(dataset=dataset.name, partition_key=key, error=word)
-
-
-def _value(metadata: Mapping[str, dg.MetadataValue], name: str) -> Any:
-    return metadata[name].value
-
-
-def _json(metadata: Mapping[str, dg.MetadataValue], name: str) -> Any:
-    return metadata[name].value if name in metadata else None
+    error = "Canceled" if end is RunEnd.CANCELED else "RunCrashed"
+    there = {(one.dataset, one.partition.key) for one in stored}
+    for dataset in (d for d in DATASETS if d.name in start.datasets):
+        for partition in parse_keys(start.partition_keys):
+            is_missing = (dataset.name, partition.key) not in there
+            if is_missing and dataset.exists_for(partition.session_type):
+                yield FailedPartition(
+                    dataset=dataset.name, partition_key=partition.key, error=error
+                )
 
 
 def _first_line(text: str | None) -> str | None:

@@ -1,8 +1,4 @@
-"""What the rules of a run may look at: the lake, and what Dagster has on record.
-
-Belongs here: the port `quality.surroundings.Surroundings` filled from a run, the lake and the
-instance. Stays out: what is made of it (quality/), where a run keeps its tables (validation.py).
-"""
+"""What rules and charts of a run may look at besides their rows: the run, the lake, the record."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,41 +10,35 @@ import pyarrow as pa
 from f1_bronze.datasets.dataset import Dataset
 from f1_bronze.datasets.laps import LAPS
 from f1_bronze.datasets.partition import SessionPartition
-from f1_bronze.defs.partitions import (
-    Registered,
-    asset_key,
-    read_registered,
-)
-from f1_bronze.defs.record.latest import latest_materializations
-from f1_bronze.defs.run.materialization import FASTEST_LAP
+from f1_bronze.defs.metadata import FASTEST_LAP
+from f1_bronze.defs.partitions import Registered, read_registered
+from f1_bronze.defs.record.latest import RecordedMaterialization, read_latest
 from f1_bronze.lake.errors import NotInLake
 from f1_bronze.lake.lake import Lake
 
 EARLIER_SESSIONS = 20
-
 """How many sessions of the same type make the band that row counts are held against."""
 
 _READERS = 8
 
 Place = tuple[str, SessionPartition]
-
 """A dataset's name and a session."""
 
 
-class RunSurroundings:
-    """What was seen besides the judged rows: tables of this run first, then lake and record."""
+class RunCheckContext:
+    """The port `quality.context.Surroundings`: tables of this run first, then lake and record."""
 
     def __init__(self, lake: Lake, instance: dg.DagsterInstance) -> None:
         self._lake, self._instance = lake, instance
         self._kept: dict[str, dict[SessionPartition, pa.Table]] = {}
-        self._metadata: dict[str, dict[str, Mapping[str, dg.MetadataValue]]] = {}
+        self._latest: dict[str, dict[str, RecordedMaterialization | None]] = {}
 
     def keep(self, dataset: Dataset, partition: SessionPartition, table: pa.Table) -> None:
-        """Remember what this run has landed, so that it need not be read back."""
+        """Remember what this run has stored, so that it need not be read back."""
         self._kept.setdefault(dataset.name, {})[partition] = table
 
     def kept(self, places: Iterable[Place]) -> dict[Place, pa.Table]:
-        """Those of these tables that this run has landed or read."""
+        """Those of these tables that this run has stored or read."""
         return {
             (name, partition): self._kept[name][partition]
             for name, partition in places
@@ -58,14 +48,12 @@ class RunSurroundings:
     def tables(
         self, dataset: Dataset, partitions: Sequence[SessionPartition]
     ) -> Mapping[SessionPartition, pa.Table]:
-        """What the lake holds of a dataset; a session that has not landed is left out."""
+        """What the lake holds of a dataset; a session that is not stored is left out."""
         kept = self._kept.setdefault(dataset.name, {})
         unread = [partition for partition in partitions if partition not in kept]
         if unread:
-            landed = self._lake.stored_partitions(
-                dataset.name, {partition.year for partition in unread}
-            )
-            wanted = [partition for partition in unread if partition in landed]
+            stored = self._lake.stored_partitions(dataset.name, {one.year for one in unread})
+            wanted = [partition for partition in unread if partition in stored]
             with ThreadPoolExecutor(_READERS) as pool:
                 found = pool.map(lambda partition: self._read(dataset, partition), wanted)
                 kept.update({p: t for p, t in zip(wanted, found, strict=True) if t is not None})
@@ -81,64 +69,54 @@ class RunSurroundings:
         """Row counts of the sessions of that type before this one, the latest first."""
         keys = self._registered.keys(dataset)
         place = keys.index(partition.key) if partition.key in keys else len(keys)
-        same = [k for k in keys[:place] if k.rpartition("/")[2] == partition.session_type]
-        before = same[: -EARLIER_SESSIONS - 1 : -1]
+        same_type = [k for k in keys[:place] if k.rpartition("/")[2] == partition.session_type]
+        earlier = same_type[: -EARLIER_SESSIONS - 1 : -1]
         counts = {p.key: table.num_rows for p, table in self._kept.get(dataset.name, {}).items()}
-        unknown = [key for key in before if key not in counts]
-        for key, metadata in self._latest(dataset, unknown).items():
-            rows = metadata.get("dagster/row_count")
-            if isinstance(rows, dg.IntMetadataValue) and rows.value is not None:
-                counts[key] = rows.value
-        return [counts[key] for key in before if key in counts]
+        for key, recorded in self._read_latest(dataset, set(earlier) - counts.keys()).items():
+            if recorded.rows is not None:
+                counts[key] = recorded.rows
+        return [counts[key] for key in earlier if key in counts]
 
     def fastest_laps(self, partition: SessionPartition) -> Sequence[float]:
         """Fastest laps in seconds of other sessions of that Grand Prix, in any season."""
         kept = self._kept.get(LAPS.name, {})
         circuits = {partition.grand_prix, *(p.grand_prix for p in kept)}
-        keys = [
-            key
-            for key in self._registered.session_keys
-            if key.split("/")[1:2] and key.split("/")[1] in circuits
+        sessions = [p for p in self._registered.sessions if p.grand_prix in circuits]
+        # Of all circuits of the run at once: its other partitions are asked for next.
+        latest = self._read_latest(LAPS, {p.key for p in sessions})
+        found = [
+            latest[p.key].value(FASTEST_LAP)
+            for p in sessions
+            if p.key in latest and p != partition and p.grand_prix == partition.grand_prix
         ]
-        latest = self._latest(LAPS, keys)  # of all circuits of the run at once
-        others = [k for k in keys if k != partition.key and k.split("/")[1] == partition.grand_prix]
-        found = [latest[key].get(FASTEST_LAP) for key in others]
-        return [
-            one.value
-            for one in found
-            if isinstance(one, dg.FloatMetadataValue) and one.value is not None
-        ]
+        return [seconds for seconds in found if isinstance(seconds, float)]
 
     def not_landed(self, dataset: Dataset, year: int) -> Sequence[SessionPartition]:
         """Registered sessions of the season, up to the latest of this run, that the lake lacks.
 
-        Those behind it are left to the runs that will come to them.
+        Later ones are left to the runs that will come to them.
         """
         order = [p for p in self._registered.sessions if p.year == year]
         kept = self._kept.get(dataset.name, {})
         here = [place for place, partition in enumerate(order) if partition in kept]
-        landed = self._landed(dataset.name, year)
-        return [p for p in order[: max(here, default=len(order)) + 1] if p not in landed]
+        stored = self._read_stored(dataset.name, year)
+        return [p for p in order[: max(here, default=len(order)) + 1] if p not in stored]
 
     @cache  # noqa: B019  one object a run
-    def _landed(self, dataset: str, year: int) -> set[SessionPartition]:
+    def _read_stored(self, dataset: str, year: int) -> set[SessionPartition]:
         return self._lake.stored_partitions(dataset, {year})
 
     @cached_property
     def _registered(self) -> Registered:
         return read_registered(self._instance)
 
-    def _latest(
+    def _read_latest(
         self, dataset: Dataset, keys: Collection[str]
-    ) -> Mapping[str, Mapping[str, dg.MetadataValue]]:
-        """The metadata of the latest materialization of each key; asked once a run for a key."""
-        known = self._metadata.setdefault(dataset.name, {})
+    ) -> dict[str, RecordedMaterialization]:
+        """The latest materialization of each key; asked once a run for a key."""
+        known = self._latest.setdefault(dataset.name, {})
         unknown = {key for key in keys if key not in known}
         if unknown:
-            known.update({key: {} for key in unknown})
-            for key, record in latest_materializations(
-                self._instance, asset_key(dataset), unknown
-            ).items():
-                if record.asset_materialization is not None:
-                    known[key] = record.asset_materialization.metadata
-        return known
+            known.update(dict.fromkeys(unknown))
+            known.update(read_latest(self._instance, dataset, unknown))
+        return {key: one for key in keys if (one := known[key]) is not None}

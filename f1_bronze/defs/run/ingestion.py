@@ -1,11 +1,7 @@
-"""The work of a run: many sessions from OpenF1 into the lake, each recorded as it lands.
-
-Belongs here: the loop over datasets and partitions, and how one failure stays one failure. Stays
-out: asking (openf1/), landing (lake/), the shape of events (events.py), assets (assets.py).
-"""
+"""The work of a run: many sessions from OpenF1 into the lake, each recorded once it is stored."""
 
 import logging
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -15,150 +11,51 @@ import pyarrow as pa
 from f1_bronze import __version__
 from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.dataset import Dataset
-from f1_bronze.datasets.partition import PartitionKeyError, SessionPartition
+from f1_bronze.datasets.partition import SessionPartition
+from f1_bronze.datasets.sessions import SESSIONS
 from f1_bronze.defs.io_manager import ParquetLakeIOManager
-from f1_bronze.defs.partitions import asset_key
-from f1_bronze.defs.record.latest import latest_materializations
+from f1_bronze.defs.partitions import DATASET_BY_ASSET_KEY, parse_key
+from f1_bronze.defs.record.latest import RecordedMaterialization, read_latest
 from f1_bronze.defs.record.tags import GOES_ON_WITH_TAG, PARENT_RUN
 from f1_bronze.defs.resources import OpenF1
-from f1_bronze.defs.run.check_context import RunSurroundings
+from f1_bronze.defs.run.check_context import RunCheckContext
 from f1_bronze.defs.run.failures import (
-    Failed,
-    NoSuchSession,
-    broken,
-    failure_of,
-    later_attempt,
-    no_partition,
-    not_judged,
-    not_listed,
-    refusal,
+    IngestFailure,
+    no_such_session,
+    not_checked,
+    plan_later_attempt,
+    refused,
+    rules_broken,
+    to_failure,
+    unknown_partition,
 )
-from f1_bronze.defs.run.judging import Judge, Validation
-from f1_bronze.defs.run.materialization import materialization, told_again
-from f1_bronze.defs.run.tally import Progress
+from f1_bronze.defs.run.judging import Judge, RunChecks
+from f1_bronze.defs.run.materialization import (
+    read_upstream_tags,
+    repeat_materialization,
+    to_materialization,
+)
+from f1_bronze.defs.run.tally import RunTally
 from f1_bronze.lake.errors import LakeError, LakeUnavailable
 from f1_bronze.lake.landing import Candidate, Landing, Revision
 from f1_bronze.openf1.answers import OpenF1Error
 from f1_bronze.openf1.batches import SessionAnswer, SessionRef, query_of, source_url
 from f1_bronze.openf1.calendar import CalendarSession
 
-_GOES_ON = (
+_log = logging.getLogger(__name__)
+
+_RESUMES = (
     "dagster/is_resume_retry",  # re-executed from failure
     "dagster/is_asset_resume_retry",  # re-executed from asset failure
     "dagster/retry_number",  # by Dagster, after a crash
 )
 
-
-def landed_before(
-    instance: dg.DagsterInstance, run: dg.DagsterRun, datasets: Collection[Dataset]
-) -> Iterator[tuple[Dataset, SessionPartition, dg.AssetMaterialization]]:
-    """What earlier attempts of this same run have landed, as events that tell it again.
-
-    Dagster shows a partition as failed when the last run that meant to make it failed and did
-    not tell of it, so a further attempt must tell of each, or what landed would turn red. A run
-    that was re-executed as a whole is no further attempt: it asks for everything.
-    """
-    by_key = {asset_key(dataset): dataset for dataset in datasets}
-    for run_id in _earlier_attempts(instance, run):
-        landed: dict[Dataset, set[str]] = {}
-        for record in instance.get_records_for_run(
-            run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION
-        ).records:
-            event = record.event_log_entry.asset_materialization
-            if event is not None and event.asset_key in by_key and event.partition:
-                landed.setdefault(by_key[event.asset_key], set()).add(event.partition)
-        for dataset, keys in landed.items():
-            latest = latest_materializations(instance, asset_key(dataset), keys)
-            # Where another run has landed something since, the old event would hide it. The runs
-            # tell, not the ids: SQLite numbers the events of a run and those of an asset apart.
-            for key, record in latest.items():
-                event = record.asset_materialization
-                if event is not None and record.run_id == run_id:
-                    yield dataset, SessionPartition.parse(key), told_again(event, run_id)
-
-
-def _earlier_attempts(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Iterator[str]:
-    """Ids of the runs that this one goes on with, the latest first."""
-    tags = run.tags
-    while PARENT_RUN in tags and (
-        any(tag in tags for tag in _GOES_ON)
-        or tags.get(GOES_ON_WITH_TAG) == tags[PARENT_RUN]  # by our sensor, after a closure
-    ):
-        parent = instance.get_run_by_id(tags[PARENT_RUN])
-        if parent is None:
-            return
-        yield parent.run_id
-        tags = parent.tags
-
-
-_NEVER = "NULL"  # Dagster's word for an upstream that has not been materialized
-
-
-def upstream_tags(
-    instance: dg.DagsterInstance,
-    upstream: dg.AssetKey,
-    partitions: Collection[SessionPartition],
-) -> Mapping[SessionPartition, Mapping[str, str]]:
-    """For each partition the tags that name the same partition of its upstream as it is now.
-
-    Two queries, whatever the number of partitions.
-    """
-    latest = latest_materializations(instance, upstream, {one.key for one in partitions})
-    name = upstream.to_user_string()
-
-    def tags(record: dg.EventLogRecord | None) -> dict[str, str]:
-        told = record.event_log_entry.tags or {} if record is not None else {}
-        return {
-            f"dagster/input_data_version/{name}": told.get("dagster/data_version", _NEVER),
-            f"dagster/input_event_pointer/{name}": str(record.storage_id) if record else _NEVER,
-        }
-
-    return {partition: tags(latest.get(partition.key)) for partition in partitions}
-
-
-_log = logging.getLogger(__name__)
-
-_BY_NAME = {dataset.name: dataset for dataset in DATASETS}
-
-
-class Drawing:
-    """Draws one dataset of a run; a picture that fails is none, and never keeps data back."""
-
-    def __init__(self, surroundings: RunSurroundings) -> None:
-        self._surroundings = surroundings
-
-    def prepare(self, dataset: Dataset, partitions: Collection[SessionPartition]) -> None:
-        """Read what the pictures of these partitions look at, dataset by dataset."""
-        from f1_bronze.charts.dataset_charts import looks_at  # keeps the code location light
-
-        wanted: dict[str, list[SessionPartition]] = {}
-        for partition in partitions:
-            for name, other in looks_at(dataset, partition):
-                wanted.setdefault(name, []).append(other)
-        try:
-            for name, others in wanted.items():
-                self._surroundings.tables(_BY_NAME[name], others)
-        except LakeError as error:
-            _log.warning("Pictures of %s are drawn without others: %s", dataset.name, error)
-
-    def picture(self, dataset: Dataset, partition: SessionPartition, table: pa.Table) -> str | None:
-        """The picture as Markdown; None where there is nothing to draw."""
-        from f1_bronze.charts.dataset_charts import looks_at, picture_of
-
-        others = self._surroundings.kept(looks_at(dataset, partition))
-        try:
-            return picture_of(dataset, partition, table, others)
-        except Exception:  # noqa: BLE001  a picture never keeps data from landing
-            _log.exception("No picture of %s of %s", dataset.name, partition.key)
-            return None
-
-
-SESSIONS = DATASETS[0]
+_DATASETS = {dataset.name: dataset for dataset in DATASETS}
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Place:
-    """What is known of a partition before its datasets are asked for."""
+class _Source:
+    """Where a partition comes from: its session, and the calendar's record of it if it was read."""
 
     session_key: int
     listed: CalendarSession | None
@@ -176,102 +73,114 @@ class Ingestion:
         openf1: OpenF1,
         io_manager: ParquetLakeIOManager,
         judge: Judge,
-        progress: Progress,
+        tally: RunTally,
     ) -> None:
-        self._context = context
-        self._validation = Validation(
+        self._run, self._instance = context.run, context.instance
+        self._partition_keys = context.partition_keys
+        self._checks = RunChecks(
             io_manager.lake,
             context.instance,
             run_id=context.run.run_id,
             selected=context.selected_asset_check_keys,
             judge=judge,
         )
-        self._drawing = Drawing(self._validation.surroundings)
         self._datasets = tuple(datasets)
         self._accept_loss = accept_loss
         self._openf1 = openf1
         self._io_manager = io_manager
-        self._progress = progress
-        self._failed: list[Failed] = []
-        self._open: dict[tuple[Dataset, SessionPartition], None] = {}
-        """What has neither landed nor failed yet, in order."""
-        self._before: dict[Dataset, list[SessionPartition]] = {}
-        """What earlier attempts of this run have landed."""
+        self._tally = tally
+        self._pending: dict[tuple[Dataset, SessionPartition], None] = {}
+        """What is neither stored nor failed yet, in order."""
 
     def events(self) -> Iterator[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
-        """A materialization for each dataset of each partition, as soon as it has landed.
+        """A materialization for each dataset of each partition, as soon as it is stored.
 
-        Once all partitions of a dataset have, its checks follow. One that fails does not keep
-        the others from landing. `dagster.Failure` at the end lists all that failed, the first one
+        Once all partitions of a dataset are, its checks follow. One that fails does not keep the
+        others from being stored. `dagster.Failure` at the end lists all that failed, the first one
         in its first line.
         """
-        partitions = self._partitions()
-        self._open = {
+        partitions = self._parse_partitions()
+        self._pending = {
             (dataset, partition): None
             for dataset in self._datasets
             for partition in partitions
             if dataset.exists_for(partition.session_type)
         }
+        repeated: dict[Dataset, list[SessionPartition]] = {}
         try:
-            yield from self._recorded_before()
-            places = self._places()
+            for dataset, partition, recorded in self._read_earlier_attempts():
+                repeated.setdefault(dataset, []).append(partition)
+                yield repeat_materialization(recorded)
+            sources = self._find_sources()
         except (LakeError, OpenF1Error) as error:
-            raise self._failure_of_rest(error) from error
-        self._progress.begun(tuple(self._open))
+            raise self._fail_all_pending(error) from error
+        self._tally.start(tuple(self._pending))
         for dataset in self._datasets:
-            wanted = [partition for other, partition in self._open if other is dataset]
-            yield from self._land_all(dataset, {p: places[p] for p in wanted})
-            yield from self._judge(dataset, self._before.get(dataset, ()))
-        if self._failed:
+            wanted = [partition for other, partition in self._pending if other is dataset]
+            yield from self._store_all(dataset, {p: sources[p] for p in wanted})
+            yield from self._check(dataset, repeated.get(dataset, ()))
+        if self._tally.failures:
             raise self._failure()
 
-    def verdicts(self, datasets: Sequence[Dataset]) -> Iterator[dg.AssetCheckEvaluation]:
+    def check_events(self, datasets: Sequence[Dataset]) -> Iterator[dg.AssetCheckEvaluation]:
         """The checks alone, on what the lake holds: nothing is asked of the API."""
-        partitions = self._partitions()
+        partitions = self._parse_partitions()
         for dataset in datasets:
             wanted = [p for p in partitions if dataset.exists_for(p.session_type)]
-            yield from self._judge(dataset, wanted)
-        if self._failed:
+            yield from self._check(dataset, wanted)
+        if self._tally.failures:
             raise self._failure()
 
-    def _judge(
-        self, dataset: Dataset, in_lake: Collection[SessionPartition]
-    ) -> Iterator[dg.AssetCheckEvaluation]:
-        """The checks of what this run landed of a dataset, and of what the lake had of it before.
-
-        Nothing that breaks here, an unreadable file included, stops the run.
-        """
-        judged = [*self._validation.waiting(dataset), *in_lake]
-        try:
-            self._validation.in_lake(dataset, in_lake)
-            for verdict, evaluation in self._validation.evaluations(dataset):
-                yield evaluation
-                self._progress.judged(verdict)
-                if error := broken(verdict):
-                    self._note(Failed(dataset=dataset, key=verdict.partition.key, error=error))
-        except Exception as cause:  # noqa: BLE001  it must not keep other data from landing
-            failure = not_judged(cause)
-            for partition in judged:
-                self._note(Failed(dataset=dataset, key=partition.key, error=failure))
-
-    def _partitions(self) -> list[SessionPartition]:
-        """The run's partitions; a key that is none fails alone."""
+    def _parse_partitions(self) -> list[SessionPartition]:
+        """The run's partitions; a key that is no session's fails alone."""
         partitions = []
-        for key in self._context.partition_keys:
-            try:
-                partitions.append(SessionPartition.parse(key))
-            except PartitionKeyError:
-                for dataset in self._datasets:
-                    self._note(Failed(dataset=dataset, key=key, error=no_partition(key)))
+        for key in self._partition_keys:
+            if (partition := parse_key(key)) is not None:
+                partitions.append(partition)
+                continue
+            for dataset in self._datasets:
+                self._add_failure(dataset, key, unknown_partition(key))
         return partitions
 
-    def _land_all(
-        self, dataset: Dataset, places: dict[SessionPartition, _Place]
+    def _read_earlier_attempts(
+        self,
+    ) -> Iterator[tuple[Dataset, SessionPartition, RecordedMaterialization]]:
+        """What earlier attempts of this same run stored: it is recorded again, without a call."""
+        for dataset, recorded in read_stored_before(self._instance, self._run, self._datasets):
+            partition = parse_key(recorded.event.partition)
+            if partition is not None and (dataset, partition) in self._pending:
+                del self._pending[dataset, partition]
+                yield dataset, partition, recorded
+
+    def _find_sources(self) -> dict[SessionPartition, _Source]:
+        """The session of each pending partition.
+
+        The lake knows those that were stored before; the calendar is read for the others, and when
+        the sessions themselves are wanted. A partition without a session fails here.
+        """
+        years = sorted({partition.year for _, partition in self._pending})
+        in_lake = self._io_manager.lake.session_partitions(years)
+        known = {partition: session_key for session_key, partition in in_lake.items()}
+        if all(d is not SESSIONS and p in known for d, p in self._pending):
+            return {p: _Source(session_key=known[p], listed=None) for _, p in self._pending}
+        calendar = self._openf1.calendar(years, in_lake)
+        listed = {session.partition: session for session in calendar.sessions}
+        for dataset, partition in tuple(self._pending):
+            if partition not in listed:
+                self._fail(dataset, partition, no_such_session(partition))
+        return {
+            p: _Source(session_key=listed[p].session_key, listed=listed[p])
+            for _, p in self._pending
+        }
+
+    def _store_all(
+        self, dataset: Dataset, sources: dict[SessionPartition, _Source]
     ) -> Iterator[dg.AssetMaterialization]:
-        answers = self._listed(places) if dataset is SESSIONS else self._asked(dataset, places)
-        upstream = self._upstream(dataset, places)
-        self._drawing.prepare(dataset, places)
-        for partition, answer in answers:
+        ask = self._listed_answers if dataset is SESSIONS else self._asked_answers
+        upstream = read_upstream_tags(self._instance, dataset, sources)
+        context = self._checks.context
+        prepare_charts(context, dataset, sources)
+        for partition, answer in ask(dataset, sources):
             if answer.error is not None:
                 self._fail(dataset, partition, answer.error)
                 continue
@@ -279,61 +188,50 @@ class Ingestion:
                 landing = self._land(dataset, partition, answer)
             except LakeUnavailable as error:
                 # What is asked of the API now could not be stored: spare it.
-                raise self._failure_of_rest(error) from error
+                raise self._fail_all_pending(error) from error
             except LakeError as error:
                 self._fail(dataset, partition, error)
                 continue
-            self._progress.landed(dataset, partition, landing, answer)
-            del self._open[dataset, partition]
+            self._tally.add_landing(dataset, partition, landing, answer)
+            del self._pending[dataset, partition]
             if landing.revision is Revision.REFUSED:
-                self._fail(dataset, partition, refusal(dataset, landing))
+                self._fail(dataset, partition, refused(dataset, landing))
                 continue
-            self._validation.landed(dataset, partition, landing)
-            yield materialization(
+            self._checks.add(dataset, partition, landing)
+            yield to_materialization(
                 dataset,
                 partition,
                 landing,
                 answer,
                 self._openf1.unsettled,
-                upstream.get(partition, {}),
-                self._drawing.picture(dataset, partition, landing.table),
+                upstream[partition],
+                draw_chart(context, dataset, partition, landing.table),
             )
 
-    def _upstream(
-        self, dataset: Dataset, partitions: Collection[SessionPartition]
-    ) -> Mapping[SessionPartition, Mapping[str, str]]:
-        if dataset is SESSIONS:
-            return {}
-        return upstream_tags(self._context.instance, asset_key(SESSIONS), partitions)
-
-    def _asked(
-        self, dataset: Dataset, places: dict[SessionPartition, _Place]
+    def _asked_answers(
+        self, dataset: Dataset, sources: dict[SessionPartition, _Source]
     ) -> Iterator[tuple[SessionPartition, SessionAnswer]]:
         refs = [
-            SessionRef(session_key=place.session_key, session_type=partition.session_type)
-            for partition, place in places.items()
+            SessionRef(session_key=source.session_key, session_type=partition.session_type)
+            for partition, source in sources.items()
         ]
-        yield from zip(places, self._openf1.answers(dataset, refs), strict=True)
+        yield from zip(sources, self._openf1.answers(dataset, refs), strict=True)
 
-    def _listed(
-        self, places: dict[SessionPartition, _Place]
+    def _listed_answers(
+        self, dataset: Dataset, sources: dict[SessionPartition, _Source]
     ) -> Iterator[tuple[SessionPartition, SessionAnswer]]:
         """The sessions themselves: the calendar has them, no further call is needed."""
-        base_url = self._openf1.base_url
         cost = self._openf1.take_calendar_cost()
-        for number, (partition, place) in enumerate(places.items()):
-            records = [dict(place.listed.record)] if place.listed else []
-            yield (
-                partition,
-                SessionAnswer(
-                    session_key=place.session_key,
-                    records=records,
-                    # The calendar was read once for all: the first session carries its calls.
-                    api_requests=cost.calls if number == 0 else 0,
-                    api_retries=cost.retries if number == 0 else 0,
-                    source_url=source_url(base_url, SESSIONS, place.session_key),
-                ),
+        for number, (partition, source) in enumerate(sources.items()):
+            answer = SessionAnswer(
+                session_key=source.session_key,
+                records=[dict(source.listed.record)] if source.listed else [],
+                # The calendar was read once for all: the first session carries its calls.
+                api_requests=cost.calls if number == 0 else 0,
+                api_retries=cost.retries if number == 0 else 0,
+                source_url=source_url(self._openf1.base_url, dataset, source.session_key),
             )
+            yield partition, answer
 
     def _land(
         self, dataset: Dataset, partition: SessionPartition, answer: SessionAnswer
@@ -346,7 +244,7 @@ class Ingestion:
                 records=answer.records,
                 source=query_of(dataset, answer.session_key),
                 notes={
-                    "run-id": self._context.run.run_id,
+                    "run-id": self._run.run_id,
                     "code-version": __version__,
                     "source-url": answer.source_url,
                 },
@@ -354,67 +252,115 @@ class Ingestion:
             accept_loss=self._accept_loss,
         )
 
-    def _places(self) -> dict[SessionPartition, _Place]:
-        """Where the session of each open partition is.
+    def _check(
+        self, dataset: Dataset, in_lake: Collection[SessionPartition]
+    ) -> Iterator[dg.AssetCheckEvaluation]:
+        """The checks of what this run stored of a dataset, and of what the lake had of it before.
 
-        The lake knows those that landed before; the calendar is read for the others, and when the
-        sessions themselves are to be landed. A partition without a session fails here.
+        Nothing that breaks here, an unreadable file included, stops the run.
         """
-        lake = self._io_manager.lake
-        years = sorted({partition.year for _, partition in self._open})
-        placed = lake.session_partitions(years)
-        known = {partition: session_key for session_key, partition in placed.items()}
-        partitions = list(dict.fromkeys(partition for _, partition in self._open))
-        listed: dict[SessionPartition, CalendarSession] = {}
-        asks_calendar = any(d is SESSIONS or p not in known for d, p in self._open)
-        if asks_calendar:
-            calendar = self._openf1.calendar(years, placed)
-            listed = {session.partition: session for session in calendar.sessions}
-        places: dict[SessionPartition, _Place] = {}
-        for partition in partitions:
-            session = listed.get(partition)
-            if session is not None:
-                places[partition] = _Place(session_key=session.session_key, listed=session)
-            elif not asks_calendar:
-                places[partition] = _Place(session_key=known[partition], listed=None)
-            else:
-                self._fail_rest(NoSuchSession(not_listed(partition)), {partition})
-        return places
+        partitions = [*self._checks.unchecked(dataset), *in_lake]
+        try:
+            self._checks.add_stored(dataset, in_lake)
+            for verdict, evaluation in self._checks.evaluate(dataset):
+                yield evaluation
+                self._tally.add_check(verdict)
+                if error := rules_broken(verdict):
+                    self._add_failure(dataset, verdict.partition.key, error)
+        except Exception as cause:  # noqa: BLE001  it must not keep other data from being stored
+            failure = not_checked(cause)
+            for partition in partitions:
+                self._add_failure(dataset, partition.key, failure)
 
-    def _recorded_before(self) -> Iterator[dg.AssetMaterialization]:
-        """What earlier attempts of this same run have landed is told again, without a call."""
-        for dataset, partition, event in landed_before(
-            self._context.instance, self._context.run, self._datasets
-        ):
-            if (dataset, partition) in self._open:
-                del self._open[dataset, partition]
-                self._before.setdefault(dataset, []).append(partition)
-                yield event
+    def _fail(self, dataset: Dataset, partition: SessionPartition, error: Exception) -> None:
+        self._pending.pop((dataset, partition), None)
+        self._add_failure(dataset, partition.key, error)
 
-    def _fail_rest(
-        self, error: Exception, partitions: Collection[SessionPartition] | None = None
-    ) -> None:
-        """Everything that is still open fails of this, or everything of these partitions."""
-        for dataset, partition in tuple(self._open):
-            if partitions is None or partition in partitions:
-                self._fail(dataset, partition, error)
+    def _add_failure(self, dataset: Dataset, key: str, error: Exception) -> None:
+        self._tally.add_failure(IngestFailure(dataset=dataset, key=key, error=error))
 
-    def _failure_of_rest(self, error: Exception) -> dg.Failure:
-        self._fail_rest(error)
+    def _fail_all_pending(self, error: Exception) -> dg.Failure:
+        for dataset, partition in tuple(self._pending):
+            self._fail(dataset, partition, error)
         return self._failure()
 
     def _failure(self) -> dg.Failure:
-        """The end of a run in which something failed; marked where it goes on by itself later."""
-        run = self._context.run
-        errors = [failed.error for failed in self._failed]
-        if tags := later_attempt(run, errors, datetime.now(UTC)):
-            self._context.instance.add_run_tags(run.run_id, tags)
-        return failure_of(self._failed, self._openf1.unsettled)
+        """The end of a run in which something failed; tagged where it resumes by itself later."""
+        failures = self._tally.failures
+        errors = [failure.error for failure in failures]
+        if tags := plan_later_attempt(self._run, errors, datetime.now(UTC)):
+            self._instance.add_run_tags(self._run.run_id, tags)
+        return to_failure(failures, self._openf1.unsettled)
 
-    def _fail(self, dataset: Dataset, partition: SessionPartition, error: Exception) -> None:
-        self._open.pop((dataset, partition), None)
-        self._note(Failed(dataset=dataset, key=partition.key, error=error))
 
-    def _note(self, failed: Failed) -> None:
-        self._failed.append(failed)
-        self._progress.failed(failed)
+def read_stored_before(
+    instance: dg.DagsterInstance, run: dg.DagsterRun, datasets: Collection[Dataset]
+) -> Iterator[tuple[Dataset, RecordedMaterialization]]:
+    """What earlier attempts of this same run stored and no other run has stored since.
+
+    Dagster shows a partition as failed when the last run that was to make it failed and did not
+    record it, so a further attempt records each again, or what is stored would turn red. A run
+    that was re-executed as a whole is no further attempt: it asks for everything.
+    """
+    for run_id in _earlier_attempts(instance, run):
+        stored: dict[Dataset, set[str]] = {}
+        for record in instance.get_records_for_run(
+            run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION
+        ).records:
+            event = record.event_log_entry.asset_materialization
+            if event is None or event.partition is None:
+                continue
+            dataset = DATASET_BY_ASSET_KEY.get(event.asset_key)
+            if dataset is not None and dataset in datasets:
+                stored.setdefault(dataset, set()).add(event.partition)
+        for dataset, keys in stored.items():
+            for recorded in read_latest(instance, dataset, keys).values():
+                # The runs are compared, not ids: SQLite numbers the events of a run and those of
+                # an asset apart.
+                if recorded.run_id == run_id:
+                    yield dataset, recorded
+
+
+def _earlier_attempts(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Iterator[str]:
+    """Ids of the runs that this one resumes, the latest first."""
+    tags = run.tags
+    while PARENT_RUN in tags and (
+        any(tag in tags for tag in _RESUMES)
+        or tags.get(GOES_ON_WITH_TAG) == tags[PARENT_RUN]  # by our sensor, after a closure
+    ):
+        parent = instance.get_run_by_id(tags[PARENT_RUN])
+        if parent is None:
+            return
+        yield parent.run_id
+        tags = parent.tags
+
+
+def prepare_charts(
+    context: RunCheckContext, dataset: Dataset, partitions: Collection[SessionPartition]
+) -> None:
+    """Read what the charts of these partitions look at, dataset by dataset."""
+    from f1_bronze.charts.dataset_charts import looks_at  # keeps the code location light
+
+    wanted: dict[str, list[SessionPartition]] = {}
+    for partition in partitions:
+        for name, other in looks_at(dataset, partition):
+            wanted.setdefault(name, []).append(other)
+    try:
+        for name, others in wanted.items():
+            context.tables(_DATASETS[name], others)
+    except LakeError as error:
+        _log.warning("Charts of %s are drawn without other datasets: %s", dataset.name, error)
+
+
+def draw_chart(
+    context: RunCheckContext, dataset: Dataset, partition: SessionPartition, table: pa.Table
+) -> str | None:
+    """The chart as Markdown; None where there is nothing to draw."""
+    from f1_bronze.charts.dataset_charts import looks_at, picture_of
+
+    others = context.kept(looks_at(dataset, partition))
+    try:
+        return picture_of(dataset, partition, table, others)
+    except Exception:  # noqa: BLE001  a chart never keeps data from being stored
+        _log.exception("The chart of %s of %s could not be drawn", dataset.name, partition.key)
+        return None
