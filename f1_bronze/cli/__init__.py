@@ -1,38 +1,42 @@
-"""The f1-bronze command: the roll-call of its subcommands.
+"""The f1-bronze command: its subcommands by name, each imported when it is used.
 
-Belongs here: which subcommands there are. Stays out: each of them (commands/).
+A command's module may import only light modules at its top and imports the others in its
+functions: `--help` imports all modules, and a command should start no slower than its own work
+requires. test_cli.py holds this.
 """
 
 import logging
+from importlib import import_module
 
 import click
 
 from f1_bronze import __version__
-from f1_bronze.cli.doctor_command import doctor
-from f1_bronze.cli.history_command import history
-from f1_bronze.cli.ingest_command import ingest
-from f1_bronze.cli.lineage_command import lineage
-from f1_bronze.cli.metrics_command import metrics
-from f1_bronze.cli.partitions_command import partitions
-from f1_bronze.cli.report_command import report
-from f1_bronze.cli.settings_command import settings
-from f1_bronze.cli.simulate_command import simulate
-from f1_bronze.cli.sql_command import sql
-from f1_bronze.cli.status_command import status
-from f1_bronze.cli.ui_command import ui
-from f1_bronze.cli.verify_command import verify
+
+COMMANDS = (
+    *("ingest", "partitions", "status", "report", "history", "verify", "sql", "lineage"),
+    *("metrics", "doctor", "settings", "simulate", "ui"),
+)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Commands(click.Group):
+    """Finds the command `name` in the module `f1_bronze.cli.name_command`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names, in the order in which help lists them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command, or None if there is none of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        command = getattr(import_module(f"f1_bronze.cli.{cmd_name}_command"), cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="f1-bronze")
-@click.option("-v", "--verbose", is_flag=True, help="Log every call and every session left out.")
+@click.option("-v", "--verbose", is_flag=True, help="Log every API call and excluded session.")
 def main(verbose: bool) -> None:
     """Formula 1 sessions from OpenF1 as a bronze layer on Dagster."""
     logging.getLogger("f1_bronze").setLevel(logging.INFO if verbose else logging.WARNING)
-
-
-for command in (
-    *(ingest, partitions, status, report, history, verify, sql, lineage, metrics),
-    *(doctor, settings, simulate, ui),
-):
-    main.add_command(command)

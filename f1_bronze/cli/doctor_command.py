@@ -1,8 +1,6 @@
-"""f1-bronze doctor: can everything be reached and used, and what is to be mended?
+"""f1-bronze doctor: checks that settings, API, lake and Dagster home can be used.
 
-Belongs here: the order of the checks, those of settings, API and Dagster. Stays out: those of the
-lake (checkup_lake.py), how a check is shown (checkup.py), how access to the API is proven
-(openf1/probing.py).
+Each check is a line: its state, what was seen, and what to do if it is not well.
 """
 
 import os
@@ -35,7 +33,7 @@ class State(StrEnum):
 class Check:
     """One line: what was checked, how it ended, what was seen, what to do.
 
-    `remedy` is empty where nothing is to be done or `detail` ends with it. `action` is the AWS
+    `remedy` is empty where there is nothing to do or `detail` ends with it. `action` is the AWS
     permission that is missing.
     """
 
@@ -46,108 +44,45 @@ class Check:
     action: str = ""
 
 
-def print_checks(checks: Sequence[Check]) -> None:
-    """A line for each with its state in front, the remedy below it, a sum at the end."""
+@click.command()
+@as_json_option
+def doctor(as_json: bool) -> None:
+    """Check settings, API, lake and Dagster home, and say how to fix what fails.
+
+    Makes one API call; in the lake a small file is written, read, listed and deleted. Exit status:
+    0 everything can be used (warnings included), 1 something failed.
+    """
+    from f1_bronze.cli.console import print_json, stderr, warnings_on
+
+    console = stderr()
+    with warnings_on(console):
+        checks = list(_checks(os.environ, lambda message: console.print(message, style="dim")))
+    status = FAILED if any(check.state is State.FAILED for check in checks) else 0
+    if as_json:
+        print_json({"status": status, "checks": [asdict(check) for check in checks]})
+    else:
+        _print(checks)
+    sys.exit(status)
+
+
+def _print(checks: Sequence[Check]) -> None:
+    """A line for each check, the remedy below it, a summary at the end."""
     from rich.text import Text
 
-    from f1_bronze.cli.console import plain
+    from f1_bronze.cli.console import stdout
 
     styles = {State.OK: "green", State.WARNING: "yellow", State.FAILED: "red"}
     width = max(len(check.check) for check in checks)
-    console = plain()
+    console = stdout()
     for check in checks:
         line = Text(f"{check.state:<8}", style=styles[check.state])
         line.append(f"{check.check:<{width}}  {check.detail}", style="default")
         console.print(line, soft_wrap=True)
         if check.remedy:
             console.print(Text(f"{'':<{width + 10}}→ {check.remedy}"), soft_wrap=True)
-    bad = sum(check.state is State.FAILED for check in checks)
+    failed = sum(check.state is State.FAILED for check in checks)
     warned = sum(check.state is State.WARNING for check in checks)
-    console.print(f"\n{len(checks)} checks: {bad} failed, {warned} warnings.")
-
-
-def lake_checks(settings: Settings) -> Iterator[Check]:
-    """A small file is written, read, listed and deleted; on S3 names are compared too."""
-    from f1_bronze.lake.access import check_access, open_store
-    from f1_bronze.lake.errors import LakeAddressError
-    from f1_bronze.lake.s3 import S3Writes
-
-    try:
-        store = open_store(settings.lake_uri, S3Writes(**settings.s3_writes))
-    except LakeAddressError as error:
-        yield Check(check="lake", state=State.FAILED, detail=str(error))
-        return
-    wishes = ", ".join(f"{name} {value}" for name, value in settings.s3_writes.items())
-    detail = store.uri("") + (f", written with {wishes}" if wishes else "")
-    if wishes and not settings.lake_uri.startswith("s3://"):
-        yield Check(
-            check="lake",
-            state=State.WARNING,
-            detail=f"F1_BRONZE_S3_… is set ({wishes}), but the lake is no bucket.",
-            remedy="Unset it, or set F1_BRONZE_LAKE_URI to s3://bucket/prefix.",
-        )
-    else:
-        yield Check(check="lake", state=State.OK, detail=detail)
-    states = {True: State.OK, False: State.FAILED, None: State.WARNING}
-    for proof in check_access(store):
-        yield Check(
-            check=f"lake {proof.step}",
-            state=states[proof.worked],
-            detail=proof.detail,
-            remedy=proof.remedy,
-            action=proof.action,
-        )
-    if settings.lake_uri.startswith("s3://"):  # nothing but S3 is read by Athena
-        yield from _tables(store)
-
-
-def _tables(store: "ObjectStore") -> Iterator[Check]:
-    """Partitions that Athena passes over without a word, by names alone."""
-    from f1_bronze.lake.catalog import unlisted, unlisted_values
-    from f1_bronze.lake.errors import LakeError
-    from f1_bronze.lake.paths import BRONZE, parse_file_path
-
-    try:
-        files = [parse_file_path(entry.path) for entry in store.list(f"{BRONZE}/")]
-    except LakeError:
-        return  # told by the listing already
-    landed = {file[1] for file in files if file}
-    if not landed:
-        return
-    if not (passed_over := unlisted(landed)):
-        detail = f"the tables' stack lists all {len(landed)} sessions of the lake by default"
-        yield Check(check="lake tables", state=State.OK, detail=detail)
-        return
-    lacking = unlisted_values(passed_over)
-    values = "; ".join(f"{name}: {', '.join(values)}" for name, values in lacking.items())
-    yield Check(
-        check="lake tables",
-        state=State.WARNING,
-        detail=f"Athena passes over {len(passed_over)} of {len(landed)} sessions in silence where "
-        f"the tables' stack has its default parameters, which do not list {values}.",
-        remedy="Give the stack of deploy/aws/tables.yaml these values too. If it has them, or if "
-        "there is no such stack, there is nothing to mend.",
-    )
-
-
-@click.command()
-@as_json_option
-def doctor(as_json: bool) -> None:
-    """Check settings, API, lake and Dagster home, and say what to mend.
-
-    Costs one API call; below the lake a small file is written, read, listed and deleted. Exit
-    status: 0 all can be used (warnings included), 1 something failed.
-    """
-    from f1_bronze.cli.console import print_json, screen, warnings_on
-
-    with warnings_on(screen()):
-        checks = list(_checks(os.environ, lambda told: screen().print(told, style="dim")))
-    status = FAILED if any(check.state is State.FAILED for check in checks) else 0
-    if as_json:
-        print_json({"status": status, "checks": [asdict(check) for check in checks]})
-    else:
-        print_checks(checks)
-    sys.exit(status)
+    console.print(f"\n{len(checks)} checks: {failed} failed, {warned} warnings.")
 
 
 def _checks(environ: Mapping[str, str], observer: Callable[[str], None]) -> Iterator[Check]:
@@ -156,20 +91,17 @@ def _checks(environ: Mapping[str, str], observer: Callable[[str], None]) -> Iter
     except SettingError as error:
         yield Check(check="settings", state=State.FAILED, detail=str(error))
     else:
-        yield Check(check="settings", state=State.OK, detail=_set(environ))
-        yield from _unknown_settings(environ)
+        yield from _settings(environ)
         yield from _api(settings, observer)
-        yield from lake_checks(settings)
+        yield from _lake(settings)
     yield from _dagster()
 
 
-def _set(environ: Mapping[str, str]) -> str:
-    names = [s.variable for s in SETTINGS if environ.get(s.variable)]
-    return f"{', '.join(names)} set, the rest by default" if names else "all by default"
-
-
-def _unknown_settings(environ: Mapping[str, str]) -> Iterator[Check]:
+def _settings(environ: Mapping[str, str]) -> Iterator[Check]:
     known = [setting.variable for setting in SETTINGS]
+    names = ", ".join(name for name in known if environ.get(name))
+    detail = f"{names} set, the others have their defaults" if names else "all have their defaults"
+    yield Check(check="settings", state=State.OK, detail=detail)
     for name in sorted(environ):
         if name.startswith(PREFIX) and name not in known:
             near = get_close_matches(name, known, n=1)
@@ -182,7 +114,7 @@ def _unknown_settings(environ: Mapping[str, str]) -> Iterator[Check]:
 
 
 def _api(settings: Settings, observer: Callable[[str], None]) -> Iterator[Check]:
-    """One question, after a login where there is one."""
+    """One call, after a login where there is one."""
     from f1_bronze.defs.resources import openf1_resource, resolved
     from f1_bronze.openf1.answers import ClosedForLiveSession, OpenF1Error
     from f1_bronze.openf1.budget import PaceSettingError
@@ -196,51 +128,120 @@ def _api(settings: Settings, observer: Callable[[str], None]) -> Iterator[Check]
     except (PaceSettingError, RateStoreError) as error:
         yield Check(check="api budget", state=State.FAILED, detail=str(error))
         return
-    kind = settings.rate_store.partition(":")[0]
-    shared = "this process alone" if kind == "memory" else f"all who share it by {kind}"
+    store = settings.rate_store.partition(":")[0]
+    shared = "this process alone" if store == "memory" else f"everything that shares the {store}"
     yield Check(
         check="api budget",
         state=State.OK,
-        detail=f"{settings.openf1_limits} for {shared}; {left} calls may go at once now",
+        detail=f"{settings.openf1_limits} for {shared}; {left} calls are free now",
     )
     access = "paid access" if resource.username else "free access"
     login = None
     if resource.username:
         login = Credentials(username=resource.username, password=resource.password)
     try:
-        standing = ask_once(settings.openf1_url, pace=pace, credentials=login, observer=observer)
+        answer = ask_once(settings.openf1_url, pace=pace, credentials=login, observer=observer)
     except ClosedForLiveSession as error:
         yield Check(check="api", state=State.WARNING, detail=str(error))
     except (OpenF1Error, RateStoreError) as error:
         yield Check(check="api", state=State.FAILED, detail=str(error))
     else:
-        if standing.moved_to:
+        if answer.moved_to:
             yield Check(
                 check="api",
                 state=State.WARNING,
-                detail=f"{standing.url} sends us to {standing.moved_to}: two calls for one.",
-                remedy="Set F1_BRONZE_OPENF1_URL to where it is now.",
+                detail=f"{answer.url} redirects to {answer.moved_to}: each call costs two.",
+                remedy="Set F1_BRONZE_OPENF1_URL to the new address.",
             )
             return
-        detail = f"{standing.url} answered in {standing.seconds:.2f} s ({access})"
+        detail = f"{answer.url} answered in {answer.seconds:.2f} s ({access})"
         yield Check(check="api", state=State.OK, detail=detail)
+
+
+def _lake(settings: Settings) -> Iterator[Check]:
+    """A small file is written, read, listed and deleted."""
+    from f1_bronze.lake.access import check_access, open_store
+    from f1_bronze.lake.errors import LakeAddressError
+    from f1_bronze.lake.s3 import S3Writes
+
+    try:
+        store = open_store(settings.lake_uri, S3Writes(**settings.s3_writes))
+    except LakeAddressError as error:
+        yield Check(check="lake", state=State.FAILED, detail=str(error))
+        return
+    on_s3 = settings.lake_uri.startswith("s3://")
+    options = ", ".join(f"{name} {value}" for name, value in settings.s3_writes.items())
+    if options and not on_s3:
+        yield Check(
+            check="lake",
+            state=State.WARNING,
+            detail=f"F1_BRONZE_S3_… is set ({options}), but the lake is not on S3.",
+            remedy="Unset it, or set F1_BRONZE_LAKE_URI to s3://bucket/prefix.",
+        )
+    else:
+        detail = store.uri("") + (f", written with {options}" if options else "")
+        yield Check(check="lake", state=State.OK, detail=detail)
+    states = {True: State.OK, False: State.FAILED, None: State.WARNING}
+    for access in check_access(store):
+        yield Check(
+            check=f"lake {access.step}",
+            state=states[access.worked],
+            detail=access.detail,
+            remedy=access.remedy,
+            action=access.action,
+        )
+    if on_s3:  # Athena reads S3 alone
+        yield from _tables(store)
+
+
+def _tables(store: "ObjectStore") -> Iterator[Check]:
+    """Partitions that Athena would silently leave out; file names show them."""
+    from f1_bronze.lake.catalog import unlisted, unlisted_values
+    from f1_bronze.lake.errors import LakeError
+    from f1_bronze.lake.paths import BRONZE, parse_file_path
+
+    try:
+        files = [parse_file_path(entry.path) for entry in store.list(f"{BRONZE}/")]
+    except LakeError:
+        return  # the check of listing has failed with it already
+    stored = {file[1] for file in files if file}
+    if not stored:
+        return
+    left_out = unlisted(stored)
+    if not left_out:
+        detail = f"the tables' stack lists all {len(stored)} sessions of the lake by default"
+        yield Check(check="lake tables", state=State.OK, detail=detail)
+        return
+    values = "; ".join(
+        f"{name}: {', '.join(values)}" for name, values in unlisted_values(left_out).items()
+    )
+    yield Check(
+        check="lake tables",
+        state=State.WARNING,
+        detail=f"Athena silently leaves out {len(left_out)} of {len(stored)} sessions if the "
+        f"tables' stack has its default parameters, which do not list {values}.",
+        remedy="Add these values to the parameters of the stack of deploy/aws/tables.yaml. "
+        "Nothing to do if it has them, or if there is no such stack.",
+    )
 
 
 def _dagster() -> Iterator[Check]:
     home = dagster_home()
-    if not (home / "dagster.yaml").exists():
-        place = next(folder for folder in (home, *home.parents) if folder.exists())
-        if not _writable(place):
-            yield _unwritable(place)
-            return
-        detail = f"{home} is made when first needed, with telemetry off and a limit for the API"
+    exists = (home / "dagster.yaml").exists()
+    folder = home if exists else next(one for one in (home, *home.parents) if one.exists())
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        yield Check(
+            check="dagster home",
+            state=State.FAILED,
+            detail=f"{folder} cannot be written.",
+            remedy="Set DAGSTER_HOME to a folder that this user can write.",
+        )
+    elif exists:
+        yield Check(check="dagster home", state=State.OK, detail=str(home))
+        yield from _instance(home)
+    else:
+        detail = f"{home} is made at first use, with telemetry off and a limit for the API"
         yield Check(check="dagster home", state=State.OK, detail=detail)
-        return
-    if not _writable(home):
-        yield _unwritable(home)
-        return
-    yield Check(check="dagster home", state=State.OK, detail=str(home))
-    yield from _instance(home)
 
 
 def _instance(home: Path) -> Iterator[Check]:
@@ -257,9 +258,11 @@ def _instance(home: Path) -> Iterator[Check]:
         yield Check(
             check="dagster instance",
             state=State.FAILED,
-            detail=f"{home / 'dagster.yaml'} names an instance that does not open "
-            f"({type(error).__name__}).",  # its text may hold the database's password
-            remedy="Mend dagster.yaml, or what it points to; `f1-bronze ui` shows the whole error.",
+            # The error's text may hold the database's password.
+            detail=f"The instance of {home / 'dagster.yaml'} does not open "
+            f"({type(error).__name__}).",
+            remedy="Correct dagster.yaml or what it points to; `f1-bronze ui` shows the whole "
+            "error.",
         )
         return
     if API_POOL in limits:
@@ -277,21 +280,8 @@ def _instance(home: Path) -> Iterator[Check]:
         yield Check(
             check="dagster telemetry",
             state=State.WARNING,
-            detail="Dagster reports its use to its makers.",
+            detail="Dagster reports usage data to its makers.",
             remedy=f"Set telemetry: enabled: false in {home / 'dagster.yaml'}.",
         )
     else:
         yield Check(check="dagster telemetry", state=State.OK, detail="off")
-
-
-def _writable(folder: Path) -> bool:
-    return folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
-
-
-def _unwritable(folder: Path) -> Check:
-    return Check(
-        check="dagster home",
-        state=State.FAILED,
-        detail=f"{folder} cannot be written.",
-        remedy="Set DAGSTER_HOME to a folder that this user can write.",
-    )

@@ -1,19 +1,21 @@
-"""f1-bronze history: what a partition has held, and when.
+"""f1-bronze history: the revisions of a partition, and the rows of one of them."""
 
-Belongs here: the options, the list and the rows for people and as JSON. Stays out: how the lake
-tells it (lake/history.py).
-"""
-
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from f1_bronze.cli.options import Moment, as_json_option, dataset_named, nearest_in, told
+from f1_bronze.cli.options import (
+    Time,
+    as_json_option,
+    find_dataset,
+    reports_errors,
+    suggesting_partitions,
+)
 from f1_bronze.datasets.dataset import Dataset
-from f1_bronze.datasets.partition import PartitionKeyError, SessionPartition
+from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.settings import Settings
 
 if TYPE_CHECKING:
@@ -21,88 +23,115 @@ if TYPE_CHECKING:
     from f1_bronze.lake.lake import Lake
     from f1_bronze.lake.parquet import StoredFile
 
-
 _ROWS_SHOWN = 20
-
 _VALUES_SHOWN = 20
-
-_UNKNOWN_ARRIVAL = "When revision 1 arrived no file tells; Dagster's record of the partition does."
+_WIDEST_LIST, _WIDEST_VALUE = 12, 32
 
 
 @click.command()
 @click.argument("dataset_name", metavar="DATASET")
 @click.argument("partition_key", metavar="PARTITION")
-@click.option("--at", type=Moment(), metavar="TIME", help="The rows that were current then (UTC).")
+@click.option("--at", type=Time(), metavar="TIME", help="The rows that were current then (UTC).")
 @click.option("--revision", type=click.IntRange(min=1), metavar="N", help="The rows of number N.")
 @as_json_option
-@told
+@reports_errors
 def history(
     dataset_name: str, partition_key: str, at: datetime | None, revision: int | None, as_json: bool
 ) -> None:
-    """List the revisions of a partition (laps 2025/bahrain/race), or read one of them.
+    """List the revisions of a partition (laps 2025/bahrain/race), or print one of them.
 
-    Exit status: 0 told, 1 the lake cannot be read, 2 wrong use.
+    Exit status: 0 printed, 1 the lake cannot be read, 2 wrong use.
     """
     if at is not None and revision is not None:
         raise click.UsageError("--at and --revision exclude each other; give one.")
     from f1_bronze.lake.errors import NotInLake
     from f1_bronze.lake.lake import Lake
 
-    dataset = dataset_named(dataset_name)
+    dataset = find_dataset(dataset_name)
     lake = Lake.at(Settings.read().lake_uri)
-    try:
-        partition = SessionPartition.parse(partition_key)
-        found = lake.history(dataset, partition)
-    except (PartitionKeyError, NotInLake) as error:
-        raise click.UsageError(f"{error}{nearest_in(lake, dataset, partition_key)}") from error
-    if at is None and revision is None:
-        _print_list(lake, dataset, found, as_json)
-        return
+    with suggesting_partitions(lake, dataset, partition_key):
+        found = lake.history(dataset, SessionPartition.parse(partition_key))
     try:
         content = found.numbered(revision) if revision else found.at(at) if at else None
     except NotInLake as error:
         raise click.UsageError(str(error)) from error
-    assert content is not None
-    _print_rows(lake, dataset, found, content, as_json)
+    if content is None:
+        _print_revisions(lake, dataset, found, as_json)
+    else:
+        _print_rows(lake, dataset, found, content, as_json)
 
 
-def _print_list(lake: "Lake", dataset: Dataset, found: "History", as_json: bool) -> None:
-    from f1_bronze.cli.console import plain, print_json, print_rows
+def _print_revisions(lake: "Lake", dataset: Dataset, found: "History", as_json: bool) -> None:
+    from f1_bronze.cli.console import print_json, print_rows, stdout
 
     if as_json:
         print_json(_to_json(lake, dataset, found))
         return
-    console = plain()
-    print_rows(console, [_line(content) for content in found.contents], total=False)
-    unknown = [_UNKNOWN_ARRIVAL for oldest in found.contents[:1] if oldest.since is None]
-    console.print("\n" + " ".join([f"{found.name}.", *unknown]), soft_wrap=True)
-    lines = list(_values(dataset, found.contents))
-    if lines:
+    console = stdout()
+    print_rows(console, [revision_row(content) for content in found.contents])
+    sentence = f"\n{found.name}."
+    if found.contents[0].since is None:
+        sentence += (
+            " No file in the lake shows when revision 1 was stored; Dagster's record of the "
+            "partition does."
+        )
+    console.print(sentence, soft_wrap=True)
+    changes = list(_changed_values(dataset, found.contents))
+    if changes:
         console.print("\nChanged values:")
-        print_rows(console, lines[:_VALUES_SHOWN], total=False)
-    if len(lines) > _VALUES_SHOWN:
-        console.print(f"… and {len(lines) - _VALUES_SHOWN:,} more; --json lists them all")
+        print_rows(console, changes[:_VALUES_SHOWN])
+    if len(changes) > _VALUES_SHOWN:
+        console.print(f"… and {len(changes) - _VALUES_SHOWN:,} more; --json lists them all")
     if found.aside:
         console.print("\nKept aside, never current:")
-        print_rows(console, [_aside_line(lake, one) for one in found.aside], total=False)
+        print_rows(console, [_aside_row(lake, one, digits=12) for one in found.aside])
 
 
-def _line(content: "Content") -> dict[str, Any]:
-    changes = content.changes
+def revision_row(content: "Content") -> dict[str, Any]:
+    """The columns by which tables show a revision."""
+    from f1_bronze.cli.console import UNREADABLE, iso
+
     return {
         "revision": str(content.number),
-        "since": _moment(content.since) or "?",
-        "replaced_at": _moment(content.replaced_at) or "current",
-        "rows": _rows_of(content.file),
-        "added": len(changes.added) if changes else "",
-        "removed": len(changes.removed) if changes else "",
-        "changed": len(changes.changed) if changes else "",
+        "since": iso(content.since) or "?",
+        "replaced_at": iso(content.replaced_at) or "current",
+        "rows": content.file.table.num_rows if content.file else UNREADABLE,
+        "added": len(content.changes.added) if content.changes else None,
+        "removed": len(content.changes.removed) if content.changes else None,
+        "changed": len(content.changes.changed) if content.changes else None,
         "bytes": content.size_bytes,
-        "content_sha256": _sha256(content.file)[:12],
+        "content_sha256": _sha256(content.file, 12),
     }
 
 
-def _values(dataset: Dataset, contents: Iterable["Content"]) -> Iterable[dict[str, Any]]:
+def revision_to_json(lake: "Lake", content: "Content") -> dict[str, Any]:
+    """A revision as plain data: number, when it was current, size, hash and address."""
+    from f1_bronze.cli.console import iso
+
+    return {
+        "revision": content.number,
+        "since": iso(content.since),
+        "replaced_at": iso(content.replaced_at),
+        "rows": content.file.table.num_rows if content.file else None,
+        "size_bytes": content.size_bytes,
+        "content_sha256": _sha256(content.file),
+        "uri": lake.store.uri(content.path),
+    }
+
+
+def _aside_row(lake: "Lake", one: "SetAside", *, digits: int | None = None) -> dict[str, Any]:
+    from f1_bronze.cli.console import UNREADABLE
+
+    return {
+        "kept_as": one.kept_as.value,
+        "rows": one.file.table.num_rows if one.file else UNREADABLE,
+        "bytes": one.size_bytes,
+        "content_sha256": _sha256(one.file, digits),
+        "uri": lake.store.uri(one.path),
+    }
+
+
+def _changed_values(dataset: Dataset, contents: Iterable["Content"]) -> Iterator[dict[str, Any]]:
     for content in contents:
         for row in content.changes.changed_values if content.changes else ():
             key = dict(zip(dataset.key, row.key, strict=True))
@@ -111,19 +140,9 @@ def _values(dataset: Dataset, contents: Iterable["Content"]) -> Iterable[dict[st
                     "revision": str(content.number),
                     **{name: str(part) for name, part in key.items() if name != "session_key"},
                     "column": value.column,
-                    "before": _short(value.before),
-                    "after": _short(value.after),
+                    "before": _shortened(value.before),
+                    "after": _shortened(value.after),
                 }
-
-
-def _aside_line(lake: "Lake", one: "SetAside") -> dict[str, Any]:
-    return {
-        "kept_as": one.kept_as.value,
-        "rows": _rows_of(one.file),
-        "bytes": one.size_bytes,
-        "content_sha256": _sha256(one.file)[:12],
-        "uri": lake.store.uri(one.path),
-    }
 
 
 def _to_json(lake: "Lake", dataset: Dataset, found: "History") -> dict[str, Any]:
@@ -148,71 +167,53 @@ def _to_json(lake: "Lake", dataset: Dataset, found: "History") -> dict[str, Any]
         "dataset": dataset.name,
         "revisions": [
             {
-                "revision": content.number,
+                **revision_to_json(lake, content),
                 "current": content.is_current,
-                "since": _moment(content.since),
-                "replaced_at": _moment(content.replaced_at),
-                "rows": content.file.table.num_rows if content.file else None,
-                "size_bytes": content.size_bytes,
-                "content_sha256": _sha256(content.file) if content.file else None,
-                "uri": lake.store.uri(content.path),
                 "changes": changes(content),
             }
             for content in found.contents
         ],
-        "kept_aside": [
-            {**_aside_line(lake, one), "content_sha256": _sha256(one.file) if one.file else None}
-            for one in found.aside
-        ],
+        "kept_aside": [_aside_row(lake, one) for one in found.aside],
     }
 
 
 def _print_rows(
     lake: "Lake", dataset: Dataset, found: "History", content: "Content", as_json: bool
 ) -> None:
-    from f1_bronze.cli.console import plain, print_json, print_rows
+    from f1_bronze.cli.console import iso, print_json, print_rows, stdout
     from f1_bronze.lake.errors import TornFile
 
     if content.file is None:
         raise TornFile(
             f"Revision {content.number} of {found.name} cannot be read: "
-            f"{lake.store.uri(content.path)} was damaged. Read another revision."
+            f"{lake.store.uri(content.path)} is damaged. Read another revision."
         )
     if as_json:
         print_json(content.file.records(dataset))
         return
-    table, console = content.file.table, plain()
-    until = _moment(content.replaced_at)
+    table, console = content.file.table, stdout()
     console.print(
         f"{found.name}, revision {content.number}: {table.num_rows:,} rows, "
-        + (f"current since {_moment(content.since)}" if content.since else "the oldest in the lake")
-        + (f", replaced {until}." if until else "."),
+        + (f"current since {iso(content.since)}" if content.since else "the oldest in the lake")
+        + (f", replaced {iso(content.replaced_at)}." if content.replaced_at else "."),
         soft_wrap=True,
     )
     head = table.slice(0, _ROWS_SHOWN)
     head = head.select([n for n in head.column_names if head.column(n).null_count < head.num_rows])
-    print_rows(console, [_shown(row) for row in head.to_pylist()], total=False)
+    rows = [
+        {name: "" if value is None else _shortened(value) for name, value in row.items()}
+        for row in head.to_pylist()
+    ]
+    print_rows(console, rows)
     if table.num_rows > _ROWS_SHOWN:
         console.print(f"… and {table.num_rows - _ROWS_SHOWN:,} more rows; --json prints them all")
 
 
-def _shown(row: Mapping[str, Any]) -> dict[str, str]:
-    return {name: "" if value is None else _short(value) for name, value in row.items()}
-
-
-def _short(value: Any) -> str:
+def _shortened(value: Any) -> str:
     text = value.isoformat() if isinstance(value, datetime) else str(value)
-    widest = 12 if isinstance(value, list) else 32
+    widest = _WIDEST_LIST if isinstance(value, list) else _WIDEST_VALUE
     return text if len(text) <= widest else f"{text[: widest - 1]}…"
 
 
-def _moment(moment: datetime | None) -> str | None:
-    return moment.isoformat() if moment else None
-
-
-def _rows_of(file: "StoredFile | None") -> Any:
-    return file.table.num_rows if file else "(cannot be read)"
-
-
-def _sha256(file: "StoredFile | None") -> str:
-    return file.provenance.content_sha256 if file else ""
+def _sha256(file: "StoredFile | None", digits: int | None = None) -> str | None:
+    return file.provenance.content_sha256[:digits] if file else None

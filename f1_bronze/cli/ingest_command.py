@@ -1,15 +1,12 @@
-"""f1-bronze ingest: sessions into the lake, through Dagster.
-
-Belongs here: the options, and from the wish to the final table. Stays out: which runs are made
-(defs/launch.py) and what they do (defs/ingestion.py).
-"""
+"""f1-bronze ingest: brings sessions into the lake, through Dagster."""
 
 from __future__ import annotations
 
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -19,188 +16,48 @@ import click
 from f1_bronze.cli.options import (
     CLOSED,
     FAILED,
-    STOPPED,
-    Seasons,
-    Wish,
+    INTERRUPTED,
+    Selection,
     as_json_option,
-    datasets_named,
-    nothing_to_do,
-    plan_of,
-    print_plan,
-    told,
+    find_dataset,
+    reports_errors,
+    seasons_argument,
+    select_session_types,
+    session_type_option,
 )
-from f1_bronze.settings import Settings, session_type_selection
+from f1_bronze.datasets import DATASETS
+from f1_bronze.settings import Settings
 
 if TYPE_CHECKING:
-    import dagster as dg
-    from rich.console import Console
-
     from f1_bronze.defs.automation.launch import Plan
-    from f1_bronze.defs.resources import Deployment, OpenF1
-    from f1_bronze.defs.run.failures import IngestFailure
+    from f1_bronze.defs.resources import OpenF1
     from f1_bronze.defs.run.tally import RunTally
     from f1_bronze.openf1.answers import Counters
     from f1_bronze.openf1.calendar import Calendar
-    from f1_bronze.quality.verdicts import CheckVerdict
 
-
-_KINDS_SHOWN = 20
-
-_FILES_SHOWN = 24
-
-REVISIONS = ("new", "unchanged", "changed", "refused", "empty")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """A finished ingest. `crashes` are failures that no partition was blamed for."""
-
-    account: RunTally
-    datasets: tuple[str, ...]
-    lake_uri: str
-    runs: tuple[str, ...]
-    crashes: tuple[str, ...]
-    counters: Counters
-    seconds: float
-    status: int
-
-    def rows(self) -> list[dict[str, Any]]:
-        """The table: a row per dataset."""
-        rows = []
-        for name in self.datasets:
-            one = self.account.by_dataset[name]
-            revisions = {revision.value: count for revision, count in one.revisions.items()}
-            rows.append(
-                {
-                    "dataset": name,
-                    "sessions": one.sessions,
-                    "rows": one.rows,
-                    **{revision: revisions.get(revision, 0) for revision in REVISIONS},
-                    "failed": one.failed,
-                    "checks": one.checks,
-                    "api_calls": one.api_requests,
-                    "seconds": round(one.seconds, 2),
-                }
-            )
-        return rows
-
-    def to_json(self) -> dict[str, Any]:
-        """Everything, as plain data."""
-        return {
-            "status": self.status,
-            "lake": self.lake_uri,
-            "runs": list(self.runs),
-            "datasets": self.rows(),
-            "api": self.counters.to_json(),
-            "failed": [
-                {
-                    "dataset": failed.dataset.name,
-                    "partition": failed.key,
-                    "error": type(failed.error).__name__,
-                    "message": str(failed.error),
-                }
-                for failed in self.account.failures
-            ],
-            "checks": {
-                "evaluated": sum(one.checks for one in self.account.by_dataset.values()),
-                "failed": sum(one.checks_failed for one in self.account.by_dataset.values()),
-                "warned": [
-                    {
-                        "dataset": verdict.dataset,
-                        "partition": verdict.partition.key,
-                        "check": verdict.check,
-                        "rules": {one.name: one.observed for one in verdict.failed},
-                    }
-                    for verdict in self.account.warnings
-                ],
-            },
-            "crashes": list(self.crashes),
-            "seconds": round(self.seconds, 2),
-        }
-
-
-def print_outcome(outcome: Outcome, *, as_json: bool) -> None:
-    """Table and sentences on standard output, failures on standard error; or one JSON object."""
-    from f1_bronze.cli.console import plain, print_json, print_rows, screen, seconds_text
-
-    if as_json:
-        print_json(outcome.to_json())
-        return
-    console = plain()
-    if outcome.account.finished:
-        print_rows(console, outcome.rows(), total=True)
-    written = outcome.account.written
-    if 0 < len(written) <= _FILES_SHOWN:
-        console.print("\nWritten:")
-        for uri in sorted(written):
-            console.print(f"  {uri.removeprefix(outcome.lake_uri)}", soft_wrap=True)
-    counters = outcome.counters
-    console.print(
-        f"\n{counters.calls} API calls for {counters.questions} batches "
-        f"({counters.retries} retries, {counters.splits} splits, "
-        f"{counters.wait_seconds:.0f} s waiting), {counters.bytes / 1e6:.1f} MB, "
-        f"{seconds_text(outcome.seconds)}. Lake: {outcome.lake_uri}",
-        soft_wrap=True,
-    )
-    _print_warnings(screen(), outcome.account.warnings)
-    _print_failures(screen(), outcome.account.failures)
-    for crash in outcome.crashes:
-        screen().print(
-            f"failed: {crash}",
-            style="red",
-            markup=False,
-            soft_wrap=True,
-        )
-
-
-def _print_warnings(console: Console, warnings: list[CheckVerdict]) -> None:
-    """Each rule that a person should look at, with the first partition that broke it."""
-    by_rule: dict[str, list[str]] = {}
-    for verdict in warnings:
-        for one in verdict.failed:
-            where = f"{verdict.partition.key} ({one.observed})"
-            by_rule.setdefault(f"{verdict.dataset}.{one.name}", []).append(where)
-    for rule, places in list(by_rule.items())[:_KINDS_SHOWN]:
-        more = f" and {len(places) - 1} more" if len(places) > 1 else ""
-        console.print(
-            f"look at: {rule}: {places[0]}{more}", style="yellow", markup=False, soft_wrap=True
-        )
-    if len(by_rule) > _KINDS_SHOWN:
-        console.print(f"… and {len(by_rule) - _KINDS_SHOWN} more rules; --json lists them all")
-
-
-def _print_failures(console: Console, failures: list[IngestFailure]) -> None:
-    """Each distinct error once, with the partitions and datasets that it concerns."""
-    from f1_bronze.defs.run.failures import describe_failures
-
-    causes = describe_failures(failures)
-    for cause in causes[:_KINDS_SHOWN]:
-        console.print(f"failed: {cause}", style="red", markup=False, soft_wrap=True)
-    if len(causes) > _KINDS_SHOWN:
-        rest = len(causes) - _KINDS_SHOWN
-        console.print(f"… and {rest} more kinds of failure; --json lists them all", soft_wrap=True)
-
-
-INTERRUPTED = "interrupted; what landed stays, and --missing goes on from here"
+_MOST_KINDS_SHOWN = 20
+_MOST_FILES_SHOWN = 24
+_REVISIONS = ("new", "unchanged", "changed", "refused", "empty")
+_INTERRUPTED = "interrupted; what is stored stays, and --missing resumes from here"
 
 
 @click.command()
-@click.argument("seasons", type=Seasons())
+@seasons_argument
 @click.option("--grand-prix", "grands_prix", multiple=True, help="Slug or name; repeatable.")
-@click.option(
-    "--session-type", "session_types", multiple=True, help="race, sprint, … or all; repeatable."
-)
+@session_type_option
 @click.option("--dataset", "datasets", multiple=True, help="laps, results, …; repeatable.")
-@click.option("--missing", is_flag=True, help="Only what the lake does not hold yet.")
-@click.option("--recent", type=click.IntRange(min=1), metavar="DAYS", help="Ended since then.")
+@click.option("--missing", is_flag=True, help="Only what is not in the lake yet.")
+@click.option(
+    "--recent", type=click.IntRange(min=1), metavar="DAYS", help="Only sessions of the last DAYS."
+)
 @click.option("--all", "everything", is_flag=True, help="Every session again (the default).")
 @click.option(
-    "--accept-loss", is_flag=True, help="Let answers with fewer rows replace what the lake holds."
+    "--accept-loss", is_flag=True, help="Let an answer with fewer rows replace the stored one."
 )
 @click.option("--dry-run", is_flag=True, help="Print the plan; ask for the calendar only.")
-@click.option("--offline", is_flag=True, help="Use the embedded simulator: invented data.")
+@click.option("--offline", is_flag=True, help="Use simulated data from the embedded simulator.")
 @as_json_option
-@told
+@reports_errors
 def ingest(
     seasons: tuple[int, ...],
     grands_prix: tuple[str, ...],
@@ -214,42 +71,37 @@ def ingest(
     offline: bool,
     as_json: bool,
 ) -> None:
-    """Land the sessions of SEASONS (2025, 2023-2025, 2023,2025) through Dagster.
+    """Ingest the sessions of SEASONS (2025, 2023-2025, 2023,2025) through Dagster.
 
-    Exit status: 0 all landed, 1 something failed, 2 wrong use, 3 the API is closed for a live
-    session.
+    Exit status: 0 all stored, 1 something failed, 2 wrong use, 3 the API is closed for a live
+    session, 130 interrupted.
     """
     if missing + (recent is not None) + everything > 1:
         raise click.UsageError("--missing, --recent and --all exclude each other; give one.")
     settings = Settings.read()
-    wish = Wish(
+    chosen = [find_dataset(name) for name in datasets]
+    selection = Selection(
         years=seasons,
         grands_prix=grands_prix,
-        session_types=(
-            session_type_selection(",".join(session_types))
-            if session_types
-            else settings.session_types
-        ),
-        datasets=datasets_named(datasets),
+        session_types=select_session_types(session_types, settings),
+        datasets=tuple(dataset for dataset in DATASETS if dataset in chosen or not chosen),
         only_missing=missing,
         recent_days=recent,
-        accept_loss=accept_loss,
     )
-    with _simulator_if(offline, settings) as settings:
-        sys.exit(_ingest(wish, settings, dry_run=dry_run, as_json=as_json))
+    with _simulator(settings) if offline else nullcontext(settings) as settings:
+        how = {"accept_loss": accept_loss, "dry_run": dry_run, "as_json": as_json}
+        sys.exit(_ingest(selection, settings, **how))
 
 
 @contextmanager
-def _simulator_if(offline: bool, settings: Settings) -> Iterator[Settings]:
-    if not offline:
-        yield settings
-        return
+def _simulator(settings: Settings) -> Iterator[Settings]:
+    """The settings with the embedded simulator in place of the API."""
     from f1_bronze.simulator.invented import InventedSeasons
     from f1_bronze.simulator.server import Simulator
 
-    click.echo("Invented data from the embedded simulator.", err=True)
+    click.echo("Simulated data from the embedded simulator.", err=True)
     with Simulator(InventedSeasons()) as simulator:
-        # Free access to the simulator, with a budget of its own: the real one is not touched.
+        # Free access, with a call budget of its own: the real one is not touched.
         yield replace(
             settings,
             openf1_url=simulator.url,
@@ -259,9 +111,11 @@ def _simulator_if(offline: bool, settings: Settings) -> Iterator[Settings]:
         )
 
 
-def _ingest(wish: Wish, settings: Settings, *, dry_run: bool, as_json: bool) -> int:
-    """Read the calendar, make the runs, print what became of them; returns the exit status."""
-    from f1_bronze.cli.console import ProgressBar, screen, warnings_on
+def _ingest(
+    selection: Selection, settings: Settings, *, accept_loss: bool, dry_run: bool, as_json: bool
+) -> int:
+    """Read the calendar, execute the runs and print the outcome; returns the exit status."""
+    from f1_bronze.cli.console import ProgressBar, stderr, warnings_on
     from f1_bronze.defs.resources import openf1_resource, resolved
     from f1_bronze.defs.run.tally import RunTally, open_deployment_logs
     from f1_bronze.lake.lake import Lake
@@ -271,107 +125,273 @@ def _ingest(wish: Wish, settings: Settings, *, dry_run: bool, as_json: bool) -> 
     lake = Lake.at(settings.lake_uri)
     lake.store.check()
     resource = resolved(openf1_resource(settings))
-    console = screen()
-    account = RunTally()
-    bar = ProgressBar(console, account, estimate=resource.make_pace().estimate)
-    openf1 = resource.make_openf1(observer=bar.tell)
+    console = stderr()
+    tally = RunTally()
+    bar = ProgressBar(console, tally, estimate=resource.make_pace().estimate)
+    openf1 = resource.make_openf1(observer=bar.report)
     with warnings_on(console), closing(openf1):
-        calendar, plan = plan_of(wish, openf1, lake)
+        calendar, plan = selection.plan(openf1, lake)
         if dry_run:
-            print_plan(plan, calendar, bar.estimate(plan.calls), as_json)
+            _print_plan(plan, calendar, bar.estimate(plan.calls), as_json=as_json)
             return 0
         total = sum(len(refs) for refs in plan.wanted().values())
         if not total:
-            console.print(nothing_to_do(wish, calendar), soft_wrap=True)
-        with bar.shown(total=total, calls=plan.calls):
-            runs, crashes = _run_all(plan, wish, settings, openf1, account)
+            console.print(_nothing_to_do(selection, calendar), soft_wrap=True)
+        with bar.running(total=total, calls=plan.calls):
+            runs, crashes = _execute_runs(plan, settings, openf1, tally, accept_loss=accept_loss)
         counters = openf1.counters
-    crashes += _unplaceable(calendar)
-    status = _status(account, crashes)
-    outcome = Outcome(
-        account=account,
-        datasets=tuple(dataset.name for dataset in wish.datasets),
+    outcome = _Outcome(
+        tally=tally,
+        datasets=tuple(dataset.name for dataset in selection.datasets),
         lake_uri=lake.store.uri(""),
         runs=runs,
-        crashes=crashes,
+        crashes=[*crashes, *_unreadable_sessions(calendar)],
         counters=counters,
         seconds=time.monotonic() - began,
-        status=status,
     )
-    print_outcome(outcome, as_json=as_json)
-    return status
+    _print_outcome(outcome, as_json=as_json)
+    return outcome.status
 
 
-def _run_all(
-    plan: Plan,
-    wish: Wish,
-    settings: Settings,
-    openf1: OpenF1,
-    account: RunTally,
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Register the partitions and make the runs; their ids, and what broke unexpectedly."""
+def _execute_runs(
+    plan: Plan, settings: Settings, openf1: OpenF1, tally: RunTally, *, accept_loss: bool
+) -> tuple[list[str], list[str]]:
+    """Register the partitions and execute the runs; their ids, and unexpected errors."""
+    from f1_bronze.cli.console import stderr
     from f1_bronze.datasets.sessions import SESSIONS
     from f1_bronze.definitions import assemble
     from f1_bronze.defs.automation.instance import open_instance
     from f1_bronze.defs.automation.launch import crash_of, execute, interrupted
+    from f1_bronze.defs.outbound.emit_now import emit_now
     from f1_bronze.defs.partitions import read_registered, register
     from f1_bronze.defs.record.tags import BY_COMMAND, TRIGGER_TAG
     from f1_bronze.defs.resources import Deployment
+    from f1_bronze.lake.errors import LakeError
 
-    definitions = assemble(settings, openf1=openf1, progress=account)
-    runs, crashes = [], []
+    definitions = assemble(settings, openf1=openf1, progress=tally)
+    runs: list[str] = []
+    crashes: list[str] = []
     with open_instance() as instance:
         register(instance, [session.partition for session in plan.sessions])
         openf1.expect({d: refs for d, refs in plan.wanted().items() if d is not SESSIONS})
         for run in plan.runs(read_registered(instance)):
-            told = len(account.failures)
+            failures_before = len(tally.failures)
             result = execute(
                 run,
                 definitions=definitions,
                 instance=instance,
-                accept_loss=wish.accept_loss,
+                accept_loss=accept_loss,
                 tags={TRIGGER_TAG: BY_COMMAND, **run.historical_tags(datetime.now(UTC))},
             )
             runs.append(result.run_id)
             if interrupted(result):
-                crashes.append(INTERRUPTED)
+                crashes.append(_INTERRUPTED)
                 break
-            if not result.success and len(account.failures) == told:
+            if not result.success and len(tally.failures) == failures_before:
                 crashes.append(crash_of(result))
-        _tell(instance, Deployment(settings), runs)
-    return tuple(runs), tuple(crashes)
+        try:
+            emit_now(instance, Deployment(settings), runs)
+        except LakeError as error:
+            waiting = f"lineage and metrics are written by `f1-bronze ui` later: {error}"
+            stderr().print(waiting, style="yellow", markup=False, soft_wrap=True)
+    return runs, crashes
 
 
-def _tell(instance: dg.DagsterInstance, deployment: Deployment, runs: list[str]) -> None:
-    """Lineage and local metrics at once; should the lake fail, the sensors tell them later."""
-    from f1_bronze.cli.console import screen
-    from f1_bronze.defs.outbound.emit_now import emit_now
-    from f1_bronze.lake.errors import LakeError
-
-    try:
-        emit_now(instance, deployment, runs)
-    except LakeError as error:
-        screen().print(f"lineage and metrics wait for `f1-bronze ui`: {error}", style="yellow")
-
-
-def _unplaceable(calendar: Calendar) -> tuple[str, ...]:
-    """Sessions that the calendar lists and that cannot be asked for: a gap that must be told."""
+def _unreadable_sessions(calendar: Calendar) -> Iterator[str]:
+    """Sessions that the calendar lists in a way that cannot be asked for: a gap to report."""
     from f1_bronze.openf1.calendar import Reason
 
-    return tuple(
-        f"session {left.session_key or 'without a key'} ({left.name}) of the calendar is listed in "
-        "a way that cannot be read, and was left out; run this again later, and report it to "
-        "OpenF1 if it stays"
-        for left in calendar.left_out
-        if left.reason is Reason.UNPLACEABLE
+    for left in calendar.left_out:
+        if left.reason is Reason.UNPLACEABLE:
+            yield (
+                f"session {left.session_key or 'without a key'} ({left.name}) of the calendar is "
+                "listed in a way that cannot be read, and was left out; run this again later, and "
+                "report it to OpenF1 if it stays"
+            )
+
+
+def _print_plan(plan: Plan, calendar: Calendar, seconds: float, *, as_json: bool) -> None:
+    from f1_bronze.cli.console import duration, print_json, print_rows, stdout
+
+    wanted = plan.wanted()
+    rows = [
+        {
+            "dataset": dataset.name,
+            "sessions": len(wanted[dataset]),
+            "api_calls": len(sizes),
+            "batches": sizes if as_json else " + ".join(map(str, sizes)),
+        }
+        for dataset, sizes in plan.batches().items()
+    ]
+    left_out = Counter(left.reason.value for left in calendar.left_out)
+    if as_json:
+        print_json(
+            {
+                "partitions": [session.partition.key for session in plan.sessions],
+                "datasets": rows,
+                "api_calls": plan.calls,
+                "eta_seconds": round(seconds, 1),
+                "left_out": dict(left_out),
+            }
+        )
+        return
+    console = stdout()
+    for session in plan.sessions:
+        console.print(f"{session.partition.key}  ended {session.date_end:%Y-%m-%d %H:%M} UTC")
+    console.print()
+    print_rows(console, rows, total=True)
+    reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(left_out.items()))
+    console.print(
+        f"\nPlan: {len(plan.sessions)} sessions in {plan.calls} API calls, at least "
+        f"{duration(seconds)} by the call budget. Sessions left out: {reasons or 'none'}.",
+        soft_wrap=True,
     )
 
 
-def _status(account: RunTally, crashes: tuple[str, ...]) -> int:
-    from f1_bronze.openf1.answers import ClosedForLiveSession
+def _nothing_to_do(selection: Selection, calendar: Calendar) -> str:
+    types = selection.session_types
+    kind = "session" if types is None else f"{' or '.join(sorted(types))} session"
+    why = "that is not in the lake yet" if selection.only_missing else "that has ended"
+    return (
+        f"Nothing to ingest: {selection.seasons} has no {kind} {why}. "
+        f"The calendar lists {len(calendar.sessions)} ended sessions of all types."
+    )
 
-    if INTERRUPTED in crashes:
-        return STOPPED
-    if any(isinstance(failed.error, ClosedForLiveSession) for failed in account.failures):
-        return CLOSED
-    return FAILED if account.failures or crashes else 0
+
+@dataclass(frozen=True, kw_only=True)
+class _Outcome:
+    """A finished ingest. `crashes` are errors that concern no particular partition."""
+
+    tally: RunTally
+    datasets: tuple[str, ...]
+    lake_uri: str
+    runs: list[str]
+    crashes: list[str]
+    counters: Counters
+    seconds: float
+
+    @property
+    def status(self) -> int:
+        """The exit status."""
+        from f1_bronze.openf1.answers import ClosedForLiveSession
+
+        if _INTERRUPTED in self.crashes:
+            return INTERRUPTED
+        if any(isinstance(failed.error, ClosedForLiveSession) for failed in self.tally.failures):
+            return CLOSED
+        return FAILED if self.tally.failures or self.crashes else 0
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The table: a row per dataset."""
+        rows = []
+        for name in self.datasets:
+            one = self.tally.by_dataset[name]
+            revisions = {revision.value: count for revision, count in one.revisions.items()}
+            rows.append(
+                {
+                    "dataset": name,
+                    "sessions": one.sessions,
+                    "rows": one.rows,
+                    **{revision: revisions.get(revision, 0) for revision in _REVISIONS},
+                    "failed": one.failed,
+                    "checks": one.checks,
+                    "api_calls": one.api_requests,
+                    "seconds": round(one.seconds, 2),
+                }
+            )
+        return rows
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything, as plain data."""
+        datasets = self.tally.by_dataset.values()
+        return {
+            "status": self.status,
+            "lake": self.lake_uri,
+            "runs": self.runs,
+            "datasets": self.rows(),
+            "api": self.counters.to_json(),
+            "failed": [
+                {
+                    "dataset": failed.dataset.name,
+                    "partition": failed.key,
+                    "error": type(failed.error).__name__,
+                    "message": str(failed.error),
+                }
+                for failed in self.tally.failures
+            ],
+            "checks": {
+                "evaluated": sum(one.checks for one in datasets),
+                "failed": sum(one.checks_failed for one in datasets),
+                "warned": [
+                    {
+                        "dataset": verdict.dataset,
+                        "partition": verdict.partition.key,
+                        "check": verdict.check,
+                        "rules": {one.name: one.observed for one in verdict.failed},
+                    }
+                    for verdict in self.tally.warnings
+                ],
+            },
+            "crashes": self.crashes,
+            "seconds": round(self.seconds, 2),
+        }
+
+
+def _print_outcome(outcome: _Outcome, *, as_json: bool) -> None:
+    """Table and sentences on standard output, failures on standard error; or one JSON object."""
+    from f1_bronze.cli.console import duration, print_json, print_rows, stdout
+
+    if as_json:
+        print_json(outcome.to_json())
+        return
+    console = stdout()
+    if outcome.tally.finished:
+        print_rows(console, outcome.rows(), total=True)
+    written = outcome.tally.written
+    if 0 < len(written) <= _MOST_FILES_SHOWN:
+        console.print("\nWritten:")
+        for uri in sorted(written):
+            console.print(f"  {uri.removeprefix(outcome.lake_uri)}", soft_wrap=True)
+    counters = outcome.counters
+    console.print(
+        f"\n{counters.calls} API calls for {counters.questions} batches "
+        f"({counters.retries} retries, {counters.splits} splits, "
+        f"{counters.wait_seconds:.0f} s waiting), {counters.bytes / 1e6:.1f} MB, "
+        f"{duration(outcome.seconds)}. Lake: {outcome.lake_uri}",
+        soft_wrap=True,
+    )
+    _print_warnings(outcome.tally)
+    _print_failures(outcome)
+
+
+def _print_warnings(tally: RunTally) -> None:
+    """Each WARN rule that failed, with the first partition that failed it."""
+    from f1_bronze.cli.console import first_and_more, stderr
+
+    console = stderr()
+    by_rule: dict[str, list[str]] = {}
+    for verdict in tally.warnings:
+        for one in verdict.failed:
+            place = f"{verdict.partition.key} ({one.observed})"
+            by_rule.setdefault(f"{verdict.dataset}: {one.name}", []).append(place)
+    for rule, places in list(by_rule.items())[:_MOST_KINDS_SHOWN]:
+        line = f"warning: {rule}: {first_and_more(places)}"
+        console.print(line, style="yellow", markup=False, soft_wrap=True)
+    if len(by_rule) > _MOST_KINDS_SHOWN:
+        console.print(f"… and {len(by_rule) - _MOST_KINDS_SHOWN} more rules; --json lists them all")
+
+
+def _print_failures(outcome: _Outcome) -> None:
+    """Each distinct error once, with the partitions and datasets that it concerns."""
+    from f1_bronze.cli.console import stderr
+    from f1_bronze.defs.run.failures import describe_failures
+
+    console = stderr()
+    causes = describe_failures(outcome.tally.failures)
+    for cause in causes[:_MOST_KINDS_SHOWN]:
+        console.print(f"failed: {cause}", style="red", markup=False, soft_wrap=True)
+    if len(causes) > _MOST_KINDS_SHOWN:
+        more = len(causes) - _MOST_KINDS_SHOWN
+        console.print(f"… and {more} more kinds of failure; --json lists them all", soft_wrap=True)
+    for crash in outcome.crashes:
+        console.print(f"failed: {crash}", style="red", markup=False, soft_wrap=True)

@@ -1,40 +1,38 @@
-"""f1-bronze lineage: the whole story of one file.
-
-Belongs here: the options, and the story for people and as JSON. Stays out: how the lake tells of
-its contents (lake/history.py), what events tell (telemetry/lineage/story.py).
-"""
+"""f1-bronze lineage: where a partition comes from, its runs, checks, revisions and events."""
 
 from dataclasses import asdict
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from f1_bronze.cli.options import as_json_option, dataset_named, nearest_in, told
-from f1_bronze.datasets.partition import PartitionKeyError, SessionPartition
+from f1_bronze.cli.options import (
+    as_json_option,
+    find_dataset,
+    reports_errors,
+    suggesting_partitions,
+)
+from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.settings import Settings
 
 if TYPE_CHECKING:
-    from f1_bronze.lake.history import Content, History
+    from f1_bronze.lake.history import Content
     from f1_bronze.lake.lake import Lake
-    from f1_bronze.telemetry.lineage.story import Asserted, Story, Told
-
+    from f1_bronze.telemetry.lineage.story import Story, Told
 
 _EVENTS_SHOWN = 30
-
-_ENDS = ("COMPLETE", "FAIL", "ABORT")
+_END_EVENTS = ("COMPLETE", "FAIL", "ABORT")
 
 
 @click.command()
 @click.argument("dataset_name", metavar="DATASET")
 @click.argument("partition_key", metavar="PARTITION")
 @as_json_option
-@told
+@reports_errors
 def lineage(dataset_name: str, partition_key: str, as_json: bool) -> None:
-    """Tell where a partition (laps 2025/bahrain/race) comes from and what became of it.
+    """Show where a partition (laps 2025/bahrain/race) comes from and what became of it.
 
     Source, runs, rows, checks, revisions and OpenLineage events, as the lake has them. Exit
-    status: 0 told, 1 the lake cannot be read, 2 wrong use.
+    status: 0 printed, 1 the lake cannot be read, 2 wrong use.
     """
     from f1_bronze.cli.console import print_json
     from f1_bronze.lake.errors import NotInLake
@@ -43,39 +41,32 @@ def lineage(dataset_name: str, partition_key: str, as_json: bool) -> None:
     from f1_bronze.telemetry.lineage.event_files import EventFiles
     from f1_bronze.telemetry.lineage.story import read_lineage
 
-    dataset = dataset_named(dataset_name)
+    dataset = find_dataset(dataset_name)
     lake = Lake.at(Settings.read().lake_uri)
-    try:
+    contents: tuple[Content, ...] = ()
+    with suggesting_partitions(lake, dataset, partition_key):
         partition = SessionPartition.parse(partition_key)
-    except PartitionKeyError as error:
-        raise click.UsageError(f"{error}{nearest_in(lake, dataset, partition_key)}") from error
-    events = EventFiles(lake.store).of_dataset(dataset.name)
-    story = read_lineage(partition.key, partition_folder(dataset.name, partition), events)
-    history: History | None = None
-    try:
-        history = lake.history(dataset, partition)
-    except NotInLake as error:
-        if not story.events:
-            raise click.UsageError(f"{error}{nearest_in(lake, dataset, partition_key)}") from error
+        events = EventFiles(lake.store).of_dataset(dataset.name)
+        story = read_lineage(partition.key, partition_folder(dataset.name, partition), events)
+        try:
+            contents = lake.history(dataset, partition).contents
+        except NotInLake:
+            if not story.events:
+                raise
     if as_json:
-        print_json(_to_json(lake, dataset.name, partition, history, story))
+        print_json(_to_json(lake, dataset.name, partition, contents, story))
     else:
-        _print(lake, dataset.name, partition, history, story)
+        _print(lake, dataset.name, partition, contents, story)
 
 
-def _current(history: "History | None") -> "Content | None":
-    return next((c for c in history.contents if c.is_current), None) if history else None
+def _facts(lake: "Lake", contents: tuple["Content", ...], story: "Story") -> dict[str, Any]:
+    """What is known of the current file; None for what is not."""
+    from f1_bronze.cli.console import iso
 
-
-def _last_landing(story: "Story") -> "Told | None":
-    landings = [one for one in story.events if one.event_type == "COMPLETE" and one.output]
-    return landings[-1] if landings else None
-
-
-def _facts(lake: "Lake", history: "History | None", story: "Story") -> dict[str, Any]:
-    """What is true of the file now; None for what nothing tells."""
-    current, last = _current(history), _last_landing(story)
+    current = next((content for content in contents if content.is_current), None)
     file = current.file if current else None
+    stored = [one for one in story.events if one.event_type == "COMPLETE" and one.output]
+    last = stored[-1] if stored else None
     source = file.provenance.source if file else None
     return {
         "file": lake.store.uri(current.path) if current else None,
@@ -84,7 +75,7 @@ def _facts(lake: "Lake", history: "History | None", story: "Story") -> dict[str,
         "rows": file.table.num_rows if file else None,
         "size_bytes": current.size_bytes if current else None,
         "content_sha256": file.provenance.content_sha256 if file else None,
-        "last_landing": _moment(last.at) if last else None,
+        "last_landing": iso(last.at) if last else None,
         "last_run": last.dagster_run_id if last else None,
     }
 
@@ -93,69 +84,59 @@ def _print(
     lake: "Lake",
     dataset: str,
     partition: SessionPartition,
-    history: "History | None",
+    contents: tuple["Content", ...],
     story: "Story",
 ) -> None:
-    from f1_bronze.cli.console import plain, print_rows
+    from f1_bronze.cli.console import iso, print_rows, stdout
+    from f1_bronze.cli.history_command import revision_row
 
-    console = plain()
+    console = stdout()
     console.print(f"{dataset} of {partition.key}", style="bold")
-    for name, value in _facts(lake, history, story).items():
+    for name, value in _facts(lake, contents, story).items():
         if value is not None:
             shown = f"{value:,}" if name in ("rows", "size_bytes") else str(value)
             console.print(f"  {name.replace('_', ' '):<15} {shown}", soft_wrap=True, markup=False)
-    if history is None:
-        console.print("\nIt has never landed.")
-    else:
+    if contents:
         console.print("\nRevisions:")
-        print_rows(console, [_revision_line(c) for c in history.contents], total=False)
+        print_rows(console, [revision_row(content) for content in contents])
+    else:
+        console.print("\nThe lake has never held it.")
     if story.checks:
-        console.print(f"\nChecks of {_moment(story.checks[0].at)}:")
-        print_rows(console, [_check_line(one) for one in story.checks], total=False)
+        console.print(f"\nChecks of {iso(story.checks[0].at)}:")
+        rows = [
+            {
+                "rule": one.rule,
+                "verdict": "passed" if one.passed else f"failed ({one.severity})",
+                "column": one.column,
+                "observed": one.observed,
+            }
+            for one in story.checks
+        ]
+        print_rows(console, rows)
+    ends = [one for one in story.events if one.event_type in _END_EVENTS]
     if not story.events:
         console.print(
-            "\nNo lineage events. The sensor openlineage_events writes them: is it running?"
+            "\nThere are no lineage events. The sensor openlineage_events writes them: check in "
+            "`f1-bronze ui` that it is on."
         )
-        return
-    ends = [one for one in story.events if one.event_type in _ENDS]
-    console.print("\nEvents:")
-    print_rows(console, [_event_line(one) for one in ends[-_EVENTS_SHOWN:]], total=False)
+    else:
+        console.print("\nEvents:")
+        print_rows(console, [_event_row(one) for one in ends[-_EVENTS_SHOWN:]])
     if len(ends) > _EVENTS_SHOWN:
-        console.print(f"and {len(ends) - _EVENTS_SHOWN:,} earlier ones; --json lists them all")
+        console.print(f"… and {len(ends) - _EVENTS_SHOWN:,} earlier ones; --json lists them all")
 
 
-def _revision_line(content: "Content") -> dict[str, Any]:
-    changes = content.changes
+def _event_row(event: "Told") -> dict[str, Any]:
+    from f1_bronze.cli.console import iso
+
     return {
-        "revision": str(content.number),
-        "since": _moment(content.since) or "?",
-        "replaced_at": _moment(content.replaced_at) or "current",
-        "rows": content.file.table.num_rows if content.file else "(cannot be read)",
-        "changed": len(changes.added) + len(changes.removed) + len(changes.changed)
-        if changes
-        else "",
-        "content_sha256": content.file.provenance.content_sha256[:12] if content.file else "",
-    }
-
-
-def _check_line(one: "Asserted") -> dict[str, Any]:
-    return {
-        "rule": one.rule,
-        "verdict": "passed" if one.passed else f"failed ({one.severity})",
-        "column": one.column or "",
-        "observed": one.observed or "",
-    }
-
-
-def _event_line(one: "Told") -> dict[str, Any]:
-    return {
-        "at": _moment(one.at),
-        "event": one.event_type,
-        "job": one.job,
-        "revision": one.revision or "",
-        "rows": "" if one.rows is None else f"{one.rows:,}",
-        "run": one.dagster_run_id or one.run_id,
-        "error": one.error or "",
+        "at": iso(event.at),
+        "event": event.event_type,
+        "job": event.job,
+        "revision": event.revision,
+        "rows": None if event.rows is None else f"{event.rows:,}",
+        "run": event.dagster_run_id or event.run_id,
+        "error": event.error,
     }
 
 
@@ -163,32 +144,20 @@ def _to_json(
     lake: "Lake",
     dataset: str,
     partition: SessionPartition,
-    history: "History | None",
+    contents: tuple["Content", ...],
     story: "Story",
 ) -> dict[str, Any]:
+    from f1_bronze.cli.console import iso
+    from f1_bronze.cli.history_command import revision_to_json
+
     return {
         "dataset": dataset,
         "partition": partition.key,
-        **_facts(lake, history, story),
-        "revisions": [
-            {
-                "revision": content.number,
-                "since": _moment(content.since),
-                "replaced_at": _moment(content.replaced_at),
-                "rows": content.file.table.num_rows if content.file else None,
-                "size_bytes": content.size_bytes,
-                "content_sha256": content.file.provenance.content_sha256 if content.file else None,
-                "uri": lake.store.uri(content.path),
-            }
-            for content in (history.contents if history else ())
-        ],
-        "checks": [{**asdict(one), "at": _moment(one.at)} for one in story.checks],
+        **_facts(lake, contents, story),
+        "revisions": [revision_to_json(lake, content) for content in contents],
+        "checks": [{**asdict(one), "at": iso(one.at)} for one in story.checks],
         "events": [
-            {**asdict(one), "at": _moment(one.at), "uri": lake.store.uri(one.path)}
+            {**asdict(one), "at": iso(one.at), "uri": lake.store.uri(one.path)}
             for one in story.events
         ],
     }
-
-
-def _moment(moment: datetime | None) -> str | None:
-    return moment.isoformat() if moment else None

@@ -1,13 +1,10 @@
-"""How commands speak: exit statuses, errors as sentences, the --json option, seasons.
-
-Belongs here: what every subcommand shares. Stays out: tables and progress (console.py).
-"""
+"""What commands share: argument types, selections of sessions, errors as exit statuses."""
 
 import json
 import re
 import sys
-from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import wraps
@@ -17,7 +14,8 @@ import click
 
 from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.dataset import Dataset
-from f1_bronze.settings import HomeUnusable, SettingError
+from f1_bronze.datasets.partition import PartitionKeyError
+from f1_bronze.settings import HomeUnusable, SettingError, Settings, session_type_selection
 
 if TYPE_CHECKING:
     from f1_bronze.defs.automation.launch import Plan
@@ -25,14 +23,10 @@ if TYPE_CHECKING:
     from f1_bronze.lake.lake import Lake
     from f1_bronze.openf1.calendar import Calendar
 
-
-FAILED, WRONG_USE, CLOSED, STOPPED = 1, 2, 3, 130
+FAILED, WRONG_USE, CLOSED, INTERRUPTED = 1, 2, 3, 130
+"""Exit statuses. CLOSED: the API is closed for a live session, come back later."""
 
 _T = TypeVar("_T")
-
-as_json_option = click.option(
-    "--json", "as_json", is_flag=True, help="Print JSON for other programs."
-)
 
 
 class Seasons(click.ParamType[tuple[int, ...]]):
@@ -47,203 +41,168 @@ class Seasons(click.ParamType[tuple[int, ...]]):
             match = re.fullmatch(r"\s*(\d{4})\s*(?:-\s*(\d{4})\s*)?", part)
             first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
             if not 1950 <= first <= last <= 2100:
-                self.fail(f"{value!r} names no seasons; write 2025, 2023-2025 or 2023,2025.")
+                self.fail(f"{value!r} is not a season; write 2025, 2023-2025 or 2023,2025.")
             years |= set(range(first, last + 1))
         return tuple(sorted(years))
 
 
-class Moment(click.ParamType[datetime]):
-    """`2025-04-14` or `2025-04-14T06:00:00+02:00`; UTC unless it says otherwise."""
+class Time(click.ParamType[datetime]):
+    """`2025-04-14` or `2025-04-14T06:00:00+02:00`; UTC where no offset is given."""
 
     name = "time"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> datetime:
-        """The moment in UTC; a usage error for anything else."""
+        """The time in UTC; a usage error for anything else."""
         try:
-            moment = datetime.fromisoformat(str(value))
+            time = datetime.fromisoformat(str(value))
         except ValueError:
-            self.fail(f"{value!r} is no time; write 2025-04-14 or 2025-04-14T06:00:00, in UTC.")
-        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+            self.fail(f"{value!r} is not a time; write 2025-04-14 or 2025-04-14T06:00:00 (UTC).")
+        return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
 
 
-def told(command: Callable[..., _T]) -> Callable[..., _T]:
-    """Errors that a person can mend are a sentence and an exit status, never a traceback."""
+seasons_argument = click.argument("seasons", type=Seasons())
+session_type_option = click.option(
+    "--session-type", "session_types", multiple=True, help="race, sprint, … or all; repeatable."
+)
+as_json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print JSON for other programs."
+)
+
+
+def reports_errors(command: Callable[..., _T]) -> Callable[..., _T]:
+    """Errors that the user can fix end the command with a sentence, not with a traceback."""
 
     @wraps(command)
     def run(*args: Any, **kwargs: Any) -> _T:
-        from f1_bronze.lake.errors import LakeAddressError, LakeError
-        from f1_bronze.openf1.answers import ClosedForLiveSession, OpenF1Error
-        from f1_bronze.openf1.budget import PaceSettingError
-        from f1_bronze.openf1.budget_stores import RateStoreError
-        from f1_bronze.openf1.calendar import UnknownGrandPrix, UnknownSeason
-
         try:
             return command(*args, **kwargs)
-        except (
-            SettingError,
-            PaceSettingError,
-            LakeAddressError,
-            UnknownGrandPrix,
-            UnknownSeason,
-        ) as error:
-            _end(error, WRONG_USE, kwargs)
-        except ClosedForLiveSession as error:
-            _end(error, CLOSED, kwargs)
-        except (OpenF1Error, LakeError, RateStoreError, HomeUnusable) as error:
-            _end(error, FAILED, kwargs)
+        except Exception as error:
+            status = _exit_status(error)
+            if status is None:
+                raise
+            exit_with(error, status, as_json=kwargs.get("as_json", False))
 
     return run
 
 
-def _end(error: Exception, status: int, options: Mapping[str, Any]) -> NoReturn:
-    if options.get("as_json"):
-        told = {"status": status, "error": type(error).__name__, "message": str(error)}
-        click.echo(json.dumps(told, ensure_ascii=False))
+def exit_with(error: Exception, status: int, *, as_json: bool) -> NoReturn:
+    """Print the error on standard error, as JSON on standard output too, and exit."""
+    if as_json:
+        printed = {"status": status, "error": type(error).__name__, "message": str(error)}
+        click.echo(json.dumps(printed, ensure_ascii=False))
     click.echo(f"f1-bronze: {error}", err=True)
     sys.exit(status)
 
 
-def dataset_named(name: str) -> Dataset:
-    """The dataset of that name; a usage error that names the nearest when there is none."""
+def _exit_status(error: Exception) -> int | None:
+    """The exit status for an error; None for one that the user can do nothing about."""
+    from f1_bronze.lake.errors import LakeAddressError, LakeError
+    from f1_bronze.openf1.answers import ClosedForLiveSession, OpenF1Error
+    from f1_bronze.openf1.budget import PaceSettingError
+    from f1_bronze.openf1.budget_stores import RateStoreError
+    from f1_bronze.openf1.calendar import UnknownGrandPrix, UnknownSeason
+
+    settings = (SettingError, PaceSettingError, LakeAddressError)
+    if isinstance(error, (*settings, UnknownGrandPrix, UnknownSeason)):
+        return WRONG_USE
+    if isinstance(error, ClosedForLiveSession):
+        return CLOSED
+    if isinstance(error, (OpenF1Error, LakeError, RateStoreError, HomeUnusable)):
+        return FAILED
+    return None
+
+
+def unknown(what: str, name: str, known: Collection[str]) -> click.UsageError:
+    """The usage error for a name that does not exist: it suggests those that do.
+
+    `what` is the sentence before the suggestions.
+    """
     from f1_bronze.openf1.calendar import nearest
 
+    near = nearest(name, known)
+    meant = f" Did you mean {' or '.join(near)}?" if near else ""
+    return click.UsageError(f"{what}{meant} Choose from {', '.join(known)}.")
+
+
+def find_dataset(name: str) -> Dataset:
+    """The dataset of that name; a usage error if there is none."""
     by_name = {dataset.name: dataset for dataset in DATASETS}
     if name not in by_name:
-        near = nearest(name, by_name)
-        meant = f"Did you mean {' or '.join(near)}? " if near else ""
-        raise click.UsageError(
-            f"There is no dataset {name!r}. {meant}Choose from {', '.join(by_name)}."
-        )
+        raise unknown(f"There is no dataset {name!r}.", name, by_name)
     return by_name[name]
 
 
-def nearest_in(lake: "Lake", dataset: Dataset, key: str) -> str:
-    """A sentence with the nearest partitions that the lake holds or has held; empty if none is."""
-    from f1_bronze.lake.paths import (
-        KeptAs,
-        dataset_folder,
-        dataset_revisions,
-        parse_file_path,
-        parse_kept_path,
-    )
+@contextmanager
+def suggesting_partitions(lake: "Lake", dataset: Dataset, key: str) -> Iterator[None]:
+    """A partition that does not exist is a usage error that names similar ones in the lake."""
+    from f1_bronze.lake import paths
+    from f1_bronze.lake.errors import NotInLake
     from f1_bronze.openf1.calendar import nearest
 
-    known = {
-        found[1].key
-        for entry in lake.store.list(dataset_folder(dataset.name))
-        if (found := parse_file_path(entry.path))
-    } | {
-        kept.partition.key
-        for entry in lake.store.list(dataset_revisions(dataset.name))
-        if (kept := parse_kept_path(entry.path)) and kept.kept_as is not KeptAs.ARRIVED
-    }
-    near = nearest(key, known)
-    return f" In the lake are {', '.join(near)}, …" if near else ""
+    try:
+        yield
+    except (PartitionKeyError, NotInLake) as error:
+        known = {
+            found[1].key
+            for entry in lake.store.list(paths.dataset_folder(dataset.name))
+            if (found := paths.parse_file_path(entry.path))
+        } | {
+            kept.partition.key
+            for entry in lake.store.list(paths.dataset_revisions(dataset.name))
+            if (kept := paths.parse_kept_path(entry.path))
+            and kept.kept_as is not paths.KeptAs.ARRIVED
+        }
+        near = nearest(key, known)
+        similar = f" The lake has {', '.join(near)}, …" if near else ""
+        raise click.UsageError(f"{error}{similar}") from error
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wish:
-    """What was typed. `session_types` None means every type."""
+class Selection:
+    """The sessions and datasets that a command is to work on.
+
+    Attributes:
+        grands_prix: names or slugs as typed; empty for all.
+        session_types: slugs; None for every type.
+        only_missing: leave out what the lake already holds.
+        recent_days: leave out what ended longer ago; None for no limit.
+    """
 
     years: tuple[int, ...]
-    grands_prix: tuple[str, ...]
     session_types: frozenset[str] | None
-    datasets: tuple[Dataset, ...]
-    only_missing: bool
-    recent_days: int | None
-    accept_loss: bool
+    grands_prix: tuple[str, ...] = ()
+    datasets: tuple[Dataset, ...] = DATASETS
+    only_missing: bool = False
+    recent_days: int | None = None
+
+    @property
+    def seasons(self) -> str:
+        """The years as text."""
+        return ", ".join(map(str, self.years))
+
+    def plan(self, openf1: "OpenF1", lake: "Lake") -> "tuple[Calendar, Plan]":
+        """Read the calendar, which has sessions of all types, and plan what is selected."""
+        from f1_bronze.defs.automation.launch import Plan, landed_in, recent
+        from f1_bronze.openf1.calendar import select_grands_prix
+
+        calendar = openf1.calendar(self.years, lake.session_partitions(self.years))
+        self._check_session_types(calendar)
+        sessions = select_grands_prix(calendar, self.grands_prix).sessions
+        if self.session_types is not None:
+            sessions = tuple(s for s in sessions if s.partition.session_type in self.session_types)
+        if self.recent_days is not None:
+            sessions = recent(sessions, self.recent_days, datetime.now(UTC))
+        landed = landed_in(lake, self.datasets, self.years) if self.only_missing else None
+        return calendar, Plan(sessions=sessions, datasets=self.datasets, landed=landed)
+
+    def _check_session_types(self, calendar: "Calendar") -> None:
+        known = {session.partition.session_type for session in calendar.sessions}
+        known |= {"practice_1", "qualifying", "sprint_qualifying", "sprint", "race"}
+        for name in sorted((self.session_types or set()) - known):
+            what = f"{self.seasons} has no session of type {name!r}."
+            raise unknown(what, name, [*sorted(known), "all"])
 
 
-def datasets_named(names: tuple[str, ...]) -> tuple[Dataset, ...]:
-    from f1_bronze.openf1.calendar import nearest
-
-    known = [dataset.name for dataset in DATASETS]
-    for name in names:
-        if name not in known:
-            near = nearest(name, known)
-            meant = f"Did you mean {' or '.join(near)}? " if near else ""
-            raise click.UsageError(
-                f"There is no dataset {name!r}. {meant}Choose from {', '.join(known)}."
-            )
-    return tuple(dataset for dataset in DATASETS if not names or dataset.name in names)
-
-
-def plan_of(wish: Wish, openf1: "OpenF1", lake: "Lake") -> "tuple[Calendar, Plan]":
-    """The sessions wished for, and what to ask for; the calendar holds all types."""
-    from f1_bronze.defs.automation.launch import Plan, landed_in, recent
-    from f1_bronze.openf1.calendar import select_grands_prix
-
-    calendar = openf1.calendar(wish.years, lake.session_partitions(wish.years))
-    _check_session_types(wish, calendar)
-    chosen = select_grands_prix(calendar, wish.grands_prix).sessions
-    if wish.session_types is not None:
-        chosen = tuple(s for s in chosen if s.partition.session_type in wish.session_types)
-    if wish.recent_days is not None:
-        chosen = recent(chosen, wish.recent_days, datetime.now(UTC))
-    landed = landed_in(lake, wish.datasets, wish.years) if wish.only_missing else None
-    return calendar, Plan(sessions=chosen, datasets=wish.datasets, landed=landed)
-
-
-def _check_session_types(wish: Wish, calendar: "Calendar") -> None:
-    from f1_bronze.openf1.calendar import nearest
-
-    known = {session.partition.session_type for session in calendar.sessions}
-    known |= {"practice_1", "qualifying", "sprint_qualifying", "sprint", "race"}
-    for name in sorted((wish.session_types or set()) - known):
-        near = nearest(name, known)
-        meant = f"Did you mean {' or '.join(near)}? " if near else ""
-        raise click.UsageError(
-            f"No session of {_years(wish)} has the type {name!r}. {meant}"
-            f"Choose from {', '.join(sorted(known))}, or all."
-        )
-
-
-def print_plan(plan: "Plan", calendar: "Calendar", seconds: float, as_json: bool) -> None:
-    from f1_bronze.cli.console import plain, print_json, print_rows, seconds_text
-
-    batches, wanted = plan.batches(), plan.wanted()
-    rows = [
-        {
-            "dataset": dataset.name,
-            "sessions": len(wanted[dataset]),
-            "api_calls": len(sizes),
-            "batches": sizes if as_json else " + ".join(map(str, sizes)),
-        }
-        for dataset, sizes in batches.items()
-    ]
-    left_out = Counter(left.reason.value for left in calendar.left_out)
-    if as_json:
-        print_json(
-            {
-                "partitions": [session.partition.key for session in plan.sessions],
-                "datasets": rows,
-                "api_calls": plan.calls,
-                "eta_seconds": round(seconds, 1),
-                "left_out": dict(left_out),
-            }
-        )
-        return
-    console = plain()
-    for session in plan.sessions:
-        console.print(f"{session.partition.key}  ended {session.date_end:%Y-%m-%d %H:%M} UTC")
-    console.print()
-    print_rows(console, rows, total=True)
-    left = ", ".join(f"{count} {reason}" for reason, count in sorted(left_out.items()))
-    console.print(
-        f"\nPlan: {len(plan.sessions)} sessions in {plan.calls} API calls, at least "
-        f"{seconds_text(seconds)} by the call budget. Left out by the calendar: {left or 'none'}.",
-        soft_wrap=True,
-    )
-
-
-def nothing_to_do(wish: Wish, calendar: "Calendar") -> str:
-    types = "any type" if wish.session_types is None else " or ".join(sorted(wish.session_types))
-    why = "that the lake does not hold yet" if wish.only_missing else "that has ended"
-    return (
-        f"Nothing to ingest: {_years(wish)} has no session of {types} {why}. "
-        f"The calendar lists {len(calendar.sessions)} ended sessions in all."
-    )
-
-
-def _years(wish: Wish) -> str:
-    return ", ".join(str(year) for year in wish.years)
+def select_session_types(typed: tuple[str, ...], settings: Settings) -> frozenset[str] | None:
+    """The session types that were typed, else those of the settings; None for every type."""
+    return session_type_selection(",".join(typed)) if typed else settings.session_types

@@ -1,19 +1,15 @@
-"""f1-bronze report: a season as one page of HTML that people can open and send on.
-
-Belongs here: the options, and the file. Stays out: what the page says and how it looks
-(report_page/), where the states come from (defs/coverage.py).
-"""
+"""f1-bronze report: seasons as one page of HTML that people can open and send on."""
 
 from pathlib import Path
 
 import click
 
-from f1_bronze.cli.options import Seasons, as_json_option, told
+from f1_bronze.cli.options import as_json_option, reports_errors, seasons_argument
 from f1_bronze.settings import Settings
 
 
 @click.command()
-@click.argument("seasons", type=Seasons())
+@seasons_argument
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, writable=True, path_type=Path),
@@ -21,12 +17,12 @@ from f1_bronze.settings import Settings
     help="Where to write it; the default is f1_bronze_report_SEASONS.html in this folder.",
 )
 @as_json_option
-@told
+@reports_errors
 def report(seasons: tuple[int, ...], output: Path | None, as_json: bool) -> None:
     """Write SEASONS as one self-contained HTML page.
 
-    Broken rules with the rows that broke them, what did not land and why, the coverage matrix,
-    row counts beside what is usual, and what upstream changed. It asks nothing of the API.
+    Failed rules with the rows that fail them, what is missing and why, the coverage matrix, row
+    counts beside what is usual, and what upstream changed. Makes no API call.
 
     Exit status: 0 written, 1 the lake cannot be read or the file cannot be written, 2 wrong use.
     """

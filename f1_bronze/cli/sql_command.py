@@ -1,7 +1,4 @@
-"""f1-bronze sql: ask the lake in SQL.
-
-Belongs here: the options, and the four forms of a result. Stays out: the views (lake/views.py).
-"""
+"""f1-bronze sql: runs SQL over the lake and prints a table, CSV or JSON, or writes Parquet."""
 
 import csv
 import json
@@ -15,16 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from f1_bronze.cli.options import WRONG_USE, Moment, as_json_option, told
+from f1_bronze.cli.options import WRONG_USE, Time, as_json_option, exit_with, reports_errors
 from f1_bronze.settings import Settings
 
 if TYPE_CHECKING:
     import duckdb
 
-
-SHOWN_ROWS = 100
-
-"""How many rows the table for people has at most."""
+ROWS_SHOWN = 100
+"""The most rows that the table for people has."""
 
 
 @click.command()
@@ -37,26 +32,27 @@ SHOWN_ROWS = 100
     metavar="FILE",
     help="Write the result to a Parquet file.",
 )
-@click.option("--as-of", type=Moment(), metavar="TIME", help="The lake as it was then (UTC).")
-@told
+@click.option("--as-of", type=Time(), metavar="TIME", help="The lake as it was then (UTC).")
+@reports_errors
 def sql(
     statement: str, as_csv: bool, as_json: bool, parquet: Path | None, as_of: datetime | None
 ) -> None:
-    """Run one SQL query (DuckDB) over the lake; nothing can be changed by it.
+    """Run one SQL query (DuckDB) over the lake, which it cannot change.
 
     Views: sessions, drivers, results, laps, stints, pit_stops (each with year, grand_prix and
-    session_type), revisions (what was replaced or refused) and lineage (events).
+    session_type), revisions (replaced and refused files) and lineage (events).
 
     \b
     f1-bronze sql "SELECT driver_number, min(lap_duration) FROM laps
                    WHERE year = 2025 AND grand_prix = 'bahrain' GROUP BY ALL ORDER BY 2"
 
-    Exit status: 0 answered, 1 the lake cannot be read, 2 a wrong query.
+    Exit status: 0 done, 1 the lake cannot be read, 2 the query is wrong.
     """
     if as_csv + as_json + (parquet is not None) > 1:
         raise click.UsageError("--csv, --json and --parquet exclude each other; give one.")
     import duckdb
 
+    from f1_bronze.cli.console import print_json
     from f1_bronze.lake.access import open_store
     from f1_bronze.lake.sql import Views
 
@@ -69,26 +65,20 @@ def sql(
             else:
                 names, rows = _unique(relation.columns), relation.fetchall()
     except duckdb.Error as error:
-        if as_json:
-            message = {"status": WRONG_USE, "error": type(error).__name__, "message": str(error)}
-            click.echo(json.dumps(message, ensure_ascii=False))
-        click.echo(f"f1-bronze: {error}", err=True)
-        sys.exit(WRONG_USE)
+        exit_with(error, WRONG_USE, as_json=as_json)
     if views.without_files:
         missing, when = ", ".join(views.without_files), f" at {as_of}" if as_of else ""
-        click.echo(f"No files of {missing} in {store.uri('')}{when}.", err=True)
+        click.echo(f"{store.uri('')} has no files of {missing}{when}.", err=True)
     if as_csv:
         _print_csv(names, rows)
     elif as_json:
-        from f1_bronze.cli.console import print_json
-
         print_json([_plain(dict(zip(names, row, strict=True))) for row in rows])
     elif parquet is None:
         _print_table(names, rows)
 
 
 def _unique(names: Iterable[str]) -> list[str]:
-    """The names, later ones numbered where they are equal: a row as an object loses nothing.
+    """The names, repeated ones numbered, so that a row as a JSON object keeps every column.
 
     >>> _unique(["a", "b", "a"])
     ['a', 'b', 'a_1']
@@ -118,7 +108,7 @@ def _write_parquet(relation: "duckdb.DuckDBPyRelation", file: Path) -> None:
 def _print_csv(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(names)
-    writer.writerows(["" if value is None else _shown(value) for value in row] for row in rows)
+    writer.writerows(["" if value is None else _as_text(value) for value in row] for row in rows)
 
 
 def _print_table(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
@@ -131,22 +121,22 @@ def _print_table(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     for place, name in enumerate(names):
         number = any(isinstance(row[place], int | float | Decimal) for row in rows)
         table.add_column(Text(name), justify="right" if number else "left", overflow="fold")
-    for row in rows[:SHOWN_ROWS]:
-        table.add_row(*(Text("" if value is None else _shown(value)) for value in row))
-    # Where it is no terminal, no line is folded for the sake of its width.
+    for row in rows[:ROWS_SHOWN]:
+        table.add_row(*(Text("" if value is None else _as_text(value)) for value in row))
+    # No line is folded where the output is not a terminal.
     Console(width=None if sys.stdout.isatty() else 10_000, highlight=False).print(table)
-    if len(rows) > SHOWN_ROWS:
-        click.echo(f"{SHOWN_ROWS} of {len(rows):,} rows; --csv prints all.", err=True)
+    if len(rows) > ROWS_SHOWN:
+        click.echo(f"{ROWS_SHOWN} of {len(rows):,} rows; --csv prints them all.", err=True)
 
 
-def _shown(value: Any) -> str:
-    """A value as text: moments as ISO 8601, lists and structures as JSON."""
+def _as_text(value: Any) -> str:
+    """A value as text: times as ISO 8601, lists and structures as JSON."""
     plain = _plain(value)
     return plain if isinstance(plain, str) else json.dumps(plain, ensure_ascii=False)
 
 
 def _plain(value: Any) -> Any:
-    """A value of DuckDB's as JSON has it; what JSON has no word for becomes text."""
+    """A value of DuckDB as JSON has it; as text where JSON has no such type."""
     if isinstance(value, Mapping):
         return {str(name): _plain(part) for name, part in value.items()}
     if isinstance(value, list | tuple):

@@ -1,8 +1,4 @@
-"""f1-bronze status: what is there of a season, and what is not.
-
-Belongs here: the coverage matrix in colour, and as JSON. Stays out: where the states come from
-(defs/coverage.py), the page that shows the same (report.py).
-"""
+"""f1-bronze status: the coverage of seasons, session by session and dataset by dataset."""
 
 import sys
 from collections import Counter
@@ -12,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from f1_bronze.cli.options import FAILED, Seasons, as_json_option, told
+from f1_bronze.cli.options import FAILED, as_json_option, reports_errors, seasons_argument
 from f1_bronze.datasets import DATASETS
-from f1_bronze.defs.monitoring.coverage import MEANINGS, OVERDUE, SIGNS
 from f1_bronze.settings import Settings
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.text import Text
 
     from f1_bronze.defs.monitoring.coverage import Cell, Coverage
@@ -32,27 +28,25 @@ _STYLES = {
     "running": "blue",
     "unrecorded": "cyan",
     "missing": "yellow",
-    OVERDUE: "bold red",
+    "overdue": "bold red",
     "": "dim",
 }
-
 _ROOM_FOR_NAMES = 100
-
-_UNWELL = ("refused", "failed", "missing", "unrecorded")
-
+"""Columns; a narrower terminal gets signs in place of the names of states."""
+_NOT_STORED = ("refused", "failed", "missing", "unrecorded")
 _MARKS = {"ERROR": ("✗", "bold red"), "WARN": ("!", "yellow")}
 
 
 @click.command()
-@click.argument("seasons", type=Seasons())
+@seasons_argument
 @as_json_option
-@told
+@reports_errors
 def status(seasons: tuple[int, ...], as_json: bool) -> None:
-    """Print the coverage of SEASONS: each session, each dataset, and what became of it.
+    """Print the coverage of SEASONS: the state of each dataset of each session.
 
-    A number is the rows that the lake holds; ✗ after it is a failed ERROR check, ! a warning.
+    A number is the rows in the lake; ✗ after it is a failed ERROR check, ! a warning.
 
-    Exit status: 0 every registered session has landed and no ERROR check failed, 1 otherwise or
+    Exit status: 0 every registered session is stored and no ERROR check failed, 1 otherwise or
     where no session is registered.
     """
     from f1_bronze.cli.console import print_json
@@ -63,7 +57,7 @@ def status(seasons: tuple[int, ...], as_json: bool) -> None:
     deployment = Deployment(Settings.read())
     with open_instance() as instance:
         coverage = read_coverage(instance, deployment, seasons)
-    exit_status = FAILED if is_unwell(coverage) else 0
+    exit_status = 0 if is_complete(coverage) else FAILED
     if as_json:
         about = {
             "status": exit_status,
@@ -76,15 +70,34 @@ def status(seasons: tuple[int, ...], as_json: bool) -> None:
     sys.exit(exit_status)
 
 
-def is_unwell(coverage: "Coverage") -> bool:
-    """Whether something has not landed, must not be used, or was never registered."""
-    return not coverage.sessions or any(
-        cell.state in _UNWELL or cell.severity == "ERROR" for cell in coverage.cells.values()
+def is_complete(coverage: "Coverage") -> bool:
+    """Whether there are sessions, all of them are stored, and no ERROR check failed."""
+    return bool(coverage.sessions) and not any(
+        cell.state in _NOT_STORED or cell.severity == "ERROR" for cell in coverage.cells.values()
     )
 
 
 def to_json(coverage: "Coverage") -> dict[str, Any]:
-    """The matrix as plain data: a record for each dataset of each session that has it."""
+    """The matrix as plain data: an object for each dataset that a session has."""
+
+    def to_text(time: datetime | None) -> str | None:
+        return time.astimezone(UTC).isoformat(timespec="seconds") if time else None
+
+    def cell_to_json(cell: "Cell") -> dict[str, Any]:
+        return {
+            "state": cell.state.value,
+            "overdue": cell.is_overdue,
+            "rows": cell.rows,
+            "landed_at": to_text(cell.stored_at),
+            "revision": cell.revision,
+            "error": cell.error,
+            "run": cell.run_id or None,
+            "checks": {
+                check.check: {"failed": check.severity, "summary": check.summary}
+                for check in cell.checks
+            },
+        }
+
     return {
         "states": {state.value: count for state, count in coverage.counts().items()},
         "overdue": len(coverage.overdue),
@@ -92,9 +105,9 @@ def to_json(coverage: "Coverage") -> dict[str, Any]:
         "sessions": [
             {
                 "partition": session.key,
-                "ended_at": _iso(coverage.ended_at.get(session.key)),
+                "ended_at": to_text(coverage.ended_at.get(session.key)),
                 "datasets": {
-                    dataset.name: _record(cell)
+                    dataset.name: cell_to_json(cell)
                     for dataset in DATASETS
                     if (cell := coverage.cell(session, dataset)).state
                 },
@@ -104,34 +117,13 @@ def to_json(coverage: "Coverage") -> dict[str, Any]:
     }
 
 
-def _record(cell: "Cell") -> dict[str, Any]:
-    return {
-        "state": cell.state.value,
-        "overdue": cell.is_overdue,
-        "rows": cell.rows,
-        "landed_at": _iso(cell.stored_at),
-        "revision": cell.revision,
-        "error": cell.error,
-        "run": cell.run_id or None,
-        "checks": {
-            check.check: {"failed": check.severity, "summary": check.summary}
-            for check in cell.checks
-        },
-    }
-
-
-def _iso(moment: datetime | None) -> str | None:
-    return moment.astimezone(UTC).isoformat(timespec="seconds") if moment else None
-
-
 def print_coverage(coverage: "Coverage", seasons: Sequence[int]) -> None:
     """The matrix, what its words mean, and what is wrong."""
     from rich.table import Table
 
-    from f1_bronze.cli.console import plain
+    from f1_bronze.cli.console import stdout
 
-    console = plain()
-    there = {session.year for session in coverage.sessions}
+    console = stdout()
     if coverage.sessions:
         narrow = console.width < _ROOM_FOR_NAMES
         table = Table(box=None, pad_edge=False, padding=(0, 0 if narrow else 1, 0, 0))
@@ -140,31 +132,19 @@ def print_coverage(coverage: "Coverage", seasons: Sequence[int]) -> None:
             table.add_column(f"{dataset.name} ", justify="right", no_wrap=True)
         for session in coverage.sessions:
             cells = (coverage.cell(session, dataset) for dataset in DATASETS)
-            table.add_row(session.key, *(_shown(cell, narrow) for cell in cells))
+            table.add_row(session.key, *(_cell_text(cell, narrow) for cell in cells))
         console.print(table)
         console.print()
         _print_counts(console, coverage, narrow)
         _print_problems(console, coverage)
-    if absent := [year for year in seasons if year not in there]:
-        console.print(nothing_of(absent, coverage), soft_wrap=True, markup=False)
+    registered = {session.year for session in coverage.sessions}
+    if absent := [year for year in seasons if year not in registered]:
+        console.print(_nothing_registered(absent, coverage), soft_wrap=True, markup=False)
 
 
-def nothing_of(years: Sequence[int], coverage: "Coverage") -> str:
-    """What to do about seasons of which no session is registered."""
-    named = ", ".join(map(str, years))
-    if found := [p for p in coverage.unregistered if p.year in years]:
-        return (
-            f"No session of {named} is registered, but the lake holds {len(found)} of them: "
-            f"f1-bronze verify {named.replace(' ', '')} --repair registers and records them."
-        )
-    return (
-        f"No session of {named} is registered. f1-bronze ingest {named.replace(' ', '')} lands "
-        "those that there are (--dry-run shows them first); the sensor openf1_calendar registers "
-        "those of the running season by itself."
-    )
+def _print_counts(console: "Console", coverage: "Coverage", narrow: bool) -> None:
+    from f1_bronze.defs.monitoring.coverage import MEANINGS, SIGNS
 
-
-def _print_counts(console: Any, coverage: "Coverage", narrow: bool) -> None:
     counts = Counter(cell.label for cell in coverage.cells.values())
     for label, sign in SIGNS.items():
         if count := counts[label]:
@@ -175,14 +155,14 @@ def _print_counts(console: Any, coverage: "Coverage", narrow: bool) -> None:
             )
     if coverage.unregistered:
         console.print(
-            f"{len(coverage.unregistered):>5} sessions are in the lake and no partitions: "
+            f"{len(coverage.unregistered):>5} sessions are in the lake but not registered: "
             "f1-bronze verify SEASONS --repair",
             style=_STYLES["unrecorded"],
             soft_wrap=True,
         )
 
 
-def _print_problems(console: Any, coverage: "Coverage") -> None:
+def _print_problems(console: "Console", coverage: "Coverage") -> None:
     """What failed and why, the worst first; what the counts explain is not repeated."""
     from f1_bronze.defs.monitoring.problems import list_problems
 
@@ -199,8 +179,10 @@ def _print_problems(console: Any, coverage: "Coverage") -> None:
         console.print(line, style=style, soft_wrap=True, markup=False)
 
 
-def _shown(cell: "Cell", narrow: bool) -> "Text":
+def _cell_text(cell: "Cell", narrow: bool) -> "Text":
     from rich.text import Text
+
+    from f1_bronze.defs.monitoring.coverage import SIGNS
 
     label = cell.label
     words = f"{cell.rows:,}" if label == "landed" else SIGNS[label] if narrow and label else label
@@ -208,3 +190,19 @@ def _shown(cell: "Cell", narrow: bool) -> "Text":
     mark, style = _MARKS.get(cell.severity or "", (" ", ""))
     text.append(mark, style=style)
     return text
+
+
+def _nothing_registered(years: Sequence[int], coverage: "Coverage") -> str:
+    """What to do about seasons of which no session is registered."""
+    named = ", ".join(map(str, years))
+    argument = named.replace(" ", "")
+    if in_lake := [p for p in coverage.unregistered if p.year in years]:
+        return (
+            f"No session of {named} is registered, but {len(in_lake)} are in the lake: "
+            f"f1-bronze verify {argument} --repair registers and records them."
+        )
+    return (
+        f"No session of {named} is registered. f1-bronze ingest {argument} registers and ingests "
+        "them (--dry-run lists them first); the sensor openf1_calendar registers those of the "
+        "running season."
+    )

@@ -1,33 +1,83 @@
-"""f1-bronze doctor: what is wrong with settings and API is named with its remedy, no secret."""
+"""f1-bronze doctor: what is wrong is named with its remedy, and no secret is printed."""
 
+import json
+import shutil
 import threading
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from socket import socket
+from typing import Any
+from uuid import uuid4
 
+import boto3
+import dagster as dg
 import pytest
+from click.testing import CliRunner, Result
+from moto.server import ThreadedMotoServer
 
+from f1_bronze.cli.doctor_command import doctor
+from f1_bronze.datasets.partition import SessionPartition
+from f1_bronze.defs.automation.instance import open_instance
+from f1_bronze.lake.paths import file_path
 from f1_bronze.simulator.behaviour import Behaviour, PaidLogin
 from f1_bronze.simulator.faults import InjectedFault
 from f1_bronze.simulator.invented import InventedSeasons
 from f1_bronze.simulator.server import Simulator
 
 from .conftest import Run
-from .doctoring import ALL_WELL, Ask, asking, checks, failing, states
+
+Ask = Callable[..., Result]
+
+
+def checks(result: Result) -> dict[str, dict[str, Any]]:
+    """The checks of `--json`, by name."""
+    return {check["check"]: check for check in json.loads(result.stdout)["checks"]}
+
+
+def states(result: Result) -> dict[str, str]:
+    """How each check ended."""
+    return {name: check["state"] for name, check in checks(result).items()}
+
+
+def failing(result: Result) -> list[str]:
+    """The checks that failed."""
+    return [name for name, state in states(result).items() if state == "failed"]
+
+
+ALL_WELL = {
+    "settings": "ok",
+    "api budget": "ok",
+    "api": "ok",
+    "lake": "ok",
+    "lake write": "ok",
+    "lake read": "ok",
+    "lake list": "ok",
+    "lake conditions": "ok",
+    "lake delete": "ok",
+    "lake space": "ok",
+    "dagster home": "ok",
+}
 
 
 @pytest.fixture
 def ask(simulator: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ask:
-    """The command in a folder of its own, with the stand-in for the API."""
+    """Run the command against the simulator; keyword arguments are environment variables."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("F1_BRONZE_OPENF1_URL", simulator.url)
     monkeypatch.setenv("F1_BRONZE_RATE_STORE", "memory")
-    return asking(monkeypatch)
+
+    def run(*words: str, **variables: str) -> Result:
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        return CliRunner().invoke(doctor, words, catch_exceptions=False)
+
+    return run
 
 
 def test_all_is_well(ask: Ask, simulator: Simulator, tmp_path: Path) -> None:
-    """Nothing to mend is exit status 0, costs one call and leaves no file."""
+    """Nothing to fix is exit status 0, costs one call and leaves no file."""
     result = ask("--json")
     assert (result.exit_code, states(result)) == (0, ALL_WELL)
     assert simulator.control.state()["calls"] == 1
@@ -90,7 +140,7 @@ def test_api_closed_for_a_live_session(ask: Ask, simulator: Simulator) -> None:
     ("status", "says"), [(500, "status 500"), (429, "somebody with this IP address"), (403, "403")]
 )
 def test_api_does_not_answer(ask: Ask, simulator: Simulator, status: int, says: str) -> None:
-    """A refusal is told after one call, whatever it is."""
+    """A refusal is reported after one call, whatever it is."""
     simulator.control.set_faults([InjectedFault.from_json({"kind": "status", "status": status})])
     result = ask("--json")
     assert (result.exit_code, failing(result)) == (1, ["api"])
@@ -109,7 +159,7 @@ def test_api_is_not_there(ask: Ask) -> None:
 
 
 def test_api_has_moved(ask: Ask) -> None:
-    """An address that redirects works, at twice the calls; the new one is told, and not asked."""
+    """An address that redirects works, at twice the calls; the new one is named, and not called."""
 
     class Moved(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -127,13 +177,13 @@ def test_api_has_moved(ask: Ask) -> None:
         result = ask("--json", F1_BRONZE_OPENF1_URL=f"http://127.0.0.1:{server.server_port}/v1")
         server.shutdown()
     assert (result.exit_code, states(result)["api"]) == (0, "warning")
-    assert "sends us to https://api.example.org" in checks(result)["api"]["detail"]
+    assert "redirects to https://api.example.org" in checks(result)["api"]["detail"]
     assert asked == ["/v1/sessions?session_key=9158"]
 
 
 @pytest.mark.parametrize("password", ["right-password", "wrong-password"])
 def test_login(ask: Ask, seasons: InventedSeasons, password: str) -> None:
-    """A right login is told as paid access, a wrong one as what to mend; neither is shown."""
+    """A right login is shown as paid access, a wrong one as what to fix; neither is shown."""
     who = PaidLogin(username="me@example.org", password="right-password")
     with Simulator(seasons, behaviour=Behaviour(limits=None, credentials=who)) as paid:
         result = ask(
@@ -161,3 +211,174 @@ def test_as_a_process(run: Run, fast: dict[str, str]) -> None:
     ill = run("doctor", **fast, LAKE_URI="/dev/null/lake")
     assert ill.status == 1
     assert "failed  lake write" in ill.out
+
+
+def test_lake_that_is_no_folder(ask: Ask, tmp_path: Path) -> None:
+    """A lake below a file cannot be written, which is reported once."""
+    (tmp_path / "file").write_text("")
+    result = ask("--json", F1_BRONZE_LAKE_URI=str(tmp_path / "file" / "lake"))
+    assert (result.exit_code, failing(result)) == (1, ["lake write"])
+    assert "set F1_BRONZE_LAKE_URI to another folder" in checks(result)["lake write"]["detail"]
+    assert "lake read" not in checks(result)
+
+
+def test_lake_that_is_no_address(ask: Ask) -> None:
+    """An address of another kind is refused."""
+    result = ask("--json", F1_BRONZE_LAKE_URI="gs://bucket/lake")
+    assert (result.exit_code, failing(result)) == (1, ["lake"])
+
+
+def test_little_space(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk is seen before it is full."""
+    usage = shutil.disk_usage("/")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=5_000_000))
+    result = ask("--json")
+    assert (result.exit_code, states(result)["lake space"]) == (0, "warning")
+    assert checks(result)["lake space"]["detail"].startswith("0.0 GB free in ")
+
+
+def test_options_for_s3_without_s3(ask: Ask) -> None:
+    """Options that a folder cannot have are a warning."""
+    result = ask("--json", F1_BRONZE_S3_STORAGE_CLASS="STANDARD_IA")
+    assert (result.exit_code, states(result)["lake"]) == (0, "warning")
+
+
+@pytest.fixture(scope="module")
+def moto() -> Iterator[str]:
+    """moto's server, not looking at credentials."""
+    running = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    running.start()
+    yield "http://{}:{}".format(*running.get_host_and_port())
+    running.stop()
+
+
+@pytest.fixture
+def on_s3(ask: Ask, moto: str, monkeypatch: pytest.MonkeyPatch) -> tuple[Ask, str]:
+    """The command with an AWS chain that leads to moto, and the name of a bucket there."""
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    for name, value in {
+        "AWS_ENDPOINT_URL": moto,
+        "AWS_ACCESS_KEY_ID": "dummy-id",
+        "AWS_SECRET_ACCESS_KEY": "dummy-secret",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    bucket = f"lake-{uuid4().hex}"
+    boto3.client("s3").create_bucket(Bucket=bucket)
+    return ask, bucket
+
+
+def test_bucket(on_s3: tuple[Ask, str]) -> None:
+    """A bucket is proven by the same steps, each with its permission, and left empty."""
+    ask, bucket = on_s3
+    result = ask(
+        "--json",
+        F1_BRONZE_LAKE_URI=f"s3://{bucket}/f1",
+        F1_BRONZE_S3_STORAGE_CLASS="STANDARD_IA",
+    )
+    assert (result.exit_code, failing(result)) == (0, [])
+    found = checks(result)
+    assert found["lake"]["detail"] == f"s3://{bucket}/f1/, written with storage_class STANDARD_IA"
+    assert found["lake write"]["detail"] == "works (s3:PutObject)"
+    assert found["lake delete"]["detail"] == "works (s3:DeleteObject)"
+    assert found["lake conditions"]["detail"] == "two writers cannot undo each other's work"
+    assert "lake tables" not in found  # of a lake that holds nothing
+    assert boto3.client("s3").list_objects_v2(Bucket=bucket)["KeyCount"] == 0
+
+
+def test_sessions_that_athena_does_not_see(on_s3: tuple[Ask, str]) -> None:
+    """What the tables' stack does not list by default is named by its parameter: a warning."""
+    ask, bucket = on_s3
+
+    def landed(*keys: str) -> None:
+        for key in keys:
+            path = file_path("laps", SessionPartition.parse(key), 7)
+            boto3.client("s3").put_object(Bucket=bucket, Key=f"f1/{path}", Body=b"")
+
+    landed("2025/bahrain/race", "2025/bahrain/qualifying")
+    known = ask("--json", F1_BRONZE_LAKE_URI=f"s3://{bucket}/f1")
+    assert (known.exit_code, states(known)["lake tables"]) == (0, "ok")
+    assert checks(known)["lake tables"]["detail"] == (
+        "the tables' stack lists all 2 sessions of the lake by default"
+    )
+    landed("2027/thai/race", "2027/thai/qualifying", "2041/bahrain/warm_up")
+    result = ask("--json", F1_BRONZE_LAKE_URI=f"s3://{bucket}/f1")
+    assert (result.exit_code, states(result)["lake tables"]) == (0, "warning")
+    assert checks(result)["lake tables"]["detail"] == (
+        "Athena silently leaves out 3 of 5 sessions if the tables' stack has its default "
+        "parameters, which do not list LastYear: 2041; GrandsPrix: thai; SessionTypes: warm_up."
+    )
+    assert "deploy/aws/tables.yaml" in checks(result)["lake tables"]["remedy"]
+
+
+def test_no_such_bucket(on_s3: tuple[Ask, str]) -> None:
+    """A bucket that is not there is reported once, without any secret."""
+    ask, _ = on_s3
+    result = ask("--json", F1_BRONZE_LAKE_URI="s3://nowhere/f1")
+    assert (result.exit_code, failing(result)) == (1, ["lake write"])
+    assert "NoSuchBucket" in checks(result)["lake write"]["detail"]
+    assert "dummy-secret" not in result.output
+
+
+def test_no_credentials(on_s3: tuple[Ask, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without credentials the standard chain is named."""
+    ask, bucket = on_s3
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    result = ask("--json", F1_BRONZE_LAKE_URI=f"s3://{bucket}")
+    assert failing(result) == ["lake write"]
+    assert "standard chain" in checks(result)["lake write"]["detail"]
+
+
+def test_login_in_the_lakes_address(ask: Ask) -> None:
+    """Keys in the address are refused and not repeated."""
+    result = ask("--json", F1_BRONZE_LAKE_URI="s3://AKIA123:hunter2@bucket")
+    assert failing(result) == ["settings"]
+    assert "hunter2" not in result.output
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A Dagster home as an ingest leaves it."""
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("DAGSTER_DISABLE_TELEMETRY")
+    with open_instance():
+        return tmp_path / "home"
+
+
+def test_home_as_it_is_made(ask: Ask, home: Path) -> None:
+    """What an ingest makes is well: a limit for the API, no telemetry."""
+    result = ask("--json")
+    assert states(result) == ALL_WELL | {"dagster pool": "ok", "dagster telemetry": "ok"}
+    assert checks(result)["dagster pool"]["detail"] == "2 runs at once may ask the API"
+
+
+def test_home_of_somebody_else(ask: Ask, home: Path) -> None:
+    """A home made without us lacks a limit and reports to Dagster's makers: two warnings."""
+    (home / "dagster.yaml").write_text("")
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        instance.event_log_storage.delete_concurrency_limit("openf1")
+    result = ask("--json")
+    assert result.exit_code == 0
+    assert states(result)["dagster pool"] == states(result)["dagster telemetry"] == "warning"
+    assert "concurrency set openf1 2" in checks(result)["dagster pool"]["remedy"]
+
+
+def test_home_with_a_broken_instance(ask: Ask, home: Path) -> None:
+    """An instance that does not open is reported without the address of its database."""
+    url = "postgresql://me:hunter2@127.0.0.1:1/dagster"
+    (home / "dagster.yaml").write_text(
+        f"storage:\n  postgres:\n    postgres_url: {url}\n  nonsense: {url}\n"
+    )
+    result = ask("--json")
+    assert (result.exit_code, failing(result)) == (1, ["dagster instance"])
+    assert "hunter2" not in result.output
+
+
+def test_home_that_is_no_folder(ask: Ask, tmp_path: Path) -> None:
+    """A home below a file cannot be made."""
+    (tmp_path / "file").write_text("")
+    result = ask("--json", DAGSTER_HOME=str(tmp_path / "file" / "home"))
+    assert (result.exit_code, failing(result)) == (1, ["dagster home"])
+    assert "Set DAGSTER_HOME" in checks(result)["dagster home"]["remedy"]

@@ -19,7 +19,7 @@ WEEKEND = ("ingest", "2025", "--grand-prix", "bahrain")
 def test_offline_weekend(run_process: Run, tmp_path: Path) -> None:
     """Without any server or setting a weekend of invented data lands, is printed and recorded."""
     ran = run_process(*WEEKEND, "--offline")
-    assert (ran.status, ran.err) == (0, "Invented data from the embedded simulator.\n")
+    assert (ran.status, ran.err) == (0, "Simulated data from the embedded simulator.\n")
     lines = ran.out.splitlines()
     assert lines[0].split()[:4] == ["dataset", "sessions", "rows", "new"]
     assert [line.split()[0] for line in lines[1:8]] == [
@@ -77,8 +77,8 @@ def test_missing_asks_only_for_what_has_not_landed(
     assert failed.status == 1
     assert "failed: 2025/bahrain/race stints: OpenF1 refused " in failed.err
     simulator.control.reset()
-    mended = run(*WEEKEND, "--missing", "--json", **fast)
-    assert mended.status == 0
+    after = run(*WEEKEND, "--missing", "--json", **fast)
+    assert after.status == 0
     assert simulator.control.state()["by_endpoint"] == {"sessions": 1, "meetings": 1, "stints": 1}
     nothing = run(*WEEKEND, "--missing", **fast)
     assert nothing.status == 0
@@ -144,7 +144,7 @@ def test_closed_in_mid_run(run: Run, fast: dict[str, str], simulator: Simulator)
     ("words", "sentence"),
     [
         (("1999",), "OpenF1 lists no sessions of 1999; ask for a season from 2023 on"),
-        (("last",), "'last' names no seasons; write 2025, 2023-2025 or 2023,2025."),
+        (("last",), "'last' is not a season; write 2025, 2023-2025 or 2023,2025."),
         (("2025", "--grand-prix", "bahrein"), "did you mean bahrain?"),
         (("2025", "--session-type", "sprnt"), "Did you mean sprint"),
         (("2025", "--dataset", "lap"), "Did you mean laps"),
@@ -220,7 +220,7 @@ def test_json_when_nothing_can_be_asked(
     assert ran.data["error"] == "ClosedForLiveSession"
 
 
-def test_a_session_that_cannot_be_placed_is_told(
+def test_a_session_that_cannot_be_placed_is_reported(
     run: Run, fast: dict[str, str], simulator: Simulator
 ) -> None:
     """A calendar row that cannot be read is a gap: the rest lands and the exit status is 1."""

@@ -12,11 +12,11 @@ from f1_bronze.telemetry.metrics.metric_files import MetricFiles
 from f1_bronze.telemetry.run_results import RunEnd
 
 from ..telemetry.metric_runs import QUALIFYING, finished, landed
-from .weekend import Said, Weekend
+from .weekend import Ran, Weekend
 
 
 @pytest.fixture
-def told(tmp_path: Path) -> Weekend:
+def with_metrics(tmp_path: Path) -> Weekend:
     """A lake with the metrics of three runs: today, yesterday (it failed) and 40 days ago."""
     now = datetime.now(UTC)
     files = MetricFiles(LocalStore(tmp_path / "lake"))
@@ -36,17 +36,17 @@ def told(tmp_path: Path) -> Weekend:
     return Weekend(tmp_path)
 
 
-def table(said: Said) -> dict[str, list[str]]:
+def table(ran: Ran) -> dict[str, list[str]]:
     """The cells of each line by the metric's name, or its finer part."""
-    rows = [line.split() for line in said.out.splitlines()[1:]]
+    rows = [line.split() for line in ran.out.splitlines()[1:]]
     return {row[0]: row[1:] for row in rows}
 
 
-def test_table(told: Weekend) -> None:
+def test_table(with_metrics: Weekend) -> None:
     """Each metric has a line: values, statistic, their one value, unit, the last one, a plot."""
-    said = told.say(metrics)
-    assert (said.status, said.err) == (0, "")
-    found = table(said)
+    ran = with_metrics.run(metrics)
+    assert (ran.status, ran.err) == (0, "")
+    found = table(ran)
     plot = "·" * 28
     assert found["TotalRecordsExtracted"] == ["2", "sum", "1,660", "Count", "1,100", f"{plot}▄█"]
     assert found["BronzePipelineSuccess"] == ["2", "minimum", "0", "Count", "1", f"{plot}▁█"]
@@ -56,17 +56,17 @@ def test_table(told: Weekend) -> None:
     assert len(found) == 13
 
 
-def test_further_back(told: Weekend) -> None:
+def test_further_back(with_metrics: Weekend) -> None:
     """With more days older runs are seen, and no plot gets wider than a screen."""
-    found = table(told.say(metrics, "--days", "365"))
+    found = table(with_metrics.run(metrics, "--days", "365"))
     assert found["TotalRecordsExtracted"][:3] == ["3", "sum", "10,680"]
     assert len(found["TotalRecordsExtracted"][-1]) == 60
 
 
-def test_one_metric(told: Weekend) -> None:
+def test_one_metric(with_metrics: Weekend) -> None:
     """One metric is shown by what it is split by; its name may be written in small letters."""
-    said = told.say(metrics, "--name", "totalrecordsextracted")
-    lines = [line.split() for line in said.out.splitlines()[1:]]
+    ran = with_metrics.run(metrics, "--name", "totalrecordsextracted")
+    lines = [line.split() for line in ran.out.splitlines()[1:]]
     assert [line[:5] for line in lines] == [
         ["TotalRecordsExtracted", "2", "sum", "1,660", "Count"],
         ["TotalRecordsExtracted", "drivers", "2", "sum", "40"],
@@ -76,9 +76,9 @@ def test_one_metric(told: Weekend) -> None:
     ]
 
 
-def test_json(told: Weekend) -> None:
+def test_json(with_metrics: Weekend) -> None:
     """Programs get every value with its moment and its run."""
-    data = told.say(metrics, "--name", "SessionsProcessed", "--json").data
+    data = with_metrics.run(metrics, "--name", "SessionsProcessed", "--json").data
     whole = data["metrics"][0]
     assert whole["dimensions"] == {
         "Environment": "dev",
@@ -93,14 +93,14 @@ def test_json(told: Weekend) -> None:
     assert [one["at"] for one in whole["values"]] == sorted(one["at"] for one in whole["values"])
 
 
-def test_two_environments(told: Weekend) -> None:
+def test_two_environments(with_metrics: Weekend) -> None:
     """Where deployments share a lake, each has its own lines."""
     run = finished(run_id="staged", ended_at=datetime.now(UTC), landed=(landed("laps", rows=5),))
-    files = MetricFiles(LocalStore(told.folder / "lake"))
+    files = MetricFiles(LocalStore(with_metrics.folder / "lake"))
     files.send(run_metrics(run, environment="staging"))
     lines = [
         line.split()[:5]
-        for line in told.say(metrics).out.splitlines()
+        for line in with_metrics.run(metrics).out.splitlines()
         if line.startswith("TotalRecordsExtracted")
     ]
     assert lines == [
@@ -110,18 +110,18 @@ def test_two_environments(told: Weekend) -> None:
 
 
 def test_nothing_yet(tmp_path: Path) -> None:
-    """An empty lake is no error; it is said who writes metrics there."""
-    said = Weekend(tmp_path).say(metrics)
-    assert (said.status, said.out) == (0, "")
-    assert "The sensor cloudwatch_metrics writes them there" in said.err
-    assert Weekend(tmp_path).say(metrics, "--json").data["metrics"] == []
+    """An empty lake is no error; it says who writes metrics there."""
+    ran = Weekend(tmp_path).run(metrics)
+    assert (ran.status, ran.out) == (0, "")
+    assert "The sensor cloudwatch_metrics writes them" in ran.err
+    assert Weekend(tmp_path).run(metrics, "--json").data["metrics"] == []
 
 
-def test_an_unknown_metric(told: Weekend) -> None:
+def test_an_unknown_metric(with_metrics: Weekend) -> None:
     """A name that no metric has is wrong use, and the nearest are named."""
-    said = told.say(metrics, "--name", "SessionProcessed")
-    assert said.status == 2
-    assert "Did you mean SessionsProcessed" in said.err
+    ran = with_metrics.run(metrics, "--name", "SessionProcessed")
+    assert ran.status == 2
+    assert "Did you mean SessionsProcessed" in ran.err
 
 
 @pytest.mark.parametrize(

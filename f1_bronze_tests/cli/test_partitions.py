@@ -42,7 +42,7 @@ def test_seasons_are_registered_in_order(
     assert not (tmp_path / "data/lake/bronze").exists()
 
 
-def test_types_are_chosen_and_told(
+def test_types_are_chosen(
     run: Run, fast: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """--session-type takes the place of the setting; a table and the next step are printed."""
@@ -52,7 +52,9 @@ def test_types_are_chosen_and_told(
         0,
         ["season", "sessions", "new", "2025", "6", "6", "total", "6", "6"],
     )
-    assert ran.err == "Backfill them: f1-bronze ui, or f1-bronze ingest SEASONS --missing.\n"
+    assert (
+        ran.err == "Backfill them in `f1-bronze ui`, or with f1-bronze ingest SEASONS --missing.\n"
+    )
     assert registered("f1_sessions") == registered("f1_race_sessions")
     wrong = run("partitions", "2025", "--session-type", "sprnt", **fast)
     assert wrong.status == 2

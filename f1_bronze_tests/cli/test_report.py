@@ -56,10 +56,10 @@ def page(tmp_path: Path) -> Path:
 def test_the_file(weekend: Weekend, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is written where one stands, under the seasons' name, and the command says where."""
     monkeypatch.chdir(weekend.folder)
-    said = weekend.say(report, "2025")
+    ran = weekend.run(report, "2025")
     file = weekend.folder / "f1_bronze_report_2025.html"
-    assert (said.status, said.err) == (0, "")
-    assert said.out == f"Written: {file} ({file.stat().st_size / 1000:,.0f} kB)\n"
+    assert (ran.status, ran.err) == (0, "")
+    assert ran.out == f"Written: {file} ({file.stat().st_size / 1000:,.0f} kB)\n"
     text = file.read_text(encoding="utf-8")
     assert "All 10 datasets of 2 sessions are stored. Every rule holds." in text
     assert f"<b>{weekend.lake.store.uri('')}</b>" in text
@@ -70,7 +70,7 @@ def test_the_file(weekend: Weekend, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_for_programs(weekend: Weekend) -> None:
     """--json has the path, the size and the figures of the page."""
     file = weekend.folder / "page.html"
-    data = weekend.say(report, "2025", "--output", str(file), "--json").data
+    data = weekend.run(report, "2025", "--output", str(file), "--json").data
     assert data == {
         "status": 0,
         "path": str(file),
@@ -86,9 +86,9 @@ def test_for_programs(weekend: Weekend) -> None:
 def test_a_place_that_cannot_be_written(weekend: Weekend) -> None:
     """A folder that is not there ends in a sentence and exit status 1."""
     file = weekend.folder / "nowhere" / "page.html"
-    said = weekend.say(report, "2025", "--output", str(file))
-    assert said.status == 1
-    assert said.err == (
+    ran = weekend.run(report, "2025", "--output", str(file))
+    assert ran.status == 1
+    assert ran.err == (
         f"Error: {file} could not be written (No such file or directory). Name another place "
         "with --output.\n"
     )

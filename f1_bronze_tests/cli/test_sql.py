@@ -17,7 +17,7 @@ import pytest
 from click.testing import CliRunner, Result
 from moto.server import ThreadedMotoServer
 
-from f1_bronze.cli.sql_command import SHOWN_ROWS, sql
+from f1_bronze.cli.sql_command import ROWS_SHOWN, sql
 from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.lake.lake import Lake
@@ -71,8 +71,8 @@ def test_wide_tables_are_whole(lake: str) -> None:
 def test_long_tables_say_what_is_left_out(lake: str) -> None:
     """A long result shows its beginning, and says how many rows there are."""
     done = ask("SELECT * FROM range(1234)")
-    assert len(done.stdout.splitlines()) == 2 + SHOWN_ROWS
-    assert done.stderr == "100 of 1,234 rows; --csv prints all.\n"
+    assert len(done.stdout.splitlines()) == 2 + ROWS_SHOWN
+    assert done.stderr == "100 of 1,234 rows; --csv prints them all.\n"
 
 
 def test_csv(lake: str) -> None:
@@ -140,7 +140,7 @@ def test_parquet_that_cannot_be_written(lake: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("query", "said"),
+    ("query", "message"),
     [
         ("SELEC 1", 'syntax error at or near "SELEC"'),
         ("SELECT nope FROM laps", 'Referenced column "nope" not found'),
@@ -150,12 +150,12 @@ def test_parquet_that_cannot_be_written(lake: str, tmp_path: Path) -> None:
         ("SELECT 1; SELECT 2", "Give one statement"),
     ],
 )
-def test_a_wrong_query(lake: str, query: str, said: str) -> None:
+def test_a_wrong_query(lake: str, query: str, message: str) -> None:
     """A wrong query is DuckDB's own message and exit status 2, without a traceback."""
     done = ask(query)
     assert (done.exit_code, done.stdout) == (2, "")
     assert done.stderr.startswith("f1-bronze: ")
-    assert said in done.stderr
+    assert message in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -169,13 +169,13 @@ def test_an_empty_lake_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("F1_BRONZE_LAKE_URI", str(tmp_path / "nothing"))
     done = ask("SELECT count(*) AS n FROM laps JOIN stints USING (session_key)", "--json")
     assert json.loads(done.stdout) == [{"n": 0}]
-    assert done.stderr == f"No files of laps, stints in file://{tmp_path}/nothing/.\n"
+    assert done.stderr == f"file://{tmp_path}/nothing/ has no files of laps, stints.\n"
     assert not (tmp_path / "nothing").exists()
 
 
 def test_as_of(lake: str) -> None:
     """--as-of shows the content that was replaced later, and before the first landing nothing,
-    which is said; a time without offset is UTC."""
+    which it says; a time without offset is UTC."""
     clock = Ticking(datetime(2025, 5, 1, tzinfo=UTC))
     put(lake, [lap(1, st_speed=1), lap(2, st_speed=2)], clock)
     query = "SELECT st_speed FROM laps ORDER BY lap_number"
@@ -187,7 +187,7 @@ def test_as_of(lake: str) -> None:
     assert json.loads(ask(query, "--json", "--as-of", "2025-05-02").stdout) == now
     before = ask(query, "--json", "--as-of", "2025-04-14T05:59:59")
     assert (before.exit_code, json.loads(before.stdout)) == (0, [])
-    assert before.stderr == f"No files of laps in file://{lake}/ at 2025-04-14 05:59:59+00:00.\n"
+    assert before.stderr == f"file://{lake}/ has no files of laps at 2025-04-14 05:59:59+00:00.\n"
 
 
 def test_no_time(lake: str) -> None:

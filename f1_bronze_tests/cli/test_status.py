@@ -6,7 +6,7 @@ import shutil
 import pytest
 from rich.console import Console
 
-from f1_bronze.cli.status_command import is_unwell, print_coverage, status, to_json
+from f1_bronze.cli.status_command import is_complete, print_coverage, status, to_json
 from f1_bronze.defs.monitoring.coverage import Coverage
 
 from ..defs.coverages import MISSING_ROWS, NASTY, all_well, every_state
@@ -25,9 +25,9 @@ def printed(
 
 def test_all_is_well(weekend: Weekend) -> None:
     """After an ingest every cell has its rows, and the exit status is 0."""
-    said = weekend.say(status, "2025")
-    assert (said.status, said.err) == (0, "")
-    head, qualifying, race, blank, landed = (line.split() for line in said.out.splitlines())
+    ran = weekend.run(status, "2025")
+    assert (ran.status, ran.err) == (0, "")
+    head, qualifying, race, blank, landed = (line.split() for line in ran.out.splitlines())
     assert head == ["session", "sessions", "drivers", "results", "laps", "stints", "pit_stops"]
     assert qualifying == ["2025/bahrain/qualifying", "1", "20", "20", "297", "·", "·"]
     assert race == ["2025/bahrain/race", "1", "20", "20", "1,080", "50", "30"]
@@ -36,7 +36,7 @@ def test_all_is_well(weekend: Weekend) -> None:
 
 def test_for_programs(weekend: Weekend) -> None:
     """--json has each dataset of each session with its state, rows, run and checks."""
-    data = weekend.say(status, "2025", "--json").data
+    data = weekend.run(status, "2025", "--json").data
     assert {name: data[name] for name in ("status", "seasons", "states", "overdue")} == {
         "status": 0,
         "seasons": [2025],
@@ -64,32 +64,32 @@ def test_for_programs(weekend: Weekend) -> None:
 def test_a_file_that_is_gone(weekend: Weekend) -> None:
     """What is missing long after its session stands out, with what lands it; exit status 1."""
     weekend.file("laps").unlink()
-    said = weekend.say(status, "2024-2025")
-    assert said.status == 1
-    assert "2025/bahrain/race" in said.out
-    [race] = [line.split() for line in said.out.splitlines() if "bahrain/race" in line]
+    ran = weekend.run(status, "2024-2025")
+    assert ran.status == 1
+    assert "2025/bahrain/race" in ran.out
+    [race] = [line.split() for line in ran.out.splitlines() if "bahrain/race" in line]
     assert race == ["2025/bahrain/race", "1", "20", "20", "overdue", "50", "30"]
     assert (
         "    1 overdue: not in the lake, and should be by now: f1-bronze ingest SEASONS --missing\n"
-    ) in said.out
-    assert "No session of 2024 is registered. f1-bronze ingest 2024 lands" in said.out
+    ) in ran.out
+    assert "No session of 2024 is registered. f1-bronze ingest 2024 registers" in ran.out
 
 
 def test_nothing_is_registered(weekend: Weekend) -> None:
     """Without a registered session it says how they come to be, and the exit status is 1."""
-    said = weekend.say(status, "2023,2024")
-    assert said.status == 1
-    assert said.out == (
-        "No session of 2023, 2024 is registered. f1-bronze ingest 2023,2024 lands those that "
-        "there are (--dry-run shows them first); the sensor openf1_calendar registers those of "
-        "the running season by itself.\n"
+    ran = weekend.run(status, "2023,2024")
+    assert ran.status == 1
+    assert ran.out == (
+        "No session of 2023, 2024 is registered. f1-bronze ingest 2023,2024 registers and ingests "
+        "them (--dry-run lists them first); the sensor openf1_calendar registers those of the "
+        "running season.\n"
     )
     shutil.rmtree(weekend.folder / "home")
-    assert weekend.say(status, "2025").out == (
-        "No session of 2025 is registered, but the lake holds 2 of them: f1-bronze verify 2025 "
+    assert weekend.run(status, "2025").out == (
+        "No session of 2025 is registered, but 2 are in the lake: f1-bronze verify 2025 "
         "--repair registers and records them.\n"
     )
-    assert weekend.say(status, "soon").status == 2
+    assert weekend.run(status, "soon").status == 2
 
 
 def test_every_state(capsys: pytest.CaptureFixture[str]) -> None:
@@ -123,18 +123,18 @@ def test_every_state(capsys: pytest.CaptureFixture[str]) -> None:
     ]
 
 
-def test_unwell_is_what_a_person_must_act_on() -> None:
+def test_complete_is_what_needs_no_action() -> None:
     """Warnings, outdated and running cells are no failure; a failed ERROR check is one."""
-    assert not is_unwell(all_well())
-    assert is_unwell(every_state())
+    assert is_complete(all_well())
+    assert not is_complete(every_state())
     coverage = every_state()
     kept = {
         place: cell
         for place, cell in coverage.cells.items()
         if cell.severity != "ERROR" and cell.state in ("landed", "empty", "outdated", "running", "")
     }
-    assert not is_unwell(Coverage(sessions=coverage.sessions, cells=kept, ended_at={}))
-    assert is_unwell(Coverage(sessions=(), cells={}, ended_at={}))
+    assert is_complete(Coverage(sessions=coverage.sessions, cells=kept, ended_at={}))
+    assert not is_complete(Coverage(sessions=(), cells={}, ended_at={}))
 
 
 def test_overdue_for_programs() -> None:
@@ -168,7 +168,7 @@ def test_in_a_terminal(
 ) -> None:
     """In colour, a session a line; a narrow terminal has signs for states and says which."""
     console = Console(width=width, force_terminal=True, color_system="standard", highlight=False)
-    monkeypatch.setattr("f1_bronze.cli.console.plain", lambda: console)
+    monkeypatch.setattr("f1_bronze.cli.console.stdout", lambda: console)
     coverage = every_state()
     print_coverage(coverage, (2025,))
     out = capsys.readouterr().out

@@ -10,7 +10,7 @@ import pytest
 from f1_bronze.cli.verify_command import verify
 from f1_bronze.datasets.partition import SessionPartition
 
-from .weekend import DATASET, RACE, Said, Weekend, ingested_weekend, weekend
+from .weekend import DATASET, RACE, Ran, Weekend, ingested_weekend, weekend
 
 __all__ = ["ingested_weekend", "weekend"]  # fixtures
 
@@ -24,21 +24,20 @@ def record_of(weekend: Weekend) -> Iterator[dg.DagsterInstance]:
         yield instance
 
 
-def findings(said: Said) -> list[tuple[str, str, str, str]]:
+def findings(ran: Ran) -> list[tuple[str, str, str, str]]:
     return [
         (one["trouble"], one["state"], one["dataset"], one["partition"])
-        for one in said.data["findings"]
+        for one in ran.data["findings"]
     ]
 
 
 def test_all_is_well(weekend: Weekend) -> None:
     """After an ingest lake and record agree: nothing to tell, exit status 0, nothing changed."""
-    said = weekend.say(verify, "2025")
-    assert (said.status, said.err) == (0, "")
-    assert said.out == (
-        f"10 files and 0 kept ones read in {weekend.lake.store.uri('')}: all is well.\n"
-    )
-    again = weekend.say(verify, "2024-2025", "--repair", "--json")
+    ran = weekend.run(verify, "2025")
+    assert (ran.status, ran.err) == (0, "")
+    uri = weekend.lake.store.uri("")
+    assert ran.out == f"10 current files and 0 revisions read in {uri}: nothing is wrong.\n"
+    again = weekend.run(verify, "2024-2025", "--repair", "--json")
     assert again.data == {
         "status": 0,
         "lake": weekend.lake.store.uri(""),
@@ -50,15 +49,15 @@ def test_all_is_well(weekend: Weekend) -> None:
 
 def test_missing_file(weekend: Weekend) -> None:
     """A file that was recorded and is gone is told with the command that lands it again; that
-    cannot be mended here."""
+    cannot be repaired here."""
     weekend.file("laps").unlink()
     for words in ([], ["--repair"]):
-        said = weekend.say(verify, "2025", "--json", *words)
-        assert said.status == said.data["status"] == 1
-        assert findings(said) == [("missing", "wrong", "laps", "2025/bahrain/race")]
-        [finding] = said.data["findings"]
+        ran = weekend.run(verify, "2025", "--json", *words)
+        assert ran.status == ran.data["status"] == 1
+        assert findings(ran) == [("missing", "wrong", "laps", "2025/bahrain/race")]
+        [finding] = ran.data["findings"]
         assert finding["detail"].endswith("f1-bronze ingest 2025 --session-type race --missing")
-    assert weekend.say(verify, "2024").status == 0
+    assert weekend.run(verify, "2024").status == 0
 
 
 def test_altered_file(weekend: Weekend) -> None:
@@ -66,20 +65,20 @@ def test_altered_file(weekend: Weekend) -> None:
     file = weekend.file("laps")
     damaged = file.read_bytes()[:-10]
     file.write_bytes(damaged)
-    said = weekend.say(verify, "2025")
-    assert said.status == 1
-    assert "torn (wrong): laps 2025/bahrain/race: It is no whole Parquet file." in said.out
+    ran = weekend.run(verify, "2025")
+    assert ran.status == 1
+    assert "torn (wrong): laps 2025/bahrain/race: It is no whole Parquet file." in ran.out
     assert file.exists()
-    mended = weekend.say(verify, "2025", "--repair", "--json")
-    assert mended.status == 1
-    assert findings(mended) == [
-        ("torn", "mended", "laps", "2025/bahrain/race"),
+    repaired = weekend.run(verify, "2025", "--repair", "--json")
+    assert repaired.status == 1
+    assert findings(repaired) == [
+        ("torn", "repaired", "laps", "2025/bahrain/race"),
         ("missing", "wrong", "laps", "2025/bahrain/race"),
     ]
     assert not file.exists()
     [aside] = (weekend.folder / "lake/revisions").rglob("altered_*.parquet")
     assert aside.read_bytes() == damaged
-    assert findings(weekend.say(verify, "2025", "--json")) == [
+    assert findings(weekend.run(verify, "2025", "--json")) == [
         ("missing", "wrong", "laps", "2025/bahrain/race")
     ]
 
@@ -88,14 +87,14 @@ def test_lost_record(weekend: Weekend) -> None:
     """With an empty record --repair registers the partitions in order of their sessions and
     records every file with what the file can tell."""
     shutil.rmtree(weekend.folder / "home")
-    said = weekend.say(verify, "2025", "--json")
-    assert said.status == 1
-    troubles = [finding[0] for finding in findings(said)]
+    ran = weekend.run(verify, "2025", "--json")
+    assert ran.status == 1
+    troubles = [finding[0] for finding in findings(ran)]
     assert troubles == ["unregistered"] * 2 + ["unrecorded"] * 10
-    mended = weekend.say(verify, "2025", "--repair")
-    assert mended.status == 0
-    assert "0 wrong, 12 mended." in mended.out
-    assert weekend.say(verify, "2025").out.endswith(": all is well.\n")
+    repaired = weekend.run(verify, "2025", "--repair")
+    assert repaired.status == 0
+    assert "0 wrong, 12 repaired." in repaired.out
+    assert weekend.run(verify, "2025").out.endswith(": nothing is wrong.\n")
     stored = weekend.lake.read(DATASET["laps"], RACE)
     with record_of(weekend) as instance:
         keys = ["2025/bahrain/qualifying", "2025/bahrain/race"]
@@ -142,12 +141,12 @@ def test_record_of_another_content(weekend: Weekend) -> None:
         )
     )
     old = stored.provenance.content_sha256[:12]
-    said = weekend.say(verify, "2025", "--json")
-    assert findings(said) == [("unrecorded", "wrong", "stints", "2025/bahrain/race")]
-    assert said.data["findings"][0]["detail"] == f"The record tells of another content ({old})."
-    assert said.data["revisions"] == 1
-    assert weekend.say(verify, "2025", "--repair").status == 0
-    assert weekend.say(verify, "2025", "--json").data["findings"] == []
+    ran = weekend.run(verify, "2025", "--json")
+    assert findings(ran) == [("unrecorded", "wrong", "stints", "2025/bahrain/race")]
+    assert ran.data["findings"][0]["detail"] == f"Dagster's record has another content ({old})."
+    assert ran.data["revisions"] == 1
+    assert weekend.run(verify, "2025", "--repair").status == 0
+    assert weekend.run(verify, "2025", "--json").data["findings"] == []
 
 
 @pytest.mark.parametrize("age", [10, 7200])
@@ -159,27 +158,27 @@ def test_unfinished_file(weekend: Weekend, age: int) -> None:
     left = weekend.folder / "lake/bronze/.unfinished-x"
     left.write_bytes(b"12345")
     os.utime(left, (time.time() - age, time.time() - age))
-    said = weekend.say(verify, "2025", "--json")
-    [finding] = said.data["findings"]
+    ran = weekend.run(verify, "2025", "--json")
+    [finding] = ran.data["findings"]
     assert finding["trouble"] == "unfinished"
-    assert (finding["state"], said.status) == (
-        ("may be at work", 0) if age < 3600 else ("wrong", 1)
+    assert (finding["state"], ran.status) == (
+        ("may still be in use", 0) if age < 3600 else ("wrong", 1)
     )
-    mended = weekend.say(verify, "2025", "--repair", "--json")
-    assert mended.status == 0
+    repaired = weekend.run(verify, "2025", "--repair", "--json")
+    assert repaired.status == 0
     assert left.exists() == (age < 3600)
 
 
 def test_foreign_file(weekend: Weekend) -> None:
     """Somebody else's file is told by its address and left where it is."""
     (weekend.folder / "lake/bronze/laps/notes.txt").write_text("mine")
-    said = weekend.say(verify, "2025", "--repair")
-    assert said.status == 1
+    ran = weekend.run(verify, "2025", "--repair")
+    assert ran.status == 1
     uri = weekend.lake.store.uri("bronze/laps/notes.txt")
-    assert f"foreign (wrong): {uri}: No file of this project has this name." in said.out
-    assert "1 wrong, 0 mended." in said.out
+    assert f"foreign (wrong): {uri}: No file of this project has this name." in ran.out
+    assert "1 wrong, 0 repaired." in ran.out
 
 
 def test_wrong_use(ingested_weekend: Weekend) -> None:
     """Seasons that are none are exit status 2."""
-    assert ingested_weekend.say(verify, "soon").status == 2
+    assert ingested_weekend.run(verify, "soon").status == 2

@@ -1,17 +1,11 @@
-"""A weekend that was ingested once: lake and Dagster home, to be copied for each test.
+"""A weekend that was ingested once; each test gets a copy of its lake and Dagster home."""
 
-Belongs here: the copy and how a command is run on it in this process. Stays out: assertions.
-"""
-
-import fcntl
-import json
 import os
 import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import click
 import pytest
@@ -21,21 +15,11 @@ from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.lake.lake import Lake
 
+from ..once import made_once
+from .conftest import Ran
+
 RACE = SessionPartition.parse("2025/bahrain/race")
 DATASET = {dataset.name: dataset for dataset in DATASETS}
-
-
-@dataclass(frozen=True)
-class Said:
-    """What a command printed and how it ended."""
-
-    status: int
-    out: str
-    err: str
-
-    @property
-    def data(self) -> Any:
-        return json.loads(self.out)
 
 
 @dataclass(frozen=True)
@@ -55,7 +39,7 @@ class Weekend:
         [found] = (there / f"session_type={partition.session_type}").glob("*.parquet")
         return found
 
-    def say(self, command: click.Command, *words: str) -> Said:
+    def run(self, command: click.Command, *words: str) -> Ran:
         """Run a command of ours on it."""
         environ = {
             "F1_BRONZE_LAKE_URI": str(self.folder / "lake"),
@@ -65,7 +49,7 @@ class Weekend:
         result = CliRunner().invoke(command, words, env=environ)
         if result.exception and not isinstance(result.exception, SystemExit):
             raise result.exception
-        return Said(result.exit_code, result.stdout, result.stderr)
+        return Ran(result.exit_code, result.stdout, result.stderr)
 
     def copied(self, to: Path) -> "Weekend":
         shutil.copytree(self.folder, to)
@@ -75,16 +59,7 @@ class Weekend:
 @pytest.fixture(scope="session")
 def ingested_weekend(tmp_path_factory: pytest.TempPathFactory) -> Weekend:
     """Ingested by the command itself from the embedded simulator, once for all tests of a run."""
-    root = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_TESTRUNUID" in os.environ:  # the workers of a run share the folder above
-        root = root.parent
-    folder = root / "ingested-weekend"
-    with (root / "ingested-weekend.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not folder.exists():
-            _ingest(folder.with_name("unfinished-weekend"))
-            folder.with_name("unfinished-weekend").rename(folder)
-    return Weekend(folder)
+    return Weekend(made_once(tmp_path_factory, "ingested-weekend", _ingest))
 
 
 def _ingest(folder: Path) -> None:
@@ -107,5 +82,5 @@ def _ingest(folder: Path) -> None:
 
 @pytest.fixture
 def weekend(ingested_weekend: Weekend, tmp_path: Path) -> Weekend:
-    """A copy that the test may do with as it likes."""
+    """A copy that the test may change."""
     return ingested_weekend.copied(tmp_path / "weekend")

@@ -46,8 +46,8 @@ class Command:
 
     def verify(self) -> dict[str, Any]:
         """What `f1-bronze verify` says."""
-        said: dict[str, Any] = Weekend(self._folder).say(verify, "2025", "--json").data
-        return said
+        ran: dict[str, Any] = Weekend(self._folder).run(verify, "2025", "--json").data
+        return ran
 
     def _start(self, *words: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
