@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from f1_bronze.datasets.dataset import PARTITION_COLUMNS, Dataset
+from f1_bronze.datasets.dataset import Dataset
 from f1_bronze.datasets.partition import SessionPartition
-from f1_bronze.datasets.schema import arrow_schema
+from f1_bronze.datasets.schema import PARTITION_FIELDS, arrow_schema
 from f1_bronze.lake import paths
 from f1_bronze.lake.access import open_store
 from f1_bronze.lake.errors import NotInLake
-from f1_bronze.lake.history import History, paths_as_of, read_history
+from f1_bronze.lake.history import History, read_history
 from f1_bronze.lake.landing import Candidate, Landing, land
 from f1_bronze.lake.parquet import StoredFile, read_file, read_table, table_bytes
 from f1_bronze.lake.s3 import S3Writes
@@ -88,22 +88,16 @@ class Lake:
         """
         if partitions is None:
             partitions = {partition for _, partition, _ in self._files(dataset.name, None)}
+        none = pa.schema([*PARTITION_FIELDS, *arrow_schema(dataset)]).empty_table()
         tables = [
-            with_partition_columns(self.read(dataset, partition).table, partition)
+            _with_partition(self.read(dataset, partition).table, partition)
             for partition in sorted(partitions)
         ]
-        if not tables:
-            anywhere = SessionPartition(year=2000, grand_prix="none", session_type="none")
-            return with_partition_columns(arrow_schema(dataset).empty_table(), anywhere)
-        return pa.concat_tables(tables, promote_options="default")
+        return pa.concat_tables(tables or [none], promote_options="default")
 
     def history(self, dataset: Dataset, partition: SessionPartition) -> History:
         """What a partition has held, the oldest first; `NotInLake` when never anything."""
         return read_history(self.store, dataset, partition)
-
-    def paths_as_of(self, dataset: Dataset, time: datetime) -> list[str]:
-        """The files of a dataset that were current at a moment; see `history.paths_as_of`."""
-        return paths_as_of(self.store, dataset, time)
 
     def write_table(self, path: str, table: pa.Table) -> tuple[str, int]:
         """Put a table at a path of the lake, for assets that are no bronze dataset.
@@ -129,13 +123,9 @@ class Lake:
                 yield found
 
 
-def with_partition_columns(table: pa.Table, partition: SessionPartition) -> pa.Table:
+def _with_partition(table: pa.Table, partition: SessionPartition) -> pa.Table:
     """The table with year, grand_prix and session_type in front."""
-    values = (
-        pa.array([partition.year] * table.num_rows, pa.int64()),
-        pa.array([partition.grand_prix] * table.num_rows, pa.string()),
-        pa.array([partition.session_type] * table.num_rows, pa.string()),
-    )
-    for position, (name, array) in enumerate(zip(PARTITION_COLUMNS, values, strict=True)):
-        table = table.add_column(position, name, array)
+    for position, field in enumerate(PARTITION_FIELDS):
+        value = getattr(partition, field.name)
+        table = table.add_column(position, field, pa.array([value] * table.num_rows, field.type))
     return table

@@ -13,6 +13,7 @@ from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.datasets.schema import arrow_schema
 from f1_bronze.datasets.sessions import SESSIONS
 from f1_bronze.lake.errors import ForeignFile, NotInLake
+from f1_bronze.lake.history import paths_as_of
 from f1_bronze.lake.lake import Lake
 from f1_bronze.lake.landing import Landing, Revision
 
@@ -149,8 +150,8 @@ def test_history(lake: Lake, store: MemoryStore) -> None:
     first, second = lake.history(LAPS, BAHRAIN).contents
     assert first.replaced_at is not None
     assert [content.file and content.file.table.num_rows for content in (first, second)] == [2, 1]
-    assert lake.paths_as_of(LAPS, first.replaced_at) == [f"{FOLDER}/laps_10014.parquet"]
-    assert lake.paths_as_of(LAPS, first.replaced_at - timedelta(seconds=1)) == [first.path]
+    assert paths_as_of(lake.store, LAPS, first.replaced_at) == [f"{FOLDER}/laps_10014.parquet"]
+    assert paths_as_of(lake.store, LAPS, first.replaced_at - timedelta(seconds=1)) == [first.path]
 
 
 def test_lake_at_a_folder(tmp_path: Path) -> None:
