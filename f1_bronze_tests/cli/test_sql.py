@@ -21,9 +21,9 @@ from f1_bronze.cli.sql_command import ROWS_SHOWN, sql
 from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.lake.lake import Lake
+from f1_bronze_tests.lake.candidates import candidate
 from f1_bronze_tests.lake.examples import lap
-from f1_bronze_tests.lake.fakes import Ticking
-from f1_bronze_tests.lake.landings import candidate
+from f1_bronze_tests.lake.fakes import TickingClock
 
 PAGE = (Path(__file__).parents[2] / "docs/reading.md").read_text("utf-8")
 LAPS = DATASETS[3]
@@ -32,7 +32,7 @@ CODES = "[2048, 2049, null, 2051]"
 
 def put(uri: str, records: list[dict[str, Any]], clock: Any = None) -> None:
     """Land laps of one race."""
-    Lake(Lake.at(uri).store, clock=clock or Ticking()).land(candidate(records))
+    Lake(Lake.at(uri).store, clock=clock or TickingClock()).land(candidate(records))
 
 
 @pytest.fixture
@@ -176,7 +176,7 @@ def test_an_empty_lake_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_as_of(lake: str) -> None:
     """--as-of shows the content that was replaced later, and before the first landing nothing,
     which it says; a time without offset is UTC."""
-    clock = Ticking(datetime(2025, 5, 1, tzinfo=UTC))
+    clock = TickingClock(datetime(2025, 5, 1, tzinfo=UTC))
     put(lake, [lap(1, st_speed=1), lap(2, st_speed=2)], clock)
     query = "SELECT st_speed FROM laps ORDER BY lap_number"
     now = json.loads(ask(query, "--json").stdout)

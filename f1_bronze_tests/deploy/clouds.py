@@ -1,6 +1,6 @@
 """Two servers that imitate AWS and enforce IAM, with the project's templates applied to them.
 
-Belongs here: stacks, users and their keys. Stays out: what is asserted of them. ministack
+ministack
 evaluates policies whole; moto takes every condition for one it does not know and denies, so
 it is given the policies without their conditions.
 """

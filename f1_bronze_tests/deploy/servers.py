@@ -1,6 +1,6 @@
 """Other servers that speak S3, as processes on free loopback ports.
 
-Belongs here: finding, starting and ending them. Stays out: what is asked of them. They live in an
+They live in an
 environment of their own beside the tests' (`.venv/servers`), because ministack wants one exact
 botocore; a server that the tests' own Python has is used as well.
 """
@@ -61,7 +61,7 @@ def swift(folder: Path) -> Iterator[str]:
 def _serving(
     command: list[str], environ: Mapping[str, str], folder: Path, port_in: str
 ) -> Iterator[int]:
-    """Start a process, wait until its log tells a port, end it afterwards."""
+    """Start a process, wait until its log has a port, end it afterwards."""
     log = folder / "server.log"
     plain = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     plain |= {"TMPDIR": str(folder), "PYTHONUNBUFFERED": "1"}

@@ -17,8 +17,8 @@ from f1_bronze.lake.landing import Revision
 from f1_bronze.lake.s3 import S3Store
 
 from ..cli.conftest import Run
+from ..lake.candidates import candidate
 from ..lake.examples import BAHRAIN, lap
-from ..lake.landings import candidate
 from .clouds import CLOUDS, Cloud
 
 ACTIONS = ("s3:ListBucket", "s3:GetObject", "s3:PutObject", "s3:DeleteObject")
@@ -99,8 +99,8 @@ def test_enough(cloud: Cloud, prefix: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("cloud", ["ministack"], indirect=True)
 def test_enough_for_the_command(run: Run, fast: dict[str, str], cloud: Cloud) -> None:
-    """A weekend lands with that user's keys: as a process, and on the server that evaluates whole
-    policies."""
+    """A weekend is ingested with that user's keys: as a process, and on the server that evaluates
+    whole policies."""
     bucket = cloud.bucket()
     keys = cloud.user(cloud.policy(BucketName=bucket, Prefix="f1/"))
     how = {
@@ -119,7 +119,7 @@ def test_enough_for_the_command(run: Run, fast: dict[str, str], cloud: Cloud) ->
 
 @pytest.mark.parametrize("action", ACTIONS)
 def test_not_too_much(cloud: Cloud, action: str) -> None:
-    """Without any one action a step fails, and the proof of access names just that action."""
+    """Without any one action a step fails, and the access check names just that action."""
     bucket = cloud.bucket()
     whole = cloud.policy(BucketName=bucket, Prefix="f1/")
     store = cloud.store(cloud.user(without(whole, action)), bucket)

@@ -11,7 +11,7 @@ import pytest
 from f1_bronze.lake.local import LocalStore
 from f1_bronze.lake.s3 import S3Store
 
-from .fakes import NotingStore, Ticking
+from .fakes import RecordingStore, TickingClock
 
 
 @pytest.fixture(scope="session")
@@ -72,13 +72,13 @@ def bucket(aws: str) -> str:
 
 
 @pytest.fixture(params=["local", "s3"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> NotingStore:
-    """Each kind of store, empty, with its writes noted."""
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> RecordingStore:
+    """Each kind of store, empty, with its writes recorded."""
     if request.param == "local":
-        return NotingStore(LocalStore(tmp_path / "lake"))
-    return NotingStore(S3Store(bucket=request.getfixturevalue("bucket"), prefix="f1"))
+        return RecordingStore(LocalStore(tmp_path / "lake"))
+    return RecordingStore(S3Store(bucket=request.getfixturevalue("bucket"), prefix="f1"))
 
 
 @pytest.fixture
-def clock() -> Ticking:
-    return Ticking()
+def clock() -> TickingClock:
+    return TickingClock()

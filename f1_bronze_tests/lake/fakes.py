@@ -1,7 +1,4 @@
-"""Fakes at the port: a store in memory, one that notes and breaks, and a clock.
-
-Belongs here: what stands in for the outside. Stays out: records (examples.py), assertions.
-"""
+"""Fakes at the port: a store in memory, one that records and fails, and a clock."""
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -59,8 +56,8 @@ class MemoryStore:
         return None
 
 
-class NotingStore:
-    """Any store, with its writes noted and, when told, broken before the n-th from now."""
+class RecordingStore:
+    """Any store, with its writes recorded; on demand one of the next writes fails."""
 
     def __init__(self, inner: ObjectStore) -> None:
         self.inner = inner
@@ -68,11 +65,11 @@ class NotingStore:
         self.notes: list[dict[str, str]] = []
         self._writes_left: int | None = None
 
-    def break_after(self, writes: int) -> None:
+    def fail_after(self, writes: int) -> None:
         """Let this many writes pass, then fail once."""
         self._writes_left = writes
 
-    def forget(self) -> None:
+    def clear(self) -> None:
         self.written.clear()
         self.notes.clear()
 
@@ -105,7 +102,7 @@ class NotingStore:
     ) -> None:
         if self._writes_left == 0:
             self._writes_left = None
-            raise LakeUnavailable("The fake store broke, as it was told. Try again.")
+            raise LakeUnavailable("The fake store failed on demand. Try again.")
         if self._writes_left is not None:
             self._writes_left -= 1
         self.inner.write(path, data, metadata, expected=expected)
@@ -119,8 +116,8 @@ class NotingStore:
         self.inner.check()
 
 
-class Ticking:
-    """A clock that is a minute later each time it is asked."""
+class TickingClock:
+    """A clock that is a minute later at each call."""
 
     def __init__(self, start: datetime = datetime(2025, 4, 14, 6, 0, tzinfo=UTC)) -> None:
         self.now = start

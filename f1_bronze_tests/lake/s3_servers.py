@@ -1,7 +1,5 @@
-"""Servers that speak S3 and look at credentials, each with one who may and one who may not.
-
-Belongs here: the same view of three servers. Stays out: their processes (deploy/servers.py), what
-is asked of them. moto and ministack imitate AWS; Swift is a store of its own with an S3 API.
+"""Servers that speak S3 and look at credentials, each with one user who may do everything and one
+who may do nothing. moto and ministack imitate AWS; Swift is a store of its own with an S3 API.
 """
 
 from collections.abc import Iterator
@@ -24,7 +22,7 @@ Keys = tuple[str, str]
 
 @dataclass(frozen=True, kw_only=True)
 class Server:
-    """A server with a bucket, one who may do everything, one who may do nothing."""
+    """A server with a bucket, a user who may do everything, and one who may do nothing."""
 
     url: str
     bucket: str
@@ -45,7 +43,7 @@ class Server:
         )
 
     def store(self, keys: Keys | None = None, **how: Any) -> S3Store:
-        """The lake's store, as the owner unless told otherwise."""
+        """The lake's store, as the owner unless other keys are given."""
         who = self.owner if keys is None else keys
         usual = {"bucket": self.bucket, "prefix": "f1", "client": partial(self.client, who)}
         return S3Store(**{**usual, **how})
@@ -97,7 +95,7 @@ def _swift(folder: Path) -> Iterator[Server]:
             bucket="",
             owner=("test:tester", "testing"),
             stranger=("test:reader", "reading"),
-            unknown_key="SignatureDoesNotMatch",  # it does not tell who exists
+            unknown_key="SignatureDoesNotMatch",  # it does not say who exists
             is_aws_like=False,
         )
 

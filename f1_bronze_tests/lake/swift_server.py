@@ -1,6 +1,6 @@
 """OpenStack Swift with its S3 API in one process: proxy, account, container and object server.
 
-Run as a program with a folder for its data, by a Python that has swift; its first line tells the
+Run as a program with a folder for its data, by a Python that has swift; its first line has the
 port. Imported by nobody: eventlet changes the whole process that imports it.
 """
 

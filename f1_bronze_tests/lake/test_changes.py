@@ -177,7 +177,7 @@ def test_no_change_in_another_order(answer: list[dict[str, Any]], data: st.DataO
 
 
 def test_columns_have_our_names() -> None:
-    """A changed field is told by the name of its column, which engines see."""
+    """A changed field is listed under the name of its column, which engines see."""
     before = session(RACE_KEY, 2025, "Race", "Race")
     [changed] = compare(SESSIONS, [before], [{**before, "year": 2026}]).changed_values
     assert changed.values == (ChangedValue(column="openf1_year", before=2025, after=2026),)
@@ -185,7 +185,7 @@ def test_columns_have_our_names() -> None:
 
 @given(before=answers, after=answers)
 def test_values_of_changed_rows(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> None:
-    """Each row that is changed and alone with its key is told with at least one value; applied to
+    """Each row that is changed and alone with its key is listed with at least one value; applied to
     the old row these values make the new one."""
     changes = compare(PIT_STOPS, before, after)
     keys = [row.key for row in changes.changed_values]

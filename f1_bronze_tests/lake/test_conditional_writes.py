@@ -1,4 +1,4 @@
-"""Writing only if nobody was faster: what every store promises, and how each keeps it."""
+"""Conditional writes: what every store promises, and how each keeps it."""
 
 import errno
 import fcntl
@@ -20,14 +20,14 @@ from f1_bronze.lake.local import LocalStore
 from f1_bronze.lake.s3 import WRITE_ID, S3Store
 from f1_bronze.lake.stores import ABSENT, ObjectStore
 
-from .fakes import MemoryStore, NotingStore
-from .meddling import answering, meddled, not_implemented
+from .fakes import MemoryStore, RecordingStore
+from .patched_s3 import client_error, not_implemented, patched_store
 
 PATH = "bronze/laps/x.parquet"
 EACH = pytest.mark.parametrize("fake", [True, False], ids=["fake", "real"])
 
 
-def chosen(fake: bool, store: NotingStore) -> ObjectStore:
+def chosen(fake: bool, store: RecordingStore) -> ObjectStore:
     return MemoryStore() if fake else store.inner
 
 
@@ -38,7 +38,7 @@ def version(store: ObjectStore, path: str = PATH) -> str:
 
 
 @EACH
-def test_fetch(fake: bool, store: NotingStore) -> None:
+def test_fetch(fake: bool, store: RecordingStore) -> None:
     """The bytes come with a version: the same for the same bytes, another for others."""
     there = chosen(fake, store)
     assert there.fetch(PATH) is None
@@ -54,7 +54,7 @@ def test_fetch(fake: bool, store: NotingStore) -> None:
 
 
 @EACH
-def test_write_if_absent(fake: bool, store: NotingStore) -> None:
+def test_write_if_absent(fake: bool, store: RecordingStore) -> None:
     """Only the first of two writers that found nothing puts its bytes there."""
     there = chosen(fake, store)
     there.write(PATH, b"one", {}, expected=ABSENT)
@@ -65,7 +65,7 @@ def test_write_if_absent(fake: bool, store: NotingStore) -> None:
 
 
 @EACH
-def test_write_if_unchanged(fake: bool, store: NotingStore) -> None:
+def test_write_if_unchanged(fake: bool, store: RecordingStore) -> None:
     """A writer replaces what it has read, not what another has put there since."""
     there = chosen(fake, store)
     there.write(PATH, b"one", {})
@@ -83,7 +83,7 @@ def test_write_if_unchanged(fake: bool, store: NotingStore) -> None:
 
 
 @EACH
-def test_delete(fake: bool, store: NotingStore) -> None:
+def test_delete(fake: bool, store: RecordingStore) -> None:
     """What is removed is gone, once or twice; with a version only that is removed."""
     there = chosen(fake, store)
     there.delete("nowhere/at/all")
@@ -98,7 +98,7 @@ def test_delete(fake: bool, store: NotingStore) -> None:
     assert list(there.list("")) == []
 
 
-def test_conflict_says_what_to_do(store: NotingStore) -> None:
+def test_conflict_says_what_to_do(store: RecordingStore) -> None:
     """Should it ever reach a person, it names the object and the way on."""
     with pytest.raises(Conflict) as raised:
         store.write(PATH, b"", {}, expected="another")
@@ -106,7 +106,7 @@ def test_conflict_says_what_to_do(store: NotingStore) -> None:
     assert str(raised.value).endswith("Run again: what it wrote is compared then.")
 
 
-def test_unfinished(store: NotingStore) -> None:
+def test_unfinished(store: RecordingStore) -> None:
     """A store to which everything was written whole has nothing unfinished."""
     store.write(PATH, b"one", {})
     assert list(store.unfinished()) == []
@@ -116,7 +116,7 @@ def test_unfinished(store: NotingStore) -> None:
 
 
 def test_unfinished_in_a_folder(tmp_path: Path) -> None:
-    """What a killed writer left is told with size and time, wherever it lies, and removable."""
+    """What a killed writer left is listed with size and time, in any folder, and can be removed."""
     store = LocalStore(tmp_path)
     assert list(LocalStore(tmp_path / "new").unfinished()) == []
     store.write(PATH, b"one", {}, expected=ABSENT)
@@ -232,7 +232,7 @@ def test_write_whose_answer_was_lost(bucket: str) -> None:
         asked(**arguments)
         return asked(**arguments)
 
-    store, client = meddled(bucket, "put_object", twice)
+    store, client = patched_store(bucket, "put_object", twice)
     store.write(PATH, b"one", {"run-id": "abc"}, expected=ABSENT)
     store.write(PATH, b"two", {}, expected=version(store))
     assert store.read(PATH) == b"two"
@@ -253,9 +253,9 @@ def test_two_requests_at_once(bucket: str, code: str) -> None:
     """What S3 says when two conditional writes meet is a conflict like any other."""
 
     def refuse(asked: Any, call: int, arguments: dict[str, Any]) -> Any:
-        raise answering(code)
+        raise client_error(code)
 
-    store, _ = meddled(bucket, "put_object", refuse)
+    store, _ = patched_store(bucket, "put_object", refuse)
     with pytest.raises(Conflict):
         store.write(PATH, b"one", {}, expected=ABSENT)
 
@@ -263,7 +263,7 @@ def test_two_requests_at_once(bucket: str, code: str) -> None:
 @pytest.mark.parametrize("verb", ["put_object", "delete_object"])
 def test_store_without_conditions(bucket: str, caplog: pytest.LogCaptureFixture, verb: str) -> None:
     """A store that knows no conditions is asked without them, after a look; a warning, once."""
-    store, client = meddled(bucket, verb, not_implemented)
+    store, client = patched_store(bucket, verb, not_implemented)
     with caplog.at_level(logging.WARNING, "f1_bronze"):
         for data in (b"one", b"two"):
             store.write(PATH, data, {}, expected=version(store))
@@ -288,9 +288,9 @@ def test_delete_whose_answer_was_lost(bucket: str) -> None:
 
     def gone(asked: Any, call: int, arguments: dict[str, Any]) -> Any:
         asked(**arguments)
-        raise answering("NoSuchKey")
+        raise client_error("NoSuchKey")
 
-    store, _ = meddled(bucket, "delete_object", gone)
+    store, _ = patched_store(bucket, "delete_object", gone)
     store.write(PATH, b"one", {})
     store.delete(PATH, expected=version(store))
     assert store.read(PATH) is None
@@ -300,9 +300,9 @@ def test_refusal_of_a_condition_that_is_none(bucket: str) -> None:
     """Other refusals stay what they are: no conflict, and nothing is sent again."""
 
     def forbidden(asked: Any, call: int, arguments: dict[str, Any]) -> Any:
-        raise answering("AccessDenied")
+        raise client_error("AccessDenied")
 
-    store, client = meddled(bucket, "put_object", forbidden)
+    store, client = patched_store(bucket, "put_object", forbidden)
     with pytest.raises(LakeUnavailable, match="S3 answered AccessDenied: could not write"):
         store.write(PATH, b"one", {}, expected=ABSENT)
     assert len(client.calls) == 1

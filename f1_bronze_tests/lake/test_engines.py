@@ -14,8 +14,8 @@ from f1_bronze.datasets.schema import arrow_schema
 from f1_bronze.lake.lake import Lake
 from f1_bronze.lake.local import LocalStore
 
+from .candidates import candidate
 from .examples import lap, pit_stop, session
-from .landings import candidate
 
 REAL = pytest.mark.parametrize("dataset", DATASETS, ids=lambda dataset: dataset.name)
 

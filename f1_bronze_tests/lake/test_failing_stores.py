@@ -15,15 +15,15 @@ from f1_bronze.lake.s3 import S3Store
 from f1_bronze.lake.stores import Fetched, ObjectStore, StoredObject, Unfinished
 from f1_bronze.lake.verify import Defect, check_lake
 
+from .candidates import put
 from .examples import BAHRAIN, RACE_KEY, lap
-from .fakes import MemoryStore, NotingStore, Ticking
-from .landings import put
+from .fakes import MemoryStore, RecordingStore, TickingClock
 
 PATH = paths.file_path("laps", BAHRAIN, RACE_KEY)
 EVERY_CALL = 30
-"""More calls than the story below needs."""
+"""More calls than the steps below need."""
 
-STORY: tuple[tuple[list[dict[str, Any]], bool], ...] = (
+STEPS: tuple[tuple[list[dict[str, Any]], bool], ...] = (
     ([lap(1)], False),
     ([lap(1), lap(2)], False),
     ([lap(1)], False),  # refused
@@ -47,7 +47,7 @@ class FailsOnce:
             self.failed = True
             if self._after:
                 getattr(self.inner, verb)(*arguments, **named)
-            raise LakeUnavailable("The store failed, as it was told. Run again.")
+            raise LakeUnavailable("The store failed on demand. Run again.")
         return getattr(self.inner, verb)(*arguments, **named)
 
     def uri(self, path: str) -> str:
@@ -84,10 +84,10 @@ class FailsOnce:
         self.inner.check()
 
 
-def tell(store: ObjectStore, inner: ObjectStore) -> int:
-    """Land the story, each step again when it fails; how often one did."""
-    clock, failures = Ticking(), 0
-    for number, (records, accept_loss) in enumerate(STORY):
+def land_steps(store: ObjectStore, inner: ObjectStore) -> int:
+    """Land all steps, each again when it fails; how often one did."""
+    clock, failures = TickingClock(), 0
+    for number, (records, accept_loss) in enumerate(STEPS):
         while True:
             try:
                 put(store, clock, records, accept_loss=accept_loss)
@@ -102,7 +102,7 @@ def check(store: ObjectStore, number: int) -> None:
     """In the middle of a step the current content is that of before or of after, whole."""
     checked = check_lake(store, [2025])
     assert {finding.defect for finding in checked.findings} <= {Defect.LEFTOVER}
-    around = [records for records, _ in STORY[max(0, number - 2) : number + 1]]
+    around = [records for records, _ in STEPS[max(0, number - 2) : number + 1]]
     for sound in checked.sound:
         assert sound.file.records(LAPS) in around
     assert len(checked.sound) == 1 or number == 0
@@ -121,24 +121,24 @@ def held(store: ObjectStore) -> tuple[list[int], bytes | None]:
 def test_every_call_fails_once(after: bool) -> None:
     """Whichever call fails, and whether the store had done it already: the same lake in the end."""
     undisturbed = MemoryStore()
-    assert tell(undisturbed, undisturbed) == 0
+    assert land_steps(undisturbed, undisturbed) == 0
     failures = 0
     for call in range(1, EVERY_CALL):
         inner = MemoryStore()
         store = FailsOnce(inner, call, after=after)
-        failures += tell(store, inner)
+        failures += land_steps(store, inner)
         assert held(inner) == held(undisturbed) == (HELD, undisturbed.read(PATH))
         if not store.failed:
             break
-    assert not store.failed, "the story has more calls than were tried"
+    assert not store.failed, "the steps have more calls than were tried"
     assert failures == call - 1 > 15
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("call", [2, 9, 14, 20])
-def test_some_calls_fail_on_each_store(store: NotingStore, call: int, after: bool) -> None:
+def test_some_calls_fail_on_each_store(store: RecordingStore, call: int, after: bool) -> None:
     """The same on a folder and on S3."""
-    assert tell(FailsOnce(store.inner, call, after=after), store.inner) == 1
+    assert land_steps(FailsOnce(store.inner, call, after=after), store.inner) == 1
     assert held(store.inner)[0] == HELD
 
 
@@ -179,5 +179,5 @@ def test_requests_to_s3_fail(bucket: str, call: int, after: bool, error: Excepti
     """Requests that fail below the store, when its own retries are used up: the same again."""
     client: Any = FailingClient(call, after=after, error=error)
     sound = S3Store(bucket=bucket)
-    assert tell(S3Store(bucket=bucket, client=lambda: client), sound) == 1
+    assert land_steps(S3Store(bucket=bucket, client=lambda: client), sound) == 1
     assert held(sound)[0] == HELD

@@ -17,9 +17,9 @@ from f1_bronze.lake.history import History, paths_as_of, read_history
 from f1_bronze.lake.landing import Revision
 from f1_bronze.lake.paths import KeptAs
 
+from .candidates import put
 from .examples import BAHRAIN, RACE_KEY, lap
-from .fakes import MemoryStore, NotingStore, Ticking
-from .landings import put
+from .fakes import MemoryStore, RecordingStore, TickingClock
 
 MONACO = SessionPartition.parse("2024/monaco/race")
 PATH = paths.file_path("laps", BAHRAIN, RACE_KEY)
@@ -32,7 +32,7 @@ def at(minute: float) -> datetime:
     return START + timedelta(minutes=minute)
 
 
-def told(history: History) -> list[tuple[int, datetime | None, datetime | None, int | None]]:
+def summary(history: History) -> list[tuple[int, datetime | None, datetime | None, int | None]]:
     """Number, since, replaced at, and rows of each content."""
     return [
         (c.number, c.since, c.replaced_at, c.file.table.num_rows if c.file else None)
@@ -40,12 +40,12 @@ def told(history: History) -> list[tuple[int, datetime | None, datetime | None, 
     ]
 
 
-def test_history(store: NotingStore, clock: Ticking) -> None:
+def test_history(store: RecordingStore, clock: TickingClock) -> None:
     """Contents come in order, each with the moment of its replacement and what it changed."""
     for records in (FIRST, SECOND, THIRD):
         put(store, clock, records)
     history = read_history(store, LAPS, BAHRAIN)
-    assert told(history) == [
+    assert summary(history) == [
         (1, at(0), at(1), 1),
         (2, at(1), at(2), 2),
         (3, at(2), None, 2),
@@ -64,7 +64,7 @@ def test_history(store: NotingStore, clock: Ticking) -> None:
     assert history.aside == ()
 
 
-def test_read_by_number_and_by_time(store: NotingStore, clock: Ticking) -> None:
+def test_read_by_number_and_by_time(store: RecordingStore, clock: TickingClock) -> None:
     """A content is current from its arrival or the replacement of the one before, to the
     microsecond; before the first one arrived there was nothing, and that is said."""
     for records in (FIRST, SECOND, THIRD):
@@ -94,32 +94,32 @@ def test_read_by_number_and_by_time(store: NotingStore, clock: Ticking) -> None:
     )
 
 
-def test_only_one_content(store: NotingStore, clock: Ticking) -> None:
+def test_only_one_content(store: RecordingStore, clock: TickingClock) -> None:
     """Without a correction there is one content, since its arrival."""
     put(store, clock, FIRST)
     put(store, clock, FIRST)
     history = read_history(store, LAPS, BAHRAIN)
-    assert told(history) == [(1, at(0), None, 1)]
+    assert summary(history) == [(1, at(0), None, 1)]
     assert history.at(at(0)).number == 1
 
 
-def test_lake_without_marks(store: NotingStore, clock: Ticking) -> None:
+def test_lake_without_marks(store: RecordingStore, clock: TickingClock) -> None:
     """Where nothing marks the arrival, as in an older lake or when marks have expired, the oldest
     content has no known beginning and answers for every moment before."""
     put(store, clock, FIRST)
     put(store, clock, SECOND)
     store.delete(paths.arrival_path(KEPT, at(0)))
     history = read_history(store, LAPS, BAHRAIN)
-    assert told(history) == [(1, None, at(1), 1), (2, at(1), None, 2)]
+    assert summary(history) == [(1, None, at(1), 1), (2, at(1), None, 2)]
     assert history.at(at(-600_000)).number == 1
     assert paths_as_of(store, LAPS, at(-600_000)) == [history.contents[0].path]
 
 
-def test_marks_that_no_file_followed(store: NotingStore, clock: Ticking) -> None:
+def test_marks_that_no_file_followed(store: RecordingStore, clock: TickingClock) -> None:
     """Writers that were stopped before the file leave marks, which are no contents; the content
     that came at last came then, and not before."""
     for _ in range(2):
-        store.break_after(1)
+        store.fail_after(1)
         with pytest.raises(LakeUnavailable):
             put(store, clock, FIRST)
     assert len(list(store.list(KEPT))) == 2
@@ -129,12 +129,12 @@ def test_marks_that_no_file_followed(store: NotingStore, clock: Ticking) -> None
     put(store, clock, FIRST)
     put(store, clock, SECOND)
     history = read_history(store, LAPS, BAHRAIN)
-    assert told(history) == [(1, at(2), at(3), 1), (2, at(3), None, 2)]
+    assert summary(history) == [(1, at(2), at(3), 1), (2, at(3), None, 2)]
     assert paths_as_of(store, LAPS, at(1)) == []
     assert paths_as_of(store, LAPS, at(2)) == [history.contents[0].path]
 
 
-def test_nothing(store: NotingStore, clock: Ticking) -> None:
+def test_nothing(store: RecordingStore, clock: TickingClock) -> None:
     """A partition that never landed is named, with how to land it; refused files are no content."""
     put(store, clock, FIRST)
     with pytest.raises(NotInLake) as raised:
@@ -145,54 +145,57 @@ def test_nothing(store: NotingStore, clock: Ticking) -> None:
     )
 
 
-def test_refused_answers_are_apart(store: NotingStore, clock: Ticking) -> None:
+def test_refused_answers_are_apart(store: RecordingStore, clock: TickingClock) -> None:
     """A refused answer is listed apart until it is accepted; then it is a content like others."""
     put(store, clock, SECOND)
     assert put(store, clock, FIRST).revision is Revision.REFUSED
     history = read_history(store, LAPS, BAHRAIN)
-    assert told(history) == [(1, at(0), None, 2)]
+    assert summary(history) == [(1, at(0), None, 2)]
     [refused] = history.aside
     assert refused.kept_as is KeptAs.REFUSED
     assert refused.file is not None
     assert refused.file.records(LAPS) == FIRST
     assert put(store, clock, FIRST, accept_loss=True).revision is Revision.CHANGED
     history = read_history(store, LAPS, BAHRAIN)
-    assert told(history) == [(1, at(0), at(2), 2), (2, at(2), None, 1)]
+    assert summary(history) == [(1, at(0), at(2), 2), (2, at(2), None, 1)]
     assert history.aside == ()
 
 
-def test_copies_of_interrupted_attempts(store: NotingStore, clock: Ticking) -> None:
+def test_copies_of_interrupted_attempts(store: RecordingStore, clock: TickingClock) -> None:
     """Copies that were made and not followed by a new file are no contents of their own."""
     put(store, clock, FIRST)
     for _ in range(2):
-        store.break_after(1)
+        store.fail_after(1)
         with pytest.raises(LakeUnavailable):
             put(store, clock, SECOND)
-    assert told(read_history(store, LAPS, BAHRAIN)) == [(1, at(0), None, 1)]
+    assert summary(read_history(store, LAPS, BAHRAIN)) == [(1, at(0), None, 1)]
     assert paths_as_of(store, LAPS, at(100)) == [PATH]
     put(store, clock, SECOND)
     assert len(list(store.list(KEPT))) == 4  # three copies, and the mark of the arrival
-    assert told(read_history(store, LAPS, BAHRAIN)) == [(1, at(0), at(3), 1), (2, at(3), None, 2)]
+    assert summary(read_history(store, LAPS, BAHRAIN)) == [
+        (1, at(0), at(3), 1),
+        (2, at(3), None, 2),
+    ]
 
 
-def test_torn_revision(store: NotingStore, clock: Ticking) -> None:
-    """A revision that cannot be read keeps its place; the others are still told."""
+def test_torn_revision(store: RecordingStore, clock: TickingClock) -> None:
+    """A revision that cannot be read keeps its place; the others are still listed."""
     for records in (FIRST, SECOND, THIRD):
         put(store, clock, records)
     path = read_history(store, LAPS, BAHRAIN).contents[1].path
     store.inner.write(path, b"torn", {})
     history = read_history(store, LAPS, BAHRAIN)
-    assert told(history) == [(1, at(0), at(1), 1), (2, at(1), at(2), None), (3, at(2), None, 2)]
+    assert summary(history) == [(1, at(0), at(1), 1), (2, at(1), at(2), None), (3, at(2), None, 2)]
     assert [content.changes for content in history.contents] == [None, None, None]
 
 
-def test_file_that_was_moved_away(store: NotingStore, clock: Ticking) -> None:
+def test_file_that_was_moved_away(store: RecordingStore, clock: TickingClock) -> None:
     """Without a current file the earlier contents are there, and now there is none."""
     put(store, clock, FIRST)
     put(store, clock, SECOND)
     store.delete(PATH)
     history = read_history(store, LAPS, BAHRAIN)
-    assert told(history) == [(1, at(0), at(1), 1)]
+    assert summary(history) == [(1, at(0), at(1), 1)]
     assert history.at(at(0)).number == 1
     with pytest.raises(NotInLake, match=r"held nothing at 2025-04-14T06:01:00\+00:00"):
         history.at(at(1))
@@ -200,15 +203,17 @@ def test_file_that_was_moved_away(store: NotingStore, clock: Ticking) -> None:
     assert paths_as_of(store, LAPS, at(1)) == []
 
 
-def test_file_that_was_moved_away_and_landed_again(store: NotingStore, clock: Ticking) -> None:
-    """What lands where a file was moved away is since then, also when it is the same as before;
-    between the two nothing is known."""
+def test_file_that_was_moved_away_and_landed_again(
+    store: RecordingStore, clock: TickingClock
+) -> None:
+    """A content that comes where a file was moved away is current since then, also when it is the
+    same as before; between the two nothing is known."""
     put(store, clock, FIRST)
     put(store, clock, SECOND)
     store.delete(PATH)
     put(store, clock, FIRST)
     history = read_history(store, LAPS, BAHRAIN)
-    assert told(history) == [(1, at(0), at(1), 1), (2, at(2), None, 1)]
+    assert summary(history) == [(1, at(0), at(1), 1), (2, at(2), None, 1)]
     with pytest.raises(NotInLake, match=r"revision 2 arrived at 2025-04-14T06:02:00\+00:00"):
         history.at(at(1))
     assert [paths_as_of(store, LAPS, at(minute)) for minute in (0, 1, 2)] == [
@@ -218,19 +223,19 @@ def test_file_that_was_moved_away_and_landed_again(store: NotingStore, clock: Ti
     ]
 
 
-def test_clock_of_another_machine(store: NotingStore, clock: Ticking) -> None:
+def test_clock_of_another_machine(store: RecordingStore, clock: TickingClock) -> None:
     """A machine whose clock is behind replaces after the arrival all the same, never before it."""
     put(store, clock, FIRST)
     clock.now -= timedelta(hours=3)
     put(store, clock, SECOND)
     tick = timedelta(microseconds=1)
-    assert told(read_history(store, LAPS, BAHRAIN)) == [
+    assert summary(read_history(store, LAPS, BAHRAIN)) == [
         (1, at(0), at(0) + tick, 1),
         (2, at(0) + tick, None, 2),
     ]
 
 
-def test_paths_as_of(store: NotingStore, clock: Ticking) -> None:
+def test_paths_as_of(store: RecordingStore, clock: TickingClock) -> None:
     """For each partition the file that was current then, in order, from two listings."""
     put(store, clock, FIRST)
     other = [lap(1, session=7)]
@@ -266,7 +271,7 @@ class Counting(MemoryStore):
         return super().read(path)
 
 
-def test_paths_as_of_costs_two_listings(clock: Ticking) -> None:
+def test_paths_as_of_costs_two_listings(clock: TickingClock) -> None:
     """However many partitions there are: S3 answers a thousand names in one call."""
     store = Counting()
     for number in range(1, 6):
@@ -287,14 +292,14 @@ def test_paths_as_of_costs_two_listings(clock: Ticking) -> None:
 def test_as_of_is_what_was_read_then(speeds: list[int], crashes: set[int], minute: int) -> None:
     """Whatever landed, came back or was interrupted: as of a moment the lake shows what a reader
     found at that moment, and nothing where it found nothing; history and listing agree."""
-    store, clock = NotingStore(MemoryStore()), Ticking(START)
+    store, clock = RecordingStore(MemoryStore()), TickingClock(START)
     seen: dict[int, list[dict[str, Any]]] = {}
     for number, speed in enumerate(speeds):
         if number in crashes:
-            store.break_after(1)
+            store.fail_after(1)
             with suppress(LakeUnavailable):
                 put(store, clock, [lap(1, st_speed=speed)])
-            store.break_after(1_000)
+            store.fail_after(1_000)
         else:
             put(store, clock, [lap(1, st_speed=speed)])
         now = int((clock.now - START).total_seconds() // 60) - 1

@@ -1,4 +1,4 @@
-"""The lake's few verbs: what has landed, what it holds, and what is not there."""
+"""The lake as one object: which partitions are stored, what they hold, what is not there."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,9 +17,9 @@ from f1_bronze.lake.history import paths_as_of
 from f1_bronze.lake.lake import Lake
 from f1_bronze.lake.landing import Landing, Revision
 
+from .candidates import candidate
 from .examples import BAHRAIN, RACE_KEY, lap, session
-from .fakes import MemoryStore, Ticking
-from .landings import candidate
+from .fakes import MemoryStore, TickingClock
 
 MONACO = SessionPartition.parse("2024/monaco/race")
 FOLDER = "bronze/laps/year=2025/grand_prix=bahrain/session_type=race"
@@ -32,7 +32,7 @@ def store() -> MemoryStore:
 
 @pytest.fixture
 def lake(store: MemoryStore) -> Lake:
-    return Lake(store, clock=Ticking())
+    return Lake(store, clock=TickingClock())
 
 
 def put(
@@ -47,7 +47,7 @@ def put(
     )
 
 
-def test_placed(lake: Lake) -> None:
+def test_session_partitions(lake: Lake) -> None:
     """Sessions that have landed keep their partition; only those of the seasons are listed."""
     put(lake, SESSIONS, [session(RACE_KEY, 2025, "Race", "Race")])
     put(lake, SESSIONS, [session(9523, 2024, "Race", "Race")], MONACO, 9523)
@@ -58,7 +58,7 @@ def test_placed(lake: Lake) -> None:
     assert lake.session_partitions([]) == {}
 
 
-def test_landed(lake: Lake) -> None:
+def test_stored_partitions(lake: Lake) -> None:
     """Partitions with a file, an empty one too, by dataset and season."""
     put(lake, LAPS, [lap(1)])
     put(lake, LAPS, [], MONACO, 9523)
@@ -155,7 +155,7 @@ def test_history(lake: Lake, store: MemoryStore) -> None:
 
 
 def test_lake_at_a_folder(tmp_path: Path) -> None:
-    """A lake opened by its address keeps what lands, and tells the time in UTC by itself."""
+    """A lake opened by its address keeps what is landed, and takes the time in UTC by itself."""
     lake = Lake.at(str(tmp_path))
     put(lake, LAPS, [lap(1)])
     before = datetime.now(UTC)

@@ -17,9 +17,9 @@ from f1_bronze.lake.landing import Landing, Revision
 from f1_bronze.lake.parquet import read_file
 from f1_bronze.lake.records import to_rows
 
+from .candidates import put
 from .examples import BAHRAIN, RACE_KEY, lap, multiset, pit_stop
-from .fakes import NotingStore, Ticking
-from .landings import put
+from .fakes import RecordingStore, TickingClock
 
 PATH = "bronze/laps/year=2025/grand_prix=bahrain/session_type=race/laps_10014.parquet"
 KEPT = "revisions/laps/year=2025/grand_prix=bahrain/session_type=race/laps_10014/"
@@ -50,13 +50,13 @@ def sha12(records: Sequence[dict[str, Any]], dataset: Dataset = LAPS) -> str:
     return to_rows(dataset, records).content_sha256[:12]
 
 
-def kept(store: NotingStore) -> list[str]:
+def kept(store: RecordingStore) -> list[str]:
     """The files that are kept, without marks of arrivals."""
     return [path for path in store.contents() if path.startswith(KEPT) and "arrived" not in path]
 
 
 @pytest.fixture
-def land_it(store: NotingStore, clock: Ticking) -> Land:
+def land_it(store: RecordingStore, clock: TickingClock) -> Land:
     """Lands records in Bahrain's race, a minute after the last."""
 
     def go(
@@ -82,7 +82,7 @@ def land_it(store: NotingStore, clock: Ticking) -> Land:
 
 
 @pytest.fixture
-def held(store: NotingStore) -> Callable[[], list[dict[str, Any]]]:
+def held(store: RecordingStore) -> Callable[[], list[dict[str, Any]]]:
     """The records that the partition holds now."""
 
     def read() -> list[dict[str, Any]]:
@@ -102,7 +102,7 @@ def test_revisions() -> None:
     }
 
 
-def test_new(store: NotingStore, land_it: Land, held: Callable[[], Any]) -> None:
+def test_new(store: RecordingStore, land_it: Land, held: Callable[[], Any]) -> None:
     """The first answer is written to the one path of its partition, after an empty mark of the
     moment."""
     landing = land_it(TWO)
@@ -130,11 +130,11 @@ def test_new(store: NotingStore, land_it: Land, held: Callable[[], Any]) -> None
         pytest.param([dict(reversed(lap(n).items())) for n in (1, 2)], id="fields turned"),
     ],
 )
-def test_unchanged(store: NotingStore, land_it: Land, again: list[dict[str, Any]]) -> None:
+def test_unchanged(store: RecordingStore, land_it: Land, again: list[dict[str, Any]]) -> None:
     """The same content is not written again, however it came."""
     first = land_it(TWO)
     before = store.contents()
-    store.forget()
+    store.clear()
     landing = land_it(again)
     assert landing.revision is Revision.UNCHANGED
     assert landing.uri == first.uri
@@ -144,11 +144,11 @@ def test_unchanged(store: NotingStore, land_it: Land, again: list[dict[str, Any]
     assert store.contents() == before
 
 
-def test_changed(store: NotingStore, land_it: Land, held: Callable[[], Any]) -> None:
+def test_changed(store: RecordingStore, land_it: Land, held: Callable[[], Any]) -> None:
     """A correction keeps the old file byte for byte, and only then replaces it."""
     land_it(TWO)
     old = store.read(PATH)
-    store.forget()
+    store.clear()
     corrected = [lap(1), lap(2, lap_duration=93.0)]
     landing = land_it(corrected)
     copy = f"{KEPT}20250414T060100_000000Z_{sha12(TWO)}.parquet"
@@ -160,7 +160,7 @@ def test_changed(store: NotingStore, land_it: Land, held: Callable[[], Any]) -> 
     assert held() == corrected
 
 
-def test_added_rows_only(store: NotingStore, land_it: Land, held: Callable[[], Any]) -> None:
+def test_added_rows_only(store: RecordingStore, land_it: Land, held: Callable[[], Any]) -> None:
     """An answer that has all rows and one more replaces the file."""
     land_it(TWO)
     landing = land_it([lap(3), *TWO])
@@ -170,11 +170,11 @@ def test_added_rows_only(store: NotingStore, land_it: Land, held: Callable[[], A
     assert held() == [*TWO, lap(3)]
 
 
-def test_refused(store: NotingStore, land_it: Land) -> None:
+def test_refused(store: RecordingStore, land_it: Land) -> None:
     """An answer with rows missing is kept aside, and the file stays byte for byte."""
     land_it([*TWO, lap(3)])
     old = store.read(PATH)
-    store.forget()
+    store.clear()
     landing = land_it([lap(2, st_speed=1), lap(4)])
     aside = f"{KEPT}refused_{sha12([lap(2, st_speed=1), lap(4)])}.parquet"
     assert landing.revision is Revision.REFUSED
@@ -206,7 +206,7 @@ def test_lost_row_is_refused_whatever_came_instead(
 
 
 @LOCAL
-def test_refused_twice(store: NotingStore, land_it: Land) -> None:
+def test_refused_twice(store: RecordingStore, land_it: Land) -> None:
     """The same smaller answer again is refused again and leaves one file, not two."""
     land_it(TWO)
     first = land_it([lap(1)])
@@ -219,23 +219,23 @@ def test_refused_twice(store: NotingStore, land_it: Land) -> None:
 
 
 @LOCAL
-def test_whole_answer_after_a_refused_one(store: NotingStore, land_it: Land) -> None:
+def test_whole_answer_after_a_refused_one(store: RecordingStore, land_it: Land) -> None:
     """When the lost rows are back nothing is written, and the refused file is no revision."""
     land_it(TWO)
     land_it([lap(1)])
-    store.forget()
+    store.clear()
     assert land_it(TWO).revision is Revision.UNCHANGED
     assert store.written == []
     assert land_it([*TWO, lap(3)]).revision is Revision.CHANGED
     assert store.written == [f"{KEPT}20250414T060300_000000Z_{sha12(TWO)}.parquet", PATH]
 
 
-def test_accepted_loss(store: NotingStore, land_it: Land, held: Callable[[], Any]) -> None:
+def test_accepted_loss(store: RecordingStore, land_it: Land, held: Callable[[], Any]) -> None:
     """A loss that a person accepts is a change like any other: the larger file is kept."""
     land_it([*TWO, lap(3)])
     old = store.read(PATH)
     assert land_it(TWO).revision is Revision.REFUSED
-    store.forget()
+    store.clear()
     landing = land_it(TWO, accept_loss=True)
     copy = f"{KEPT}20250414T060200_000000Z_{sha12([*TWO, lap(3)])}.parquet"
     assert landing.revision is Revision.CHANGED
@@ -258,7 +258,7 @@ def test_accepted_loss_of_everything(land_it: Land, held: Callable[[], Any]) -> 
     assert held() == []
 
 
-def test_clock_that_goes_back(store: NotingStore, land_it: Land, clock: Ticking) -> None:
+def test_clock_that_goes_back(store: RecordingStore, land_it: Land, clock: TickingClock) -> None:
     """The revisions are in the order of the replacements and behind the arrival, whatever the clock
     says."""
     contents = [[lap(1, st_speed=speed)] for speed in range(4)]
@@ -271,7 +271,7 @@ def test_clock_that_goes_back(store: NotingStore, land_it: Land, clock: Ticking)
     ]
 
 
-def test_empty(store: NotingStore, land_it: Land, held: Callable[[], Any]) -> None:
+def test_empty(store: RecordingStore, land_it: Land, held: Callable[[], Any]) -> None:
     """No rows are stored as a file without rows, once."""
     landing = land_it([])
     assert landing.revision is Revision.EMPTY
@@ -285,7 +285,7 @@ def test_empty(store: NotingStore, land_it: Land, held: Callable[[], Any]) -> No
 
 @LOCAL
 def test_empty_after_rows_is_refused(
-    store: NotingStore, land_it: Land, held: Callable[[], Any]
+    store: RecordingStore, land_it: Land, held: Callable[[], Any]
 ) -> None:
     """An empty answer never replaces rows."""
     land_it(TWO)
@@ -296,7 +296,7 @@ def test_empty_after_rows_is_refused(
 
 
 @LOCAL
-def test_rows_after_empty(store: NotingStore, land_it: Land, held: Callable[[], Any]) -> None:
+def test_rows_after_empty(store: RecordingStore, land_it: Land, held: Callable[[], Any]) -> None:
     """Rows that come later replace an empty file."""
     land_it([])
     landing = land_it(TWO)
@@ -305,7 +305,7 @@ def test_rows_after_empty(store: NotingStore, land_it: Land, held: Callable[[], 
     assert held() == TWO
 
 
-def test_back_and_forth(store: NotingStore, land_it: Land, held: Callable[[], Any]) -> None:
+def test_back_and_forth(store: RecordingStore, land_it: Land, held: Callable[[], Any]) -> None:
     """A content that comes back is a change as well: every step is kept."""
     other = [lap(1), lap(2, st_speed=1)]
     for records in (TWO, other, TWO, other):
@@ -320,7 +320,7 @@ def test_back_and_forth(store: NotingStore, land_it: Land, held: Callable[[], An
 
 @LOCAL
 def test_new_schema_version_rewrites(
-    store: NotingStore, land_it: Land, held: Callable[[], Any]
+    store: RecordingStore, land_it: Land, held: Callable[[], Any]
 ) -> None:
     """The same content under a newer schema is written anew, the old file kept."""
     land_it(TWO)
@@ -335,7 +335,7 @@ def test_new_schema_version_rewrites(
 
 
 @LOCAL
-def test_correction_after_a_new_schema_version(store: NotingStore, land_it: Land) -> None:
+def test_correction_after_a_new_schema_version(store: RecordingStore, land_it: Land) -> None:
     """Each file that is replaced is kept byte for byte, also one of the same content."""
     newer = dataclasses.replace(LAPS, schema_version=2)
     land_it(TWO)
@@ -348,7 +348,7 @@ def test_correction_after_a_new_schema_version(store: NotingStore, land_it: Land
 
 @LOCAL
 def test_columns_that_the_answer_lacks(land_it: Land) -> None:
-    """Declared fields that no record has are told, those that one record has are not."""
+    """Declared fields that no record has are listed, those that one record has are not."""
     old = land_it([pit_stop(10), pit_stop(20)], dataset=PIT_STOPS)
     assert old.absent_columns == ("lane_duration", "stop_duration")
     corrected = [pit_stop(10, lane_duration=22.5), pit_stop(20)]
@@ -356,7 +356,7 @@ def test_columns_that_the_answer_lacks(land_it: Land) -> None:
 
 
 @LOCAL
-def test_rows_that_share_a_key(store: NotingStore, land_it: Land) -> None:
+def test_rows_that_share_a_key(store: RecordingStore, land_it: Land) -> None:
     """Pit stops of one key: one of them lost is refused, one corrected is a change."""
     two = [pit_stop(10, pit_duration=20.0), pit_stop(10, pit_duration=21.0)]
     assert land_it(two, dataset=PIT_STOPS).revision is Revision.NEW
@@ -370,7 +370,7 @@ def test_rows_that_share_a_key(store: NotingStore, land_it: Land) -> None:
 
 
 @LOCAL
-def test_equal_rows(store: NotingStore, land_it: Land) -> None:
+def test_equal_rows(store: RecordingStore, land_it: Land) -> None:
     """A row that came twice is stored twice, and once less is refused."""
     twice = [pit_stop(None), pit_stop(None)]
     assert land_it(twice, dataset=PIT_STOPS).rows == 2
@@ -379,17 +379,17 @@ def test_equal_rows(store: NotingStore, land_it: Land) -> None:
 
 
 @LOCAL
-def test_keys_that_came_as_floats(store: NotingStore, land_it: Land) -> None:
+def test_keys_that_came_as_floats(store: RecordingStore, land_it: Land) -> None:
     """A key that JSON wrote as 1.0 is reported as the 1 that is stored."""
     landing = land_it([lap(1, lap_number=1.0, driver_number=4.0)])
     assert landing.changes == Changes(added=(key(1),))
 
 
-def test_partition_of_another_session(store: NotingStore, land_it: Land) -> None:
+def test_partition_of_another_session(store: RecordingStore, land_it: Land) -> None:
     """Where another session's file lies nothing is written: two sources share a lake."""
     land_it(TWO)
     before = store.contents()
-    store.forget()
+    store.clear()
     with pytest.raises(PartitionOccupied) as raised:
         land_it([lap(1, session=77)], session_key=77)
     message = str(raised.value)
@@ -401,7 +401,7 @@ def test_partition_of_another_session(store: NotingStore, land_it: Land) -> None
     assert store.contents() == before
 
 
-def test_same_session_in_another_partition(store: NotingStore, land_it: Land) -> None:
+def test_same_session_in_another_partition(store: RecordingStore, land_it: Land) -> None:
     """Partitions do not disturb each other, not even where one slug begins like the other."""
     land_it(TWO)
     other = SessionPartition(year=2025, grand_prix="bahrain", session_type="race_2")
@@ -421,7 +421,7 @@ def test_same_session_in_another_partition(store: NotingStore, land_it: Land) ->
 )
 @pytest.mark.parametrize("earlier", [None, TWO], ids=["nothing there", "rows there"])
 def test_record_of_another_session(
-    store: NotingStore,
+    store: RecordingStore,
     land_it: Land,
     earlier: list[dict[str, Any]] | None,
     stranger: dict[str, Any],
@@ -430,7 +430,7 @@ def test_record_of_another_session(
     if earlier:
         land_it(earlier)
     before = store.contents()
-    store.forget()
+    store.clear()
     with pytest.raises(InvalidRecord) as raised:
         land_it([*TWO, stranger])
     assert "laps" in str(raised.value)
@@ -441,22 +441,22 @@ def test_record_of_another_session(
 
 
 @LOCAL
-def test_record_without_a_key(store: NotingStore, land_it: Land) -> None:
-    """A record that cannot be told from others stops the partition before any write."""
+def test_record_without_a_key(store: RecordingStore, land_it: Land) -> None:
+    """A record that cannot be distinguished from others stops the partition before any write."""
     with pytest.raises(InvalidRecord, match="A record of laps has no lap_number"):
         land_it([lap(1), lap(2, lap_number=None)])
     assert store.written == []
 
 
 def test_crash_between_copy_and_replacement(
-    store: NotingStore, land_it: Land, held: Callable[[], Any]
+    store: RecordingStore, land_it: Land, held: Callable[[], Any]
 ) -> None:
     """A crash after the copy leaves the old file; the next attempt completes with its own copy,
     named by the moment at which the file was really replaced."""
     corrected = [*TWO, lap(3)]
     land_it(TWO)
     old = store.read(PATH)
-    store.break_after(1)
+    store.fail_after(1)
     with pytest.raises(LakeUnavailable):
         land_it(corrected)
     assert store.read(PATH) == old
@@ -469,11 +469,11 @@ def test_crash_between_copy_and_replacement(
     }
 
 
-def test_crash_beside_a_refused_file(store: NotingStore, land_it: Land) -> None:
+def test_crash_beside_a_refused_file(store: RecordingStore, land_it: Land) -> None:
     """A refused file in the same folder is no copy: its name is not read as a moment."""
     land_it(TWO)
     land_it([lap(1)])
-    store.break_after(1)
+    store.fail_after(1)
     with pytest.raises(LakeUnavailable):
         land_it([*TWO, lap(3)])
     assert land_it([*TWO, lap(3)]).revision is Revision.CHANGED
@@ -484,11 +484,13 @@ def test_crash_beside_a_refused_file(store: NotingStore, land_it: Land) -> None:
     ]
 
 
-def test_crash_before_the_copy(store: NotingStore, land_it: Land, held: Callable[[], Any]) -> None:
+def test_crash_before_the_copy(
+    store: RecordingStore, land_it: Land, held: Callable[[], Any]
+) -> None:
     """A crash before the first write leaves everything as it was."""
     land_it(TWO)
     before = store.contents()
-    store.break_after(0)
+    store.fail_after(0)
     with pytest.raises(LakeUnavailable):
         land_it([*TWO, lap(3)])
     assert store.contents() == before
@@ -496,10 +498,10 @@ def test_crash_before_the_copy(store: NotingStore, land_it: Land, held: Callable
 
 
 @pytest.mark.parametrize("writes", [0, 1])
-def test_crash_with_the_first_file(store: NotingStore, land_it: Land, writes: int) -> None:
+def test_crash_with_the_first_file(store: RecordingStore, land_it: Land, writes: int) -> None:
     """A new partition that could not be written is new again the next time; a mark that was left
     stays beside the one of the content that came."""
-    store.break_after(writes)
+    store.fail_after(writes)
     with pytest.raises(LakeUnavailable):
         land_it(TWO)
     assert store.contents() == ({MARK: b""} if writes else {})
@@ -509,7 +511,7 @@ def test_crash_with_the_first_file(store: NotingStore, land_it: Land, writes: in
 
 
 @LOCAL
-def test_marks_are_empty(store: NotingStore, land_it: Land) -> None:
+def test_marks_are_empty(store: RecordingStore, land_it: Land) -> None:
     """However often a session is landed, one empty object more than its contents is written."""
     for records in (TWO, TWO, [*TWO, lap(3)], [*TWO, lap(3)], TWO, []):
         land_it(records)
@@ -517,7 +519,7 @@ def test_marks_are_empty(store: NotingStore, land_it: Land) -> None:
     assert marks == {MARK: b""}
 
 
-def test_foreign_file_in_the_partition(store: NotingStore, land_it: Land) -> None:
+def test_foreign_file_in_the_partition(store: RecordingStore, land_it: Land) -> None:
     """A file of our name that is none of ours is never overwritten."""
     store.inner.write(PATH, b"not Parquet", {})
     with pytest.raises(ForeignFile) as raised:
@@ -527,7 +529,7 @@ def test_foreign_file_in_the_partition(store: NotingStore, land_it: Land) -> Non
     assert store.written == []
 
 
-def test_notes_do_not_change_the_file(store: NotingStore, clock: Ticking) -> None:
+def test_notes_do_not_change_the_file(store: RecordingStore, clock: TickingClock) -> None:
     """Who fetched it and when is beside the file, never in it."""
     stored = []
     for run, revision in (("one", Revision.NEW), ("two", Revision.UNCHANGED)):
@@ -538,7 +540,7 @@ def test_notes_do_not_change_the_file(store: NotingStore, clock: Ticking) -> Non
     assert b"run-id" not in (stored[0] or b"")
 
 
-def test_everything_that_ever_landed_can_be_read(store: NotingStore, land_it: Land) -> None:
+def test_everything_that_ever_landed_can_be_read(store: RecordingStore, land_it: Land) -> None:
     """After a season of corrections each answer, refused ones too, is still in the lake."""
     answers = [TWO, [*TWO, lap(3)], [lap(1)], [*TWO, lap(3, st_speed=9)], []]
     for answer in answers:

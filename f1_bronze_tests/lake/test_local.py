@@ -16,9 +16,9 @@ from f1_bronze.lake.errors import LakeUnavailable
 from f1_bronze.lake.local import LocalStore
 from f1_bronze.lake.stores import StoredObject
 
-from .devices import tiny_device
+from .tiny_disk import tiny_disk
 
-__all__ = ["tiny_device"]  # a fixture
+__all__ = ["tiny_disk"]  # a fixture
 
 REPOSITORY = Path(__file__).parents[2]
 PATH = "bronze/laps/x.parquet"
@@ -160,11 +160,11 @@ def test_folder_in_the_place_of_a_file(tmp_path: Path) -> None:
     assert [file.name for file in (tmp_path / "bronze/laps").iterdir()] == ["x.parquet"]
 
 
-def test_full_device(tiny_device: Path) -> None:
+def test_full_device(tiny_disk: Path) -> None:
     """When the disk is full the old file stays and nothing half is left to fill it more."""
-    store = LocalStore(tiny_device)
+    store = LocalStore(tiny_disk)
     store.write(PATH, b"old", {})
     with pytest.raises(LakeUnavailable, match=r"No space left on device.*free disk space"):
         store.write(PATH, bytes(1_000_000), {})
     assert store.read(PATH) == b"old"
-    assert [file.name for file in (tiny_device / PATH).parent.iterdir()] == ["x.parquet"]
+    assert [file.name for file in (tiny_disk / PATH).parent.iterdir()] == ["x.parquet"]

@@ -1,4 +1,4 @@
-"""One partition as bytes: the same rows are the same bytes, whoever writes them."""
+"""One partition as bytes: the same rows are the same bytes, on any machine."""
 
 import hashlib
 import io
@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from f1_bronze.datasets import DATASETS
-from f1_bronze.datasets.dataset import Dataset
+from f1_bronze.datasets.dataset import EXTRA_FIELDS, Dataset
 from f1_bronze.datasets.laps import LAPS
 from f1_bronze.datasets.pit_stops import PIT_STOPS
 from f1_bronze.datasets.schema import arrow_schema
@@ -31,6 +31,7 @@ from f1_bronze.lake.parquet import (
     table_bytes,
 )
 from f1_bronze.lake.records import to_rows
+from f1_bronze_tests.conftest import RECORDINGS, needs_recordings
 
 from .examples import BAHRAIN, MOTLEY, RACE_KEY, lap, multiset, pit_stop, records_for
 
@@ -281,3 +282,31 @@ def test_table_bytes_without_metadata() -> None:
     """A table that is no dataset is stored as it is."""
     table = pa.table({"driver": ["NOR"], "points": [25.0]})
     assert read_table(table_bytes(table), "x").equals(table)
+
+
+@needs_recordings
+@pytest.mark.parametrize("dataset", DATASETS[1:], ids=lambda dataset: dataset.name)
+def test_recorded_answers(dataset: Dataset) -> None:
+    """Each answer comes back record for record from its file, and nothing is in extra_fields."""
+    files = sorted((RECORDINGS / dataset.endpoint).glob("*.json"))
+    assert files
+    for file in files:
+        records = json.loads(file.read_bytes())
+        stored = read_file(as_file(dataset, records), file.name)
+        assert multiset(stored.records(dataset)) == multiset(records), file.name
+        extra = stored.table.column(EXTRA_FIELDS)
+        assert extra.null_count == len(records), (file.name, extra.drop_null()[0])
+
+
+@needs_recordings
+@pytest.mark.parametrize("year", [2024, 2026])
+def test_recorded_sessions(year: int) -> None:
+    """Each session of the recorded calendars comes back alone, as it is stored."""
+    sessions = DATASETS[0]
+    records = json.loads((RECORDINGS / "sessions" / f"{year}.json").read_bytes())
+    assert len(records) > 20
+    for record in records:
+        stored = read_file(as_file(sessions, [record]), "x")
+        assert multiset(stored.records(sessions)) == multiset([record])
+        assert stored.table.column(EXTRA_FIELDS).null_count == 1
+        assert stored.table.column("openf1_year").to_pylist() == [year]

@@ -1,4 +1,4 @@
-"""Paths of the lake, spelled out: each is a promise to whoever reads it without us."""
+"""Paths of the lake, spelled out: each is a promise to other readers of the lake."""
 
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -128,7 +128,7 @@ def test_foreign_paths_are_none(path: str) -> None:
 def test_kept_paths_are_read_back(
     name: str, partition: SessionPartition, session_key: int, moment: datetime
 ) -> None:
-    """What lies under revisions/ tells by its path what it is; its text is never ambiguous."""
+    """What lies under revisions/ says by its path what it is; its text is never ambiguous."""
     folder = paths.revision_folder(name, partition, session_key)
     assert folder.startswith(paths.dataset_revisions(name))
     for path, kept_as, replaced_at, arrived_at in (

@@ -218,7 +218,7 @@ def test_field_that_no_record_has_is_listed_once() -> None:
 
 
 def test_field_that_some_records_lack_is_listed_in_the_row() -> None:
-    """Null and absent are told apart row by row."""
+    """Null and absent are distinguished row by row."""
     records = [pit_stop(10), pit_stop(20, stop_duration=None), pit_stop(30, stop_duration=2.4)]
     rows = to_rows(PIT_STOPS, records)
     assert rows.absent == ("lane_duration",)

@@ -54,7 +54,7 @@ def test_read_and_write(bucket: str) -> None:
 
 
 def test_json_has_its_content_type(bucket: str) -> None:
-    """Lineage events are JSON to whoever opens them in a browser."""
+    """Lineage events are JSON to a browser."""
     S3Store(bucket=bucket).write("lineage/events/x.json", b"{}", {})
     head = boto3.client("s3").head_object(Bucket=bucket, Key="lineage/events/x.json")
     assert head["ContentType"] == "application/json"

@@ -54,7 +54,7 @@ ACTIONS = {
 
 
 def refused(verb: str, store: S3Store) -> LakeUnavailable:
-    """The error with which a call ends; it tells no key."""
+    """The error with which a call ends; its text has no key."""
     with pytest.raises(LakeUnavailable) as raised:
         VERBS[verb](store)
     return raised.value
@@ -114,7 +114,7 @@ def test_only_where_nothing_is(server: Server) -> None:
 def test_only_what_was_seen(server: Server) -> None:
     """A write over a version that is no longer there changes nothing, over the current one it does.
 
-    Swift has no If-Match: there it is a look before the leap.
+    Swift has no If-Match: there it is a look before the write.
     """
     store = server.store()
     store.write(PATH, b"first", {})
@@ -162,7 +162,7 @@ def test_an_answer_that_was_lost(server: Server, seen: str) -> None:
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_forbidden(server: Server, verb: str) -> None:
-    """One without rights is told which is missing."""
+    """Without a permission the error names the one that is missing."""
     server.store().write(PATH, b"there", {})
     error = refused(verb, server.store(server.stranger))
     assert (error.code, error.action) == ("AccessDenied", ACTIONS[verb])
@@ -172,7 +172,7 @@ def test_forbidden(server: Server, verb: str) -> None:
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_bad_credentials(server: Server, verb: str) -> None:
-    """An unknown access key and a wrong secret have each their word, and are not repeated."""
+    """An unknown access key and a wrong secret have an error each, which does not repeat them."""
     unknown = refused(verb, server.store(("AKIAUNKNOWN000000000", "a-wrong-secret")))
     assert (unknown.code, unknown.action) == (server.unknown_key, "")
     wrong = refused(verb, server.store((server.owner[0], "a-wrong-secret")))
@@ -189,11 +189,12 @@ def test_missing_bucket(server: Server, verb: str) -> None:
     assert "Create the bucket" in str(error)
 
 
-def test_access_is_proven(server: Server) -> None:
-    """Who may do everything passes each step and leaves nothing; a stranger learns all he lacks."""
+def test_access_check(server: Server) -> None:
+    """A user who may do everything passes each step and leaves nothing; another learns all that is
+    missing."""
     store = server.store()
-    proofs = list(check_access(store))
-    steps = [(p.step, p.worked) for p in proofs if p.step != "region"]
+    checks = list(check_access(store))
+    steps = [(p.step, p.worked) for p in checks if p.step != "region"]
     conditions = True if server.is_aws_like else None  # Swift knows none: a warning
     assert steps == [
         ("write", True),
@@ -213,14 +214,14 @@ def test_access_is_proven(server: Server) -> None:
 
 
 def test_access_without_a_bucket(server: Server) -> None:
-    """What is wrong with every step is told once."""
-    proofs = list(check_access(server.store(bucket=f"lake-{uuid4().hex}")))
-    assert [(p.step, p.worked, p.action) for p in proofs] == [("write", False, "")]
-    assert "NoSuchBucket" in proofs[0].detail
+    """What is wrong with every step is reported once."""
+    checks = list(check_access(server.store(bucket=f"lake-{uuid4().hex}")))
+    assert [(p.step, p.worked, p.action) for p in checks] == [("write", False, "")]
+    assert "NoSuchBucket" in checks[0].detail
 
 
-def test_wishes_reach_the_object(server: Server) -> None:
-    """A wish goes through the lake's address to the object, or the server's refusal is told."""
+def test_write_options_reach_the_object(server: Server) -> None:
+    """Write options reach the object, or the server's refusal is an error."""
     store = server.store(writes=S3Writes(storage_class="STANDARD_IA", encryption="AES256"))
     if not server.is_aws_like:  # Swift has one class and no encryption
         error = refused("write", store)

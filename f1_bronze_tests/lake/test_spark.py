@@ -17,7 +17,7 @@ from f1_bronze.lake.catalog import dataset_table, hive_ddl
 from f1_bronze.lake.local import LocalStore
 from f1_bronze.lake.sql import Views
 
-from . import mixed
+from . import mixed_lake
 
 pytestmark = [
     pytest.mark.slow,
@@ -71,20 +71,20 @@ def rows(frame: Any) -> list[tuple[Any, ...]]:
         f"unix_micros({name}) AS {name}" if kind == "timestamp" else name
         for name, kind in frame.dtypes
     ]
-    return mixed.comparable(frame.selectExpr(*columns).collect())
+    return mixed_lake.comparable(frame.selectExpr(*columns).collect())
 
 
 def in_duckdb(root: Path, dataset: Dataset) -> list[tuple[Any, ...]]:
     """All rows as `f1-bronze sql` sees them."""
     with Views(LocalStore(root)).answer(f"SELECT * FROM {dataset.name}") as relation:
-        return mixed.comparable(relation.fetchall())
+        return mixed_lake.comparable(relation.fetchall())
 
 
 def test_spark_reads_what_duckdb_reads(spark: Any, tmp_path: Path) -> None:
     """Every dataset: types, comments, partitions and rows; and a type changed in place fails."""
     lake = tmp_path / "lake"
     for dataset in DATASETS:
-        mixed.fill(lake, dataset)
+        mixed_lake.fill(lake, dataset)
         table = dataset_table(dataset)
         declared = [(c.name, c.type) for c in (*table.columns, *table.partition_keys)]
 
@@ -94,10 +94,14 @@ def test_spark_reads_what_duckdb_reads(spark: Any, tmp_path: Path) -> None:
         assert frame.dtypes == declared
         described = spark.sql(f"DESCRIBE {dataset.name}").collect()[: len(table.columns)]
         assert [row.comment for row in described] == [c.comment for c in table.columns]
-        assert len(spark.sql(f"SHOW PARTITIONS {dataset.name}").collect()) == len(mixed.PARTITIONS)
+        assert len(spark.sql(f"SHOW PARTITIONS {dataset.name}").collect()) == len(
+            mixed_lake.PARTITIONS
+        )
         expected = in_duckdb(lake, dataset)
         assert rows(frame) == expected
-        assert rows(frame.select(*mixed.columns_of_expected(dataset))) == mixed.expected(dataset)
+        assert rows(frame.select(*mixed_lake.columns_of_expected(dataset))) == mixed_lake.expected(
+            dataset
+        )
         files = [Path(file).name for file in frame.where("year = 2025").inputFiles()]
         assert files == [f"{dataset.name}_9004.parquet"]
 
@@ -108,7 +112,7 @@ def test_spark_reads_what_duckdb_reads(spark: Any, tmp_path: Path) -> None:
     assert (by_path.dtypes, rows(by_path)) == (declared, in_duckdb(lake, laps))
     merged = spark.read.option("mergeSchema", "true").parquet(folder)
     assert dict(merged.dtypes) == {**dict(declared), "year": "int"}
-    assert len(spark.read.parquet(folder).columns) == len(declared) - len(mixed.unseen(laps))
+    assert len(spark.read.parquet(folder).columns) == len(declared) - len(mixed_lake.unseen(laps))
 
     in_place = replace(
         laps,

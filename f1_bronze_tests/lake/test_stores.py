@@ -10,7 +10,7 @@ from f1_bronze.lake.local import LocalStore
 from f1_bronze.lake.s3 import S3Store
 from f1_bronze.lake.stores import StoredObject
 
-from .fakes import MemoryStore, NotingStore
+from .fakes import MemoryStore, RecordingStore
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_bucket(address: str, uri: str) -> None:
     ],
 )
 def test_address_that_is_none(address: str, remedy: str) -> None:
-    """Any other address is refused with the way to write one; nothing lands elsewhere."""
+    """Any other address is refused with the way to write one; nothing is written elsewhere."""
     with pytest.raises(LakeAddressError) as raised:
         open_store(address)
     assert "F1_BRONZE_LAKE_URI" in str(raised.value)
@@ -86,7 +86,7 @@ def test_address_of_a_local_store_opens_it_again(tmp_path: Path) -> None:
     assert open_store(LocalStore(root).uri("")).read("a/b.json") == b"{}"
 
 
-def test_read_and_write(store: NotingStore) -> None:
+def test_read_and_write(store: RecordingStore) -> None:
     """What was written is read, byte for byte; a second write replaces it."""
     path = "bronze/laps/year=2025/grand_prix=são paulo/x y.parquet"
     assert store.read(path) is None
@@ -97,9 +97,9 @@ def test_read_and_write(store: NotingStore) -> None:
 
 
 @pytest.mark.parametrize("fake", [True, False], ids=["fake", "real"])
-def test_list(fake: bool, store: NotingStore) -> None:
+def test_list(fake: bool, store: RecordingStore) -> None:
     """A prefix lists what begins with it, in order of paths, with sizes; the fake does the same."""
-    tested = NotingStore(MemoryStore()) if fake else store
+    tested = RecordingStore(MemoryStore()) if fake else store
     sizes = {"a/b/2": 2, "a/b/10": 10, "a/b-c": 3, "a/bc/1": 1, "b": 4, "A": 5}
     for path, size in sizes.items():
         tested.write(path, bytes(size), {})
@@ -118,7 +118,7 @@ def test_list(fake: bool, store: NotingStore) -> None:
     assert listed("nowhere/at/all") == []
 
 
-def test_new_lake(store: NotingStore) -> None:
+def test_new_lake(store: RecordingStore) -> None:
     """A lake that nothing was written to can be checked, listed and read."""
     store.check()
     assert list(store.list("")) == []

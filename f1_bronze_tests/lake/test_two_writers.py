@@ -21,10 +21,10 @@ from f1_bronze.lake.landing import Landing, Revision, land
 from f1_bronze.lake.local import LocalStore
 from f1_bronze.lake.stores import ObjectStore
 
+from .candidates import candidate
 from .examples import BAHRAIN, RACE_KEY, lap
-from .fakes import MemoryStore, NotingStore, Ticking
-from .landings import candidate
-from .turns import Referee, TurnStore
+from .fakes import MemoryStore, RecordingStore, TickingClock
+from .interleaving import ScheduledStore, Scheduler
 
 PATH = paths.file_path("laps", BAHRAIN, RACE_KEY)
 
@@ -43,42 +43,42 @@ def speeds_held(store: ObjectStore) -> list[int]:
     return found
 
 
-def play(
+def land_interleaved(
     store: ObjectStore,
     first: int | None,
     speeds: Sequence[int],
     schedule: Sequence[int],
-    clock: Ticking | None = None,
+    clock: TickingClock | None = None,
 ) -> list[Landing]:
     """Each speed is landed by a writer of its own; their calls, of the clock too, in the order of
     the schedule."""
-    clock = clock or Ticking()
+    clock = clock or TickingClock()
     if first is not None:
         land(store, candidate(content(first)), clock=clock)
-    referee = Referee(schedule)
+    scheduler = Scheduler(schedule)
 
     def writer(number: int) -> Any:
-        view = TurnStore(store, referee, number)
+        view = ScheduledStore(store, scheduler, number)
 
         def its_clock() -> datetime:
-            referee.turn(number)
+            scheduler.wait_for_turn(number)
             return clock()
 
         return lambda: land(view, candidate(content(speeds[number])), clock=its_clock)
 
-    results = referee.play([writer(number) for number in range(len(speeds))])
+    results = scheduler.run([writer(number) for number in range(len(speeds))])
     errors = [result for result in results if isinstance(result, Exception)]
     assert errors == []
     return results
 
 
 def check(
-    store: ObjectStore, first: int | None, speeds: Sequence[int], told: list[Landing]
+    store: ObjectStore, first: int | None, speeds: Sequence[int], landings: list[Landing]
 ) -> None:
-    """Every content that was ever current is there, in an order that the writers tell of."""
+    """Every content that was ever current is there, in an order that the landings report."""
     held = speeds_held(store)
     written = [
-        s for s, one in zip(speeds, told, strict=True) if one.revision is not Revision.UNCHANGED
+        s for s, one in zip(speeds, landings, strict=True) if one.revision is not Revision.UNCHANGED
     ]
     assert held[-1] in {first, *speeds}
     # A content that comes back while a slow writer still holds it is one entry the less, so the
@@ -86,10 +86,10 @@ def check(
     assert set(held) == {*([] if first is None else [first]), *written}
     if len({first, *speeds}) == len(speeds) + 1:
         assert sorted(held) == sorted([*([] if first is None else [first]), *speeds])
-        new = Counter(one.revision for one in told)
+        new = Counter(one.revision for one in landings)
         assert new[Revision.NEW] == (1 if first is None else 0)
         assert new[Revision.UNCHANGED] == new[Revision.REFUSED] == 0
-        for speed, one in zip(speeds, told, strict=True):
+        for speed, one in zip(speeds, landings, strict=True):
             if one.revision is Revision.CHANGED:
                 [row] = one.changes.changed_values
                 before = held[held.index(speed) - 1]
@@ -97,9 +97,9 @@ def check(
 
 
 class Watched(MemoryStore):
-    """Notes when the partition's file was first there; whoever acts after that is an hour late."""
+    """Notes when the partition's file was first there; from then on the clock is an hour later."""
 
-    def __init__(self, clock: Ticking) -> None:
+    def __init__(self, clock: TickingClock) -> None:
         super().__init__()
         self._clock = clock
         self.seen_at: datetime | None = None
@@ -123,10 +123,10 @@ schedules = st.lists(st.integers(0, 2), min_size=1, max_size=40)
 def test_any_interleaving(first: int | None, speeds: list[int], schedule: list[int]) -> None:
     """Two or three writers, the same content or others, their calls in any order at all; the first
     content arrived no later than it was there, however late the others' marks came."""
-    clock = Ticking()
+    clock = TickingClock()
     store = Watched(clock)
-    told = play(store, first, speeds, schedule, clock)
-    check(store, first, speeds, told)
+    landings = land_interleaved(store, first, speeds, schedule, clock)
+    check(store, first, speeds, landings)
     arrived = read_history(store, LAPS, BAHRAIN).contents[0].since
     assert arrived is not None
     assert store.seen_at is not None
@@ -134,39 +134,42 @@ def test_any_interleaving(first: int | None, speeds: list[int], schedule: list[i
 
 
 @pytest.mark.parametrize("first", [None, 0], ids=["nothing there", "something there"])
-def test_interleavings_on_each_store(store: NotingStore, first: int | None) -> None:
+def test_interleavings_on_each_store(store: RecordingStore, first: int | None) -> None:
     """The same on a folder and on S3, for a handful of orders."""
-    dice = Random(1)
+    rng = Random(1)
     for turn in range(4):
         for path in store.contents():
             store.delete(path)
-        schedule = [dice.randrange(2) for _ in range(12)] if turn else [0, 1]
-        told = play(store, first, [1, 2], schedule)
-        check(store, first, [1, 2], told)
+        schedule = [rng.randrange(2) for _ in range(12)] if turn else [0, 1]
+        landings = land_interleaved(store, first, [1, 2], schedule)
+        check(store, first, [1, 2], landings)
 
 
-def test_overtaken_at_the_last_moment(store: NotingStore) -> None:
+def test_overtaken_at_the_last_moment(store: RecordingStore) -> None:
     """Both have read the same file; the slower one finds another and replaces that in turn."""
-    told = play(store, 0, [1, 2], [0, 1])
-    assert [one.revision for one in told] == [Revision.CHANGED, Revision.CHANGED]
+    landings = land_interleaved(store, 0, [1, 2], [0, 1])
+    assert [one.revision for one in landings] == [Revision.CHANGED, Revision.CHANGED]
     assert speeds_held(store) == [0, 1, 2]
-    assert told[1].changes.changed_values[0].values[0].before == 1
+    assert landings[1].changes.changed_values[0].values[0].before == 1
 
 
-def test_overtaken_by_the_same_content(store: NotingStore) -> None:
+def test_overtaken_by_the_same_content(store: RecordingStore) -> None:
     """When the faster one wrote the very same, the slower one has nothing left to do."""
-    told = play(store, 0, [1, 1], [0, 1])
-    assert [one.revision for one in told] == [Revision.CHANGED, Revision.UNCHANGED]
+    landings = land_interleaved(store, 0, [1, 1], [0, 1])
+    assert [one.revision for one in landings] == [Revision.CHANGED, Revision.UNCHANGED]
     assert speeds_held(store) == [0, 1]
 
 
 def test_mark_that_comes_late() -> None:
     """A writer that saw no file and marks its arrival when another's has been there for an hour
     does not hide that one: its mark bears the moment before it looked."""
-    clock, began = Ticking(), Ticking().now + timedelta(minutes=1)  # when the faster one began
+    clock, began = (
+        TickingClock(),
+        TickingClock().now + timedelta(minutes=1),
+    )  # when the faster one began
     store = Watched(clock)
-    told = play(store, None, [1, 2], [1, 1, 0, 0, 0, 0, 1], clock)
-    assert [one.revision for one in told] == [Revision.NEW, Revision.CHANGED]
+    landings = land_interleaved(store, None, [1, 2], [1, 1, 0, 0, 0, 0, 1], clock)
+    assert [one.revision for one in landings] == [Revision.NEW, Revision.CHANGED]
     assert sum("/arrived_" in path for path in store.objects) == 2
     first, second = read_history(store, LAPS, BAHRAIN).contents
     assert first.since == began
@@ -175,15 +178,15 @@ def test_mark_that_comes_late() -> None:
     assert paths_as_of(store, LAPS, clock.now) == [PATH]
 
 
-def test_overtaken_by_more_rows(store: NotingStore) -> None:
+def test_overtaken_by_more_rows(store: RecordingStore) -> None:
     """What the faster one added must not be lost to the slower one's smaller answer."""
-    clock, referee = Ticking(), Referee([0, 1])
+    clock, scheduler = TickingClock(), Scheduler([0, 1])
     land(store, candidate([lap(1)]), clock=clock)
     larger, smaller = [lap(1), lap(2), lap(3)], [lap(1), lap(2)]
-    first, second = referee.play(
+    first, second = scheduler.run(
         [
-            lambda: land(TurnStore(store, referee, 0), candidate(larger), clock=clock),
-            lambda: land(TurnStore(store, referee, 1), candidate(smaller), clock=clock),
+            lambda: land(ScheduledStore(store, scheduler, 0), candidate(larger), clock=clock),
+            lambda: land(ScheduledStore(store, scheduler, 1), candidate(smaller), clock=clock),
         ]
     )
     assert (first.revision, second.revision) == (Revision.CHANGED, Revision.REFUSED)
@@ -202,7 +205,7 @@ class AlwaysFaster(MemoryStore):
         super().write(path, *args, expected=expected, **kwargs)
 
 
-def test_overtaken_without_end(clock: Ticking) -> None:
+def test_overtaken_without_end(clock: TickingClock) -> None:
     """After many defeats a writer gives up with the way on, rather than never end."""
     store = AlwaysFaster()
     with pytest.raises(Conflict, match="Run again"):

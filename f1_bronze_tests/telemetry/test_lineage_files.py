@@ -18,7 +18,7 @@ from f1_bronze.telemetry.lineage.events import end_events, start_events
 from f1_bronze.telemetry.lineage.summaries import Summaries
 from f1_bronze.telemetry.run_results import RunEnd
 
-from ..lake.fakes import MemoryStore, NotingStore
+from ..lake.fakes import MemoryStore, RecordingStore
 from .lineage_examples import BEGUN_AT, begun, finished, landed
 
 DAY, NEXT_DAY = date(2026, 11, 23), date(2026, 11, 24)
@@ -55,7 +55,7 @@ def test_written_again() -> None:
 
 def test_a_lake_that_fails() -> None:
     """The lake's own error is passed on, and writing all of them again mends it."""
-    store = NotingStore(MemoryStore())
+    store = RecordingStore(MemoryStore())
     store.break_after(3)
     with pytest.raises(LakeUnavailable):
         EventFiles(store).write(ALL)
@@ -119,7 +119,7 @@ def test_a_summary() -> None:
 
 def test_a_summary_grows() -> None:
     """A later run of the day is added, a day without news is not written again."""
-    store = NotingStore(MemoryStore())
+    store = RecordingStore(MemoryStore())
     summaries = Summaries(store)
     summaries.refresh(EventFiles(store).write(ALL))
     later = replace(

@@ -1,8 +1,6 @@
-"""A process whose children land the season and are killed: what is imported is imported once.
+"""A process whose children write the season and are killed: what is imported is imported once.
 
-Belongs here: forking, killing at a moment, counting what a child got done. Stays out: the law.
-
-It reads one JSON line for each order and answers with one: `root` says where a child lands, `pass`
+It reads one JSON line for each order and answers with one: `root` says where a child writes, `pass`
 and `start` what, `after` the seconds after which it is killed (null: never). The answer has `done`,
 how many candidates it landed, `killed`, `status` and `seconds`.
 """
@@ -30,8 +28,8 @@ def land(root: Path, number: int, start: int, done: int) -> None:
         os.write(done, b".")
 
 
-def raise_one(root: Path, number: int, start: int, after: float | None) -> dict[str, object]:
-    """Fork a child that lands, kill it when its time has come, tell what became of it."""
+def fork_writer(root: Path, number: int, start: int, after: float | None) -> dict[str, object]:
+    """Fork a child that lands, kill it when its time has come, report what became of it."""
     reads, writes = os.pipe()
     candidates(number)  # made here, so that the child only lands
     child = os.fork()
@@ -65,7 +63,7 @@ def main() -> None:
                 Lake(LocalStore(Path(elsewhere))).land(candidate)
     for line in sys.stdin:
         order = json.loads(line)
-        answer = raise_one(Path(order["root"]), order["pass"], order["start"], order["after"])
+        answer = fork_writer(Path(order["root"]), order["pass"], order["start"], order["after"])
         sys.stdout.write(json.dumps(answer) + "\n")
         sys.stdout.flush()
 

@@ -1,7 +1,4 @@
-"""A small season that is corrected again and again, and what must hold of its lake at all times.
-
-Belongs here: what is landed, in which order, and the law. Stays out: how writers are ended.
-"""
+"""A small season that is corrected again and again, and what must hold of its lake at all times."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -64,7 +61,7 @@ def _first_pass() -> tuple[Candidate, ...]:
 
 @cache
 def candidates(number: int) -> tuple[Candidate, ...]:
-    """What the n-th pass over the season lands; every other answer differs from the one before."""
+    """What the n-th pass over the season writes; every other answer differs from the one before."""
     return tuple(
         _corrected(one, (number + place % 2) // 2) for place, one in enumerate(_first_pass())
     )

@@ -11,10 +11,10 @@ from f1_bronze.lake.errors import LakeUnavailable
 from f1_bronze.lake.lake import Lake
 from f1_bronze.lake.local import LocalStore
 
-from ...lake.devices import SIZE, grow, tiny_device
+from ...lake.tiny_disk import SIZE, grow, tiny_disk
 from .season import bronze, candidates, check_law, check_nothing_lost
 
-__all__ = ["tiny_device"]  # a fixture
+__all__ = ["tiny_disk"]  # a fixture
 
 PASSES = 3
 
@@ -33,13 +33,11 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     return bronze(lake.store)
 
 
-def test_disk_that_fills_up_again_and_again(
-    tiny_device: Path, undisturbed: dict[str, bytes]
-) -> None:
+def test_disk_that_fills_up_again_and_again(tiny_disk: Path, undisturbed: dict[str, bytes]) -> None:
     """Each time the disk is full the lake is as before or as after; with 12 KiB more it gets on a
     little; nothing is lost and nothing unfinished fills the disk more."""
-    store, kilobytes, full = LocalStore(tiny_device), SIZE, 0
-    told: set[str] = set()
+    store, kilobytes, full = LocalStore(tiny_disk), SIZE, 0
+    messages: set[str] = set()
     lake = Lake(store)
     for number in range(PASSES):
         while True:
@@ -47,14 +45,14 @@ def test_disk_that_fills_up_again_and_again(
                 land_all(lake, number)
                 break
             except LakeUnavailable as error:
-                told.add(str(error).partition("(")[2].partition(")")[0])
+                messages.add(str(error).partition("(")[2].partition(")")[0])
                 full += 1
                 check_law(store, number)
                 assert list(store.unfinished()) == []
                 kilobytes += 12
-                grow(tiny_device, kilobytes)
+                grow(tiny_disk, kilobytes)
     assert full > 10
-    assert told == {"No space left on device"}
+    assert messages == {"No space left on device"}
     assert bronze(store) == undisturbed
     check_nothing_lost(store, PASSES)
 
@@ -64,12 +62,12 @@ def test_flushes_that_find_the_disk_full(
 ) -> None:
     """The same where no file system can be mounted: any flush to disk may fail, of the file or of
     its folder."""
-    store, dice = LocalStore(tmp_path), Random(7)
+    store, rng = LocalStore(tmp_path), Random(7)
     lake, real, failed = Lake(store), os.fsync, 0
 
     def now_and_then(handle: int) -> None:
         nonlocal failed
-        if dice.random() < 0.4:
+        if rng.random() < 0.4:
             failed += 1
             raise OSError(errno.ENOSPC, "No space left on device")
         real(handle)

@@ -31,7 +31,7 @@ REPOSITORY = Path(__file__).parents[3]
 KILLS = 50
 
 
-class Nursery:
+class WriterProcess:
     """Orders to the process that forks and kills the writers."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
@@ -51,7 +51,7 @@ class Nursery:
 
 
 @contextmanager
-def nursery() -> Iterator[Nursery]:
+def writer_process() -> Iterator[WriterProcess]:
     process = subprocess.Popen(
         [sys.executable, "-m", "f1_bronze_tests.behaviour.crash.forked_writer"],
         stdin=subprocess.PIPE,
@@ -60,7 +60,7 @@ def nursery() -> Iterator[Nursery]:
         env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
     )
     with process:
-        yield Nursery(process)
+        yield WriterProcess(process)
         assert process.stdin is not None
         process.stdin.close()
         assert process.wait(30) == 0
@@ -71,23 +71,25 @@ def test_fifty_kills(tmp_path: Path) -> None:
     """50 writers are killed in the middle of a landing, corrections among them; each goes on where
     the one before was ended; one that nobody ends completes."""
     disturbed = LocalStore(tmp_path / "disturbed")
-    dice = Random(2025)
-    troubles: set[Defect] = set()
+    rng = Random(2025)
+    defects: set[Defect] = set()
     number = start = kills = 0
-    with nursery() as raised:
-        told = raised.land(LocalStore(tmp_path / "timing"), 0)
-        landing = told["seconds"] / told["done"]
+    with writer_process() as writers:
+        outcome = writers.land(LocalStore(tmp_path / "timing"), 0)
+        landing = outcome["seconds"] / outcome["done"]
         while kills < KILLS:
-            told = raised.land(disturbed, number, start, after=dice.uniform(0, 4 * landing))
-            landing *= 0.95 if told["done"] else 1.15  # the machine may have other work meanwhile
-            assert told["killed"] or told["status"] == 0
-            kills += told["killed"]
+            outcome = writers.land(disturbed, number, start, after=rng.uniform(0, 4 * landing))
+            landing *= (
+                0.95 if outcome["done"] else 1.15
+            )  # the machine may have other work meanwhile
+            assert outcome["killed"] or outcome["status"] == 0
+            kills += outcome["killed"]
             checked = check_law(disturbed, number)
-            troubles |= {finding.defect for finding in checked.findings}
-            start += max(0, told["done"] - 1)  # the last one again, as --recent would
-            if not told["killed"]:
+            defects |= {finding.defect for finding in checked.findings}
+            start += max(0, outcome["done"] - 1)  # the last one again, as --recent would
+            if not outcome["killed"]:
                 number, start = number + 1, 0
-        last = raised.land(disturbed, number)
+        last = writers.land(disturbed, number)
         assert (last["done"], last["status"]) == (len(candidates(0)), 0)
     assert number >= 1, "no correction was at stake"
 
@@ -103,5 +105,5 @@ def test_fifty_kills(tmp_path: Path) -> None:
     assert check_lake(disturbed, [YEAR]).findings == ()
     assert bronze(disturbed) == bronze(undisturbed.store)
     check_nothing_lost(disturbed, number + 1)
-    assert troubles <= HARMLESS
-    assert troubles, "no kill hit a write: the moments are badly chosen"
+    assert defects <= HARMLESS
+    assert defects, "no kill hit a write: the moments are badly chosen"

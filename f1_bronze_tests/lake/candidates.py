@@ -1,8 +1,4 @@
-"""Landing in a test: laps of Bahrain's race, unless it is told something else.
-
-Belongs here: from records to a candidate, and from a candidate to a partition. Stays out: records
-(examples.py), stores and clocks (fakes.py), assertions.
-"""
+"""Candidates and landings for tests: laps of Bahrain's race unless another dataset is given."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -25,7 +21,7 @@ def candidate(
     session_key: int = RACE_KEY,
     notes: Mapping[str, str] | None = None,
 ) -> Candidate:
-    """An answer that wants to land."""
+    """An answer that is to become the content of a partition."""
     return Candidate(
         dataset=dataset,
         partition=partition,
@@ -44,6 +40,6 @@ def put(
     accept_loss: bool = False,
     **what: Any,
 ) -> Landing:
-    """Land it in one moment, the next that the clock tells; `what` as for `candidate`."""
+    """Land the records at the clock's next moment; `what` as for `candidate`."""
     moment = clock()
     return land(store, candidate(records, **what), clock=lambda: moment, accept_loss=accept_loss)

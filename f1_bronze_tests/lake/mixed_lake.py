@@ -16,8 +16,8 @@ from f1_bronze.lake.lake import Lake
 from f1_bronze.lake.landing import Landing
 from f1_bronze.lake.local import LocalStore
 
+from .candidates import candidate
 from .examples import lap, pit_stop, session
-from .landings import candidate
 
 OLD, EMPTY, BARE = "2022/bahrain/race", "2023/bahrain/race", "2025/70th_anniversary/qualifying"
 PARTITIONS = {

@@ -1,7 +1,4 @@
-"""A file system so small that it is full at once.
-
-Belongs here: mounting it, and making it larger. Stays out: what is written to it.
-"""
+"""A file system so small that it is full at once, and a way to enlarge it."""
 
 import subprocess
 from collections.abc import Iterator
@@ -9,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+# Kilobytes that it has at first.
 SIZE = 64
-"""Kilobytes that it has at first."""
 
 
 @pytest.fixture
-def tiny_device(tmp_path: Path) -> Iterator[Path]:
+def tiny_disk(tmp_path: Path) -> Iterator[Path]:
     """The folder that it is mounted on; skips the test where nothing can be mounted."""
     place = tmp_path / "tiny"
     place.mkdir()
@@ -34,6 +31,6 @@ def tiny_device(tmp_path: Path) -> Iterator[Path]:
 
 
 def grow(place: Path, kilobytes: int) -> None:
-    """Let it have so much."""
+    """Enlarge the file system to so many kilobytes."""
     command = ["mount", "-o", f"remount,size={kilobytes}k", str(place)]
     subprocess.run(command, check=True, capture_output=True)

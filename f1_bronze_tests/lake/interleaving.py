@@ -1,7 +1,4 @@
-"""Several writers, one step at a time: every interleaving of their calls can be played.
-
-Belongs here: the referee and the store that asks it before each call. Stays out: what is written.
-"""
+"""Several writers, one call at a time: every interleaving of their calls can be run."""
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,7 +7,7 @@ from typing import Any
 from f1_bronze.lake.stores import Fetched, ObjectStore, StoredObject, Unfinished
 
 
-class Referee:
+class Scheduler:
     """Runs each writer in a thread of its own; between two calls of a store all but one wait.
 
     `schedule` says whose turn is next among those that are not done, round and round.
@@ -22,31 +19,31 @@ class Referee:
         self._waiting: list[int] = []
         self._let: int | None = None
         self._running = 0
-        self.played: list[int] = []
+        self.order: list[int] = []
 
-    def play(self, writers: Sequence[Callable[[], Any]]) -> list[Any]:
+    def run(self, writers: Sequence[Callable[[], Any]]) -> list[Any]:
         """What each writer returned or raised."""
         results: list[Any] = [None] * len(writers)
 
-        def run(number: int) -> None:
+        def run_writer(number: int) -> None:
             try:
                 results[number] = writers[number]()
-            except Exception as error:  # noqa: BLE001 - told to the test
+            except Exception as error:  # noqa: BLE001 - the test looks at it
                 results[number] = error
             with self._changed:
                 self._running -= 1
                 self._changed.notify_all()
 
-        threads = [threading.Thread(target=run, args=(n,)) for n in range(len(writers))]
+        threads = [threading.Thread(target=run_writer, args=(n,)) for n in range(len(writers))]
         self._running = len(threads)
         for thread in threads:
             thread.start()
-        self._direct()
+        self._schedule_calls()
         for thread in threads:
             thread.join()
         return results
 
-    def turn(self, number: int) -> None:
+    def wait_for_turn(self, number: int) -> None:
         """Wait until it is this writer's turn."""
         with self._changed:
             self._waiting.append(number)
@@ -55,7 +52,7 @@ class Referee:
             self._let = None
             self._waiting.remove(number)
 
-    def _direct(self) -> None:
+    def _schedule_calls(self) -> None:
         while True:
             with self._changed:
                 self._changed.wait_for(
@@ -63,28 +60,28 @@ class Referee:
                 )
                 if not self._running:
                     return
-                wish = self._schedule[len(self.played) % len(self._schedule)]
+                choice = self._schedule[len(self.order) % len(self._schedule)]
                 ready = sorted(self._waiting)
-                self._let = ready[wish % len(ready)]
-                self.played.append(self._let)
+                self._let = ready[choice % len(ready)]
+                self.order.append(self._let)
                 self._changed.notify_all()
 
 
-class TurnStore:
+class ScheduledStore:
     """One writer's view of a store: before each call it waits for its turn."""
 
-    def __init__(self, inner: ObjectStore, referee: Referee, number: int) -> None:
-        self._inner, self._referee, self._number = inner, referee, number
+    def __init__(self, inner: ObjectStore, scheduler: Scheduler, number: int) -> None:
+        self._inner, self._scheduler, self._number = inner, scheduler, number
 
     def uri(self, path: str) -> str:
         return self._inner.uri(path)
 
     def read(self, path: str) -> bytes | None:
-        self._referee.turn(self._number)
+        self._scheduler.wait_for_turn(self._number)
         return self._inner.read(path)
 
     def fetch(self, path: str) -> Fetched | None:
-        self._referee.turn(self._number)
+        self._scheduler.wait_for_turn(self._number)
         return self._inner.fetch(path)
 
     def write(
@@ -95,15 +92,15 @@ class TurnStore:
         *,
         expected: str | None = None,
     ) -> None:
-        self._referee.turn(self._number)
+        self._scheduler.wait_for_turn(self._number)
         self._inner.write(path, data, metadata, expected=expected)
 
     def delete(self, path: str, *, expected: str | None = None) -> None:
-        self._referee.turn(self._number)
+        self._scheduler.wait_for_turn(self._number)
         self._inner.delete(path, expected=expected)
 
     def list(self, prefix: str) -> Iterator[StoredObject]:
-        self._referee.turn(self._number)
+        self._scheduler.wait_for_turn(self._number)
         return iter(list(self._inner.list(prefix)))
 
     def unfinished(self) -> Iterator[Unfinished]:

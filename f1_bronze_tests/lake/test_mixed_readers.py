@@ -17,7 +17,7 @@ from f1_bronze.lake.local import LocalStore
 from f1_bronze.lake.parquet import read_file
 from f1_bronze.lake.sql import Views, view_schema
 
-from . import mixed
+from . import mixed_lake
 
 REAL = pytest.mark.parametrize("dataset", DATASETS, ids=lambda dataset: dataset.name)
 BY_NAME = {dataset.name: dataset for dataset in DATASETS}
@@ -34,13 +34,13 @@ DUCKDB_TYPES = {
 @pytest.fixture
 def folder(tmp_path: Path, dataset: Dataset) -> str:
     """The dataset's folder in a mixed lake."""
-    return mixed.fill(tmp_path, dataset)
+    return mixed_lake.fill(tmp_path, dataset)
 
 
 def from_views(root: Path, dataset: Dataset) -> list[tuple[Any, ...]]:
     """All rows as `f1-bronze sql` sees them."""
     with Views(LocalStore(root)).answer(f"SELECT * FROM {dataset.name}") as relation:
-        return mixed.comparable(relation.fetchall())
+        return mixed_lake.comparable(relation.fetchall())
 
 
 def from_arrow(folder: str, dataset: Dataset) -> pa.Table:
@@ -53,9 +53,9 @@ def from_arrow(folder: str, dataset: Dataset) -> pa.Table:
 @REAL
 def test_every_row_is_there(dataset: Dataset, folder: str, tmp_path: Path) -> None:
     """The views give each landed row once, with the columns of its partition."""
-    columns = ", ".join(mixed.columns_of_expected(dataset))
+    columns = ", ".join(mixed_lake.columns_of_expected(dataset))
     with Views(LocalStore(tmp_path)).answer(f"SELECT {columns} FROM {dataset.name}") as relation:
-        assert mixed.comparable(relation.fetchall()) == mixed.expected(dataset)
+        assert mixed_lake.comparable(relation.fetchall()) == mixed_lake.expected(dataset)
 
 
 @REAL
@@ -63,7 +63,7 @@ def test_arrow(dataset: Dataset, folder: str, tmp_path: Path) -> None:
     """pyarrow.dataset with the declared schema: its columns and types, and the same rows."""
     table = from_arrow(folder, dataset)
     assert table.schema.equals(view_schema(dataset))
-    rows = mixed.comparable(tuple(row.values()) for row in table.to_pylist())
+    rows = mixed_lake.comparable(tuple(row.values()) for row in table.to_pylist())
     assert rows == from_views(tmp_path, dataset)
 
 
@@ -75,7 +75,7 @@ def test_pandas(dataset: Dataset, folder: str, tmp_path: Path) -> None:
     frame = pd.read_parquet(folder, schema=view_schema(dataset), dtype_backend="pyarrow")
     table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
     assert table.schema.equals(view_schema(dataset))
-    rows = mixed.comparable(tuple(row.values()) for row in table.to_pylist())
+    rows = mixed_lake.comparable(tuple(row.values()) for row in table.to_pylist())
     assert rows == from_views(tmp_path, dataset)
 
 
@@ -92,32 +92,32 @@ def test_duckdb(dataset: Dataset, folder: str, tmp_path: Path) -> None:
             column.name: DUCKDB_TYPES[column.type]
             for column in (*table.columns, *table.partition_keys)
         }
-        assert mixed.comparable(relation.fetchall()) == from_views(tmp_path, dataset)
+        assert mixed_lake.comparable(relation.fetchall()) == from_views(tmp_path, dataset)
 
 
 @REAL
 def test_without_the_schema_a_column_is_missed(
     dataset: Dataset, folder: str, tmp_path: Path
 ) -> None:
-    """Readers that look at one file only miss the new column, until the old file lands again."""
+    """Readers that look at one file only miss the new column, until that file is written again."""
     found = pyarrow.dataset.dataset(folder, partitioning="hive")
-    assert set(view_schema(dataset).names) - set(found.schema.names) == mixed.unseen(dataset)
-    mixed.put(tmp_path, mixed.after(dataset), 9000)
+    assert set(view_schema(dataset).names) - set(found.schema.names) == mixed_lake.unseen(dataset)
+    mixed_lake.put(tmp_path, mixed_lake.after(dataset), 9000)
     found = pyarrow.dataset.dataset(folder, partitioning="hive")
     assert set(found.schema.names) == set(view_schema(dataset).names)
 
 
 def test_a_column_is_added(tmp_path: Path) -> None:
-    """A value that no column could hold moves from extra_fields into the new one when it lands."""
+    """A value that no column could hold moves from extra_fields into the new one when written."""
     laps = BY_NAME["laps"]
-    mixed.fill(tmp_path, laps)
+    mixed_lake.fill(tmp_path, laps)
     query = (
         "SELECT lap_number, segments_sector_3, extra_fields->>'segments_sector_3' FROM laps "
         "WHERE year = 2022 ORDER BY lap_number LIMIT 1"
     )
     with Views(LocalStore(tmp_path)).answer(query) as relation:
         assert relation.fetchall() == [(1, None, "[2049,null]")]
-    assert mixed.put(tmp_path, mixed.after(laps), 9000).revision is Revision.CHANGED
+    assert mixed_lake.put(tmp_path, mixed_lake.after(laps), 9000).revision is Revision.CHANGED
     with Views(LocalStore(tmp_path)).answer(query) as relation:
         assert relation.fetchall() == [(1, [2049, None], None)]
 
@@ -130,14 +130,14 @@ def test_a_field_vanishes_upstream(tmp_path: Path, name: str, field: str) -> Non
     dataset = BY_NAME[name]
     gone = [
         {key: value for key, value in record.items() if key != field}
-        for record in mixed.records(dataset, 9003)
+        for record in mixed_lake.records(dataset, 9003)
     ]
-    mixed.put(tmp_path, dataset, 9002)
-    mixed.put(tmp_path, dataset, 9003, gone)
+    mixed_lake.put(tmp_path, dataset, 9002)
+    mixed_lake.put(tmp_path, dataset, 9003, gone)
     with Views(LocalStore(tmp_path)).answer(
         f"SELECT session_key, count({field}), count(*) FROM {name} GROUP BY 1 ORDER BY 1"
     ) as relation:
-        there = sum(field in record for record in mixed.records(dataset, 9002))
+        there = sum(field in record for record in mixed_lake.records(dataset, 9002))
         assert relation.fetchall() == [(9002, there, 2), (9003, 0, 2)]
     [file] = (tmp_path / "bronze" / name).rglob(f"{name}_9003.parquet")
     stored = read_file(file.read_bytes(), file.name)
@@ -148,7 +148,7 @@ def test_a_field_vanishes_upstream(tmp_path: Path, name: str, field: str) -> Non
 def test_a_type_changes(tmp_path: Path) -> None:
     """A new type is a new column over the same field: old rows null until they land again."""
     laps = BY_NAME["laps"]
-    mixed.put(tmp_path, laps, 9002)
+    mixed_lake.put(tmp_path, laps, 9002)
     changed = replace(
         laps,
         schema_version=laps.schema_version + 1,
@@ -164,12 +164,12 @@ def test_a_type_changes(tmp_path: Path) -> None:
             for column in laps.columns
         ),
     )
-    mixed.put(
-        tmp_path, changed, 9003, [{**r, "i1_speed": 230.5} for r in mixed.records(laps, 9003)]
+    mixed_lake.put(
+        tmp_path, changed, 9003, [{**r, "i1_speed": 230.5} for r in mixed_lake.records(laps, 9003)]
     )
     folder = str(tmp_path / "bronze/laps")
     assert from_arrow(folder, changed)["i1_speed_kmh"].to_pylist() == [None, None, 230.5, 230.5]
-    assert mixed.put(tmp_path, changed, 9002).revision is Revision.CHANGED
+    assert mixed_lake.put(tmp_path, changed, 9002).revision is Revision.CHANGED
     assert from_arrow(folder, changed)["i1_speed_kmh"].to_pylist() == [230.0, 230.0, 230.5, 230.5]
     [file] = Path(folder).rglob("laps_9002.parquet")
     rebuilt = read_file(file.read_bytes(), file.name).records(changed)

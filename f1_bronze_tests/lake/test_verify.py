@@ -1,4 +1,4 @@
-"""Whether the lake is what it says: every kind of damage is found, and mended only in truth."""
+"""Verifying the lake: every kind of damage is found, and repaired only without inventing."""
 
 import dataclasses
 import os
@@ -24,9 +24,9 @@ from f1_bronze.lake.records import content_sha256, to_rows
 from f1_bronze.lake.stores import ObjectStore
 from f1_bronze.lake.verify import AT_WORK, Defect, LakeCheck, check_lake, repair_finding
 
-from . import landings
+from . import candidates
 from .examples import BAHRAIN, MOTLEY, RACE_KEY, lap, records_for
-from .fakes import MemoryStore, NotingStore, Ticking
+from .fakes import MemoryStore, RecordingStore, TickingClock
 
 MONACO = SessionPartition.parse("2024/monaco/race")
 PATH = paths.file_path("laps", BAHRAIN, RACE_KEY)
@@ -37,14 +37,14 @@ Put = Callable[..., Landing]
 
 
 @pytest.fixture
-def store() -> NotingStore:
+def store() -> RecordingStore:
     """In memory: what the checks see of a store is the same in each."""
-    return NotingStore(MemoryStore())
+    return RecordingStore(MemoryStore())
 
 
 @pytest.fixture
-def put(store: NotingStore, clock: Ticking) -> Put:
-    return partial(landings.put, store, clock)
+def put(store: RecordingStore, clock: TickingClock) -> Put:
+    return partial(candidates.put, store, clock)
 
 
 def kept(store: ObjectStore) -> list[str]:
@@ -63,7 +63,7 @@ def forged(records: list[dict[str, Any]], of: Dataset = LAPS, **says: Any) -> by
     return file_bytes(rows, dataclasses.replace(true, **says))
 
 
-def test_sound_lake(store: NotingStore, put: Put) -> None:
+def test_sound_lake(store: RecordingStore, put: Put) -> None:
     """Files, corrections and refused answers of these seasons are read, others are left alone."""
     put(TWO)
     put([*TWO, lap(3)])
@@ -80,7 +80,7 @@ def test_sound_lake(store: NotingStore, put: Put) -> None:
     assert (check_lake(store, [2024, 2025]).files, check_lake(store, [2023]).files) == (2, 0)
 
 
-def test_lake_that_is_not_there(store: NotingStore) -> None:
+def test_lake_that_is_not_there(store: RecordingStore) -> None:
     """Nothing is wrong with nothing."""
     assert check_lake(store, [2025]) == LakeCheck(sound=(), findings=(), files=0, revisions=0)
 
@@ -162,8 +162,8 @@ def _without_metadata() -> bytes:
 
 
 @pytest.mark.parametrize("damage", SAYS)
-def test_damaged_file(store: NotingStore, put: Put, damage: str) -> None:
-    """A current file that is not what it says is found; mending moves it aside, byte for byte,
+def test_damaged_file(store: RecordingStore, put: Put, damage: str) -> None:
+    """A current file that is not what it says is found; repairing moves it aside, byte for byte,
     and leaves the partition to be asked for again."""
     change, trouble, detail = SAYS[damage]
     put(TWO)
@@ -186,7 +186,7 @@ def test_damaged_file(store: NotingStore, put: Put, damage: str) -> None:
     assert check_lake(store, [2025]).sound[0].file.records(LAPS) == [*TWO, lap(3)]
 
 
-def test_damaged_file_that_was_replaced_meanwhile(store: NotingStore, put: Put) -> None:
+def test_damaged_file_that_was_replaced_meanwhile(store: RecordingStore, put: Put) -> None:
     """What another writer has put there since is not moved aside."""
     put(TWO)
     whole = store.read(PATH) or b""
@@ -206,9 +206,9 @@ def test_damaged_file_that_was_replaced_meanwhile(store: NotingStore, put: Put) 
     ],
 )
 def test_damaged_revision(
-    store: NotingStore, put: Put, what: bytes, trouble: Defect, detail: str
+    store: RecordingStore, put: Put, what: bytes, trouble: Defect, detail: str
 ) -> None:
-    """A revision that was damaged is told, and nobody can mend it."""
+    """A revision that was damaged is reported, and cannot be repaired."""
     put(TWO)
     put([*TWO, lap(3)])
     [path] = kept(store)
@@ -234,8 +234,8 @@ def test_damaged_revision(
         paths.arrival_path(KEPT, LATER).replace("laps", "lapz"),
     ],
 )
-def test_foreign_file(store: NotingStore, put: Put, path: str) -> None:
-    """A file of a name that is none of ours is told and left where it is."""
+def test_foreign_file(store: RecordingStore, put: Put, path: str) -> None:
+    """A file of a name that is none of ours is reported and left where it is."""
     put(TWO)
     store.inner.write(path, b"x", {})
     checked = check_lake(store, [2025])
@@ -245,14 +245,14 @@ def test_foreign_file(store: NotingStore, put: Put, path: str) -> None:
     assert len(checked.sound) == 1
 
 
-def test_other_folders_are_not_ours_to_check(store: NotingStore, put: Put) -> None:
+def test_other_folders_are_not_ours_to_check(store: RecordingStore, put: Put) -> None:
     """Lineage, metrics and users' own assets lie in the same lake."""
     put(TWO)
     store.inner.write("gold/standings.parquet", b"x", {})
     assert check_lake(store, [2025]).findings == ()
 
 
-def test_two_files_in_a_partition(store: NotingStore, put: Put) -> None:
+def test_two_files_in_a_partition(store: RecordingStore, put: Put) -> None:
     """Two sessions in one place is for a person to decide."""
     put(TWO)
     second = paths.file_path("laps", BAHRAIN, 20000)
@@ -265,12 +265,12 @@ def test_two_files_in_a_partition(store: NotingStore, put: Put) -> None:
     assert not repair_finding(store, checked.findings[0], now=LATER)
 
 
-def test_leftover_copies(store: NotingStore, put: Put) -> None:
-    """Copies of attempts that were interrupted are told with their age, and removed when old;
+def test_leftover_copies(store: RecordingStore, put: Put) -> None:
+    """Copies of attempts that were interrupted are reported with their age, and removed when old;
     what the partition has held stays as it was."""
     put(TWO)
     for _ in range(2):
-        store.break_after(1)
+        store.fail_after(1)
         with pytest.raises(LakeUnavailable):
             put([*TWO, lap(3)])
     first, second = kept(store)
@@ -292,10 +292,10 @@ def test_leftover_copies(store: NotingStore, put: Put) -> None:
 
 
 @pytest.mark.parametrize("writes", [1, 2])
-def test_marks_of_arrivals(store: NotingStore, put: Put, writes: int) -> None:
+def test_marks_of_arrivals(store: RecordingStore, put: Put, writes: int) -> None:
     """A mark is no file of somebody else's and none that was left, whether its file followed or
     its writer was stopped before."""
-    store.break_after(writes)
+    store.fail_after(writes)
     with suppress(LakeUnavailable):
         put(TWO)
     assert [path for path in store.contents() if "arrived" in path] == [
@@ -307,9 +307,9 @@ def test_marks_of_arrivals(store: NotingStore, put: Put, writes: int) -> None:
 
 
 def test_unfinished_files(tmp_path: Path) -> None:
-    """What a killed writer left in any folder is told, and removed after an hour."""
+    """What a killed writer left in any folder is reported, and removed after an hour."""
     store: ObjectStore = LocalStore(tmp_path)
-    landings.put(store, Ticking(), TWO)
+    candidates.put(store, TickingClock(), TWO)
     for name in ("bronze/laps/.unfinished-a", "lineage/.unfinished-b"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"12345")

@@ -1,4 +1,4 @@
-"""What a PUT carries when it is wished for, and what S3 says that no server here would say."""
+"""How requests are sent to S3: retries, write options, and answers that no server here gives."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -74,7 +74,7 @@ def own_client(fresh_aws: str, monkeypatch: pytest.MonkeyPatch) -> Callable[[str
 
 
 def test_slow_down_is_repeated(own_client: Callable[[str], S3Store]) -> None:
-    """A busy S3 is asked again, and the write lands."""
+    """A busy S3 is asked again, and the object is written."""
     with busy(2) as (url, asked):
         own_client(url).write(PATH, b"x", {})
         assert len(asked) == 3
@@ -111,7 +111,7 @@ def unusual(arguments: dict[str, Any]) -> dict[str, Any]:
 
 
 def sent(writes: S3Writes | None) -> dict[str, Any]:
-    """What a PUT with these wishes carries."""
+    """What a PUT with these options carries."""
     client, seen = recording()
     with Stubber(client) as stub:
         stub.add_response("put_object", {})
@@ -223,7 +223,7 @@ def test_what_no_server_here_says(
 
 
 def test_region_of_the_bucket_is_told() -> None:
-    """A bucket elsewhere works by a detour, which the proof of access warns of."""
+    """A bucket elsewhere works by a detour, which the access check warns of."""
     client = stubbed()
     meta = {"HTTPHeaders": {"x-amz-bucket-region": "eu-west-1"}, "HTTPStatusCode": 200}
     with Stubber(client) as stub:
@@ -233,7 +233,7 @@ def test_region_of_the_bucket_is_told() -> None:
 
 
 def test_login_in_the_address_is_not_repeated() -> None:
-    """A lake address with keys in it is refused without telling them."""
+    """A lake address with keys in it is refused without repeating them."""
     with pytest.raises(LakeAddressError) as raised:
         open_store("s3://AKIA123:hunter2@bucket/f1")
     assert "hunter2" not in str(raised.value)

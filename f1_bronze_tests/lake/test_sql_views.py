@@ -17,9 +17,9 @@ from f1_bronze.lake.landing import Revision
 from f1_bronze.lake.sql import Views, view_schema
 from f1_bronze.lake.stores import StoredObject
 
+from .candidates import put
 from .examples import BAHRAIN, RACE_KEY, lap
-from .fakes import MemoryStore, NotingStore, Ticking
-from .landings import put
+from .fakes import MemoryStore, RecordingStore, TickingClock
 
 REAL = pytest.mark.parametrize("dataset", DATASETS, ids=lambda dataset: dataset.name)
 LAPS = DATASETS[3]
@@ -27,8 +27,8 @@ SESSIONS = {1: "2024/bahrain/race", 2: "2024/monaco/qualifying", 3: "2025/bahrai
 BAHRAIN_FILE = paths.file_path("laps", BAHRAIN, RACE_KEY)
 
 
-class Asked(NotingStore):
-    """A store that notes which folders are listed, and cannot read what it is told."""
+class Asked(RecordingStore):
+    """A store that records which folders are listed, and fails to read one path on demand."""
 
     def __init__(self, inner: Any = None) -> None:
         super().__init__(inner or MemoryStore())
@@ -52,7 +52,7 @@ def three_sessions(store: Any) -> None:
     for key, partition in SESSIONS.items():
         rows = [lap(number, session=key) for number in (1, 2)]
         place = SessionPartition.parse(partition)
-        put(store, Ticking(), rows, partition=place, session_key=key)
+        put(store, TickingClock(), rows, partition=place, session_key=key)
 
 
 def ask(store: Any, sql: str, as_of: datetime | None = None) -> list[tuple[Any, ...]]:
@@ -121,26 +121,26 @@ def test_all_views() -> None:
     assert names == sorted([*(dataset.name for dataset in DATASETS), "lineage", "revisions"])
 
 
-def test_other_files_are_no_rows(store: NotingStore) -> None:
+def test_other_files_are_no_rows(store: RecordingStore) -> None:
     """What lies in a dataset's folder under another name than a partition's is not read."""
-    put(store, Ticking(), [lap(1)])
+    put(store, TickingClock(), [lap(1)])
     store.write("bronze/laps/year=2025/notes.parquet", b"mine", {})
     store.write("bronze/laps_old/year=2025/x.parquet", b"mine", {})
     assert ask(store, "SELECT count(*) FROM laps") == [(1,)]
 
 
-def test_moments_are_in_utc(store: NotingStore) -> None:
+def test_moments_are_in_utc(store: RecordingStore) -> None:
     """Times are the file's, in UTC, whatever the machine's time zone."""
-    put(store, Ticking(), [lap(1)])
+    put(store, TickingClock(), [lap(1)])
     [(moment, text)] = ask(store, "SELECT date_start, date_start::VARCHAR FROM laps")
     assert moment == datetime(2025, 4, 13, 15, 1, 0, 123000, tzinfo=UTC)
     assert text == "2025-04-13 15:01:00.123+00"
 
 
-def test_revisions(store: NotingStore) -> None:
-    """What was replaced and what was refused are told apart, with rows, moment and path; the mark
-    of an arrival is neither."""
-    clock = Ticking()
+def test_revisions(store: RecordingStore) -> None:
+    """What was replaced and what was refused are distinguished, with rows, moment and path; the
+    mark of an arrival is neither."""
+    clock = TickingClock()
     assert put(store, clock, [lap(1), lap(2)]).revision is Revision.NEW
     assert put(store, clock, [lap(1), lap(2, st_speed=9)]).revision is Revision.CHANGED
     assert put(store, clock, [lap(1)]).revision is Revision.REFUSED
@@ -156,10 +156,10 @@ def test_revisions(store: NotingStore) -> None:
         assert len(store.read(path) or b"") == size
 
 
-def test_the_lake_as_it_was(store: NotingStore) -> None:
+def test_the_lake_as_it_was(store: RecordingStore) -> None:
     """Between two corrections the earlier content is shown, and the later revision is not; before
     the first landing nothing is."""
-    clock = Ticking()
+    clock = TickingClock()
     began = clock.now
     put(store, clock, [lap(1, st_speed=100)])
     put(store, clock, [lap(1, st_speed=200)])
@@ -187,7 +187,7 @@ def event(moment: str, **more: Any) -> bytes:
     return json.dumps({**body, **more}).encode()
 
 
-def test_lineage(store: NotingStore) -> None:
+def test_lineage(store: RecordingStore) -> None:
     """Events are rows with OpenLineage's own names; what was written can be searched."""
     day = "lineage/events/year=2025/month=04/day=14/"
     store.write(f"{day}event_a.json", event("2025-04-14T06:00:00Z"), {})
@@ -244,7 +244,7 @@ def test_nothing_but_the_views_is_within_reach(sql: str, tmp_path: Any) -> None:
     (tmp_path / "secret").write_text("secret")
     (tmp_path / "secret.csv").write_text("a\nsecret")
     store = MemoryStore()
-    put(store, Ticking(), [lap(1)])
+    put(store, TickingClock(), [lap(1)])
     with pytest.raises(duckdb.Error):
         ask(store, sql.format(folder=tmp_path))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["secret", "secret.csv"]
@@ -260,7 +260,7 @@ def test_variables_of_ours_are_no_tables() -> None:
 def test_a_wrong_statement(sql: str) -> None:
     """What is wrong with a statement is DuckDB's to say, when it is read and when it is run."""
     store = MemoryStore()
-    put(store, Ticking(), [lap(1)])
+    put(store, TickingClock(), [lap(1)])
     with pytest.raises(duckdb.Error):
         ask(store, sql)
 
@@ -268,7 +268,7 @@ def test_a_wrong_statement(sql: str) -> None:
 def test_a_lake_that_cannot_be_read() -> None:
     """The store's own words reach the caller, not what Arrow made of them."""
     store = Asked()
-    put(store, Ticking(), [lap(1)])
+    put(store, TickingClock(), [lap(1)])
     store.unreadable = BAHRAIN_FILE
     with pytest.raises(
         LakeUnavailable, match=r"^Could not read .*laps_10014.parquet. Log in again.$"
@@ -278,9 +278,9 @@ def test_a_lake_that_cannot_be_read() -> None:
 
 @pytest.mark.parametrize("damage", ["torn", "overwritten", "altered"])
 def test_a_file_that_is_damaged(damage: str) -> None:
-    """A damaged file is told as one, and not taken for a wrong statement."""
+    """A damaged file is reported as one, and not taken for a wrong statement."""
     store = MemoryStore()
-    put(store, Ticking(), [lap(1)])
+    put(store, TickingClock(), [lap(1)])
     data = store.objects[BAHRAIN_FILE]
     footer = len(data) - 8 - int.from_bytes(data[-8:-4], "little")
     store.objects[BAHRAIN_FILE], said = {
@@ -295,7 +295,7 @@ def test_a_file_that_is_damaged(damage: str) -> None:
 def test_a_statement_sees_one_content_of_a_file() -> None:
     """A statement that meets a file twice reads it once, whatever others write meanwhile."""
     store = Asked()
-    put(store, Ticking(), [lap(1)])
+    put(store, TickingClock(), [lap(1)])
     store.asked_for.clear()
     views = Views(store)
     with views.answer("SELECT count(*) FROM laps AS a, laps AS b") as relation:
