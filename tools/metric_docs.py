@@ -4,7 +4,7 @@ import re
 import sys
 from pathlib import Path
 
-from f1_bronze.telemetry.metrics.kinds import METRIC_KINDS
+from f1_bronze.telemetry.metrics.metric_kinds import METRIC_KINDS
 
 
 def metrics_table() -> str:

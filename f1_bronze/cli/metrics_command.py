@@ -53,7 +53,7 @@ def metrics(days: int, typed: str | None, as_json: bool) -> None:
     found = [
         series
         for series in group_series(MetricFiles(store).between(first, last))
-        if (series.is_whole if name is None else series.name == name)
+        if (series.is_coarsest if name is None else series.name == name)
     ]
     if as_json:
         print_json(_to_json(found, first, last))
@@ -71,7 +71,7 @@ def metrics(days: int, typed: str | None, as_json: bool) -> None:
 
 def _metric_name(typed: str) -> str:
     """The name of a metric whose case does not matter; a usage error if there is none."""
-    from f1_bronze.telemetry.metrics.kinds import METRIC_KINDS
+    from f1_bronze.telemetry.metrics.metric_kinds import METRIC_KINDS
 
     names = {kind.name.lower(): kind.name for kind in METRIC_KINDS}
     if typed.lower() not in names:
@@ -87,7 +87,7 @@ def _print(found: Sequence["Series"], first: datetime, last: datetime, days: int
     rows = []
     for series in found:
         of = [dict(series.dimensions).get("Environment", "")] if several else []
-        of += [] if series.is_whole else [series.dimensions[-1][1]]
+        of += [] if series.is_coarsest else [series.dimensions[-1][1]]
         rows.append(
             {
                 "metric": series.name,
@@ -98,7 +98,7 @@ def _print(found: Sequence["Series"], first: datetime, last: datetime, days: int
                 "unit": series.unit if series.unit != "None" else "",
                 "last": _rounded(series.points[-1].value),
                 f"{first:%Y-%m-%d} to {last:%Y-%m-%d}": sparkline(
-                    series.stretches(first, last, width)
+                    series.intervals(first, last, width)
                 ),
             }
         )

@@ -28,10 +28,12 @@ from f1_bronze.settings import PREFIX, PUBLIC_API, Settings
 if TYPE_CHECKING:
     from f1_bronze.openf1.client import OpenF1Client
     from f1_bronze.openf1.http import Credentials
+    from f1_bronze.telemetry.alerts.wording import Alert
     from f1_bronze.telemetry.lineage.delivery import Delivery, HttpConsumer
     from f1_bronze.telemetry.lineage.event_files import EventFiles
     from f1_bronze.telemetry.lineage.summaries import Summaries
-    from f1_bronze.telemetry.outbound import AlertSink, MetricSink
+    from f1_bronze.telemetry.metrics.metric_kinds import Metric
+    from f1_bronze.telemetry.outbound import Sink
 
 
 class OpenF1:
@@ -280,7 +282,7 @@ class Deployment:
         return f"{self.settings.dagster_url}{path}"
 
     @cached_property
-    def metrics(self) -> "MetricSink":
+    def metrics(self) -> "Sink[Metric]":
         """CloudWatch, or JSON lines in the lake."""
         if self.settings.metrics == "cloudwatch":
             from f1_bronze.telemetry.metrics.cloudwatch import CloudWatchSink
@@ -320,11 +322,11 @@ class Deployment:
         return HttpConsumer(url) if url else None
 
     @cached_property
-    def alert_sinks(self) -> Mapping[str, "AlertSink"]:
+    def alert_sinks(self) -> Mapping[str, "Sink[Alert]"]:
         """Where alerts go, by name; empty where neither a topic nor a webhook is set."""
         from f1_bronze.telemetry.alerts.sinks import Topic, Webhook
 
-        sinks: dict[str, AlertSink] = {}
+        sinks: dict[str, Sink[Alert]] = {}
         if self.settings.alert_topic:
             sinks["topic"] = Topic(self.settings.alert_topic)
         if self.settings.alert_webhook:

@@ -1,20 +1,21 @@
-"""The port to the lake: whole files by path.
+"""The ports of telemetry: files in the lake, and sinks that are sent metrics, events or alerts.
 
-Belongs here: what telemetry needs of a store. Stays out: the stores (lake/), what is kept in them.
+A sink answers for each item that it has it (`Sent`) or never will (`Dropped`), or it raises
+`SinkUnavailable`: then the rest is sent later, and nothing is lost.
 """
 
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Protocol, TypeVar
 
-from f1_bronze.telemetry.alerts.wording import Alert
-from f1_bronze.telemetry.metrics.kinds import Metric
+_T = TypeVar("_T")
+
+_Item = TypeVar("_Item", contravariant=True)
 
 
-class Stored(Protocol):
+class ListedFile(Protocol):
     """One file of a listing."""
 
     @property
@@ -23,7 +24,7 @@ class Stored(Protocol):
 
 
 class Files(Protocol):
-    """Whole files by path; an ObjectStore of the lake is one. What it raises is passed on."""
+    """Whole files by path; an ObjectStore of the lake is one. Its errors are passed on."""
 
     def read(self, path: str) -> bytes | None:
         """The file's bytes; None when there is none."""
@@ -31,67 +32,36 @@ class Files(Protocol):
     def write(self, path: str, data: bytes, metadata: Mapping[str, str]) -> None:
         """Put the file in place at once."""
 
-    def list(self, prefix: str) -> Iterator[Stored]:
+    def list(self, prefix: str) -> Iterator[ListedFile]:
         """The files whose path begins with the prefix."""
 
 
-_T = TypeVar("_T")
-
-
-def begun(call: Callable[[], _T], name: str) -> "Future[_T]":
-    """The call, under way in a thread of this name; an executor's would outlive the process."""
-    future: Future[_T] = Future()
-
-    def run() -> None:
-        try:
-            future.set_result(call())
-        except BaseException as error:  # noqa: BLE001  who waits for the result raises it
-            future.set_exception(error)
-
-    threading.Thread(target=run, name=name, daemon=True).start()
-    return future
-
-
-class DropReason(StrEnum):
-    """Why a metric can never be sent."""
-
-    NOT_FINITE = "not finite"
-    OUT_OF_RANGE = "out of range"
-    BAD_NAME = "bad name"
-    BAD_DIMENSIONS = "bad dimensions"
-    TOO_OLD = "older than two weeks"
-    IN_THE_FUTURE = "more than two hours ahead"
-    REFUSED = "refused"
-
-
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Sent:
-    """The sink has it."""
-
-    metric: Metric
+    """The sink has the item."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Dropped:
-    """The sink will never take it; nothing else is held up by it.
+    """The sink will never take the item; no other is held up by it.
 
     Attributes:
-        detail: what was wrong, for a log.
+        reason: what is wrong in two or three words.
+        detail: what exactly, for a log.
     """
 
-    metric: Metric
-    reason: DropReason
-    detail: str
+    reason: str
+    detail: str = ""
 
 
 Outcome = Sent | Dropped
 
 
 class SinkUnavailable(Exception):
-    """Send the rest later; the message ends with the remedy.
+    """Send the rest later; the message ends with the remedy and holds no secret.
 
     Attributes:
-        sent: ids of the metrics that need not be sent again, for `sent_before`.
+        sent: ids of the items that need not be sent again, for `sent_before`.
         in_doubt: whether the sink may have taken more than it said, so that a sum may count twice.
     """
 
@@ -101,31 +71,27 @@ class SinkUnavailable(Exception):
         self.in_doubt = in_doubt
 
 
-class MetricSink(Protocol):
-    """Where metrics are sent."""
+class Sink(Protocol[_Item]):
+    """Where items are sent, in bounded time."""
 
     def send(
-        self, metrics: Sequence[Metric], *, sent_before: Collection[str] = ()
+        self, items: Sequence[_Item], *, sent_before: Collection[str] = ()
     ) -> tuple[Outcome, ...]:
-        """An outcome for each metric, in their order.
+        """An outcome for each item, in their order; raises `SinkUnavailable`.
 
         `sent_before` has ids that an earlier, interrupted sending has delivered already.
         """
 
 
-class AlertsUnavailable(Exception):
-    """Send it later; the message ends with the remedy and holds no secret."""
+def start_thread(call: Callable[[], _T], name: str) -> "Future[_T]":
+    """The call in a daemon thread of this name; one of an executor would outlive the process."""
+    future: Future[_T] = Future()
 
+    def run() -> None:
+        try:
+            future.set_result(call())
+        except BaseException as error:  # noqa: BLE001  raised again where the result is awaited
+            future.set_exception(error)
 
-class AlertRefused(Exception):
-    """The sink will never take this one; nothing else is held up by it."""
-
-
-class AlertSink(Protocol):
-    """Where alerts are sent, within some seconds each.
-
-    Raises `AlertsUnavailable` or `AlertRefused`.
-    """
-
-    def send(self, alert: Alert) -> None:
-        """Returns when the sink has it."""
+    threading.Thread(target=run, name=name, daemon=True).start()
+    return future

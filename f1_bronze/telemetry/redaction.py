@@ -1,17 +1,9 @@
-"""How moments, errors and facets are put for an event.
-
-Belongs here: a moment as text, an error without secrets, a facet as plain data. Stays out: what is
-told (run_facets.py, dataset_facets.py).
-"""
+"""Takes secrets out of texts and addresses before metrics, lineage, alerts and logs show them."""
 
 import re
-from collections.abc import Mapping
-from datetime import UTC, datetime
-from typing import Any
-
-Facets = dict[str, Any]
-
-"""Facets by the key under which an event carries them: the client's objects, or plain data."""
+from base64 import b64encode
+from collections.abc import Iterable
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 _LONGEST_MESSAGE = 1_000
 
@@ -23,31 +15,52 @@ _SECRET = re.compile(
 _USERINFO = re.compile(r"(?P<scheme>\w://)[^/\s@]+@")
 
 
-def moment(at: datetime) -> str:
-    """A moment as OpenLineage writes it, with microseconds.
+def remove_secrets(text: str, known: Iterable[str] = ()) -> str:
+    """The text without what looks like a secret, cut to a thousand characters.
 
-    >>> moment(datetime(2026, 11, 23, 6, 4, 7, tzinfo=UTC))
-    '2026-11-23T06:04:07.000000Z'
-    """
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-def remove_secrets(text: str) -> str:
-    """The text with what looks like a secret taken out, and not longer than a thousand letters.
+    Args:
+        text: what is to be shown.
+        known: secrets by their value, which need not look like any.
 
     >>> remove_secrets("GET https://me:pw@host/x?token=abc failed")
     'GET https://host/x?token=… failed'
+    >>> remove_secrets("no such key: hunter2", known=["hunter2"])
+    'no such key: …'
     """
+    for secret in known:
+        text = text.replace(secret, "…")
     text = _USERINFO.sub(r"\g<scheme>", text)
     return _SECRET.sub(r"\g<name>…", text)[:_LONGEST_MESSAGE]
 
 
-def plain(facets: Facets) -> Mapping[str, Any]:
-    """The facets as plain data.
+def public_host(url: str) -> str:
+    """Host and port of an address, without a login.
 
-    What a declaration alone decides is kept so, because the client takes a millisecond to turn an
-    object with a hundred columns into JSON, and a season has hundreds of them.
+    >>> public_host("https://me:pw@marquez.example.org:5000/api?key=1")
+    'marquez.example.org:5000'
     """
-    from openlineage.client.serde import Serde
+    return urlsplit(url).netloc.rpartition("@")[2]
 
-    return {key: Serde.to_dict(facet) for key, facet in facets.items()}
+
+def public_url(url: str) -> str:
+    """The address of one session's rows without anything that could be a secret.
+
+    >>> public_url("https://me:pw@api.openf1.org/v1/laps?session_key=9472&token=t#x")
+    'https://api.openf1.org/v1/laps?session_key=9472'
+    """
+    parts = urlsplit(url)
+    query = "&".join(p for p in parts.query.split("&") if p.startswith("session_key="))
+    return urlunsplit((parts.scheme, public_host(url), parts.path, query, ""))
+
+
+def login_secrets(url: str) -> tuple[str, ...]:
+    """The password of an address in each form in which a server meets it, and may repeat it.
+
+    >>> login_secrets("https://me:p%40w@host")
+    ('bWU6cEB3', 'p@w', 'p%40w')
+    """
+    parts = urlsplit(url)
+    user, password = unquote(parts.username or ""), unquote(parts.password or "")
+    if not password:
+        return ()
+    return b64encode(f"{user}:{password}".encode()).decode(), password, parts.password or ""

@@ -49,7 +49,7 @@ class CheckOutcome:
     @property
     def is_error(self) -> bool:
         """Whether the check failed with severity ERROR."""
-        return not self.passed and self.severity.upper() == "ERROR"
+        return not self.passed and self.severity == "ERROR"
 
     @property
     def failed_rules(self) -> tuple[Mapping[str, Any], ...]:

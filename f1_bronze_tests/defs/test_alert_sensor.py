@@ -1,7 +1,7 @@
 """bronze_alerts: what failed is told once each, to whoever is there, and to the others later."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,7 +21,8 @@ from f1_bronze.settings import Settings
 from f1_bronze.simulator.faults import InjectedFault
 from f1_bronze.simulator.server import Simulator
 from f1_bronze.telemetry.alerts.wording import Alert
-from f1_bronze.telemetry.outbound import AlertRefused, AlertSink, AlertsUnavailable
+from f1_bronze.telemetry.outbound import Dropped, Outcome, Sent, SinkUnavailable
+from f1_bronze.telemetry.outbound import Sink as AlertSink
 from f1_bronze_tests.defs.test_checks import Judging
 from f1_bronze_tests.telemetry.alert_receiver import Receiver, receiving
 
@@ -72,17 +73,23 @@ def fails(settings: Settings, simulator: Simulator, instance: dg.DagsterInstance
 
 
 class Sink:
-    """A sink that keeps what it takes, and raises `error` while there is one."""
+    """A sink that keeps what it takes, and raises `error` or answers `refusal` if there is one."""
 
     def __init__(self) -> None:
         self.error: Exception | None = None
+        self.refusal: Dropped | None = None
         self.taken: list[Alert] = []
 
-    def send(self, alert: Alert) -> None:
+    def send(
+        self, items: Sequence[Alert], *, sent_before: Collection[str] = ()
+    ) -> tuple[Outcome, ...]:
         """As the port has it."""
         if self.error is not None:
             raise self.error
-        self.taken.append(alert)
+        if self.refusal is not None:
+            return (self.refusal,) * len(items)
+        self.taken += items
+        return (Sent(),) * len(items)
 
 
 class Deployed(Deployment):
@@ -133,7 +140,7 @@ def test_nobody_is_to_be_told(instance: dg.DagsterInstance, settings: Settings) 
     """Without topic and webhook the tick is a skip that names the settings."""
     sensor = Sensor(instance, Deployment(settings))
     assert sensor.tick() == (
-        "Nobody is to be told: set F1_BRONZE_ALERT_TOPIC or F1_BRONZE_ALERT_WEBHOOK."
+        "Alerts go nowhere: set F1_BRONZE_ALERT_TOPIC or F1_BRONZE_ALERT_WEBHOOK."
     )
     assert not sensor.cursor
 
@@ -143,7 +150,7 @@ def test_a_failed_run_is_told_once(sensor: Sensor, sink: Sink, fails: Fails) -> 
     run_id = fails()
     assert [sensor.tick(), sensor.tick()] == ["1 alert sent.", "0 alerts sent."]
     [alert] = sink.taken
-    assert alert.subject == f"f1_bronze dev: laps of {RACE} did not land"
+    assert alert.subject == f"f1_bronze dev: laps of {RACE} not stored"
     assert alert.text.startswith(f"{RACE} laps: ")
     assert alert.facts["run_id"] == run_id
 
@@ -235,8 +242,8 @@ def test_a_failed_check_is_told_once(sensor: Sensor, sink: Sink, fails: Fails) -
     assert alert.subject == f"f1_bronze dev: 1 check of {RACE} failed"
     assert alert.text.splitlines()[0] == (
         f"{RACE} laps: the check values failed (broken_error: 2 laps without a time). Look at its "
-        "evidence on the asset's Checks tab; materialize the partition again once upstream has "
-        "mended it."
+        "rows on the asset's Checks tab; materialize the partition again once upstream has "
+        "corrected them."
     )
 
 
@@ -257,7 +264,7 @@ def test_other_runs_are_not_ours(sensor: Sensor, sink: Sink, instance: dg.Dagste
 
 def test_an_outage_delays(sensor: Sensor, sink: Sink, fails: Fails) -> None:
     """While the sink is down alerts wait in order, and the tick says why; then each goes once."""
-    sink.error = AlertsUnavailable("SNS cannot be reached. It is sent again.")
+    sink.error = SinkUnavailable("SNS cannot be reached. It is sent again.")
     fails()
     fails(dataset="drivers")
     says = "0 alerts sent. 2 for the topic wait: SNS cannot be reached. It is sent again."
@@ -273,10 +280,10 @@ def test_poison_is_passed_by(
 ) -> None:
     """An alert that a sink will never take is logged, and does not keep the next one."""
     fails()
-    sink.error = AlertRefused("SNS refused an alert for its content (InvalidParameter).")
+    sink.refusal = Dropped(reason="refused", detail="SNS refused the request (InvalidParameter)")
     with caplog.at_level(logging.ERROR):
         assert sensor.tick() == "0 alerts sent."
-    sink.error = None
+    sink.refusal = None
     fails()
     assert sensor.tick() == "1 alert sent."
     assert len(sink.taken) == 1
@@ -287,7 +294,7 @@ def test_one_sink_does_not_keep_the_other(
 ) -> None:
     """With the topic down the webhook is told at once, and nothing twice when it is back."""
     down = Sink()
-    down.error = AlertsUnavailable("It is sent again.")
+    down.error = SinkUnavailable("It is sent again.")
     sensor = Sensor(instance, Deployed(settings, topic=down, webhook=sink))
     sensor.tick()
     fails()
@@ -326,7 +333,7 @@ def test_through_a_webhook(
     assert said[0] == "0 alerts sent."
     assert said[1].startswith("0 alerts sent. 1 for the webhook wait: The webhook at 127.0.0.1:")
     assert said[2] == "1 alert sent."
-    assert receiver.subjects == [f"f1_bronze dev: laps of {RACE} did not land"]
+    assert receiver.subjects == [f"f1_bronze dev: laps of {RACE} not stored"]
     assert f"https://dagster.example.org/runs/{run_id}" in receiver.taken[0]["text"]
     everything = f"{said} {sensor.cursor} {caplog.text} {receiver.taken} {with_hook}"
     assert "s3cr3t" not in everything

@@ -27,9 +27,9 @@ from f1_bronze.telemetry.logs import (
     CLOSE_SECONDS,
     JsonLines,
     TextLines,
-    about,
     close_logs,
     group_handler,
+    log_fields,
     open_logs,
     writes_json,
 )
@@ -234,7 +234,7 @@ def test_lines_that_dagster_has_captured() -> None:
 
 def test_readable_lines() -> None:
     """For people a line is a time, a level, a sentence and the beginning of the run's id."""
-    with about(run_id="12345678-aaaa"):
+    with log_fields(run_id="12345678-aaaa"):
         assert TextLines().format(record("slow")) == "00:00:00 WARNING slow [run 12345678]"
     assert TextLines().format(record("slow")) == "00:00:00 WARNING slow"
 
@@ -343,8 +343,8 @@ def test_a_group_that_is_not_there(cloudwatch: str, caplog: pytest.LogCaptureFix
     say(handler, *("line" for _ in range(10)))
     handler.close()
     assert told_in(caplog) == [
-        "Log lines do not arrive in the CloudWatch log group nowhere (ResourceNotFoundException) "
-        "and stay on standard error. Create the log group, or mend F1_BRONZE_LOG_GROUP."
+        "Log lines do not arrive in the CloudWatch log group nowhere (ResourceNotFound) "
+        "and stay on standard error. Create the log group, or correct F1_BRONZE_LOG_GROUP."
     ]
 
 
@@ -382,5 +382,7 @@ def test_no_region_and_no_credentials(
     opened = open_logs(as_json=True, group="f1", environment="dev")
     assert len(opened) == 1
     [told] = told_in(caplog)
-    assert told.startswith("Log lines stay on standard error: there is no client for CloudWatch (")
-    assert told.endswith("Set AWS_REGION and mend the AWS settings, or unset F1_BRONZE_LOG_GROUP.")
+    assert told == (
+        "Log lines stay on standard error: CloudWatch cannot be used (NoRegionError). Set "
+        "AWS_REGION to a region, or unset F1_BRONZE_LOG_GROUP."
+    )

@@ -10,7 +10,7 @@ import pytest
 
 from f1_bronze.datasets import DATASETS
 from f1_bronze.defs.monitoring.overdue import WATCHED, due, overdue_sessions
-from f1_bronze.defs.outbound.alert_sensor import add_overdue
+from f1_bronze.defs.outbound.alert_sensor import remember_overdue
 from f1_bronze.defs.record.calendar_memory import Seen
 from f1_bronze.defs.resources import Deployment
 from f1_bronze.settings import Settings
@@ -120,14 +120,14 @@ def test_a_session_that_ends_on_monday_morning() -> None:
 
 
 def test_settings_decide(instance: dg.DagsterInstance) -> None:
-    """The sensor looks with the deployment's own settings, and tells each session once."""
+    """The sensor looks with the deployment's own settings, and alerts each session once."""
     environ = {"F1_BRONZE_ALERT_WEBHOOK": "https://hooks.example.org/x"}
     eager = Deployment(Settings.read({**environ, "F1_BRONZE_INGEST_NEW": "true"}))
     weekly = Deployment(Settings.read(environ))
     now = SATURDAY + timedelta(hours=24)
-    assert add_overdue(instance, weekly, AlertMemory(), now)[0].waiting == {}
-    memory, _ = add_overdue(instance, eager, AlertMemory(), now)
+    assert remember_overdue(instance, weekly, AlertMemory(), now)[0].waiting == {}
+    memory, _ = remember_overdue(instance, eager, AlertMemory(), now)
     [alert] = memory.waiting["webhook"]
-    assert alert.subject == f"f1_bronze dev: {QUALIFYING} not landed in time"
-    memory, _ = add_overdue(instance, eager, memory, now + timedelta(hours=1))
+    assert alert.subject == f"f1_bronze dev: {QUALIFYING} overdue"
+    memory, _ = remember_overdue(instance, eager, memory, now + timedelta(hours=1))
     assert len(memory.waiting["webhook"]) == 1

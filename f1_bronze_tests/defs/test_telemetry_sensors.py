@@ -27,8 +27,8 @@ from f1_bronze.lake.lake import Lake
 from f1_bronze.settings import Settings
 from f1_bronze.simulator.faults import InjectedFault
 from f1_bronze.simulator.server import Simulator
-from f1_bronze.telemetry.lineage.delivery import Answer, Delivery, Reply
-from f1_bronze.telemetry.metrics.kinds import Metric
+from f1_bronze.telemetry.lineage.delivery import Delivery
+from f1_bronze.telemetry.metrics.metric_kinds import Metric
 from f1_bronze.telemetry.outbound import Outcome, Sent, SinkUnavailable
 
 QUALIFYING, RACE = "2025/bahrain/qualifying", "2025/bahrain/race"
@@ -57,11 +57,11 @@ class Sink:
         self.left: int | None = None
 
     def send(
-        self, metrics: Sequence[Metric], *, sent_before: Collection[str] = ()
+        self, items: Sequence[Metric], *, sent_before: Collection[str] = ()
     ) -> tuple[Outcome, ...]:
         """As CloudWatch does: what was taken before it broke down is told."""
         now: list[str] = []
-        for metric in metrics:
+        for metric in items:
             if metric.id in sent_before:
                 continue
             if self.left == 0:
@@ -69,7 +69,7 @@ class Sink:
             self.left = None if self.left is None else self.left - 1
             self.sent.append(metric)
             now.append(metric.id)
-        return tuple(Sent(metric=metric) for metric in metrics)
+        return (Sent(),) * len(items)
 
     def total(self, name: str) -> float:
         """The sum of a metric's coarsest series."""
@@ -83,12 +83,12 @@ class Receiver:
         self.events: list[dict[str, object]] = []
         self.is_down = False
 
-    def send(self, data: bytes, *, seconds: float) -> Reply:
-        """Taken, or failed."""
+    def send(self, data: bytes, *, seconds: float) -> Outcome:
+        """Taken, or unavailable."""
         if self.is_down:
-            return Reply(answer=Answer.FAILED, reason="The lineage consumer is down. Start it.")
+            raise SinkUnavailable("The lineage consumer is down. Start it.")
         self.events.append(json.loads(data))
-        return Reply(answer=Answer.TAKEN)
+        return Sent()
 
 
 class Told(Deployment):
@@ -181,7 +181,7 @@ def test_an_outage_delays_and_loses_nothing(
     materialize("bronze_sessions", QUALIFYING, QUALIFYING, select=["sessions"])
     told.sink.left = 4
     assert tick(cloudwatch_metrics) == (
-        "Metrics of 0 runs sent, the rest waits: CloudWatch is down. Wait."
+        "Metrics of 0 runs sent; the rest waits: CloudWatch is down. Wait."
     )
     told.sink.left = 2
     assert "the rest waits" in tick(cloudwatch_metrics)
@@ -261,7 +261,7 @@ def test_a_lake_that_is_away_loses_no_event(
     materialize("bronze_races", RACE, RACE, select=["stints"])
     lineage = tmp_path / "lake" / "lineage"
     lineage.write_text("in the way")
-    assert tick(openlineage_events).startswith("0 lineage events written, the rest waits: The lake")
+    assert tick(openlineage_events).startswith("0 lineage events written; the rest waits: The lake")
     lineage.unlink()
     said = tick(openlineage_events)
     assert said == f"{len(list(lineage.rglob('*.json')))} lineage events written."
@@ -275,7 +275,7 @@ def test_a_consumer_gets_every_event_in_order(
     result = materialize("bronze_races", RACE, RACE)
     told.receiver.is_down = True
     assert tick(openlineage_consumer) == (
-        "0 events taken, the rest waits: The lineage consumer is down. Start it."
+        "0 events taken; the rest waits: The lineage consumer is down. Start it."
     )
     told.receiver.is_down = False
     said = tick(openlineage_consumer)

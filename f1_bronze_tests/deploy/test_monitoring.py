@@ -17,8 +17,8 @@ import pytest
 
 from f1_bronze.datasets import DATASETS
 from f1_bronze.telemetry.metrics.cloudwatch import CloudWatchSink
-from f1_bronze.telemetry.metrics.kinds import METRIC_KINDS, Metric
 from f1_bronze.telemetry.metrics.measurement import hours_since_last_success, run_metrics
+from f1_bronze.telemetry.metrics.metric_kinds import METRIC_KINDS, Metric
 from f1_bronze.telemetry.outbound import Sent, SinkUnavailable
 from f1_bronze.telemetry.run_results import RunEnd, Trigger
 
@@ -45,7 +45,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
 def sent(environment: str = "production") -> dict[Series, list[Metric]]:
     """What the code really sends: scheduled, by hand, of all datasets, of a backfill, hourly."""
     everything = {
-        "landed": tuple(landed(dataset.name, rows=5) for dataset in DATASETS),
+        "stored": tuple(landed(dataset.name, rows=5) for dataset in DATASETS),
         "checks": tuple(check(dataset.name, passed=True) for dataset in DATASETS),
     }
     runs = (

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from f1_bronze.datasets.partition import SessionPartition
-from f1_bronze.telemetry.metrics.kinds import Metric
+from f1_bronze.telemetry.metrics.metric_kinds import Metric
 from f1_bronze.telemetry.run_results import (
     CheckOutcome,
     FailedPartition,

@@ -37,14 +37,14 @@ def broken(dataset: str = "laps", key: str = RACE, *rules: Mapping[str, Any]) ->
 def test_a_failed_run() -> None:
     """The run's own first line leads; then what did not land, what to do, and where to look."""
     run = finished(RunEnd.FAILURE, error=WHY, failed=(missing("laps", "Unavailable"),))
-    alert = WORDING.of_run(run, (), failed=True)
+    alert = WORDING.describe_run(run, (), is_failure=True)
     assert alert.kind is AlertKind.FAILED_RUN
-    assert alert.subject == f"f1_bronze production: laps of {RACE} did not land"
+    assert alert.subject == f"f1_bronze production: laps of {RACE} not stored"
     assert alert.text == (
         f"{WHY}\n"
-        "Did not land:\n"
+        "Not stored:\n"
         f"- laps: {RACE} (Unavailable)\n"
-        "When the cause is mended, re-execute the run 'From failure': only what did not land is "
+        "Once the cause is fixed, re-execute the run 'From failure': only what is missing is "
         "asked for again.\n"
         f"Run of bronze_sessions, scheduled: https://dagster.example.org/runs/{RUN}"
     )
@@ -66,12 +66,12 @@ def test_a_failed_run() -> None:
 
 def test_failed_checks() -> None:
     """A check is named with the rule that forbids the rows, not with one that only warned."""
-    alert = WORDING.of_run(finished(RunEnd.FAILURE, error=WHY), (broken(),), failed=False)
+    alert = WORDING.describe_run(finished(RunEnd.FAILURE, error=WHY), (broken(),), is_failure=False)
     assert alert.kind is AlertKind.FAILED_CHECKS
     assert alert.subject == f"f1_bronze production: 1 check of {RACE} failed"
     assert alert.text.splitlines()[:3] == [
-        f"{RACE} laps: the check laps_rows failed (lap_time: 2 laps of 5 s). Look at its evidence "
-        "on the asset's Checks tab; materialize the partition again once upstream has mended it.",
+        f"{RACE} laps: the check laps_rows failed (lap_time: 2 laps of 5 s). Look at its rows on "
+        "the asset's Checks tab; materialize the partition again once upstream has corrected them.",
         "Failed checks:",
         f"- laps laps_rows: {RACE} (lap_time: 2 laps of 5 s)",
     ]
@@ -88,15 +88,15 @@ def test_a_broken_season_is_one_message() -> None:
         failed=tuple(missing(d, "Refused", key) for d in ("laps", "results") for key in keys),
         backfill_id="abcdefgh",
     )
-    alert = WORDING.of_run(run, (), failed=True)
-    assert alert.subject == "f1_bronze production: laps, results of 250 sessions did not land"
+    alert = WORDING.describe_run(run, (), is_failure=True)
+    assert alert.subject == "f1_bronze production: laps, results of 250 sessions not stored"
     assert alert.text.splitlines()[1:4] == [
-        "Did not land:",
+        "Not stored:",
         "- laps: 250 sessions, 2024/gp_000/race to 2024/gp_249/race (Refused)",
         "- results: 250 sessions, 2024/gp_000/race to 2024/gp_249/race (Refused)",
     ]
     assert alert.text.splitlines()[-1] == (
-        "Other runs of the backfill that fail in the same way are not told: "
+        "Other runs of the backfill that fail in the same way are not alerted: "
         "https://dagster.example.org/runs/b/abcdefgh"
     )
     assert len(alert.text) < 1_000
@@ -106,14 +106,16 @@ def test_a_broken_season_is_one_message() -> None:
 def test_many_causes_are_cut() -> None:
     """Of thirty ways to fail ten are listed."""
     lost = tuple(missing("laps", f"Error{number}") for number in range(30))
-    alert = WORDING.of_run(finished(RunEnd.FAILURE, error=WHY, failed=lost), (), failed=True)
+    alert = WORDING.describe_run(
+        finished(RunEnd.FAILURE, error=WHY, failed=lost), (), is_failure=True
+    )
     assert [line for line in alert.text.splitlines() if line.startswith("- ")][-1] == "- … 20 more"
 
 
 def test_without_a_base_url() -> None:
     """The run's id stands where a link would."""
     run = finished(RunEnd.FAILURE, error=WHY)
-    alert = Wording(environment="dev").of_run(run, (), failed=True)
+    alert = Wording(environment="dev").describe_run(run, (), is_failure=True)
     assert alert.text.endswith(f"Run of bronze_sessions, scheduled: {RUN}")
     assert alert.facts["url"] is None
     assert alert.subject == "f1_bronze dev: a run of bronze_sessions failed"
@@ -122,7 +124,7 @@ def test_without_a_base_url() -> None:
 def test_no_secret_is_told() -> None:
     """An error that quotes a login or a token is told without it."""
     run = finished(RunEnd.FAILURE, error="GET https://me:hunter2@host/x?token=abc failed. Look.")
-    alert = WORDING.of_run(run, (), failed=True)
+    alert = WORDING.describe_run(run, (), is_failure=True)
     assert alert.text.splitlines()[0] == "GET https://host/x?token=… failed. Look."
     assert "hunter2" not in str(alert.to_json())
 
@@ -134,13 +136,13 @@ def test_stale_sessions() -> None:
         OverdueSession(key=RACE, ended_at=ended, missing=("laps", "stints")),
         OverdueSession(key="2025/abu_dhabi/race", ended_at=ended, missing=("laps",)),
     ]
-    alert = WORDING.of_stale(stale, MONDAY)
+    alert = WORDING.describe_overdue(stale, MONDAY)
     assert alert.kind is AlertKind.OVERDUE_SESSIONS
-    assert alert.subject == "f1_bronze production: 2 sessions not landed in time"
+    assert alert.subject == "f1_bronze production: 2 sessions overdue"
     assert alert.text.splitlines()[:2] == [
-        f"{RACE} laps, stints: not landed, though the session ended 30 hours ago, and so with 1 "
-        "more session. Are the daemon, the schedule weekly_bronze and the sensor openf1_calendar "
-        "on? `f1-bronze ingest 2025,2026 --missing` lands what is missing.",
+        f"{RACE} laps, stints: not stored 30 hours after the session's end, nor 1 more session. "
+        "Check that the daemon, the schedule weekly_bronze and the sensor openf1_calendar are on; "
+        "`f1-bronze ingest 2025,2026 --missing` ingests what is missing.",
         f"- {RACE}: laps, stints; ended 2026-11-22 00:04 UTC",
     ]
     assert alert.facts["sessions"][0] == {
@@ -153,5 +155,5 @@ def test_stale_sessions() -> None:
 def test_as_plain_data() -> None:
     """An alert survives the cursor."""
     run = finished(RunEnd.FAILURE, error=WHY, failed=(missing("laps", "Unavailable"),))
-    alert = WORDING.of_run(run, (broken(),), failed=True)
+    alert = WORDING.describe_run(run, (broken(),), is_failure=True)
     assert Alert.from_json(alert.to_json()) == alert

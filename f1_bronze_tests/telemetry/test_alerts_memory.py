@@ -29,10 +29,10 @@ class Story:
         self.memory = AlertMemory()
 
     def after(
-        self, run: RunResult, *, group: str = "root", goes_on: bool = False
+        self, run: RunResult, *, group: str = "root", is_retried: bool = False
     ) -> AlertKind | None:
         """What kind of alert the run gave."""
-        alert, memory = self.memory.after_run(run, WORDING, group=group, goes_on=goes_on)
+        alert, memory = self.memory.after_run(run, WORDING, group=group, is_retried=is_retried)
         self.memory = AlertMemory.from_json(json.loads(json.dumps(memory.to_json())))
         return alert.kind if alert else None
 
@@ -69,7 +69,7 @@ def test_what_goes_on_by_itself_is_no_news() -> None:
     """Only the attempt that gives up is told, even where all failed the same way."""
     story = Story()
     closed = failing("laps", error="ClosedForLiveSession")
-    told = [story.after(closed, goes_on=goes_on) for goes_on in (True, True, False)]
+    told = [story.after(closed, is_retried=is_retried) for is_retried in (True, True, False)]
     assert told == [None, None, FAILED]
 
 
@@ -102,8 +102,8 @@ def test_checks_of_a_run_that_goes_on() -> None:
     """What a check found is told at once, although the run itself is attempted again."""
     story = Story()
     run = replace(failing("stints", error="Unavailable"), checks=(broken(),))
-    assert story.after(run, goes_on=True) is CHECKS
-    assert story.after(run, goes_on=True) is None
+    assert story.after(run, is_retried=True) is CHECKS
+    assert story.after(run, is_retried=True) is None
     assert story.after(run) is FAILED
 
 
@@ -114,7 +114,7 @@ def test_stale_sessions_are_told_once() -> None:
     other = replace(stale, key=QUALIFYING)
     memory, told = AlertMemory(), []
     for look in ([stale], [stale, other], [more], [stale], [], [stale]):
-        alert, memory = memory.after_look(look, WORDING, MONDAY)
+        alert, memory = memory.after_overdue(look, WORDING, MONDAY)
         told.append([one["partition"] for one in alert.facts["sessions"]] if alert else [])
     assert told == [[RACE], [QUALIFYING], [RACE], [], [], [RACE]]
 
@@ -128,15 +128,15 @@ def test_what_waits_is_bounded() -> None:
     """While a sink is down the latest alerts are kept for it, and the rest is counted."""
     memory, lost = AlertMemory(), 0
     for number in range(MOST_WAITING + 3):
-        memory, gone = memory.queued(numbered(number), ["topic", "webhook"])
+        memory, gone = memory.with_waiting(numbered(number), ["topic", "webhook"])
         lost += gone
-        memory = memory.taken("topic")
+        memory = memory.without_first("topic")
     assert lost == 3
     assert memory.waiting["topic"] == ()
     assert [alert.subject for alert in memory.waiting["webhook"]] == [
         str(number) for number in range(3, MOST_WAITING + 3)
     ]
-    assert memory.only(["topic"]).waiting == {"topic": ()}
+    assert memory.for_sinks(["topic"]).waiting == {"topic": ()}
 
 
 def test_the_cursor_does_not_grow_with_the_years() -> None:
@@ -144,8 +144,8 @@ def test_the_cursor_does_not_grow_with_the_years() -> None:
     story = Story()
     for number in range(MOST_GROUPS + 5):
         story.after(failing("laps"), group=str(number))
-    assert next(iter(story.memory.told)) == "5"
-    assert len(story.memory.told) == MOST_GROUPS
+    assert next(iter(story.memory.causes)) == "5"
+    assert len(story.memory.causes) == MOST_GROUPS
     checks = tuple(broken("laps", f"2024/gp_{n}/race") for n in range(MOST_CHECKS + 1))
     story.after(finished(RunEnd.FAILURE, error="…", checks=checks))
     assert len(story.memory.failing) == MOST_CHECKS

@@ -10,9 +10,9 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError, NoCredentialsError
 
-from f1_bronze.telemetry.alerts.sinks import LONGEST_MESSAGE, Topic, subject_of
+from f1_bronze.telemetry.alerts.sinks import LONGEST_MESSAGE, Topic, to_subject
 from f1_bronze.telemetry.alerts.wording import Alert, AlertKind
-from f1_bronze.telemetry.outbound import AlertRefused, AlertsUnavailable
+from f1_bronze.telemetry.outbound import Dropped, Sent, SinkUnavailable
 
 from ..deploy.clouds import Cloud, ministack_cloud
 from ..deploy.monitoring import deploy
@@ -21,7 +21,7 @@ from .lineage_server import closed_port
 ARN = "arn:aws:sns:eu-west-1:123456789012:f1-bronze-alarms"
 ALERT = Alert(
     kind=AlertKind.FAILED_RUN,
-    subject="f1_bronze production: laps of 2025/são_paulo/race did not land",
+    subject="f1_bronze production: laps of 2025/são_paulo/race not stored",
     text="2025/são_paulo/race laps: OpenF1 answered 500. Run it again later.",
     facts={"environment": "production"},
 )
@@ -54,10 +54,10 @@ def test_through_a_server(moto: str) -> None:
     arn = sns.create_topic(Name="f1-bronze-alarms")["TopicArn"]
     queue = sqs.create_queue(QueueName="mails")["QueueUrl"]
     sns.subscribe(TopicArn=arn, Protocol="sqs", Endpoint="arn:aws:sqs:eu-west-1:123456789012:mails")
-    Topic(arn).send(ALERT)
+    assert Topic(arn).send([ALERT]) == (Sent(),)
     [message] = sqs.receive_message(QueueUrl=queue)["Messages"]
     got = json.loads(message["Body"])
-    assert got["Subject"] == "f1_bronze production: laps of 2025/s?o_paulo/race did not land"
+    assert got["Subject"] == "f1_bronze production: laps of 2025/s?o_paulo/race not stored"
     assert got["Message"] == ALERT.text
     assert {name: one["Value"] for name, one in got["MessageAttributes"].items()} == {
         "kind": "failed_run",
@@ -67,8 +67,8 @@ def test_through_a_server(moto: str) -> None:
 
 def test_no_such_topic(moto: str) -> None:
     """A topic that does not exist makes the alert wait, and names the setting."""
-    with pytest.raises(AlertsUnavailable, match="set F1_BRONZE_ALERT_TOPIC to one that exists"):
-        Topic(ARN.replace("alarms", "other")).send(ALERT)
+    with pytest.raises(SinkUnavailable, match="set F1_BRONZE_ALERT_TOPIC to one that exists"):
+        Topic(ARN.replace("alarms", "other")).send([ALERT])
 
 
 class Refusing:
@@ -99,21 +99,22 @@ def code(name: str) -> ClientError:
 )
 def test_it_is_the_topic(error: Exception, says: str) -> None:
     """What every alert would meet makes the alert wait, with the remedy at the end."""
-    with pytest.raises(AlertsUnavailable, match=says):
-        Topic(ARN, client=lambda region: Refusing(error)).send(ALERT)
+    with pytest.raises(SinkUnavailable, match=says):
+        Topic(ARN, client=lambda region: Refusing(error)).send([ALERT])
 
 
 def test_it_is_the_alert() -> None:
     """What SNS will never take is refused for good."""
-    with pytest.raises(AlertRefused, match="InvalidParameter"):
-        Topic(ARN, client=lambda region: Refusing(code("InvalidParameter"))).send(ALERT)
+    client = Refusing(code("InvalidParameter"))
+    [outcome] = Topic(ARN, client=lambda region: client).send([ALERT])
+    assert outcome == Dropped(reason="refused", detail="SNS refused the request (InvalidParameter)")
 
 
 def test_nobody_is_there(monkeypatch: pytest.MonkeyPatch, credentials: None) -> None:
     """A dead endpoint is an outage, after one attempt."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{closed_port()}")
-    with pytest.raises(AlertsUnavailable, match=r"cannot be reached \(EndpointConnectionError\)"):
-        Topic(ARN).send(ALERT)
+    with pytest.raises(SinkUnavailable, match=r"cannot be reached \(EndpointConnectionError\)"):
+        Topic(ARN).send([ALERT])
 
 
 class Taking:
@@ -137,10 +138,10 @@ def test_limits_of_sns() -> None:
     """Subject and message stay below SNS's limits, and the ARN tells the region."""
     client = Taking()
     long = replace(ALERT, subject="é" * 200, text="é" * 200_000)
-    Topic(ARN, client=client.of).send(long)
+    Topic(ARN, client=client.of).send([long])
     [sent] = client.published
     assert client.region == "eu-west-1"
-    assert sent["Subject"] == subject_of(long) == "?" * 99
+    assert sent["Subject"] == to_subject(long) == "?" * 99
     assert len(sent["Message"].encode()) == LONGEST_MESSAGE
 
 
@@ -165,6 +166,6 @@ def test_the_policy(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
         (["sns:Publish"], outputs["TopicArn"])
     ]
     holder = cloud.client("sns", cloud.user(document))
-    Topic(outputs["TopicArn"], client=lambda region: holder).send(ALERT)
-    with pytest.raises(AlertsUnavailable, match="Allow this identity sns:Publish"):
-        Topic(other, client=lambda region: holder).send(ALERT)
+    Topic(outputs["TopicArn"], client=lambda region: holder).send([ALERT])
+    with pytest.raises(SinkUnavailable, match="Allow this identity sns:Publish"):
+        Topic(other, client=lambda region: holder).send([ALERT])

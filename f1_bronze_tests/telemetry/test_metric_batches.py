@@ -17,11 +17,11 @@ from f1_bronze.telemetry.metrics.cloudwatch import (
     MOST_METRICS,
     batches,
     datum,
-    unfit,
+    find_defect,
     wire_size,
 )
-from f1_bronze.telemetry.metrics.kinds import Metric
 from f1_bronze.telemetry.metrics.measurement import run_metrics
+from f1_bronze.telemetry.metrics.metric_kinds import Metric
 
 from .metric_runs import MONDAY, WEEKEND
 
@@ -63,11 +63,11 @@ def names(count: int) -> tuple[tuple[str, str], ...]:
     ],
     ids=str,
 )
-def test_unfit(change: dict[str, Any], reason: str) -> None:
+def test_defects(change: dict[str, Any], reason: str) -> None:
     """What CloudWatch would refuse a whole request for is named before it is sent."""
-    found = unfit(replace(ONE, **change), MONDAY)
+    found = find_defect(replace(ONE, **change), MONDAY)
     assert found is not None
-    assert found[0].value == reason
+    assert found.reason == reason
 
 
 @pytest.mark.parametrize(
@@ -84,13 +84,13 @@ def test_unfit(change: dict[str, Any], reason: str) -> None:
 )
 def test_fit_at_the_limit(change: dict[str, Any]) -> None:
     """What lies exactly at a limit is sent."""
-    assert unfit(replace(ONE, **change), MONDAY) is None
+    assert find_defect(replace(ONE, **change), MONDAY) is None
 
 
 def test_a_run_is_fit() -> None:
     """All metrics of a run are fit, and go in one request for each namespace."""
     metrics = run_metrics(WEEKEND, environment="production")
-    assert [unfit(metric, MONDAY) for metric in metrics if unfit(metric, MONDAY)] == []
+    assert [metric for metric in metrics if find_defect(metric, MONDAY)] == []
     assert [batch[0].namespace for batch in batches(metrics)] == [
         "F1Pipeline/Bronze",
         "F1Pipeline/DAG/EndToEnd",

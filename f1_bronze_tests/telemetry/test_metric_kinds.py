@@ -3,8 +3,8 @@
 from math import prod
 from pathlib import Path
 
-from f1_bronze.telemetry.metrics.kinds import DIMENSION_VALUES, METRIC_KINDS
 from f1_bronze.telemetry.metrics.measurement import run_metrics
+from f1_bronze.telemetry.metrics.metric_kinds import DIMENSION_VALUES, METRIC_KINDS
 from tools.metric_docs import metrics_table
 
 from .metric_runs import WEEKEND

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from f1_bronze.datasets import DATASETS
-from f1_bronze.telemetry.metrics.kinds import METRIC_KINDS, Metric
 from f1_bronze.telemetry.metrics.measurement import run_metrics
+from f1_bronze.telemetry.metrics.metric_kinds import METRIC_KINDS, Metric
 from f1_bronze.telemetry.run_results import RunEnd, RunResult, Trigger
 
 from .metric_runs import MONDAY, RACE, RUN, WEEKEND, check, finished, landed, missing, values

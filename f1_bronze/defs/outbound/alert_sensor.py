@@ -1,8 +1,4 @@
-"""The sensor `bronze_alerts`: failed runs, failed checks and stale sessions, each told once.
-
-Belongs here: which runs are looked at, the sinks of a deployment, and sending what waits. Stays
-out: the words and the memory (telemetry/alerts*.py), which sessions are stale (overdue.py).
-"""
+"""The sensor `bronze_alerts`: failed runs, failed checks, overdue sessions, each alerted once."""
 
 from datetime import datetime, timedelta
 
@@ -10,21 +6,20 @@ import dagster as dg
 
 from f1_bronze.datasets import DATASETS
 from f1_bronze.defs.monitoring.overdue import overdue_sessions
+from f1_bronze.defs.outbound.outbox import deliver_changes
 from f1_bronze.defs.partitions import asset_key
 from f1_bronze.defs.record.runs import planned_datasets, read_run_result
-from f1_bronze.defs.record.stream import ENDS, Change, Position, TryLater, keep_position, tell
+from f1_bronze.defs.record.stream import ENDS, Change, Position, end_of_record
 from f1_bronze.defs.record.tags import BACKFILL, CLOSED_RUN_TAG, RETRY_AT_TAG, ROOT_RUN, WEEK_TAG
 from f1_bronze.defs.resources import Deployment
 from f1_bronze.telemetry.alerts.alert_memory import AlertMemory
 from f1_bronze.telemetry.alerts.wording import Wording
-from f1_bronze.telemetry.outbound import AlertRefused, AlertsUnavailable
+from f1_bronze.telemetry.outbound import Dropped, SinkUnavailable
 
 NEWS = timedelta(days=7)
-
 """A run that ended longer ago is no news: the sensor was off."""
 
 SEND_SECONDS = 15.0
-
 """How long a tick goes on sending."""
 
 _WILL_RETRY = "dagster/will_retry"
@@ -39,69 +34,67 @@ _BRONZE = {asset_key(dataset) for dataset in DATASETS}
     default_status=dg.DefaultSensorStatus.RUNNING,
     minimum_interval_seconds=60,
     description=(
-        "Posts runs that failed and will not go on by themselves, checks that failed with ERROR, "
-        "and sessions that did not land in time, each once, to the SNS topic of "
-        "F1_BRONZE_ALERT_TOPIC and the webhook of F1_BRONZE_ALERT_WEBHOOK."
+        "Posts runs that failed and are not retried by themselves, checks that failed with ERROR, "
+        "and overdue sessions, each once, to the SNS topic of F1_BRONZE_ALERT_TOPIC and the "
+        "webhook of F1_BRONZE_ALERT_WEBHOOK."
     ),
 )
 def bronze_alerts(
     context: dg.SensorEvaluationContext, deployment: dg.ResourceParam[Deployment]
 ) -> dg.SkipReason:
-    """What is new is noted first, then sent; what a sink does not take waits in the cursor."""
+    """What is new is remembered first, then sent; what a sink does not take waits in the cursor."""
     if not deployment.alert_sinks:
         return dg.SkipReason(
-            "Nobody is to be told: set F1_BRONZE_ALERT_TOPIC or F1_BRONZE_ALERT_WEBHOOK."
+            "Alerts go nowhere: set F1_BRONZE_ALERT_TOPIC or F1_BRONZE_ALERT_WEBHOOK."
         )
-    if not context.cursor:
-        context.update_cursor(from_now_on(context.instance).to_json())
-    said: list[str] = []
+    if not context.cursor:  # what failed before the sensor was on is no news
+        context.update_cursor(end_of_record(context.instance, ENDS).to_json())
 
-    def deliver(change: Change, position: Position) -> Position:
-        return _noted(context, deployment, change, position)
+    def remember(change: Change, position: Position) -> Position:
+        return _remember_run(context, deployment, change, position)
 
-    try:
-        for position in tell(context, ENDS, deliver):
-            context.update_cursor(position.to_json())
-    except TryLater as error:
-        keep_position(context, error)
-        said.append(str(error))
-    position = Position.from_json(context.cursor)
+    delivered = deliver_changes(context, ENDS, remember)
+    position = delivered.position
     now = deployment.now()
-    memory = _memory(position).only(deployment.alert_sinks)
+    memory = _read_memory(position).for_sinks(deployment.alert_sinks)
     hour = f"{now:%Y-%m-%dT%H}"
     if position.notes.get(_HOUR) != hour:
-        memory, lost = add_overdue(context.instance, deployment, memory, now)
-        _log_lost(context, lost)
-        position = position.noting(stale_hour=hour)
+        memory, dropped = remember_overdue(context.instance, deployment, memory, now)
+        _log_dropped(context, dropped)
+        position = position.with_notes(stale_hour=hour)
     memory, sent, waits = send_waiting(context, deployment, memory)
-    context.update_cursor(position.noting(alerts=memory.to_json()).to_json())
-    told = f"{sent} alert{'s'[: sent != 1]} sent."
-    return dg.SkipReason(" ".join([told, *waits, *said]))
+    context.update_cursor(position.with_notes(alerts=memory.to_json()).to_json())
+    said = [f"{sent} alert{'s'[: sent != 1]} sent.", *waits, delivered.waiting]
+    return dg.SkipReason(" ".join(filter(None, said)))
 
 
-def add_overdue(
+def _remember_run(
+    context: dg.SensorEvaluationContext, deployment: Deployment, change: Change, position: Position
+) -> Position:
+    run = change.run
+    if run is None or not _is_bronze(run) or deployment.now() - change.at > NEWS:
+        return position
+    tags = run.tags
+    alert, memory = _read_memory(position).after_run(
+        read_run_result(context.instance, run, group_of=lambda key: None),
+        _wording(deployment),
+        # Runs that fail together in the same way: a backfill, a week, a run with its attempts.
+        group=tags.get(BACKFILL) or tags.get(WEEK_TAG) or tags.get(ROOT_RUN) or run.run_id,
+        is_retried=_is_retried(run),
+    )
+    if alert is not None:
+        memory, dropped = memory.with_waiting(alert, deployment.alert_sinks)
+        _log_dropped(context, dropped)
+    return position.with_notes(alerts=memory.to_json())
+
+
+def remember_overdue(
     instance: dg.DagsterInstance, deployment: Deployment, memory: AlertMemory, now: datetime
 ) -> tuple[AlertMemory, int]:
-    """The memory with an alert of sessions that are newly overdue; and how many alerts gave way."""
+    """The memory with an alert for sessions that are newly overdue, and how many were dropped."""
     overdue = overdue_sessions(instance, deployment, now)
-    alert, memory = memory.after_look(overdue, _wording(deployment), now)
-    return memory.queued(alert, deployment.alert_sinks) if alert else (memory, 0)
-
-
-def _wording(deployment: Deployment) -> Wording:
-    settings = deployment.settings
-    return Wording(environment=settings.environment, ui_url=settings.dagster_url)
-
-
-def from_now_on(instance: dg.DagsterInstance) -> Position:
-    """The end of the record of runs: what failed before the sensor was on is not told."""
-    passed = {}
-    for kind in ENDS:
-        records = instance.fetch_run_status_changes(
-            dg.RunStatusChangeRecordsFilter(event_type=kind), limit=1, ascending=False
-        ).records
-        passed[kind.value] = records[0].storage_id if records else 0
-    return Position(passed=passed)
+    alert, memory = memory.after_overdue(overdue, _wording(deployment), now)
+    return memory.with_waiting(alert, deployment.alert_sinks) if alert else (memory, 0)
 
 
 def send_waiting(
@@ -109,7 +102,7 @@ def send_waiting(
 ) -> tuple[AlertMemory, int, list[str]]:
     """Send what waits, sink by sink; one that is down does not keep the other from its alerts.
 
-    What is left, how many were taken, and why some wait.
+    Returns what is left, how many were sent, and why some wait.
     """
     sent, waits = 0, []
     deadline = deployment.monotonic() + SEND_SECONDS
@@ -118,62 +111,46 @@ def send_waiting(
             if deployment.monotonic() >= deadline:
                 break
             try:
-                sink.send(alert)
-                sent += 1
-            except AlertsUnavailable as error:
+                [outcome] = sink.send([alert])
+            except SinkUnavailable as error:
                 waits.append(f"{len(memory.waiting[name])} for the {name} wait: {error}")
                 break
-            except AlertRefused as error:
-                context.log.error("An alert (%s) is left out: %s", alert.kind, error)
-            memory = memory.taken(name)
+            if isinstance(outcome, Dropped):
+                context.log.error(
+                    "An alert (%s) is left out, it was %s: %s.",
+                    *(alert.kind, outcome.reason, outcome.detail),
+                )
+            else:
+                sent += 1
+            memory = memory.without_first(name)
     return memory, sent, waits
 
 
-def _noted(
-    context: dg.SensorEvaluationContext, deployment: Deployment, change: Change, position: Position
-) -> Position:
-    run = context.instance.get_run_by_id(change.run_id)
-    if run is None or not _is_ours(run) or deployment.now() - change.at > NEWS:
-        return position
-    memory = _memory(position)
-    alert, memory = memory.after_run(
-        read_run_result(context.instance, run, group_of=lambda key: None),
-        _wording(deployment),
-        group=_group(run),
-        goes_on=_goes_on(run),
-    )
-    if alert is not None:
-        memory, lost = memory.queued(alert, deployment.alert_sinks)
-        _log_lost(context, lost)
-    return position.noting(alerts=memory.to_json())
+def _wording(deployment: Deployment) -> Wording:
+    settings = deployment.settings
+    return Wording(environment=settings.environment, ui_url=settings.dagster_url)
 
 
-def _memory(position: Position) -> AlertMemory:
+def _read_memory(position: Position) -> AlertMemory:
     return AlertMemory.from_json(position.notes.get(_MEMORY, {}))
 
 
-def _is_ours(run: dg.DagsterRun) -> bool:
-    """Whether it means to make bronze, or to check it."""
+def _is_bronze(run: dg.DagsterRun) -> bool:
+    """Whether it is to materialize bronze datasets, or to check them."""
     checked = {check.asset_key for check in run.asset_check_selection or ()}
     return bool(planned_datasets(run) or checked & _BRONZE)
 
 
-def _group(run: dg.DagsterRun) -> str:
-    """The runs that fail in the same way together: a backfill's, a week's, or one and its like."""
-    tags = run.tags
-    return tags.get(BACKFILL) or tags.get(WEEK_TAG) or tags.get(ROOT_RUN) or run.run_id
-
-
-def _goes_on(run: dg.DagsterRun) -> bool:
+def _is_retried(run: dg.DagsterRun) -> bool:
     """Whether a further attempt comes by itself: ours, or Dagster's after a crash."""
-    waits = RETRY_AT_TAG in run.tags and run.tags.get(CLOSED_RUN_TAG) == run.run_id
-    return waits or run.tags.get(_WILL_RETRY) == "true"
+    is_waiting = RETRY_AT_TAG in run.tags and run.tags.get(CLOSED_RUN_TAG) == run.run_id
+    return is_waiting or run.tags.get(_WILL_RETRY) == "true"
 
 
-def _log_lost(context: dg.SensorEvaluationContext, lost: int) -> None:
-    if lost:
+def _log_dropped(context: dg.SensorEvaluationContext, dropped: int) -> None:
+    if dropped:
         context.log.error(
-            "%d alerts are left out: a sink has been down for so long that no more are kept. The "
+            "%d alerts are dropped: a sink has been down for so long that no more are kept. The "
             "runs are on the Runs page.",
-            lost,
+            dropped,
         )

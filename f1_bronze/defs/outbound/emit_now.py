@@ -1,7 +1,7 @@
-"""What the command tells of its own runs, without waiting for a daemon.
+"""Emits the command's own runs when they have ended, without waiting for a daemon.
 
-Belongs here: what may be told twice without harm, since the sensors will tell it again. Stays out:
-CloudWatch and the lineage consumer, which are left to their sensors alone.
+Only what may be written twice without harm, since the sensors will write it again: CloudWatch and
+the lineage consumer are left to them.
 """
 
 from collections.abc import Iterable
@@ -26,9 +26,9 @@ def emit_now(instance: dg.DagsterInstance, deployment: Deployment, run_ids: Iter
         run = instance.get_run_by_id(run_id)
         if run is None or not run.is_finished:
             continue
-        finished = read_run_result(instance, run, group_of=lambda key: None)
-        events = [*start_events(read_run_start(instance, run)), *end_events(finished)]
+        result = read_run_result(instance, run, group_of=lambda key: None)
+        events = [*start_events(read_run_start(instance, run)), *end_events(result)]
         days |= deployment.lineage_events.write(events)
         if isinstance(deployment.metrics, MetricFiles):
-            deployment.metrics.send(run_metrics(finished, environment=deployment.environment))
+            deployment.metrics.send(run_metrics(result, environment=deployment.environment))
     deployment.lineage_summaries.refresh(days)

@@ -17,7 +17,7 @@ from f1_bronze.lake.landing import Landing, Revision
 from f1_bronze.openf1.batches import SessionAnswer
 from f1_bronze.quality.verdicts import CheckVerdict
 from f1_bronze.settings import Settings
-from f1_bronze.telemetry.logs import about, open_logs
+from f1_bronze.telemetry.logs import log_fields, open_logs
 
 _log = logging.getLogger("f1_bronze.run")
 
@@ -250,7 +250,7 @@ def log_run(run: dg.DagsterRun, then: RunTally) -> Iterator[LoggedTally]:
 
     Every line of the package carries the run's id and job while inside.
     """
-    with about(run_id=run.run_id, job=run.job_name):
+    with log_fields(run_id=run.run_id, job=run.job_name):
         tally = LoggedTally(then)
         try:
             yield tally

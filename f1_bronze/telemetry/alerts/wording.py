@@ -1,8 +1,4 @@
-"""What an alert says: of a run that failed, of checks that failed, of sessions that are stale.
-
-Belongs here: the words, their order and the structured facts beside them. Stays out: what was said
-already (alerts_memory.py), the sinks (alerts_topic.py, alerts_webhook.py), when (defs/).
-"""
+"""Writes alerts: failed runs, failed checks and overdue sessions, for people and as facts."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,9 +13,12 @@ GROUPS_SHOWN = 10
 
 SESSIONS_SHOWN = 20
 
+Groups = Mapping[tuple[str, str], Sequence[str]]
+"""What failed and why → the partition keys that it happened to."""
+
 
 class AlertKind(StrEnum):
-    """What happened."""
+    """What happened; the values are the message attribute `kind`."""
 
     FAILED_RUN = "failed_run"
     FAILED_CHECKS = "failed_checks"
@@ -43,8 +42,11 @@ class Alert:
 
     def to_json(self) -> dict[str, Any]:
         """As plain data."""
-        return {"kind": str(self.kind), **{n: getattr(self, n) for n in ("subject", "text")}} | {
-            "facts": dict(self.facts)
+        return {
+            "kind": str(self.kind),
+            "subject": self.subject,
+            "text": self.text,
+            "facts": dict(self.facts),
         }
 
     @classmethod
@@ -60,7 +62,7 @@ class Alert:
 
 @dataclass(frozen=True, kw_only=True)
 class OverdueSession:
-    """A session that should have landed by now, and the names of the datasets that have not."""
+    """A session that should be stored by now, and the names of the datasets that are not."""
 
     key: str
     ended_at: datetime
@@ -69,82 +71,84 @@ class OverdueSession:
 
 @dataclass(frozen=True, kw_only=True)
 class Wording:
-    """How this deployment speaks. `ui_url` is the base of links into the UI; empty: none."""
+    """How this deployment words alerts. `ui_url` is the base of links into the UI; empty: none."""
 
     environment: str
     ui_url: str = ""
 
-    def of_run(self, run: RunResult, broken: Sequence[CheckOutcome], *, failed: bool) -> Alert:
-        """One message for all that is new about a run.
+    def describe_run(
+        self, run: RunResult, failed_checks: Sequence[CheckOutcome], *, is_failure: bool
+    ) -> Alert:
+        """One alert for all that is new about a run.
 
         Args:
             run: what it did.
-            broken: its checks that failed with ERROR and were not told of before.
-            failed: whether it failed for something besides, which is to be told.
+            failed_checks: its checks that failed with ERROR and are news.
+            is_failure: whether the run failed for something besides, and this is news.
         """
-        begun = run.start
-        lost = _by(((one.dataset, one.error), one.partition_key) for one in run.failed)
-        wrong = _by(
-            ((f"{one.dataset} {one.check}", _observed(one)), one.partition.key) for one in broken
+        start = run.start
+        not_stored = _group(((one.dataset, one.error), one.partition_key) for one in run.failed)
+        failing = _group(
+            ((f"{one.dataset} {one.check}", _observed(one)), one.partition.key)
+            for one in failed_checks
         )
-        told = failed and run.error
-        lines = [remove_secrets(run.error or "") if told else _of_check(broken[0])]
-        lines += _listed("Did not land", lost) if failed else []
-        lines += _listed("Failed checks", wrong)
-        if failed:
+        error = remove_secrets(run.error) if is_failure and run.error else None
+        lines = [_describe_check(failed_checks[0]) if error is None and failed_checks else error]
+        lines += _list_groups("Not stored", not_stored) if is_failure else []
+        lines += _list_groups("Failed checks", failing)
+        if is_failure:
             lines.append(
-                "When the cause is mended, re-execute the run 'From failure': only what did not "
-                "land is asked for again."
+                "Once the cause is fixed, re-execute the run 'From failure': only what is missing "
+                "is asked for again."
             )
-        if broken:
+        if failed_checks:
             lines.append("Rows of failed checks are in the lake; downstream must not use them.")
-        lines.append(f"Run of {begun.job}, {begun.trigger}: {self._run(begun.run_id)}")
-        if begun.backfill_id:
+        lines.append(f"Run of {start.job}, {start.trigger}: {self._link('', start.run_id)}")
+        if start.backfill_id:
             lines.append(
-                "Other runs of the backfill that fail in the same way are not told: "
-                f"{self._backfill(begun.backfill_id)}"
+                "Other runs of the backfill that fail in the same way are not alerted: "
+                f"{self._link('b/', start.backfill_id)}"
             )
         return Alert(
-            kind=AlertKind.FAILED_RUN if failed else AlertKind.FAILED_CHECKS,
-            subject=self._subject(_summary(run, broken, failed=failed)),
-            text="\n".join(lines),
+            kind=AlertKind.FAILED_RUN if is_failure else AlertKind.FAILED_CHECKS,
+            subject=self._subject(_summarize(run, failed_checks, is_failure=is_failure)),
+            text="\n".join(line or "" for line in lines),
             facts={
                 "environment": self.environment,
-                "run_id": begun.run_id,
-                "job": begun.job,
-                "trigger": str(begun.trigger),
-                "backfill_id": begun.backfill_id,
+                "run_id": start.run_id,
+                "job": start.job,
+                "trigger": str(start.trigger),
+                "backfill_id": start.backfill_id,
                 "ended_at": run.ended_at.isoformat(),
-                "error": remove_secrets(run.error) if told and run.error else None,
-                "not_landed": _facts(lost, ("dataset", "error")) if failed else [],
-                "failed_checks": _facts(wrong, ("check", "observed")),
-                "url": self._run(begun.run_id) if self.ui_url else None,
+                "error": error,
+                "not_landed": _to_facts(not_stored, ("dataset", "error")) if is_failure else [],
+                "failed_checks": _to_facts(failing, ("check", "observed")),
+                "url": self._link("", start.run_id) if self.ui_url else None,
             },
         )
 
-    def of_stale(self, stale: Sequence[OverdueSession], now: datetime) -> Alert:
-        """One message for the sessions that have become stale."""
-        years = ",".join(sorted({one.key.partition("/")[0] for one in stale}))
-        first, more = stale[0], len(stale) - 1
+    def describe_overdue(self, overdue: Sequence[OverdueSession], now: datetime) -> Alert:
+        """One alert for the sessions that have become overdue."""
+        years = ",".join(sorted({one.key.partition("/")[0] for one in overdue}))
+        first, more = overdue[0], len(overdue) - 1
+        hours = int((now - first.ended_at).total_seconds() // 3600)
+        others = f", nor {more} more session{'s'[: more > 1]}" if more else ""
         lines = [
-            f"{first.key} {', '.join(first.missing)}: not landed, though the session ended "
-            f"{_hours(first, now)} hours ago"
-            + (f", and so with {more} more session{'s'[: more > 1]}" if more else "")
-            + f". Are the daemon, the schedule weekly_bronze and the sensor openf1_calendar on? "
-            f"`f1-bronze ingest {years} --missing` lands what is missing."
+            f"{first.key} {', '.join(first.missing)}: not stored {hours} hours after the session's "
+            f"end{others}. Check that the daemon, the schedule weekly_bronze and the sensor "
+            f"openf1_calendar are on; `f1-bronze ingest {years} --missing` ingests what is missing."
         ]
         lines += [
             f"- {one.key}: {', '.join(one.missing)}; ended {one.ended_at:%Y-%m-%d %H:%M} UTC"
-            for one in stale[:SESSIONS_SHOWN]
+            for one in overdue[:SESSIONS_SHOWN]
         ]
-        if len(stale) > SESSIONS_SHOWN:
-            lines.append(f"- … {len(stale) - SESSIONS_SHOWN} more")
+        if len(overdue) > SESSIONS_SHOWN:
+            lines.append(f"- … {len(overdue) - SESSIONS_SHOWN} more")
         if self.ui_url:
             lines.append(f"Runs: {self.ui_url}/runs")
-        what = first.key if not more else f"{len(stale)} sessions"
         return Alert(
             kind=AlertKind.OVERDUE_SESSIONS,
-            subject=self._subject(f"{what} not landed in time"),
+            subject=self._subject(f"{_count_sessions([one.key for one in overdue])} overdue"),
             text="\n".join(lines),
             facts={
                 "environment": self.environment,
@@ -154,7 +158,7 @@ class Wording:
                         "ended_at": one.ended_at.isoformat(),
                         "missing": list(one.missing),
                     }
-                    for one in stale
+                    for one in overdue
                 ],
             },
         )
@@ -162,39 +166,30 @@ class Wording:
     def _subject(self, what: str) -> str:
         return f"f1_bronze {self.environment}: {what}"
 
-    def _run(self, run_id: str) -> str:
-        return f"{self.ui_url}/runs/{run_id}" if self.ui_url else run_id
-
-    def _backfill(self, backfill_id: str) -> str:
-        return f"{self.ui_url}/runs/b/{backfill_id}" if self.ui_url else backfill_id
+    def _link(self, kind: str, identity: str) -> str:
+        return f"{self.ui_url}/runs/{kind}{identity}" if self.ui_url else identity
 
 
-Groups = Mapping[tuple[str, str], Sequence[str]]
-
-"""What and why → the partition keys that it happened to."""
-
-
-def _by(found: Iterable[tuple[tuple[str, str], str]]) -> Groups:
+def _group(found: Iterable[tuple[tuple[str, str], str]]) -> Groups:
     groups: dict[tuple[str, str], list[str]] = {}
     for what, key in found:
         groups.setdefault(what, []).append(key)
     return groups
 
 
-def _listed(title: str, groups: Groups) -> list[str]:
-    lines = [f"- {what}: {_sessions(keys)} ({why})" for (what, why), keys in groups.items()]
+def _list_groups(title: str, groups: Groups) -> list[str]:
+    lines = [
+        f"- {what}: {keys[0]} ({why})"
+        if len(keys) == 1
+        else f"- {what}: {len(keys)} sessions, {keys[0]} to {keys[-1]} ({why})"
+        for (what, why), keys in groups.items()
+    ]
     if len(lines) > GROUPS_SHOWN:
         lines[GROUPS_SHOWN:] = [f"- … {len(lines) - GROUPS_SHOWN} more"]
     return [f"{title}:", *lines] if lines else []
 
 
-def _sessions(keys: Sequence[str]) -> str:
-    if len(keys) == 1:
-        return keys[0]
-    return f"{len(keys)} sessions, {keys[0]} to {keys[-1]}"
-
-
-def _facts(groups: Groups, names: tuple[str, str]) -> list[dict[str, Any]]:
+def _to_facts(groups: Groups, names: tuple[str, str]) -> list[dict[str, Any]]:
     return [
         {
             names[0]: what,
@@ -206,33 +201,31 @@ def _facts(groups: Groups, names: tuple[str, str]) -> list[dict[str, Any]]:
     ]
 
 
-def _summary(run: RunResult, broken: Sequence[CheckOutcome], *, failed: bool) -> str:
-    if failed and run.failed:
-        keys = list(dict.fromkeys(one.partition_key for one in run.failed))
-        datasets = list(dict.fromkeys(one.dataset for one in run.failed))
-        where = keys[0] if len(keys) == 1 else f"{len(keys)} sessions"
-        return f"{', '.join(datasets)} of {where} did not land"
-    if broken:
-        keys = list(dict.fromkeys(one.partition.key for one in broken))
-        where = keys[0] if len(keys) == 1 else f"{len(keys)} sessions"
-        return f"{len(broken)} check{'s'[: len(broken) > 1]} of {where} failed"
+def _summarize(run: RunResult, failed_checks: Sequence[CheckOutcome], *, is_failure: bool) -> str:
+    if is_failure and run.failed:
+        datasets = ", ".join(dict.fromkeys(one.dataset for one in run.failed))
+        return f"{datasets} of {_count_sessions([o.partition_key for o in run.failed])} not stored"
+    if failed_checks:
+        count = len(failed_checks)
+        where = _count_sessions([one.partition.key for one in failed_checks])
+        return f"{count} check{'s'[: count > 1]} of {where} failed"
     return f"a run of {run.start.job} failed"
 
 
-def _of_check(check: CheckOutcome) -> str:
+def _count_sessions(keys: Sequence[str]) -> str:
+    """The one key, or how many there are."""
+    different = set(keys)
+    return keys[0] if len(different) == 1 else f"{len(different)} sessions"
+
+
+def _describe_check(check: CheckOutcome) -> str:
     return (
         f"{check.partition.key} {check.dataset}: the check {check.check} failed "
-        f"({_observed(check)}). Look at its evidence on the asset's Checks tab; materialize the "
-        "partition again once upstream has mended it."
+        f"({_observed(check)}). Look at its rows on the asset's Checks tab; materialize the "
+        "partition again once upstream has corrected them."
     )
 
 
 def _observed(check: CheckOutcome) -> str:
-    return (
-        "; ".join(f"{rule['rule']}: {rule['observed']}" for rule in check.failed_rules)
-        or "no rule is named"
-    )
-
-
-def _hours(stale: OverdueSession, now: datetime) -> int:
-    return int((now - stale.ended_at).total_seconds() // 3600)
+    rules = [f"{rule['rule']}: {rule['observed']}" for rule in check.failed_rules]
+    return "; ".join(rules) or "no rule is named"

@@ -22,7 +22,7 @@ from f1_bronze.telemetry.lineage import facets as dataset_facets
 from f1_bronze.telemetry.lineage import facets as run_facets
 from f1_bronze.telemetry.lineage import names
 from f1_bronze.telemetry.lineage.names import OF_THE_RUN, event_path
-from f1_bronze.telemetry.redaction import moment
+from f1_bronze.telemetry.redaction import public_url
 from f1_bronze.telemetry.run_results import (
     CheckOutcome,
     FailedPartition,
@@ -41,8 +41,9 @@ _ENDS = {RunEnd.SUCCESS: "COMPLETE", RunEnd.FAILURE: "FAIL", RunEnd.CANCELED: "A
 
 @dataclass(frozen=True, kw_only=True)
 class LineageEvent:
-    """One event: where it lies in the lake, and its JSON on one line, in ASCII."""
+    """One event: its OpenLineage run, its place in the lake, its JSON on one line, in ASCII."""
 
+    run_id: str
     path: str
     data: bytes
 
@@ -230,7 +231,7 @@ def _of_checks(run: RunResult) -> Iterator[LineageEvent]:
 
 
 def _endpoint(dataset: Dataset, source_url: str) -> "InputDataset":
-    source = dataset_facets.source(names.API, names.plain_url(source_url))
+    source = dataset_facets.source(names.API, public_url(source_url))
     return _input(names.API, dataset.endpoint, {**dataset_facets.of_endpoint(dataset), **source})
 
 
@@ -284,7 +285,7 @@ def _event(
 
     event = RunEvent(
         eventType=RunState(event_type),
-        eventTime=moment(at),
+        eventTime=names.moment(at),
         run=Run(runId=run_id, facets={**run_facets.of_engine(), **of_run}),
         job=Job(namespace=names.JOBS, name=job, facets=dict(of_job)),
         inputs=list(inputs),
@@ -292,6 +293,7 @@ def _event(
         producer=names.PRODUCER,
     )
     return LineageEvent(
+        run_id=run_id,
         path=event_path(
             job=names.dagster_job(begun.job),
             at=at,

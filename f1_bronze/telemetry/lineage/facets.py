@@ -12,16 +12,30 @@ from f1_bronze import __version__
 from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.dataset import EXTRA_FIELDS, Column, ColumnType, Dataset
 from f1_bronze.telemetry.lineage import names
-from f1_bronze.telemetry.redaction import Facets, moment, plain, remove_secrets
+from f1_bronze.telemetry.redaction import remove_secrets
 from f1_bronze.telemetry.run_results import CheckOutcome, RunStart, StoredPartition
 
 if TYPE_CHECKING:
     from openlineage.client.generated.data_quality_assertions_dataset import Assertion
 
 
+Facets = dict[str, Any]
+"""Facets by the key under which an event carries them: the client's objects, or plain data."""
+
 _BY = names.PRODUCER
 
 _CREATED, _OVERWRITTEN = ("new", "empty"), ("changed",)
+
+
+def plain(facets: Facets) -> Mapping[str, Any]:
+    """The facets as plain data.
+
+    What a declaration alone decides is kept so, because the client takes a millisecond to turn an
+    object with a hundred columns into JSON, and a season has hundreds of them.
+    """
+    from openlineage.client.serde import Serde
+
+    return {key: Serde.to_dict(facet) for key, facet in facets.items()}
 
 
 def by_name(name: str) -> Dataset | None:
@@ -333,8 +347,8 @@ def nominal_time(landed: StoredPartition) -> Facets:
     end = landed.session_end
     return {
         "nominalTime": nominal_time_run.NominalTimeRunFacet(
-            nominalStartTime=moment(landed.session_start),
-            nominalEndTime=None if end is None else moment(end),
+            nominalStartTime=names.moment(landed.session_start),
+            nominalEndTime=None if end is None else names.moment(end),
             producer=_PRODUCER,
         )
     }

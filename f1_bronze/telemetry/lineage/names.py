@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit
 from uuid import UUID, uuid5
 
 from f1_bronze import __version__
@@ -95,16 +95,13 @@ def dataset_name(uri: str) -> tuple[str, str]:
     return f"{parts.scheme}://{parts.netloc}", parts.path.removeprefix("/")
 
 
-def plain_url(url: str) -> str:
-    """The address of one session's rows without anything that could be a secret.
+def moment(at: datetime) -> str:
+    """A moment as OpenLineage writes it, with microseconds.
 
-    >>> plain_url("https://me:pw@api.openf1.org/v1/laps?session_key=9472&token=t#x")
-    'https://api.openf1.org/v1/laps?session_key=9472'
+    >>> moment(datetime(2026, 11, 23, 6, 4, 7, tzinfo=UTC))
+    '2026-11-23T06:04:07.000000Z'
     """
-    parts = urlsplit(url)
-    asked = [part for part in parts.query.split("&") if part.startswith("session_key=")]
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit((parts.scheme, host, parts.path, "&".join(asked), ""))
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def release_of(package: str) -> str:

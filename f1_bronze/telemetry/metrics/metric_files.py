@@ -1,17 +1,13 @@
-"""Metrics as JSON lines in the lake, for when there is no CloudWatch.
-
-Belongs here: where the lines lie, their form, writing and reading them. Stays out: the stores of
-the lake, which keep the port `Files`.
-"""
+"""Keeps metrics as JSON lines in the lake, for when there is no CloudWatch."""
 
 import json
 import math
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from f1_bronze.telemetry.metrics.kinds import Metric
-from f1_bronze.telemetry.outbound import Dropped, DropReason, Files, Outcome, Sent, SinkUnavailable
+from f1_bronze.telemetry.metrics.metric_kinds import Metric
+from f1_bronze.telemetry.outbound import Dropped, Files, Outcome, Sent, SinkUnavailable
 
 METRICS = "metrics"
 
@@ -73,7 +69,7 @@ def _is_number(value: Any) -> bool:
 
 
 class MetricFiles:
-    """The sink and its reading; the same metrics sent twice are the same file.
+    """The sink, and reading it back; the same metrics sent twice are the same file.
 
     A file holds all metrics of one origin, so send those of a run together. `outages` are what the
     files raise when they cannot be used now; their messages end with a remedy.
@@ -84,54 +80,45 @@ class MetricFiles:
         self._outages = outages
 
     def send(
-        self, metrics: Sequence[Metric], *, sent_before: Collection[str] = ()
+        self, items: Sequence[Metric], *, sent_before: Collection[str] = ()
     ) -> tuple[Outcome, ...]:
         """Write a file for each origin; `SinkUnavailable` when the files cannot be used now.
 
-        `sent_before` is of no use where nothing counts twice.
+        `sent_before` is ignored: nothing counts twice here.
         """
         outcomes: list[Outcome] = []
         by_path: dict[str, dict[str, str]] = {}
-        for metric in metrics:
+        for metric in items:
             if not _is_number(metric.value):
-                detail = f"the value is {metric.value}"
-                dropped = Dropped(metric=metric, reason=DropReason.NOT_FINITE, detail=detail)
-                outcomes.append(dropped)
+                outcomes.append(Dropped(reason="not finite", detail=f"the value is {metric.value}"))
                 continue
             path = metrics_path(metric.origin, metric.at)
             by_path.setdefault(path, {})[metric.id] = to_line(metric)
-            outcomes.append(Sent(metric=metric))
+            outcomes.append(Sent())
         try:
             for path, lines in by_path.items():
-                self._write(path, "".join(f"{line}\n" for line in lines.values()).encode())
+                data = "".join(f"{line}\n" for line in lines.values()).encode()
+                if self._files.read(path) != data:
+                    self._files.write(path, data, {})
         except self._outages as error:
             raise SinkUnavailable(f"Metrics could not be kept: {error}") from error
         return tuple(outcomes)
 
-    def _write(self, path: str, data: bytes) -> None:
-        if self._files.read(path) != data:
-            self._files.write(path, data, {})
-
     def between(self, first: datetime, last: datetime) -> list[Metric]:
         """The metrics of these moments, both included, in the order of time; each id once."""
         found: dict[str, Metric] = {}
-        for metric in self._of_days(_days(first, last)):
-            if first <= metric.at <= last:
-                found[metric.id] = metric
+        day, last_day = first.astimezone(UTC).date(), last.astimezone(UTC).date()
+        while day <= last_day:
+            for metric in self._read_day(day):
+                if first <= metric.at <= last:
+                    found[metric.id] = metric
+            day += timedelta(days=1)
         return sorted(found.values(), key=lambda one: one.at)
 
-    def _of_days(self, days: Iterable[date]) -> Iterator[Metric]:
-        for day in days:
-            for stored in self._files.list(day_folder(day)):
-                data = self._files.read(stored.path) if stored.path.endswith(".jsonl") else None
-                for line in (data or b"").decode("utf-8", "replace").splitlines():
-                    metric = parse_line(line)
-                    if metric is not None:
-                        yield metric
-
-
-def _days(first: datetime, last: datetime) -> Iterator[date]:
-    day, end = first.astimezone(UTC).date(), last.astimezone(UTC).date()
-    while day <= end:
-        yield day
-        day += timedelta(days=1)
+    def _read_day(self, day: date) -> Iterator[Metric]:
+        for stored in self._files.list(day_folder(day)):
+            data = self._files.read(stored.path) if stored.path.endswith(".jsonl") else None
+            for line in (data or b"").decode("utf-8", "replace").splitlines():
+                metric = parse_line(line)
+                if metric is not None:
+                    yield metric

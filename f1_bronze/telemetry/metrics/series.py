@@ -1,14 +1,10 @@
-"""Values over time: metrics of many runs as series.
-
-Belongs here: which values belong together, and how several become one. Stays out: where they are
-read from (metric_files.py), how they are drawn (commands/metrics.py).
-"""
+"""Puts the metrics of many runs together as series over time."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from f1_bronze.telemetry.metrics.kinds import METRIC_KINDS, Metric, Statistic
+from f1_bronze.telemetry.metrics.metric_kinds import METRIC_KINDS, Metric, Statistic
 
 _STATISTIC = {(kind.namespace.value, kind.name): kind.statistic for kind in METRIC_KINDS}
 
@@ -30,8 +26,8 @@ class Series:
     points: tuple[Metric, ...]
 
     @property
-    def is_whole(self) -> bool:
-        """Whether it is of everything, not of one dataset, session type, trigger or backfill."""
+    def is_coarsest(self) -> bool:
+        """Whether it is of all data, not of one dataset, session type, trigger or backfill."""
         return len(self.dimensions) <= _COARSEST
 
     @property
@@ -42,21 +38,21 @@ class Series:
     @property
     def value(self) -> float:
         """All its values as one."""
-        return _one(self.statistic, [point.value for point in self.points])
+        return _combine(self.statistic, [point.value for point in self.points])
 
-    def stretches(self, first: datetime, last: datetime, count: int) -> list[float | None]:
-        """The time between in so many equal stretches, each with its value; None without one."""
+    def intervals(self, first: datetime, last: datetime, count: int) -> list[float | None]:
+        """The time between in so many equal intervals, each with its value; None without one."""
         found: list[list[float]] = [[] for _ in range(count)]
-        whole = (last - first).total_seconds()
+        seconds = (last - first).total_seconds()
         for point in self.points:
-            share = (point.at - first).total_seconds() / whole
+            share = (point.at - first).total_seconds() / seconds
             if 0 <= share <= 1:
                 found[min(int(share * count), count - 1)].append(point.value)
-        return [_one(self.statistic, values) if values else None for values in found]
+        return [_combine(self.statistic, values) if values else None for values in found]
 
 
 def group_series(metrics: Iterable[Metric]) -> list[Series]:
-    """The series in the order of the roll-call, coarse ones first."""
+    """The series in the order of `METRIC_KINDS`, coarse ones first."""
     groups: dict[tuple[str, str, tuple[tuple[str, str], ...]], list[Metric]] = {}
     for metric in metrics:
         key = metric.namespace, metric.name, metric.dimensions
@@ -84,7 +80,7 @@ def group_series(metrics: Iterable[Metric]) -> list[Series]:
     )
 
 
-def _one(statistic: Statistic, values: list[float]) -> float:
+def _combine(statistic: Statistic, values: list[float]) -> float:
     if statistic is Statistic.SUM:
         return sum(values)
     return max(values) if statistic is Statistic.MAXIMUM else min(values)

@@ -42,7 +42,7 @@ from f1_bronze.simulator.server import Simulator
 from f1_bronze.telemetry.alerts.sinks import Webhook
 from f1_bronze.telemetry.alerts.wording import Alert, AlertKind
 from f1_bronze.telemetry.logs import close_logs
-from f1_bronze.telemetry.outbound import AlertRefused, AlertsUnavailable
+from f1_bronze.telemetry.outbound import SinkUnavailable
 
 from ...conftest import Unjudged
 from ...telemetry.lineage_server import closed_port
@@ -272,8 +272,8 @@ class Deployment:
             self.echo.status = status
             with self._heard(f"webhook-{status}"):
                 try:
-                    Webhook(url).send(alert)
-                except (AlertRefused, AlertsUnavailable):
+                    Webhook(url).send([alert])
+                except SinkUnavailable:
                     sys.stdout.write(traceback.format_exc())
 
     def snapshots(self) -> None:

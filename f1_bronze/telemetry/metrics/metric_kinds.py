@@ -1,7 +1,7 @@
-"""The metrics by name: what each says, its unit, and under which dimensions it is sent.
+"""The metrics by name: meaning, unit, and the dimensions that each is sent under.
 
-Belongs here: the roll-call, which docs/monitoring.md and deploy/aws/monitoring.yaml are held to.
-Stays out: the values of a run (metrics.py). Why these dimensions: docs/adr/0012-metrics.md.
+docs/monitoring.md and deploy/aws/monitoring.yaml are held to this list by tests. Why these
+dimensions: docs/adr/0012-metrics.md.
 """
 
 import hashlib
@@ -17,7 +17,6 @@ from f1_bronze.telemetry.run_results import Trigger
 PIPELINE, LAYER = "f1_bronze", "bronze"
 
 OTHER = "other"
-
 """The value of SessionType for a type that is not in the list."""
 
 _NUMBERED = tuple(f"{name}_{number}" for name in ("practice", "day") for number in (1, 2, 3))
@@ -40,7 +39,7 @@ class Unit(StrEnum):
 
 
 class Statistic(StrEnum):
-    """How the values of several runs become one."""
+    """How the values of several runs become one; a duplicate changes neither extreme."""
 
     SUM = "Sum"
     MAXIMUM = "Maximum"
@@ -51,31 +50,27 @@ DIMENSION_VALUES: Mapping[str, tuple[str, ...]] = {
     "Pipeline": (PIPELINE,),
     "Layer": (LAYER,),
     "DataType": tuple(dataset.name for dataset in DATASETS),
-    "SessionType": (
-        *("qualifying", "race", "sprint_qualifying", "sprint"),
-        *_NUMBERED,
-        OTHER,
-    ),
+    "SessionType": ("qualifying", "race", "sprint_qualifying", "sprint", *_NUMBERED, OTHER),
     "DAGType": ("main", "historical"),
     "TriggerType": tuple(trigger.value for trigger in Trigger),
     "BackfillType": ("backfill", "runs"),
 }
-
 """Every value that a dimension can have; Environment has one in a deployment."""
 
 DimensionSet = tuple[str, ...]
 
-WHOLE: DimensionSet = ("Environment", "Pipeline", "Layer")
+ALL_DATA: DimensionSet = ("Environment", "Pipeline", "Layer")
 
-BY_DATA: DimensionSet = (*WHOLE, "DataType")
+BY_DATA: DimensionSet = (*ALL_DATA, "DataType")
 
-BY_SESSION: DimensionSet = (*WHOLE, "SessionType")
+BY_SESSION: DimensionSet = (*ALL_DATA, "SessionType")
 
 DAG: DimensionSet = ("Environment", "Pipeline", "DAGType")
 
-BY_TRIGGER: DimensionSet = (*DAG, "TriggerType")
-
-BY_BACKFILL: DimensionSet = (*DAG, "BackfillType")
+_FINER_OF_DAG: Mapping[Namespace, DimensionSet] = {
+    Namespace.END_TO_END: (*DAG, "TriggerType"),
+    Namespace.HISTORICAL: (*DAG, "BackfillType"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +78,6 @@ class MetricKind:
     """One metric.
 
     Attributes:
-        statistic: how values are put together; a duplicate changes neither extreme.
         sets: the dimension sets that each value is sent under, the coarsest first.
     """
 
@@ -95,6 +89,31 @@ class MetricKind:
     meaning: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """One value at one moment.
+
+    Attributes:
+        origin: what it was measured of: the run's id, or the hour of a gauge.
+        at: UTC; the run's end.
+        dimensions: names and values in the order of the dimension set.
+    """
+
+    namespace: str
+    name: str
+    unit: str
+    value: float
+    at: datetime
+    dimensions: tuple[tuple[str, str], ...]
+    origin: str
+
+    @property
+    def id(self) -> str:
+        """16 characters, the same whenever the same metric of the same origin is measured."""
+        parts = [self.origin, self.namespace, self.name, self.dimensions]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+
 def _bronze(
     name: str, unit: Unit, statistic: Statistic, meaning: str, *finer: DimensionSet
 ) -> MetricKind:
@@ -103,7 +122,7 @@ def _bronze(
         name=name,
         unit=unit,
         statistic=statistic,
-        sets=(WHOLE, *finer),
+        sets=(ALL_DATA, *finer),
         meaning=meaning,
     )
 
@@ -111,141 +130,101 @@ def _bronze(
 def _dag(
     namespace: Namespace, name: str, unit: Unit, statistic: Statistic, meaning: str
 ) -> MetricKind:
-    finer = BY_TRIGGER if namespace is Namespace.END_TO_END else BY_BACKFILL
     return MetricKind(
         namespace=namespace,
         name=name,
         unit=unit,
         statistic=statistic,
-        sets=(DAG, finer),
+        sets=(DAG, _FINER_OF_DAG[namespace]),
         meaning=meaning,
     )
 
 
 SESSIONS_PROCESSED = _bronze(
-    "SessionsProcessed",
-    Unit.COUNT,
-    Statistic.SUM,
-    "Sessions of which the run landed something; by DataType those of that dataset.",
-    BY_DATA,
-    BY_SESSION,
+    *("SessionsProcessed", Unit.COUNT, Statistic.SUM),
+    "Sessions of which the run stored something; by DataType those of that dataset.",
+    *(BY_DATA, BY_SESSION),
 )
 
 TOTAL_RECORDS_EXTRACTED = _bronze(
-    "TotalRecordsExtracted",
-    Unit.COUNT,
-    Statistic.SUM,
-    "Rows of what landed, new, changed or the same as before.",
-    BY_DATA,
-    BY_SESSION,
+    *("TotalRecordsExtracted", Unit.COUNT, Statistic.SUM),
+    "Rows of what was stored, new, changed or the same as before.",
+    *(BY_DATA, BY_SESSION),
 )
 
 BRONZE_PROCESSING_TIME = _bronze(
-    "BronzeProcessingTime",
-    Unit.SECONDS,
-    Statistic.MAXIMUM,
-    "From the run's start to its last landing if it went on to other layers, else to its end.",
+    *("BronzeProcessingTime", Unit.SECONDS, Statistic.MAXIMUM),
+    "From the run's start to its last bronze dataset if other layers follow, else to its end.",
 )
 
 API_REQUEST_COUNT = _bronze(
-    "APIRequestCount",
-    Unit.COUNT,
-    Statistic.SUM,
-    "HTTP requests to OpenF1; by DataType those that brought what landed.",
+    *("APIRequestCount", Unit.COUNT, Statistic.SUM),
+    "HTTP requests to OpenF1; by DataType those that brought what was stored.",
     BY_DATA,
 )
 
 API_RETRY_COUNT = _bronze(
-    "APIRetryCount", Unit.COUNT, Statistic.SUM, "Those of them that repeated an earlier one."
+    *("APIRetryCount", Unit.COUNT, Statistic.SUM), "Those of them that repeated an earlier one."
 )
 
 API_ERROR_COUNT = _bronze(
-    "APIErrorCount",
-    Unit.COUNT,
-    Statistic.SUM,
+    *("APIErrorCount", Unit.COUNT, Statistic.SUM),
     "Those of them that failed: no answer, 4xx and 5xx, but no 404, and no 401 of a closed API.",
 )
 
 DATA_VALIDATION_FAILURES = _bronze(
-    "DataValidationFailures",
-    Unit.COUNT,
-    Statistic.SUM,
+    *("DataValidationFailures", Unit.COUNT, Statistic.SUM),
     "Asset checks of a session that failed with severity ERROR.",
     BY_DATA,
 )
 
 DATA_VALIDATION_WARNINGS = _bronze(
-    "DataValidationWarnings",
-    Unit.COUNT,
-    Statistic.SUM,
+    *("DataValidationWarnings", Unit.COUNT, Statistic.SUM),
     "Asset checks of a session that failed with severity WARN.",
     BY_DATA,
 )
 
 BRONZE_PIPELINE_SUCCESS = _bronze(
-    "BronzePipelineSuccess", Unit.COUNT, Statistic.MINIMUM, "1 if the run succeeded, else 0."
+    *("BronzePipelineSuccess", Unit.COUNT, Statistic.MINIMUM), "1 if the run succeeded, else 0."
 )
 
 HOURS_SINCE_LAST_SUCCESS = _bronze(
-    "HoursSinceLastSuccess",
-    Unit.NONE,
-    Statistic.MAXIMUM,
+    *("HoursSinceLastSuccess", Unit.NONE, Statistic.MAXIMUM),
     "Hours for which nothing has succeeded while there was something to do; sent hourly.",
 )
 
 END_TO_END_PIPELINE_SUCCESS = _dag(
-    Namespace.END_TO_END,
-    "EndToEndPipelineSuccess",
-    Unit.COUNT,
-    Statistic.MINIMUM,
+    *(Namespace.END_TO_END, "EndToEndPipelineSuccess", Unit.COUNT, Statistic.MINIMUM),
     "1 if the run, all layers, succeeded, else 0.",
 )
 
 TOTAL_PIPELINE_EXECUTION_TIME = _dag(
-    Namespace.END_TO_END,
-    "TotalPipelineExecutionTime",
-    Unit.SECONDS,
-    Statistic.MAXIMUM,
+    *(Namespace.END_TO_END, "TotalPipelineExecutionTime", Unit.SECONDS, Statistic.MAXIMUM),
     "Wall time of the run.",
 )
 
 SILVER_TABLES_CREATED = _dag(
-    Namespace.END_TO_END,
-    "SilverTablesCreated",
-    Unit.COUNT,
-    Statistic.SUM,
+    *(Namespace.END_TO_END, "SilverTablesCreated", Unit.COUNT, Statistic.SUM),
     "Assets of the group silver that the run materialized.",
 )
 
 ANALYTICS_TABLES_CREATED = _dag(
-    Namespace.END_TO_END,
-    "AnalyticsTablesCreated",
-    Unit.COUNT,
-    Statistic.SUM,
+    *(Namespace.END_TO_END, "AnalyticsTablesCreated", Unit.COUNT, Statistic.SUM),
     "Assets of the group gold that the run materialized.",
 )
 
 HISTORICAL_PIPELINE_SUCCESS = _dag(
-    Namespace.HISTORICAL,
-    "HistoricalPipelineSuccess",
-    Unit.COUNT,
-    Statistic.MINIMUM,
+    *(Namespace.HISTORICAL, "HistoricalPipelineSuccess", Unit.COUNT, Statistic.MINIMUM),
     "1 if the run of a backfill succeeded, else 0.",
 )
 
 HISTORICAL_SESSIONS_PROCESSED = _dag(
-    Namespace.HISTORICAL,
-    "HistoricalSessionsProcessed",
-    Unit.COUNT,
-    Statistic.SUM,
-    "Sessions of which the run of a backfill landed something.",
+    *(Namespace.HISTORICAL, "HistoricalSessionsProcessed", Unit.COUNT, Statistic.SUM),
+    "Sessions of which the run of a backfill stored something.",
 )
 
 BACKFILL_EXECUTION_TIME = _dag(
-    Namespace.HISTORICAL,
-    "BackfillExecutionTime",
-    Unit.SECONDS,
-    Statistic.MAXIMUM,
+    *(Namespace.HISTORICAL, "BackfillExecutionTime", Unit.SECONDS, Statistic.MAXIMUM),
     "Wall time of the run of a backfill.",
 )
 
@@ -268,28 +247,3 @@ METRIC_KINDS = (
     HISTORICAL_SESSIONS_PROCESSED,
     BACKFILL_EXECUTION_TIME,
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Metric:
-    """One value at one moment.
-
-    Attributes:
-        origin: what it is told of: the run's id, or the hour of a gauge.
-        at: UTC; the run's end.
-        dimensions: names and values in the order of the dimension set.
-    """
-
-    namespace: str
-    name: str
-    unit: str
-    value: float
-    at: datetime
-    dimensions: tuple[tuple[str, str], ...]
-    origin: str
-
-    @property
-    def id(self) -> str:
-        """16 letters that are the same whenever the same metric of the same origin is told."""
-        parts = [self.origin, self.namespace, self.name, self.dimensions]
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
