@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from benchmarks import checks, imports
-from benchmarks.pictures import draw_season
+from benchmarks.charts import draw_season
 from f1_bronze.datasets import DATASETS
 from f1_bronze.lake.lake import Lake
 from f1_bronze.lake.landing import Candidate
@@ -98,8 +98,8 @@ def benchmark_season() -> None:
         say("time of a season: ask and land / ask alone", again / asked, "nothing changed")
         say("size of a season: Parquet / JSON", stored / size, f"{stored / 1e6:.1f} MB")
         drawn, lengths = draw_season(lake, places.values())
-        detail = f"{len(lengths)} pictures, {sum(lengths) / 1e6:.1f} MB, at most {max(lengths)} B"
-        say("time of a season: pictures / ask and land", drawn / first, detail)
+        detail = f"{len(lengths)} charts, {sum(lengths) / 1e6:.1f} MB, at most {max(lengths)} B"
+        say("time of a season: charts / ask and land", drawn / first, detail)
         client.close()
 
 

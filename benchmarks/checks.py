@@ -22,12 +22,12 @@ from f1_bronze.simulator.server import Simulator
 
 SEASON, TYPES = 2025, {"qualifying", "race"}
 JUDGED, UNJUDGED, UNDRAWN = "judged", "unjudged", "undrawn"
-"""As it is; with a judge who has no verdicts; without pictures and previews."""
+"""As it is; with a judge who has no verdicts; without charts and previews."""
 Say = Callable[[str, float, str], None]
 
 
 def compare(say: Say, *, rounds: int = 3) -> None:
-    """Ratios of a season's ingest with and without checks, and the share of its pictures."""
+    """Ratios of a season's ingest with and without checks, and the share of its charts."""
     taken: dict[str, list[dict[str, float]]] = {JUDGED: [], UNJUDGED: [], UNDRAWN: []}
     with Simulator(InventedSeasons(), limits=None) as simulator:
         _once(UNJUDGED, simulator.url)  # the season is invented, and bytecode compiled, once
@@ -48,7 +48,7 @@ def compare(say: Say, *, rounds: int = 3) -> None:
         included = ratio(JUDGED, UNJUDGED, "import")
         say("the same, the import of the library included", included, said)
         share = 1 - 1 / ratio(JUDGED, UNDRAWN)
-        say("share of pictures and previews in a season", share, said)
+        say("share of charts and previews in a season", share, said)
 
 
 def _once(variant: str, url: str) -> dict[str, float]:

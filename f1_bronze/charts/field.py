@@ -1,8 +1,4 @@
-"""Who is in a session, and in which order: what all pictures need to know of the field.
-
-Belongs here: names, colours and ranks from drivers and results, the session's title, lap times as
-people write them. Stays out: drawing.
-"""
+"""The drivers of a session for charts: names, colours and order; titles and lap times as text."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -18,13 +14,13 @@ _LAST = 10_000
 
 @dataclass(frozen=True, kw_only=True)
 class Entrant:
-    """One driver as pictures show them.
+    """One driver as charts show them.
 
     Attributes:
         acronym: three capitals; the car's number where drivers are not known.
         position: as classified; None without one, or while results are not known.
         status: "DNF", "DNS", "DSQ" or empty.
-        second: whether a team-mate, who has the same colour, precedes.
+        second: whether a team-mate, who has the same colour, comes before.
     """
 
     number: int
@@ -36,7 +32,7 @@ class Entrant:
 
     @property
     def place(self) -> str:
-        """What stands beside the name: P1, DNF, or nothing while it is not known."""
+        """The text beside the name: P1, DNF, or nothing while it is not known."""
         return self.status or (f"P{self.position}" if self.position is not None else "")
 
 
@@ -50,9 +46,9 @@ def rows(table: pa.Table | None, *columns: str) -> Iterator[tuple[Any, ...]]:
 def entrants(
     numbers: Iterable[int], drivers: pa.Table | None, results: pa.Table | None
 ) -> list[Entrant]:
-    """These drivers in the order of the classification, then by laps driven, then by number.
+    """These drivers in the order of the classification, then by laps driven.
 
-    Without results in the order in which the numbers come.
+    Without results they keep the order in which their numbers come.
     """
     named = {
         number: (acronym, colour)

@@ -1,10 +1,7 @@
 """Lap times: a small chart per driver, all on the same axes, with stints and pit stops.
 
-Belongs here: what the picture shows of a race and of other sessions. Stays out: stints made
-straight (tyre_strategy.py), colours (palette.py), the order of the drivers (field.py).
-
-Races and sprints: a line, before the grey one of the field's median, which shows safety cars and
-rain. Other sessions: a dot per timed lap near the pace; what is slower is an in or out lap.
+Races and sprints: a line over the grey one of the field's median, which shows safety cars and
+rain. Other sessions: a dot per timed lap near the pace; slower ones are in and out laps.
 The time axis ends where most of the field does, and the subtitle says where: a lap under a red
 flag lasts half an hour and would flatten everything else.
 """
@@ -25,49 +22,45 @@ from f1_bronze.charts.svg import (
     Drawing,
     Point,
     dots,
+    horizontal_lines,
     number,
-    rules,
-    track,
+    polyline,
 )
-from f1_bronze.charts.tyre_strategy import Span, compounds_seen, spans
+from f1_bronze.charts.tyre_strategy import DrivenStint, compounds_seen, read_stints
 from f1_bronze.datasets.dataset import RACE_TYPES
 from f1_bronze.datasets.partition import SessionPartition
 
 _MOST_COLUMNS = 5
-
 _AXIS = 34
 
 _GAP = 10
-
 _HEAD, _PLOT, _STRIP = 18, 72, 4
 
 _PANEL = _HEAD + _PLOT + _STRIP + 4
 
 _STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600)
-
 """Seconds between the lines of the time axis."""
 
 _A_DAY = 86_400
-
 _NEAR_THE_PACE = 1.07
-
 """Outside races, laps within 107 % of the fastest are shown: the limit to qualify for a race."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Drive:
+class _DriverLaps:
     """One driver's session.
 
     Attributes:
         laps: every lap that has a row, timed or not.
-        stints: as upstream told them, or else read off the out laps, without compounds.
+        stints: upstream's, or else inferred from the out laps, without compounds.
+        has_compounds: whether the stints are upstream's.
         stops: laps at whose end the car was in the pit lane.
     """
 
     laps: tuple[int, ...]
     times: Mapping[int, float]
-    stints: Sequence[Span]
-    told: bool
+    stints: Sequence[DrivenStint]
+    has_compounds: bool
     stops: Sequence[int]
 
 
@@ -98,7 +91,7 @@ class _Scale:
         return list(range(first, int(self.slowest) + 1, step))
 
 
-def lap_chart(
+def draw_lap_times(
     partition: SessionPartition,
     laps: pa.Table,
     *,
@@ -109,8 +102,8 @@ def lap_chart(
 ) -> str | None:
     """Every driver's lap times, as SVG; None where no lap has a time.
 
-    All tables: the session's rows in their datasets' schemas. Where stints or pit stops have not
-    landed, or upstream has none, they are read off the out laps, without compounds.
+    All tables: the session's rows in their datasets' schemas. Where there are no stints or pit
+    stops, they are inferred from the out laps, without compounds.
     """
     drives = _drives(laps, stints, pit_stops)
     timed = [(seconds, n, lap) for n, d in drives.items() for lap, seconds in d.times.items()]
@@ -137,9 +130,9 @@ def lap_chart(
         + (f"{short_time(scale.slowest)} cut off" if racing else "107 % of it left out"),
     )
     drawing.legend(46, _legend(drives, racing))
-    drawing.define("grid", rules(map(scale.y, scale.ticks()), 0, scale.width), GRID)
+    drawing.define("grid", horizontal_lines(map(scale.y, scale.ticks()), 0, scale.width), GRID)
     if racing:
-        drawing.define("field", track(_points(_median(drives), scale, 0, 0)), FAINT)
+        drawing.define("field", polyline(_points(_median(drives), scale, 0, 0)), FAINT)
     for turn, entrant in enumerate(entered):
         row, column = divmod(turn, columns)
         left = MARGIN + _AXIS + column * (scale.width + _GAP)
@@ -158,7 +151,7 @@ def lap_chart(
 
 
 def _panel(
-    drawing: Drawing, left: float, top: float, entrant: Entrant, drive: _Drive, scale: _Scale
+    drawing: Drawing, left: float, top: float, entrant: Entrant, drive: _DriverLaps, scale: _Scale
 ) -> None:
     drawing.box(left, top, scale.width, _PANEL, PANEL, radius=4)
     drawing.text(left + 5, top + 14, entrant.acronym, size=12, colour=entrant.colour, bold=True)
@@ -170,16 +163,16 @@ def _panel(
     drawing.place("grid", left, plot)
     if scale.racing:
         drawing.place("field", left, plot)
-        drawing.line(track(_points(drive.times, scale, left, plot)), entrant.colour, width=1.5)
+        drawing.line(polyline(_points(drive.times, scale, left, plot)), entrant.colour, width=1.5)
     else:
         shown = {lap: s for lap, s in drive.times.items() if s <= scale.slowest}
         points = [point for point in _points(shown, scale, left, plot) if point]
         drawing.line(dots(sorted(points, key=lambda p: -p[1])[:1]), TEXT, width=8)
         drawing.line(dots(points), entrant.colour, width=5)
     strip = plot + _PLOT
-    for turn, span in enumerate(drive.stints):
-        start, end = scale.x(span.first - 0.5), scale.x(span.last + 0.5)
-        fill = compound_colour(span.compound) if drive.told else (FAINT, GRID)[turn % 2]
+    for turn, stint in enumerate(drive.stints):
+        start, end = scale.x(stint.first - 0.5), scale.x(stint.last + 0.5)
+        fill = compound_colour(stint.compound) if drive.has_compounds else (FAINT, GRID)[turn % 2]
         drawing.box(left + start + 0.5, strip, max(1.0, end - start - 1), _STRIP, fill)
     if scale.racing:
         at = [left + scale.x(lap + 0.5) for lap in drive.stops]
@@ -198,8 +191,8 @@ def _points(
         before = lap
 
 
-def _legend(drives: Mapping[int, _Drive], racing: bool) -> list[tuple[str, str]]:
-    seen = compounds_seen(span for d in drives.values() if d.told for span in d.stints)
+def _legend(drives: Mapping[int, _DriverLaps], racing: bool) -> list[tuple[str, str]]:
+    seen = compounds_seen(stint for d in drives.values() if d.has_compounds for stint in d.stints)
     if not racing:
         return [("runs between pit visits", FAINT)]
     stops = [("▲ pit stop", "")] if any(drive.stops for drive in drives.values()) else []
@@ -208,28 +201,28 @@ def _legend(drives: Mapping[int, _Drive], racing: bool) -> list[tuple[str, str]]
 
 def _drives(
     laps: pa.Table, stints: pa.Table | None, pit_stops: pa.Table | None
-) -> dict[int, _Drive]:
+) -> dict[int, _DriverLaps]:
     driven: dict[int, dict[int, float | None]] = {}
     out_laps: dict[int, list[int]] = {}
     for driver, lap, seconds, out in rows(
         laps, "driver_number", "lap_number", "lap_duration", "is_pit_out_lap"
     ):
         driven.setdefault(driver, {})[lap] = seconds
-        if out and lap > 1:  # everybody leaves the pit lane before the first
+        if out and lap > 1:  # everyone leaves the pit lane before the first
             out_laps.setdefault(driver, []).append(lap)
-    ridden: dict[int, list[Span]] = {}
-    for span in spans(stints):
-        ridden.setdefault(span.driver_number, []).append(span)
+    ridden: dict[int, list[DrivenStint]] = {}
+    for stint in read_stints(stints):
+        ridden.setdefault(stint.driver_number, []).append(stint)
     stopped: dict[int, list[int]] = {}
     for driver, lap in rows(pit_stops, "driver_number", "lap_number"):
         if lap is not None:
             stopped.setdefault(driver, []).append(lap)
     return {
-        driver: _Drive(
+        driver: _DriverLaps(
             laps=tuple(times),
             times={lap: s for lap, s in times.items() if s is not None and 0 < s < _A_DAY},
-            stints=ridden.get(driver) or _runs(driver, times, out_laps.get(driver, [])),
-            told=driver in ridden,
+            stints=ridden.get(driver) or _infer_stints(driver, times, out_laps.get(driver, [])),
+            has_compounds=driver in ridden,
             stops=stopped.get(driver, [])
             if stopped
             else [lap - 1 for lap in out_laps.get(driver, [])],
@@ -238,23 +231,25 @@ def _drives(
     }
 
 
-def _runs(driver: int, laps: Mapping[int, object], out_laps: Sequence[int]) -> list[Span]:
-    """Stints as far as out laps tell of them."""
+def _infer_stints(
+    driver: int, laps: Mapping[int, object], out_laps: Sequence[int]
+) -> list[DrivenStint]:
+    """The stints between out laps."""
     starts = sorted({min(laps), *out_laps, max(laps) + 1})
     return [
-        Span(driver_number=driver, first=first, last=after - 1, compound=None, used=False)
+        DrivenStint(driver_number=driver, first=first, last=after - 1, compound=None, used=False)
         for first, after in pairwise(starts)
     ]
 
 
-def _rank(drive: _Drive, racing: bool) -> tuple[float, float]:
+def _rank(drive: _DriverLaps, racing: bool) -> tuple[float, float]:
     """An order without results: by laps and total time in a race, else by the best lap."""
     if racing:
         return -max(drive.laps), sum(drive.times.values())
     return min(drive.times.values(), default=float("inf")), 0
 
 
-def _median(drives: Mapping[int, _Drive]) -> dict[int, float]:
+def _median(drives: Mapping[int, _DriverLaps]) -> dict[int, float]:
     by_lap: dict[int, list[float]] = {}
     for drive in drives.values():
         for lap, seconds in drive.times.items():

@@ -1,28 +1,16 @@
-"""Which colour means what.
-
-Belongs here: the card's own tones, tyre compounds as fans know them, team colours made legible.
-Stays out: where a colour is used (a module per picture).
-"""
+"""Colours: the card's own tones, tyre compounds as fans know them, team colours made legible."""
 
 import re
 
 CARD = "#15151e"
-
-"""The ground of every picture: dark, because team colours are made for television's dark
+"""The background of every chart: dark, because team colours are made for television's dark
 graphics, and white tyres and teal cars vanish on white."""
-
 PANEL = "#1f1f2b"
-
 GRID = "#33333f"
-
 FAINT = "#6b6b7a"
-
 MUTED = "#a5a5b3"
-
 TEXT = "#f5f5f7"
-
 GAINED = "#3fcf8e"
-
 LOST = "#ff6b6b"
 
 COMPOUNDS = {
@@ -32,7 +20,6 @@ COMPOUNDS = {
     "INTERMEDIATE": "#43b02a",
     "WET": "#2f7fd6",
 }
-
 """Compounds in the order of a legend; any other is `UNKNOWN_COMPOUND`."""
 
 UNKNOWN_COMPOUND = "#77778a"
@@ -40,7 +27,6 @@ UNKNOWN_COMPOUND = "#77778a"
 _HEX = re.compile(r"[0-9a-fA-F]{6}")
 
 _LEGIBLE = 0.16
-
 """Relative luminance that gives a contrast of 4 to 1 on the card."""
 
 
@@ -59,7 +45,7 @@ def ink_on(fill: str) -> str:
 
 
 def team_colour(colour: str | None) -> str:
-    """`drivers.team_colour` as `#rrggbb`, lightened where it would drown in the card.
+    """`drivers.team_colour` as `#rrggbb`, lightened where it would be too dark on the card.
 
     >>> team_colour("FF8000"), team_colour("27f4d2"), team_colour(None), team_colour("red")
     ('#ff8000', '#27f4d2', '#a5a5b3', '#a5a5b3')

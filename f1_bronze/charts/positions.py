@@ -1,11 +1,8 @@
-"""Places gained and lost: a line per driver from where they began to where they were classified.
-
-Belongs here: what the picture shows, and from which data. Stays out: colours (palette.py), the
-order of the drivers (field.py).
+"""Places gained and lost: a line per driver from where they started to the result.
 
 Race and sprint: from qualifying, which is not the grid (OpenF1's starting grid is no dataset of
 ours, and penalties move cars after qualifying), over the end of lap 1, to the result. Qualifying
-and sprint qualifying: the order in each part, then the result. A column whose data has not landed
+and sprint qualifying: the order in each part, then the result. A column whose data is not stored
 is left out; practice has no places to gain.
 """
 
@@ -18,16 +15,14 @@ import pyarrow.compute as pc
 
 from f1_bronze.charts.field import Entrant, entrants, rows, title
 from f1_bronze.charts.palette import GAINED, GRID, LOST, MUTED
-from f1_bronze.charts.svg import MARGIN, TITLE_HEIGHT, WIDTH, Drawing, number, track
+from f1_bronze.charts.svg import MARGIN, TITLE_HEIGHT, WIDTH, Drawing, number, polyline
 from f1_bronze.datasets.dataset import RACE_TYPES
 from f1_bronze.datasets.partition import SessionPartition
 
-QUALIFYING_OF = {"race": "qualifying", "sprint": "sprint_qualifying"}
-
-"""Session types whose field lines up as another session of the same weekend left it."""
+QUALIFYING_TYPE = {"race": "qualifying", "sprint": "sprint_qualifying"}
+"""By session type, the type of the session of the same weekend that sets its starting order."""
 
 _ROW = 22
-
 _LEFT, _RIGHT = 82, 132
 
 _TOP = TITLE_HEIGHT + 34
@@ -35,14 +30,14 @@ _TOP = TITLE_HEIGHT + 34
 
 @dataclass(frozen=True, kw_only=True)
 class _Column:
-    """One moment: its name, how a sentence calls it, and the place of each driver then."""
+    """One moment: its name, its name in a sentence, and the place of each driver then."""
 
     name: str
     moment: str
     places: Mapping[int, int]
 
 
-def places_chart(
+def draw_positions(
     partition: SessionPartition,
     results: pa.Table,
     *,
@@ -53,7 +48,7 @@ def places_chart(
     """Places gained and lost, as SVG; None where there is nothing to compare the result with.
 
     results, drivers, laps: the session's rows in their datasets' schemas.
-    qualifying: the results of the session named by `QUALIFYING_OF`.
+    qualifying: the results of the session named by `QUALIFYING_TYPE`.
     """
     field = entrants((n for (n,) in rows(results, "driver_number")), drivers, results)
     field = [one for one in field if one.status != "DNS"]
@@ -62,7 +57,7 @@ def places_chart(
         if partition.session_type in RACE_TYPES
         else _parts_of_qualifying(partition, results)
     )
-    # Whoever has no place is listed after those who have one, so that each line ends somewhere.
+    # Drivers without a place come after those who have one, so that each line ends somewhere.
     end = {one.number: turn for turn, one in enumerate(field, start=1)}
     before = [column for column in before if column.places.keys() & end.keys()]
     if not before or not field:
@@ -98,8 +93,8 @@ def _line(drawing: Drawing, one: Entrant, columns: list[_Column], at: list[float
         if one.number in column.places
     ]
     dashes = "6 4" if one.second else ""
-    drawing.line(track(points), one.colour, width=2, dashes=dashes)
-    drawing.line(track(p for point in points for p in (point, None)), one.colour, width=7)
+    drawing.line(polyline(points), one.colour, width=2, dashes=dashes)
+    drawing.line(polyline(p for point in points for p in (point, None)), one.colour, width=7)
     place = columns[0].places.get(one.number)
     if place is not None:
         y = _y(place) + 4
@@ -125,11 +120,11 @@ def _y(place: int) -> float:
 
 def _subtitle(start: _Column, field: Iterable[Entrant], gains: Mapping[int, int]) -> str:
     acronyms = {one.number: one.acronym for one in field}
-    told = f"From {start.moment} to the result"
+    sentence = f"From {start.moment} to the result"
     best = max(gains, key=lambda number: gains[number], default=None)
     if best is None or gains[best] <= 0:
-        return told
-    return f"{told}. Most gained: {acronyms[best]} ▲{gains[best]}"
+        return sentence
+    return f"{sentence}. Most gained: {acronyms[best]} ▲{gains[best]}"
 
 
 def _before_a_race(

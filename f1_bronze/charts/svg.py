@@ -1,8 +1,6 @@
-"""A drawing as SVG text: elements in, compact text out.
+"""SVG text from a few shapes, with paths in tenths of a pixel so that charts stay small.
 
-Belongs here: the few shapes that pictures are made of, paths in tenths of a pixel, and what a
-text must lose to be XML. Stays out: what is drawn (a module per picture), colours (palette.py).
-Escaping and well-formedness are the standard library's (docs/adr/0014).
+The standard library escapes and keeps it well-formed (docs/adr/0014).
 """
 
 import re
@@ -13,15 +11,12 @@ from xml.etree import ElementTree
 from f1_bronze.charts.palette import CARD, MUTED, TEXT
 
 WIDTH = 920
-
-"""Pixels: the dialog of the Dagster UI shows a picture at its own size, and this fits a laptop."""
+"""Pixels: the dialog of the Dagster UI shows a chart at its own size, and this fits a laptop."""
 
 TITLE_HEIGHT = 58
-
-"""Where the room below title and subtitle begins."""
+"""Where the space below title and subtitle begins."""
 
 MARGIN = 16
-
 _FONT = "system-ui,-apple-system,Segoe UI,Roboto,Helvetica,Arial,sans-serif"
 
 _NO_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -66,20 +61,20 @@ class Drawing:
         """One line of text, its baseline at y; nothing for an empty one."""
         if not text:
             return
-        how = {"x": number(x), "y": number(y), "fill": colour}
+        attributes = {"x": number(x), "y": number(y), "fill": colour}
         if size != 11:
-            how["font-size"] = number(size)
+            attributes["font-size"] = number(size)
         if anchor != "start":
-            how["text-anchor"] = anchor
+            attributes["text-anchor"] = anchor
         if bold:
-            how["font-weight"] = "700"
-        ElementTree.SubElement(self._root, "text", how).text = _clean(text)
+            attributes["font-weight"] = "700"
+        ElementTree.SubElement(self._root, "text", attributes).text = _clean(text)
 
     def box(
         self, x: float, y: float, width: float, height: float, fill: str, *, radius: float = 0
     ) -> None:
         """A filled rectangle."""
-        how = {
+        attributes = {
             "x": number(x),
             "y": number(y),
             "width": number(width),
@@ -87,17 +82,17 @@ class Drawing:
             "fill": fill,
         }
         if radius:
-            how["rx"] = number(radius)
-        ElementTree.SubElement(self._root, "rect", how)
+            attributes["rx"] = number(radius)
+        ElementTree.SubElement(self._root, "rect", attributes)
 
     def line(self, path: str, colour: str, *, width: float = 1, dashes: str = "") -> None:
         """The strokes of a path, with round ends; nothing for an empty path."""
         if not path:
             return
-        how = {"d": path, "fill": "none", "stroke": colour, "stroke-width": number(width)}
+        attributes = {"d": path, "fill": "none", "stroke": colour, "stroke-width": number(width)}
         if dashes:
-            how["stroke-dasharray"] = dashes
-        ElementTree.SubElement(self._root, "path", how)
+            attributes["stroke-dasharray"] = dashes
+        ElementTree.SubElement(self._root, "path", attributes)
 
     def shape(self, path: str, fill: str) -> None:
         """The filled inside of a path; nothing for an empty one."""
@@ -105,23 +100,23 @@ class Drawing:
             ElementTree.SubElement(self._root, "path", {"d": path, "fill": fill})
 
     def define(self, name: str, path: str, colour: str) -> None:
-        """Strokes that are drawn nowhere yet, for `place`."""
-        how = {"id": name, "d": path, "fill": "none", "stroke": colour}
-        ElementTree.SubElement(ElementTree.SubElement(self._root, "defs"), "path", how)
+        """Name strokes without drawing them, for `place`."""
+        attributes = {"id": name, "d": path, "fill": "none", "stroke": colour}
+        ElementTree.SubElement(ElementTree.SubElement(self._root, "defs"), "path", attributes)
 
     def place(self, name: str, x: float, y: float) -> None:
-        """Defined strokes, here: the same in every panel, and written once."""
-        how = {"href": f"#{name}", "x": number(x), "y": number(y)}
-        ElementTree.SubElement(self._root, "use", how)
+        """Draw defined strokes here: they are written once and the same in every panel."""
+        attributes = {"href": f"#{name}", "x": number(x), "y": number(y)}
+        ElementTree.SubElement(self._root, "use", attributes)
 
     def legend(self, y: float, entries: Iterable[tuple[str, str]]) -> None:
-        """Colours and what they stand for, in one line that ends at the right margin.
+        """Labels with their colours, in one line that ends at the right margin.
 
-        An entry without a colour shows its sign in its text.
+        A label without a colour contains its own sign.
         """
         x = float(WIDTH - MARGIN)
         for label, colour in reversed(list(entries)):
-            x -= _wide(label)
+            x -= _text_width(label)
             self.text(x, y, label, colour=MUTED)
             if colour:
                 x -= 15
@@ -129,7 +124,7 @@ class Drawing:
             x -= 12
 
     def to_svg(self) -> str:
-        """The drawing as text, in ASCII: whatever shows it need not guess an encoding."""
+        """The drawing as ASCII text, so that no encoding has to be guessed."""
         data: bytes = ElementTree.tostring(self._root, "us-ascii", xml_declaration=False)
         return data.decode("ascii")
 
@@ -143,12 +138,12 @@ def number(value: float) -> str:
     return f"{value:.1f}".removesuffix(".0")
 
 
-def track(points: Iterable[Point | None]) -> str:
+def polyline(points: Iterable[Point | None]) -> str:
     """A line through the points; None interrupts it, a point alone becomes a dot.
 
-    Written in steps of tenths, which is half the length of absolute coordinates.
+    Relative steps in tenths: half the length of absolute coordinates.
 
-    >>> track([(0, 1), (2, 3.5), None, (9, 9)])
+    >>> polyline([(0, 1), (2, 3.5), None, (9, 9)])
     'M0 1l2 2.5M9 9h0'
     """
     parts: list[str] = []
@@ -185,26 +180,26 @@ def dots(points: Iterable[Point]) -> str:
     return "".join(parts)
 
 
-def rules(y_values: Iterable[float], x: float, width: float) -> str:
-    """Horizontal lines.
+def horizontal_lines(y_values: Iterable[float], x: float, width: float) -> str:
+    """Horizontal lines as a path.
 
-    >>> rules([5, 7], 1, 10)
+    >>> horizontal_lines([5, 7], 1, 10)
     'M1 5h10M1 7h10'
     """
     return "".join(f"M{number(x)} {number(y)}h{number(width)}" for y in y_values)
 
 
-def _wide(text: str) -> float:
+def _text_width(text: str) -> float:
     """About how many pixels a text of size 11 takes; fonts differ.
 
-    >>> _wide("hard"), _wide("medium")
+    >>> _text_width("hard"), _text_width("medium")
     (24.5, 45.3)
     """
     return round(sum(3.8 if c in "fijlrt" else 10.4 if c in "mw" else 6.9 for c in text), 1)
 
 
 def _pair(x: int, y: int) -> str:
-    """Two lengths in tenths; a minus parts them as well as a space does.
+    """Two lengths given in tenths; a minus separates them as well as a space does.
 
     >>> _pair(25, -5), _pair(30, 4)
     ('2.5-0.5', '3 0.4')
@@ -218,8 +213,7 @@ def _clean(text: str) -> str:
 
 
 _ENCODED = {sign: quote(sign, safe="") for sign in "%<>#{}|\\^`\t\n\r"}
-
-"""What may not stand between `<` and `>` of a Markdown address, `%` first; the UI encodes the
+"""What a Markdown address between `<` and `>` may not contain, `%` first; the UI encodes the
 rest."""
 
 

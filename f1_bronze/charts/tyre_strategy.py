@@ -1,8 +1,5 @@
 """Tyre strategy: a row per driver, a bar per stint, in the colour of its compound.
 
-Belongs here: what the picture shows and how upstream's crooked stints are made straight for it.
-Stays out: colours (palette.py), the order of the drivers (field.py).
-
 A stint without an end, or with one before its start, lasts until the driver's next stint begins,
 at least one lap. Overlaps are drawn as they came, the later stint on top.
 """
@@ -25,17 +22,15 @@ from f1_bronze.charts.svg import MARGIN, TITLE_HEIGHT, WIDTH, Drawing, number
 from f1_bronze.datasets.partition import SessionPartition
 
 _ROW, _BAR = 21, 15
-
 _LEFT, _RIGHT = 96, 40
 
 _TOP = TITLE_HEIGHT + 22
-
 _LABEL_ROOM = 17
 
 
 @dataclass(frozen=True, kw_only=True)
-class Span:
-    """The laps of one stint, first and last included."""
+class DrivenStint:
+    """One stint: its laps, first and last included, and its tyres."""
 
     driver_number: int
     first: int
@@ -49,7 +44,7 @@ class Span:
         return self.last - self.first + 1
 
 
-def spans(stints: pa.Table | None) -> list[Span]:
+def read_stints(stints: pa.Table | None) -> list[DrivenStint]:
     """Every stint whose start is known, by driver and start, none shorter than a lap."""
     columns = ("driver_number", "lap_start", "lap_end", "compound", "tyre_age_at_start")
     known = sorted(
@@ -66,31 +61,33 @@ def spans(stints: pa.Table | None) -> list[Span]:
         else:
             last = first
         found.append(
-            Span(driver_number=driver, first=first, last=last, compound=compound, used=bool(age))
+            DrivenStint(
+                driver_number=driver, first=first, last=last, compound=compound, used=bool(age)
+            )
         )
     return found
 
 
-def compounds_seen(stints: Iterable[Span]) -> list[tuple[str, str]]:
-    """What a legend says of these stints: names and colours."""
-    seen = {span.compound for span in stints}
+def compounds_seen(stints: Iterable[DrivenStint]) -> list[tuple[str, str]]:
+    """The compounds of these stints for a legend: names and colours."""
+    seen = {stint.compound for stint in stints}
     known = [(name.lower(), colour) for name, colour in COMPOUNDS.items() if name in seen]
     return known + ([("unknown", UNKNOWN_COMPOUND)] if seen - COMPOUNDS.keys() else [])
 
 
-def tyre_strategy(
+def draw_tyre_strategy(
     partition: SessionPartition,
     stints: pa.Table,
     *,
     drivers: pa.Table | None = None,
     results: pa.Table | None = None,
 ) -> str | None:
-    """Who drove how far on which tyres, as SVG; None where no stint has a start.
+    """How far each driver drove on which tyres, as SVG; None where no stint has a start.
 
     stints, drivers, results: the session's rows in their datasets' schemas; without drivers cars
     are shown by number, without results in the order of their numbers.
     """
-    bars = spans(stints)
+    bars = read_stints(stints)
     if not bars:
         return None
     field = entrants((bar.driver_number for bar in bars), drivers, results)
@@ -122,7 +119,9 @@ def _axis(drawing: Drawing, last_lap: int, per_lap: float, field: int) -> None:
     drawing.text(MARGIN, bottom + 15, "laps", colour=MUTED)
 
 
-def _row(drawing: Drawing, entrant: Entrant, bars: list[Span], top: float, per_lap: float) -> None:
+def _row(
+    drawing: Drawing, entrant: Entrant, bars: list[DrivenStint], top: float, per_lap: float
+) -> None:
     middle = top + _BAR / 2 + 4
     drawing.text(MARGIN, middle, entrant.place, colour=MUTED)
     drawing.text(MARGIN + 36, middle, entrant.acronym, size=12, colour=entrant.colour, bold=True)

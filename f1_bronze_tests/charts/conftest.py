@@ -4,7 +4,7 @@ import pytest
 
 from f1_bronze.simulator.invented import InventedSeasons
 
-from .looking import Tables, invented
+from .svg_reading import Tables, invented
 
 
 @pytest.fixture(scope="session")

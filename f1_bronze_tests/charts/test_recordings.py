@@ -1,15 +1,15 @@
-"""What OpenF1 really answered, as pictures."""
+"""What OpenF1 really answered, as charts."""
 
 import json
 
 import pyarrow as pa
 
-from f1_bronze.charts.dataset_charts import LARGEST, picture_of
+from f1_bronze.charts.dataset_charts import LARGEST, draw_dataset_chart
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.lake.records import to_rows
 
 from ..conftest import RECORDINGS, needs_recordings
-from .looking import BY_NAME, svg_in, texts
+from .svg_reading import BY_NAME, svg_in, texts
 
 ILLUSTRATED = ("results", "laps", "stints", "pit_stops")
 
@@ -33,7 +33,7 @@ def test_singapore_2024() -> None:
     tables["results", qualifying] = recorded("results", 9602)
     seen = {}
     for name in ILLUSTRATED:
-        markdown = picture_of(BY_NAME[name], race, tables[name, race], tables)
+        markdown = draw_dataset_chart(BY_NAME[name], race, tables[name, race], tables)
         assert markdown is not None
         assert len(markdown) < LARGEST
         seen[name] = texts(svg_in(markdown))
@@ -44,8 +44,8 @@ def test_singapore_2024() -> None:
         "ALB",
     ]
     assert "Fastest 1:34.486, RIC in lap 60; laps above 1:44 cut off" in seen["laps"]
-    told = "43 stints of 20 drivers, 23 changes of tyres; ○ a set that had been used before"
-    assert told in seen["stints"]
+    subtitle = "43 stints of 20 drivers, 23 changes of tyres; ○ a set that had been used before"
+    assert subtitle in seen["stints"]
     assert (
         "From qualifying, before any grid penalty, to the result. Most gained: ZHO ▲5"
         in seen["results"]
@@ -55,7 +55,7 @@ def test_singapore_2024() -> None:
 
 @needs_recordings
 def test_every_recorded_session_is_small_enough() -> None:
-    """No recorded session needs 40 kB, and each with laps has a picture of them."""
+    """No recorded session needs 40 kB, and each with laps has a chart of them."""
     drawn = 0
     for file in sorted((RECORDINGS / "laps").glob("*.json")):
         key = int(file.stem)
@@ -65,7 +65,7 @@ def test_every_recorded_session_is_small_enough() -> None:
             (name, partition): recorded(name, key)
             for name in ("drivers", "results", "laps", "stints", "pit_stops")
         }
-        markdown = picture_of(BY_NAME["laps"], partition, tables["laps", partition], tables)
+        markdown = draw_dataset_chart(BY_NAME["laps"], partition, tables["laps", partition], tables)
         assert markdown is not None, key
         assert len(markdown) < LARGEST, key
         drawn += 1

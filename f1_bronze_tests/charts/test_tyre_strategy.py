@@ -3,9 +3,9 @@
 import pytest
 
 from f1_bronze.charts.palette import COMPOUNDS, UNKNOWN_COMPOUND
-from f1_bronze.charts.tyre_strategy import spans, tyre_strategy
+from f1_bronze.charts.tyre_strategy import draw_tyre_strategy, read_stints
 
-from .looking import RACE, Tables, boxes, table, texts
+from .svg_reading import RACE, Tables, boxes, table, texts
 
 
 def stint(driver: int, number: int, start: int | None, end: int | None, **more: object) -> dict:
@@ -16,18 +16,18 @@ def stint(driver: int, number: int, start: int | None, end: int | None, **more: 
 
 def test_a_bar_per_stint_in_its_compounds_colour(race: Tables) -> None:
     """Each stint is one bar, and each compound has as many as there are stints on it."""
-    svg = tyre_strategy(RACE, race["stints"], drivers=race["drivers"], results=race["results"])
+    svg = draw_tyre_strategy(RACE, race["stints"], drivers=race["drivers"], results=race["results"])
     assert svg is not None
-    told = race["stints"].column("compound").to_pylist()
-    assert len(told) > 44
+    stints = race["stints"].column("compound").to_pylist()
+    assert len(stints) > 44
     for compound, colour in COMPOUNDS.items():
         bars = [width for _, width in boxes(svg, colour) if width != 10]  # the legend's are 10
-        assert len(bars) == told.count(compound), compound
+        assert len(bars) == stints.count(compound), compound
 
 
 def test_every_driver_in_the_order_of_the_result(race: Tables) -> None:
     """All 22 acronyms stand in the classification's order, each beside its place."""
-    svg = tyre_strategy(RACE, race["stints"], drivers=race["drivers"], results=race["results"])
+    svg = draw_tyre_strategy(RACE, race["stints"], drivers=race["drivers"], results=race["results"])
     assert svg is not None
     acronyms = dict(
         zip(
@@ -58,15 +58,15 @@ def test_lengths_are_laps() -> None:
         stint(4, 1, 1, 30, compound="MEDIUM", tyre_age_at_start=0),
         stint(4, 2, 31, 45, compound="SOFT", tyre_age_at_start=3),
     )
-    svg = tyre_strategy(RACE, rows)
+    svg = draw_tyre_strategy(RACE, rows)
     assert svg is not None
     [(left, long)] = [bar for bar in boxes(svg, COMPOUNDS["MEDIUM"]) if bar[1] != 10]
     [(second, short)] = [bar for bar in boxes(svg, COMPOUNDS["SOFT"]) if bar[1] != 10]
     assert (long + 1) / (short + 1) == pytest.approx(2, abs=0.001)
     assert second - left == pytest.approx(long + 1)
     assert {"30", "○ 15", "4"} <= set(texts(svg))
-    told = "2 stints of 1 driver, 1 change of tyres; ○ a set that had been used before"
-    assert told in texts(svg)
+    subtitle = "2 stints of 1 driver, 1 change of tyres; ○ a set that had been used before"
+    assert subtitle in texts(svg)
 
 
 def test_crooked_stints_are_made_straight() -> None:
@@ -79,7 +79,7 @@ def test_crooked_stints_are_made_straight() -> None:
         stint(2, 1, 0, 5),
         stint(2, 2, 5, 4),
     )
-    assert [(s.driver_number, s.first, s.last) for s in spans(rows)] == [
+    assert [(s.driver_number, s.first, s.last) for s in read_stints(rows)] == [
         (1, 1, 9),
         (1, 10, 10),
         (2, 1, 5),
@@ -95,13 +95,13 @@ def test_an_unknown_compound_is_grey() -> None:
         stint(1, 2, 10, 19, compound="TEST_UNKNOWN"),
         stint(1, 3, 20, 29, compound=None),
     )
-    svg = tyre_strategy(RACE, rows)
+    svg = draw_tyre_strategy(RACE, rows)
     assert svg is not None
     assert len([bar for bar in boxes(svg, UNKNOWN_COMPOUND) if bar[1] != 10]) == 3
     assert texts(svg).count("unknown") == 1
 
 
 def test_nothing_to_draw() -> None:
-    """No rows, or none with a start: no picture."""
-    assert tyre_strategy(RACE, table("stints")) is None
-    assert tyre_strategy(RACE, table("stints", stint(1, 1, None, 5))) is None
+    """No rows, or none with a start: no chart."""
+    assert draw_tyre_strategy(RACE, table("stints")) is None
+    assert draw_tyre_strategy(RACE, table("stints", stint(1, 1, None, 5))) is None

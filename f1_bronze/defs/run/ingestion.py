@@ -338,12 +338,12 @@ def _earlier_attempts(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Itera
 def prepare_charts(
     context: RunCheckContext, dataset: Dataset, partitions: Collection[SessionPartition]
 ) -> None:
-    """Read what the charts of these partitions look at, dataset by dataset."""
-    from f1_bronze.charts.dataset_charts import looks_at  # keeps the code location light
+    """Read the tables that the charts of these partitions need, dataset by dataset."""
+    from f1_bronze.charts.dataset_charts import needed_tables  # keeps the code location light
 
     wanted: dict[str, list[SessionPartition]] = {}
     for partition in partitions:
-        for name, other in looks_at(dataset, partition):
+        for name, other in needed_tables(dataset, partition):
             wanted.setdefault(name, []).append(other)
     try:
         for name, others in wanted.items():
@@ -356,11 +356,11 @@ def draw_chart(
     context: RunCheckContext, dataset: Dataset, partition: SessionPartition, table: pa.Table
 ) -> str | None:
     """The chart as Markdown; None where there is nothing to draw."""
-    from f1_bronze.charts.dataset_charts import looks_at, picture_of
+    from f1_bronze.charts.dataset_charts import draw_dataset_chart, needed_tables
 
-    others = context.kept(looks_at(dataset, partition))
+    others = context.kept(needed_tables(dataset, partition))
     try:
-        return picture_of(dataset, partition, table, others)
+        return draw_dataset_chart(dataset, partition, table, others)
     except Exception:  # noqa: BLE001  a chart never keeps data from being stored
         _log.exception("The chart of %s of %s could not be drawn", dataset.name, partition.key)
         return None

@@ -5,10 +5,10 @@ import json
 import pyarrow as pa
 
 from f1_bronze.charts.palette import LOST
-from f1_bronze.charts.positions import places_chart
+from f1_bronze.charts.positions import draw_positions
 from f1_bronze.datasets.partition import SessionPartition
 
-from .looking import PRACTICE, QUALIFYING, RACE, Tables, elements, table, texts
+from .svg_reading import PRACTICE, QUALIFYING, RACE, Tables, elements, table, texts
 
 
 def result(driver: int, position: int | None, **more: object) -> dict:
@@ -29,7 +29,7 @@ def ends(svg: str) -> list[str]:
 
 def test_from_qualifying_over_lap_1_to_the_result() -> None:
     """Gains are counted from qualifying; the middle column is the order in which lap 2 began."""
-    svg = places_chart(
+    svg = draw_positions(
         RACE,
         table("results", result(1, 1), result(2, 2), result(3, 3)),
         qualifying=table("results", result(3, 1), result(1, 2), result(2, 3)),
@@ -47,32 +47,32 @@ def test_from_qualifying_over_lap_1_to_the_result() -> None:
         "After lap 1",
         "Result",
     ]
-    told = "From qualifying, before any grid penalty, to the result. Most gained: 1 ▲1"
-    assert told in texts(svg)
+    subtitle = "From qualifying, before any grid penalty, to the result. Most gained: 1 ▲1"
+    assert subtitle in texts(svg)
     assert ends(svg)[-9:] == ["P1", "1", "▲1", "P2", "2", "▲1", "P3", "3", "▼2"]
     lost = [e for e in elements(svg, "text") if e.attrib["fill"] == LOST]
     assert [e.text for e in lost] == ["▼2"]
 
 
-def test_a_column_that_has_not_landed_is_left_out() -> None:
-    """Without qualifying, gains count from the end of lap 1, and the picture says so."""
+def test_a_column_that_is_not_stored_is_left_out() -> None:
+    """Without qualifying, gains count from the end of lap 1, and the chart says so."""
     results = table("results", result(1, 1), result(2, 2))
     laps = table(
         "laps",
         lap(1, 2, "2026-03-08T05:03:02+00:00"),
         lap(2, 2, "2026-03-08T05:03:01+00:00"),
     )
-    svg = places_chart(RACE, results, laps=laps)
+    svg = draw_positions(RACE, results, laps=laps)
     assert svg is not None
     assert "Qualifying" not in texts(svg)
     assert "From the end of lap 1 to the result. Most gained: 1 ▲1" in texts(svg)
-    assert places_chart(RACE, results, laps=table("laps", lap(1, 2, None))) is None
-    assert places_chart(RACE, results) is None
+    assert draw_positions(RACE, results, laps=table("laps", lap(1, 2, None))) is None
+    assert draw_positions(RACE, results) is None
 
 
 def test_who_did_not_finish_has_a_line_but_no_gain() -> None:
     """DNF and DSQ end below the classified; who did not start is not shown."""
-    svg = places_chart(
+    svg = draw_positions(
         RACE,
         table(
             "results",
@@ -97,19 +97,19 @@ def test_qualifying_shows_its_parts() -> None:
         result(3, 3, duration=[82.0, None, None]),
         result(4, None, duration=None),
     )
-    svg = places_chart(QUALIFYING, rows)
+    svg = draw_positions(QUALIFYING, rows)
     assert svg is not None
     assert [t for t in texts(svg) if t in ("Q1", "Q2", "Result")] == ["Q1", "Q2", "Result"]
     assert ends(svg)[-11:] == ["P1", "1", "▲1", "P2", "2", "▼1", "P3", "3", "=", "–", "4"]
     sprint = SessionPartition.parse("2026/chinese/sprint_qualifying")
-    named = places_chart(sprint, rows)
+    named = draw_positions(sprint, rows)
     assert named is not None
     assert "From SQ1 to the result. Most gained: 1 ▲1" in texts(named)
 
 
 def test_simulated_race_and_qualifying(race: Tables, qualifying: Tables) -> None:
     """Whoever ended a race on another place than they qualified on is shown with the difference."""
-    svg = places_chart(
+    svg = draw_positions(
         RACE,
         race["results"],
         drivers=race["drivers"],
@@ -140,6 +140,6 @@ def places(results: pa.Table) -> list[tuple[int, int | None]]:
 
 
 def test_practice_has_no_places() -> None:
-    """One best lap and nothing to compare it with: no picture."""
+    """One best lap and nothing to compare it with: no chart."""
     rows = table("results", result(1, 1, duration=81.0), result(2, 2, duration=json.dumps("x")))
-    assert places_chart(PRACTICE, rows) is None
+    assert draw_positions(PRACTICE, rows) is None

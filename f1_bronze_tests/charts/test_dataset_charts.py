@@ -1,4 +1,4 @@
-"""Which dataset has which picture, what it looks at, and what every picture promises."""
+"""Which dataset has which chart, what it looks at, and what every chart promises."""
 
 import re
 from datetime import UTC, datetime
@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from f1_bronze.charts.dataset_charts import LARGEST, looks_at, picture_of
+from f1_bronze.charts.dataset_charts import LARGEST, draw_dataset_chart, needed_tables
 from f1_bronze.datasets.dataset import ColumnType
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.datasets.schema import arrow_schema
 from f1_bronze.simulator.invented import InventedSeasons
 
-from .looking import (
+from .svg_reading import (
     BY_NAME,
     QUALIFYING,
     RACE,
@@ -54,12 +54,12 @@ def odd_tables(draw: st.DrawFn) -> dict[str, pa.Table]:
 
 
 def drawn(name: str, partition: SessionPartition, tables: Tables) -> str | None:
-    """The picture of a dataset of which all neighbours have landed."""
+    """The chart of a dataset of which all neighbours are stored."""
     others = {(other, partition): rows for other, rows in tables.items()}
-    return picture_of(BY_NAME[name], partition, tables[name], others)
+    return draw_dataset_chart(BY_NAME[name], partition, tables[name], others)
 
 
-def test_what_each_picture_shows(race: Tables) -> None:
+def test_what_each_chart_shows(race: Tables) -> None:
     """Results show places, laps and pit stops the lap times, stints the tyres; others nothing."""
     titles = {}
     for name in race:
@@ -75,7 +75,7 @@ def test_what_each_picture_shows(race: Tables) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "partition", "looked_at"),
+    ("name", "partition", "needed"),
     [
         ("drivers", RACE, []),
         ("stints", RACE, ["drivers", "results"]),
@@ -86,18 +86,16 @@ def test_what_each_picture_shows(race: Tables) -> None:
         ("pit_stops", RACE, ["drivers", "results", "laps", "stints"]),
     ],
 )
-def test_what_each_picture_looks_at(
-    name: str, partition: SessionPartition, looked_at: list[str]
-) -> None:
+def test_what_each_chart_needs(name: str, partition: SessionPartition, needed: list[str]) -> None:
     """Reading a table costs a call to the store, so nothing is named that is not used."""
-    places = looks_at(BY_NAME[name], partition)
-    assert [n if p == partition else f"{n} of {p.key}" for n, p in places] == looked_at
+    places = needed_tables(BY_NAME[name], partition)
+    assert [n if p == partition else f"{n} of {p.key}" for n, p in places] == needed
 
 
 @pytest.mark.parametrize("name", ILLUSTRATED)
 def test_each_works_with_what_is_there(name: str, race: Tables) -> None:
-    """With nothing but itself a dataset has its picture, or none where it has nothing to show."""
-    markdown = picture_of(BY_NAME[name], RACE, race[name], {})
+    """With nothing but itself a dataset has its chart, or none where it has nothing to show."""
+    markdown = draw_dataset_chart(BY_NAME[name], RACE, race[name], {})
     if name in ("results", "pit_stops"):  # what they show is in the others
         assert markdown is None
     else:
@@ -108,12 +106,12 @@ def test_each_works_with_what_is_there(name: str, race: Tables) -> None:
 
 @pytest.mark.parametrize("name", [*ILLUSTRATED, "drivers"])
 def test_an_empty_dataset_has_none(name: str, race: Tables) -> None:
-    """Where OpenF1 has no rows there is no picture, whatever its neighbours hold."""
+    """Where OpenF1 has no rows there is no chart, whatever its neighbours hold."""
     assert drawn(name, RACE, {**race, name: table(name)}) is None
 
 
 @pytest.mark.parametrize(
-    ("year", "location", "session", "pictures"),
+    ("year", "location", "session", "charts"),
     [
         (2026, "Melbourne", "Race", 4),
         (2026, "Monte Carlo", "Race", 4),
@@ -123,7 +121,7 @@ def test_an_empty_dataset_has_none(name: str, race: Tables) -> None:
     ],
 )
 def test_promises(
-    year: int, location: str, session: str, pictures: int, seasons: InventedSeasons
+    year: int, location: str, session: str, charts: int, seasons: InventedSeasons
 ) -> None:
     """Below 40 kB, plain ASCII on one line, and nothing in it is fetched from anywhere."""
     tables = invented(seasons, year, location, session)
@@ -131,9 +129,9 @@ def test_promises(
     partition = SessionPartition(year=year, grand_prix="somewhere", session_type=kind)
     names = [name for name in ILLUSTRATED if BY_NAME[name].exists_for(kind)]
     found = [one for name in names if (one := drawn(name, partition, tables)) is not None]
-    assert len(found) == pictures
+    assert len(found) == charts
     assert max(len(markdown) for markdown in found) < LARGEST == 40_000
-    form = r"!\[Picture of [a-z_ 0-9/]+\]\(<data:image/svg\+xml,[ -~]+>\)"
+    form = r"!\[Chart of [a-z_ 0-9/]+\]\(<data:image/svg\+xml,[ -~]+>\)"
     for markdown in found:
         assert re.fullmatch(form, markdown)
         svg = svg_in(markdown)
@@ -158,7 +156,7 @@ def test_names_are_text() -> None:
 @settings(max_examples=60, deadline=None)
 @given(tables=odd_tables(), kind=st.sampled_from(["race", "qualifying", "practice_1"]))
 def test_any_rows_can_be_drawn(tables: dict[str, pa.Table], kind: str) -> None:
-    """Nulls, nonsense and enormous numbers give a picture that is XML, or none; never an error."""
+    """Nulls, nonsense and enormous numbers give a chart that is XML, or none; never an error."""
     partition = SessionPartition(year=2026, grand_prix="australian", session_type=kind)
     for name in ILLUSTRATED:
         markdown = drawn(name, partition, tables)
@@ -169,7 +167,7 @@ def test_any_rows_can_be_drawn(tables: dict[str, pa.Table], kind: str) -> None:
 
 
 def test_too_much_is_not_drawn() -> None:
-    """A session of forty times the laps would bloat the event log, so it has no picture."""
+    """A session of forty times the laps would bloat the event log, so it has no chart."""
     rows = [
         {"driver_number": driver, "lap_number": lap, "lap_duration": 80 + (lap * driver) % 7 / 3}
         for driver in range(1, 23)

@@ -1,4 +1,4 @@
-"""Sessions as tables, and pictures as what one sees in them."""
+"""Sessions as tables, and charts as what one sees in them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -41,7 +41,7 @@ def invented(seasons: InventedSeasons, year: int, location: str, name: str) -> T
 
 
 def elements(svg: str, tag: str) -> list[ElementTree.Element]:
-    """All elements of a kind; raises where the picture is no XML."""
+    """All elements of a kind; raises where the chart is no XML."""
     return list(ElementTree.fromstring(svg).iter(SVG + tag))
 
 
@@ -65,5 +65,5 @@ def strokes(svg: str, colour: str) -> list[str]:
 
 
 def svg_in(markdown: str) -> str:
-    """The picture that the Markdown holds."""
+    """The chart that the Markdown holds."""
     return unquote(markdown.split("(<data:image/svg+xml,", 1)[1].removesuffix(">)"))
