@@ -161,7 +161,7 @@ def _execute_runs(
     from f1_bronze.datasets.sessions import SESSIONS
     from f1_bronze.definitions import assemble
     from f1_bronze.defs.automation.instance import open_instance
-    from f1_bronze.defs.automation.launch import crash_of, execute, interrupted
+    from f1_bronze.defs.automation.launch import describe_crash, execute, was_interrupted
     from f1_bronze.defs.outbound.emit_now import emit_now
     from f1_bronze.defs.partitions import read_registered, register
     from f1_bronze.defs.record.tags import BY_COMMAND, TRIGGER_TAG
@@ -184,11 +184,11 @@ def _execute_runs(
                 tags={TRIGGER_TAG: BY_COMMAND, **run.historical_tags(datetime.now(UTC))},
             )
             runs.append(result.run_id)
-            if interrupted(result):
+            if was_interrupted(result):
                 crashes.append(_INTERRUPTED)
                 break
             if not result.success and len(tally.failures) == failures_before:
-                crashes.append(crash_of(result))
+                crashes.append(describe_crash(result))
         try:
             emit_now(instance, Deployment(settings), runs)
         except LakeError as error:

@@ -182,7 +182,7 @@ class Selection:
 
     def plan(self, openf1: "OpenF1", lake: "Lake") -> "tuple[Calendar, Plan]":
         """Read the calendar, which has sessions of all types, and plan what is selected."""
-        from f1_bronze.defs.automation.launch import Plan, landed_in, recent
+        from f1_bronze.defs.automation.launch import Plan, recent
         from f1_bronze.openf1.calendar import select_grands_prix
 
         calendar = openf1.calendar(self.years, lake.session_partitions(self.years))
@@ -192,8 +192,10 @@ class Selection:
             sessions = tuple(s for s in sessions if s.partition.session_type in self.session_types)
         if self.recent_days is not None:
             sessions = recent(sessions, self.recent_days, datetime.now(UTC))
-        landed = landed_in(lake, self.datasets, self.years) if self.only_missing else None
-        return calendar, Plan(sessions=sessions, datasets=self.datasets, landed=landed)
+        held = None
+        if self.only_missing:
+            held = {ds.name: lake.stored_partitions(ds.name, self.years) for ds in self.datasets}
+        return calendar, Plan(sessions=sessions, datasets=self.datasets, held=held)
 
     def _check_session_types(self, calendar: "Calendar") -> None:
         known = {session.partition.session_type for session in calendar.sessions}

@@ -1,33 +1,19 @@
 """The schedules: what Dagster does by the clock.
 
-Belongs here: `weekly_bronze` and the roll-call. Stays out: what a week's run brings (weekly.py).
+https://docs.dagster.io/guides/automate/schedules
 """
 
 from datetime import UTC
 
 import dagster as dg
 
-from f1_bronze.defs.automation.reconcile import (
-    RECENT_DAYS,
-    note_due,
-    plan_of_week,
-    requests_of_week,
-    settle,
-    under_way,
-    week_of,
-)
-from f1_bronze.defs.automation.season import (
-    WHAT_PASSES,
-    read_running_seasons,
-    stored_now,
-    wanted_sessions,
-)
-from f1_bronze.defs.partitions import read_registered, register
+from f1_bronze.defs.automation.reconcile import RECENT_DAYS, note_due, request_week, week_of
+from f1_bronze.defs.automation.season import UNREADABLE, read_running_seasons
+from f1_bronze.defs.partitions import register
 from f1_bronze.defs.record.tags import SENSOR, WEEK_TAG
 from f1_bronze.defs.resources import Deployment
 
 EVERY_ASSET = "__ASSET_JOB"
-
 """Dagster's job over all assets, which runs from the catalog have too.
 
 A schedule has one job, and a job of ours cannot span both partition definitions: docs/adr/0015.
@@ -42,8 +28,8 @@ A schedule has one job, and a job of ours cannot span both partition definitions
     default_status=dg.DefaultScheduleStatus.RUNNING,
     description=(
         "New sessions of the running season, what earlier ones still lack, and every session of "
-        f"the last {RECENT_DAYS} days again, because upstream corrects results. Where the API is "
-        "closed or out of reach, openf1_calendar makes up for it later."
+        f"the last {RECENT_DAYS} days again, because OpenF1 corrects results. Where the API is "
+        "closed or out of reach, openf1_calendar catches up later."
     ),
 )
 def weekly_bronze(
@@ -54,33 +40,26 @@ def weekly_bronze(
     due_at = context.scheduled_execution_time
     due_at = due_at if due_at.tzinfo else due_at.replace(tzinfo=UTC)
     week = week_of(due_at)
-    made_up_for = {WEEK_TAG: week, SENSOR: "openf1_calendar"}
-    if instance.get_runs_count(dg.RunsFilter(tags=made_up_for)):
+    by_sensor = {WEEK_TAG: week, SENSOR: "openf1_calendar"}
+    if instance.get_runs_count(dg.RunsFilter(tags=by_sensor)):
         return dg.SkipReason(f"openf1_calendar has requested the runs of the week of {week}.")
-    # A tick that is made up for belongs to its own week; one to come cannot know more than now.
-    now = min(due_at, deployment.now())
+    # A tick that comes late belongs to its own week; one to come cannot know more than now.
+    as_of = min(due_at, deployment.now())
     try:
-        sessions = wanted_sessions(deployment, read_running_seasons(deployment, now))
-        landed = stored_now(deployment, now)
-    except WHAT_PASSES as passing:
+        seasons = read_running_seasons(deployment, as_of)
+    except UNREADABLE as error:
         note_due(instance, week)
         return dg.SkipReason(
-            f"{passing} The week of {week} is noted as due: openf1_calendar requests its runs as "
+            f"{error} The week of {week} is noted as due: openf1_calendar requests its runs as "
             "soon as it can read the calendar."
         )
-    register(instance, [session.partition for session in sessions])
-    plan = plan_of_week(
-        sessions, now=now, landed=landed, under_way=under_way(instance, deployment.now())
+    register(instance, [session.partition for session in seasons.wanted])
+    requests = request_week(instance, seasons, week, as_of=as_of, now=deployment.now())
+    return requests or dg.SkipReason(
+        f"Nothing to do: no session ended in the {RECENT_DAYS} days before {as_of:%Y-%m-%d}, and "
+        f"none of the {len(seasons.wanted)} earlier ones of the season lacks a dataset that no run "
+        "under way will store."
     )
-    requests = requests_of_week(plan, read_registered(instance), week)
-    if not requests:
-        settle(instance, week)
-        return dg.SkipReason(
-            f"Nothing to do: no session ended in the {RECENT_DAYS} days before {now:%Y-%m-%d}, and "
-            f"none of the {len(sessions)} earlier ones of the season lacks a dataset, or a run "
-            "under way brings it."
-        )
-    return requests
 
 
 SCHEDULES = (weekly_bronze,)

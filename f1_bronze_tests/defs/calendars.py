@@ -16,10 +16,10 @@ from dagster._core.scheduler.instigation import (
 )
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
-from f1_bronze.defs.record.calendar_memory import Memory, Seen
+from f1_bronze.defs.record.calendar_memory import CalendarMemory, SeenSession
 
 
-def remember(instance: dg.DagsterInstance, sessions: Mapping[int, Seen]) -> None:
+def remember(instance: dg.DagsterInstance, sessions: Mapping[int, SeenSession]) -> None:
     """Let the sensor openf1_calendar of this instance have seen these sessions."""
     location = InProcessCodeLocationOrigin(LoadableTargetOrigin(module_name="f1_bronze"))
     instance.add_instigator_state(
@@ -27,6 +27,6 @@ def remember(instance: dg.DagsterInstance, sessions: Mapping[int, Seen]) -> None
             RemoteInstigatorOrigin(RemoteRepositoryOrigin(location, "r"), "openf1_calendar"),
             InstigatorType.SENSOR,
             InstigatorStatus.RUNNING,
-            SensorInstigatorData(cursor=Memory(sessions=sessions).to_json()),
+            SensorInstigatorData(cursor=CalendarMemory(sessions=sessions).to_json()),
         )
     )

@@ -1,4 +1,4 @@
-"""The calendar becomes partitions by itself, cheaply, and what upstream changes is told."""
+"""The calendar becomes partitions by itself, cheaply, and what OpenF1 changes is reported."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,7 +12,7 @@ from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.defs.automation.calendar_sensor import openf1_calendar
 from f1_bronze.defs.automation.season import running_years
 from f1_bronze.defs.partitions import Registered, read_registered, register
-from f1_bronze.defs.record.calendar_memory import Memory
+from f1_bronze.defs.record.calendar_memory import CalendarMemory
 from f1_bronze.openf1.budget import Pace, parse_limits
 from f1_bronze.openf1.budget_stores import FileStore
 from f1_bronze.settings import SettingError, Settings
@@ -20,7 +20,7 @@ from f1_bronze.simulator.faults import InjectedFault
 from f1_bronze.simulator.invented import InventedSeasons
 from f1_bronze.simulator.server import Simulator
 
-from .ticks import Ticks, asked, utc
+from .ticks import Ticks, asked, launch, utc
 
 QUALIFYING, RACE = "2025/australian/qualifying", "2025/australian/race"
 RACE_KEY, CHINESE_RACE_KEY = 907017, 907029
@@ -250,26 +250,26 @@ def test_a_cancelled_session_is_no_partition_any_more(
     result = ticks.calendar()
     said = result.skip_message
     assert f"{RACE} (session {RACE_KEY}) was cancelled." in said
-    assert f"Removed 1 partition ({RACE}): no session, and nothing had landed." in said
+    assert f"Removed 1 partition ({RACE}): no session, and nothing was stored." in said
     assert read_registered(ticks.instance) == Registered(session_keys=(QUALIFYING,), race_keys=())
     assert observed(result) == [(RACE, f"{RACE} (session {RACE_KEY}) was cancelled.")]
     assert "cancelled" not in ticks.calendar().skip_message
 
 
-def test_what_landed_stays(
+def test_what_is_stored_stays(
     ticks: Ticks, listing: Callable[..., None], materialize: Materialize
 ) -> None:
-    """A session that has landed stays a partition whatever becomes of it, and is told once."""
+    """A session that is stored stays a partition whatever becomes of it, which is said once."""
     ticks.calendar()
     assert materialize("bronze_races", RACE, RACE, select=["pit_stops"]).success
     listing(RACE_KEY)
     ticks.calendar()
-    told = f"{RACE} has no session any more; what landed for it stays."
+    notice = f"{RACE} has no session any more; what is stored of it stays."
     result = ticks.calendar()
-    assert told in result.skip_message
-    assert observed(result) == [(RACE, told)]
+    assert notice in result.skip_message
+    assert observed(result) == [(RACE, notice)]
     assert keys(ticks.instance) == [QUALIFYING, RACE]
-    assert told not in ticks.calendar().skip_message
+    assert notice not in ticks.calendar().skip_message
 
 
 def test_a_session_that_is_missing_once_stays(
@@ -315,7 +315,7 @@ def test_keys_of_other_seasons_and_types_stay(ticks: Ticks) -> None:
 
 
 def test_moved_and_renamed(ticks: Ticks, listing: Callable[..., None]) -> None:
-    """A session to come that moves, and one that is renamed, are told with before and after."""
+    """A session to come that moves, and one that is renamed, are reported with before and after."""
     ticks.calendar()
     listing(
         CHINESE_RACE_KEY,
@@ -333,16 +333,17 @@ def test_moved_and_renamed(ticks: Ticks, listing: Callable[..., None]) -> None:
 
 
 def test_a_foreign_cursor_is_replaced(ticks: Ticks) -> None:
-    """A cursor that is not the sensor's own is told and replaced, and nothing else suffers."""
+    """A cursor that is not the sensor's own is replaced, and nothing else suffers."""
     ticks.cursor = '{"format": 99}'
     said = ticks.calendar().skip_message
     assert said.startswith("The cursor has format 99, not 1. It is replaced")
     assert keys(ticks.instance) == [QUALIFYING, RACE]
-    assert Memory.from_json(ticks.cursor).looked_at == MONDAY
+    assert CalendarMemory.from_json(ticks.cursor).looked_at == MONDAY
 
 
 def test_new_sessions_at_once(ticks: Ticks, materialize: Materialize) -> None:
-    """With the setting on, what the season lacks is asked for once, then each new session."""
+    """With the setting on, what the season lacks is asked for once, then each new session; what a
+    run has tried and failed to store is not asked for again."""
     ticks.settings = replace(ticks.settings, ingest_new=True)
     result = ticks.calendar()
     assert asked(result.run_requests) == [
@@ -350,6 +351,11 @@ def test_new_sessions_at_once(ticks: Ticks, materialize: Materialize) -> None:
         ("bronze_races", ["stints", "pit_stops"], RACE, RACE),
     ]
     assert {request.tags["f1_bronze/trigger"] for request in result.run_requests} == {"calendar"}
+    assert ticks.calendar().run_requests == result.run_requests  # the same run keys, launched once
+    runs = [launch(ticks.instance, request) for request in result.run_requests]
+    assert ticks.calendar().run_requests == []
+    for run in runs:
+        ticks.instance.report_run_failed(run)
     assert ticks.calendar().run_requests == []
     ticks.now = utc(2025, 3, 22, 9)
     assert asked(ticks.calendar().run_requests) == [

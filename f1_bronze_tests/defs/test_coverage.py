@@ -15,7 +15,7 @@ from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.definitions import assemble
 from f1_bronze.defs.monitoring.coverage import Cell, Coverage, read_coverage
 from f1_bronze.defs.partitions import asset_key, register
-from f1_bronze.defs.record.calendar_memory import Seen
+from f1_bronze.defs.record.calendar_memory import SeenSession
 from f1_bronze.defs.record.failure_causes import FailureHistory
 from f1_bronze.defs.resources import Deployment
 from f1_bronze.settings import Settings
@@ -350,7 +350,7 @@ def test_keys_added_by_hand(instance: dg.DagsterInstance, look: Look) -> None:
 def test_ends_that_only_the_calendar_knows(instance: dg.DagsterInstance, look: Look) -> None:
     """What is missing is overdue a day after the end that the calendar sensor has seen."""
     end = datetime(2025, 4, 13, 18, 0, tzinfo=UTC)
-    seen = Seen(key=RACE, name="Bahrain Race", start=end - timedelta(hours=2), end=end)
+    seen = SeenSession(key=RACE, name="Bahrain Race", start=end - timedelta(hours=2), end=end)
     remember(instance, {907047: seen})
     coverage = look()
     assert dict(coverage.ended_at) == {RACE: end}

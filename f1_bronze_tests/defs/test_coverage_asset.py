@@ -18,7 +18,7 @@ from f1_bronze.defs.monitoring.coverage_asset import (
     hourly_coverage,
 )
 from f1_bronze.defs.partitions import register
-from f1_bronze.defs.record.calendar_memory import Seen
+from f1_bronze.defs.record.calendar_memory import SeenSession
 from f1_bronze.defs.resources import Deployment as DeploymentResource
 from f1_bronze.settings import Settings
 from f1_bronze.simulator.faults import InjectedFault
@@ -94,7 +94,7 @@ def deployment(instance: dg.DagsterInstance, settings: Settings) -> Deployment:
 @pytest.fixture
 def calendar(instance: dg.DagsterInstance) -> None:
     """The calendar sensor has seen the race."""
-    seen = Seen(key=RACE, name="Race", start=ENDED - timedelta(hours=2), end=ENDED)
+    seen = SeenSession(key=RACE, name="Race", start=ENDED - timedelta(hours=2), end=ENDED)
     remember(instance, {907047: seen})
 
 

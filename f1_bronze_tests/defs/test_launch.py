@@ -68,13 +68,13 @@ def test_a_gap_makes_two_runs() -> None:
 def test_only_what_is_missing() -> None:
     """Neighbours of which different datasets are missing are different runs."""
     everything = {s.partition for s in SESSIONS}
-    landed = {
+    stored = {
         "drivers": everything,
         "laps": everything - {SESSIONS[1].partition, SESSIONS[2].partition},
         "results": everything - {SESSIONS[2].partition},
     }
     datasets = (BY_NAME["drivers"], BY_NAME["results"], BY_NAME["laps"])
-    plan = Plan(sessions=SESSIONS, datasets=datasets, landed=landed)
+    plan = Plan(sessions=SESSIONS, datasets=datasets, held=stored)
     assert shape(plan.runs(REGISTERED)) == [
         ("bronze_sessions", ["laps"], ("2025/a/race",)),
         ("bronze_sessions", ["results", "laps"], ("2025/b/sprint",)),

@@ -11,7 +11,7 @@ import pytest
 from f1_bronze.datasets import DATASETS
 from f1_bronze.defs.monitoring.overdue import WATCHED, due, overdue_sessions
 from f1_bronze.defs.outbound.alert_sensor import remember_overdue
-from f1_bronze.defs.record.calendar_memory import Seen
+from f1_bronze.defs.record.calendar_memory import SeenSession
 from f1_bronze.defs.resources import Deployment
 from f1_bronze.settings import Settings
 from f1_bronze.telemetry.alerts.alert_memory import AlertMemory
@@ -33,7 +33,7 @@ def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
     """An instance whose calendar sensor has seen a weekend, and its race of the week after."""
     (tmp_path / "home").mkdir()
     sessions = {
-        number: Seen(key=key, name=key, start=end - timedelta(hours=2), end=end)
+        number: SeenSession(key=key, name=key, start=end - timedelta(hours=2), end=end)
         for number, (key, end) in enumerate(ENDS.items())
     }
     next_race = replace(sessions[2], key="2025/saudi_arabian/race", end=SUNDAY + timedelta(days=7))

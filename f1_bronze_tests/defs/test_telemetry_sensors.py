@@ -20,7 +20,7 @@ from f1_bronze.defs.outbound.emit_now import emit_now
 from f1_bronze.defs.outbound.lineage_sensors import openlineage_consumer, openlineage_events
 from f1_bronze.defs.outbound.metrics_sensor import cloudwatch_metrics, last_success, session_ends
 from f1_bronze.defs.partitions import register
-from f1_bronze.defs.record.calendar_memory import Memory, Seen
+from f1_bronze.defs.record.calendar_memory import CalendarMemory, SeenSession
 from f1_bronze.defs.record.stream import Position
 from f1_bronze.defs.resources import Deployment
 from f1_bronze.lake.lake import Lake
@@ -199,16 +199,16 @@ def test_the_gauge_grows_when_nothing_lands(
     assert last_success(instance) is None
     assert session_ends(instance) == []
     end = datetime.now(UTC) - timedelta(days=3)
-    seen = Seen(key=RACE, name="Bahrain Race", start=end - timedelta(hours=2), end=end)
-    other = Seen(key="2025/bahrain/practice_1", name="P", start=end, end=end)
-    _remember(instance, Memory(sessions={907047: seen, 1: other}))
+    seen = SeenSession(key=RACE, name="Bahrain Race", start=end - timedelta(hours=2), end=end)
+    other = SeenSession(key="2025/bahrain/practice_1", name="P", start=end, end=end)
+    _remember(instance, CalendarMemory(sessions={907047: seen, 1: other}))
     assert session_ends(instance) == [end]  # of registered sessions alone
     materialize("bronze_sessions", QUALIFYING, QUALIFYING, select=["sessions"])
     assert sorted(session_ends(instance)) == [datetime(2025, 4, 12, 17, 0, tzinfo=UTC), end]
     assert datetime.now(UTC) - last_success(instance) < timedelta(minutes=5)
 
 
-def _remember(instance: dg.DagsterInstance, memory: Memory) -> None:
+def _remember(instance: dg.DagsterInstance, memory: CalendarMemory) -> None:
     """Give the calendar sensor this cursor."""
     from dagster._core.remote_origin import InProcessCodeLocationOrigin as Origin
     from dagster._core.remote_origin import (

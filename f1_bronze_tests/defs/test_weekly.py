@@ -11,14 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from f1_bronze.datasets.partition import SessionPartition
-from f1_bronze.definitions import defs
 from f1_bronze.defs.automation.reconcile import due_weeks, note_due, under_way, week_of
 from f1_bronze.defs.partitions import read_registered, register
 from f1_bronze.settings import Settings
 from f1_bronze.simulator.faults import InjectedFault
 from f1_bronze.simulator.server import Simulator
 
-from .ticks import Ticks, asked, utc
+from .ticks import Ticks, asked, launch, utc
 
 FIRST_MONDAY, THIRD_MONDAY = utc(2025, 3, 17, 6), utc(2025, 4, 7, 6)
 QUALIFYING, RACE = "2025/australian/qualifying", "2025/australian/race"
@@ -44,21 +43,6 @@ def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
 def ticks(instance: dg.DagsterInstance, settings: Settings) -> Ticks:
     """The Monday after the first race of 2025."""
     return Ticks(instance, settings, FIRST_MONDAY)
-
-
-def launch(
-    instance: dg.DagsterInstance,
-    request: dg.RunRequest,
-    status: dg.DagsterRunStatus = dg.DagsterRunStatus.NOT_STARTED,
-    **tags: str,
-) -> dg.DagsterRun:
-    """What Dagster's daemon makes of a request, but for the work itself."""
-    return instance.create_run_for_job(
-        defs.resolve_job_def(request.job_name),
-        status=status,
-        tags={**request.tags, **tags},
-        asset_selection=frozenset(request.asset_selection),
-    )
 
 
 @given(moment=st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC)))

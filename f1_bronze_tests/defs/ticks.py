@@ -1,13 +1,11 @@
-"""Ticks of the sensor and the schedule, evaluated at any time of an invented season.
-
-Belongs here: what tests of ticks share. Stays out: assertions.
-"""
+"""Ticks of the sensor and the schedule, evaluated at any time of an invented season."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import dagster as dg
 
+from f1_bronze.definitions import defs
 from f1_bronze.defs.automation.calendar_sensor import openf1_calendar
 from f1_bronze.defs.resources import Deployment
 from f1_bronze.defs.schedules import weekly_bronze
@@ -47,6 +45,21 @@ class Ticks:
             resources={"deployment": self.deployment},
         ) as context:
             return weekly_bronze.evaluate_tick(context)
+
+
+def launch(
+    instance: dg.DagsterInstance,
+    request: dg.RunRequest,
+    status: dg.DagsterRunStatus = dg.DagsterRunStatus.NOT_STARTED,
+    **tags: str,
+) -> dg.DagsterRun:
+    """What Dagster's daemon makes of a request, but for the work itself."""
+    return instance.create_run_for_job(
+        defs.resolve_job_def(request.job_name),
+        status=status,
+        tags={**request.tags, **tags},
+        asset_selection=frozenset(request.asset_selection),
+    )
 
 
 def asked(requests: Sequence[dg.RunRequest]) -> list[tuple[str, list[str], str, str]]:

@@ -1,34 +1,20 @@
-"""The sensor that keeps the partitions as the calendar is, and makes up for weeks that are owed.
+"""The sensor that keeps the partitions as OpenF1's calendar is, and requests what is pending."""
 
-Belongs here: when it looks, what it does about what it sees, and what it says. Stays out: looking
-(season.py), what it remembers (calendar_memory.py), which runs a week has (weekly.py).
-"""
-
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 import dagster as dg
 
 from f1_bronze.datasets import DATASETS
-from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.datasets.sessions import SESSIONS
-from f1_bronze.defs.automation.reconcile import (
-    due_weeks,
-    plan_of_new,
-    plan_of_week,
-    requests_of_new,
-    requests_of_week,
-    settle,
-    under_way,
-)
+from f1_bronze.defs.automation.reconcile import due_weeks, request_new, request_week, settle
 from f1_bronze.defs.automation.season import (
-    WHAT_PASSES,
+    UNREADABLE,
     NamesMissing,
+    RunningSeasons,
     read_running_seasons,
     running_years,
-    stored_now,
-    wanted_sessions,
 )
 from f1_bronze.defs.jobs import JOBS
 from f1_bronze.defs.partitions import (
@@ -39,12 +25,18 @@ from f1_bronze.defs.partitions import (
     read_registered,
     register,
 )
-from f1_bronze.defs.record.calendar_memory import Change, CursorError, Memory, changes, seen_in
+from f1_bronze.defs.record.calendar_memory import (
+    CalendarMemory,
+    CursorError,
+    SeenSession,
+    find_changes,
+    seen_sessions,
+)
+from f1_bronze.defs.record.latest import recorded_keys
 from f1_bronze.defs.resources import Deployment
 from f1_bronze.openf1.answers import ClosedForLiveSession
-from f1_bronze.openf1.calendar import Calendar, CalendarSession
 
-_SHOWN = 10
+_KEYS_SHOWN = 10
 
 
 @dg.sensor(
@@ -54,19 +46,19 @@ _SHOWN = 10
     minimum_interval_seconds=30 * 60,
     description=(
         "Reads OpenF1's calendar in two calls: ended sessions of the running season become "
-        "partitions, and what upstream cancels, moves or renames is told. Requests the runs of a "
-        "week that weekly_bronze could not start, and those of new sessions at once when "
+        "partitions, and what is cancelled, moved or renamed is reported. Requests the runs of a "
+        "week that weekly_bronze could not request, and those of new sessions at once when "
         "F1_BRONZE_INGEST_NEW is true."
     ),
 )
 def openf1_calendar(
     context: dg.SensorEvaluationContext, deployment: dg.ResourceParam[Deployment]
 ) -> dg.SensorResult:
-    """One look, or the reason why there is none now."""
-    return Tick(context, deployment).result()
+    """One look at the calendar, or the reason why there is none now."""
+    return CalendarTick(context, deployment).result()
 
 
-class Tick:
+class CalendarTick:
     """One evaluation of the sensor."""
 
     def __init__(self, context: dg.SensorEvaluationContext, deployment: Deployment) -> None:
@@ -74,56 +66,50 @@ class Tick:
         self._instance = context.instance
         self._deployment = deployment
         self._now = deployment.now()
-        self._said: list[str] = []
-        self._observed: list[dg.AssetObservation] = []
+        self._report: list[str] = []
+        self._observations: list[dg.AssetObservation] = []
 
     def result(self) -> dg.SensorResult:
-        """What the tick comes to."""
-        memory = self._remembered()
-        due = due_weeks(self._instance)
-        if reason := self._no_look(memory, due):
-            return self._nothing(memory, reason)
+        """The requests, or why there are none; with the cursor and what was observed."""
         try:
-            calendar = read_running_seasons(
+            memory = CalendarMemory.from_json(self._context.cursor)
+        except CursorError as error:
+            self._say(f"{error} It is replaced: the calendar is taken as new.")
+            memory = CalendarMemory()
+        due = due_weeks(self._instance)
+        if reason := self._why_not_now(memory, is_week_due=bool(due)):
+            return self._skip(memory, reason)
+        try:
+            seasons = read_running_seasons(
                 self._deployment, self._now, named_by_place=memory.nameless
             )
-            landed = stored_now(self._deployment, self._now)
         except ClosedForLiveSession as closed:
             until = self._now + timedelta(seconds=closed.retry_after)
-            return self._nothing(replace(memory, closed_until=until), str(closed))
+            return self._skip(replace(memory, closed_until=until), str(closed))
         except NamesMissing as missing:
-            return self._nothing(replace(memory, nameless=missing.years), str(missing))
-        except WHAT_PASSES as passing:
-            return self._nothing(memory, f"{passing} The next tick tries again.")
-        after = replace(
-            memory,
-            looked_at=self._now,
-            closed_until=None,
-            nameless=calendar.nameless,
-            sessions=seen_in(calendar),
-        )
-        wanted = wanted_sessions(self._deployment, calendar)
-        self._tell_changes(changes(memory.sessions, after.sessions))
-        new = register(self._instance, [session.partition for session in wanted])
+            return self._skip(replace(memory, nameless=missing.years), str(missing))
+        except UNREADABLE as error:
+            return self._skip(memory, f"{error} The next tick tries again.")
+        seen = seen_sessions(seasons.calendar)
+        self._report_changes(memory, seen)
+        new = register(self._instance, [session.partition for session in seasons.wanted])
         if new:
-            self._say(f"Registered {_counted(new)}.")
-        after = self._let_go(calendar, after, landed)
-        requests, asked = self._requests(wanted, after, landed, due)
-        after = replace(after, asked=asked)
-        if requests:
+            self._say(f"Registered {_counted([partition.key for partition in new])}.")
+        absent, kept = self._remove_absent(seasons, memory)
+        after = CalendarMemory(
+            looked_at=self._now,
+            nameless=seasons.calendar.nameless,
+            absent=absent,
+            kept=kept,
+            sessions=seen,
+        )
+        if requests := self._requests(seasons, due):
             return dg.SensorResult(
-                run_requests=requests, cursor=after.to_json(), asset_events=self._observed
+                run_requests=requests, cursor=after.to_json(), asset_events=self._observations
             )
-        return self._nothing(after, self._standing(wanted, after))
+        return self._skip(after, self._outlook(seasons, after))
 
-    def _remembered(self) -> Memory:
-        try:
-            return Memory.from_json(self._context.cursor)
-        except CursorError as strange:
-            self._say(f"{strange} It is replaced: the calendar is taken as new.")
-            return Memory()
-
-    def _no_look(self, memory: Memory, due: Sequence[str]) -> str | None:
+    def _why_not_now(self, memory: CalendarMemory, *, is_week_due: bool) -> str | None:
         """Why the calendar is not read now; None when it is."""
         if memory.closed_until is not None and self._now < memory.closed_until:
             return (
@@ -137,27 +123,29 @@ class Tick:
                 f"is to end at {_moment(live.end)}."
             )
         next_look = memory.next_look(self._now)
-        if self._now < next_look and not due:
+        if self._now < next_look and not is_week_due:
             return (
                 f"No session within two weeks; the calendar is read again at {_moment(next_look)}."
             )
         return None
 
-    def _tell_changes(self, found: Sequence[Change]) -> None:
-        known = set(read_registered(self._instance).session_keys)
-        for change in found:
+    def _report_changes(self, memory: CalendarMemory, seen: dict[int, SeenSession]) -> None:
+        registered = set(read_registered(self._instance).session_keys)
+        for change in find_changes(memory.sessions, seen):
             self._say(change.text)
-            for key in {change.before.key, change.after.key} & known:
+            for key in {change.before.key, change.after.key} & registered:
                 self._observe(key, change.text, str(change.kind))
 
-    def _let_go(
-        self, calendar: Calendar, memory: Memory, landed: Mapping[str, Collection[SessionPartition]]
-    ) -> Memory:
-        """Remove registered keys that have no session any more, unless something landed for them.
+    def _remove_absent(
+        self, seasons: RunningSeasons, memory: CalendarMemory
+    ) -> tuple[frozenset[str], frozenset[str]]:
+        """Remove registered keys that have no session any more, unless something is stored of them.
 
         What the calendar lists as cancelled or yet to come goes at once. What it does not mention
-        goes at the second look: upstream loses rows for a while.
+        goes at the second look: OpenF1 loses rows for a while. Returns the keys that are absent
+        and registered still, and those of them that stay because of what is stored.
         """
+        calendar = seasons.calendar
         years = running_years(self._now)
         ended = {session.partition.key for session in calendar.sessions}
         listed = {left.partition.key for left in calendar.left_out if left.partition is not None}
@@ -167,16 +155,24 @@ class Tick:
             if (key := partition.key) not in ended and partition.year in years
         ]
         certain = [key for key in absent if key in listed or key in memory.absent]
-        staying = self._with_content(certain, landed)
-        for key in sorted(staying - memory.told):
-            text = f"{key} has no session any more; what landed for it stays."
+        kept = self._with_content(certain, seasons)
+        for key in sorted(kept - memory.kept):
+            text = f"{key} has no session any more; what is stored of it stays."
             self._say(text)
             self._observe(key, text, "without session")
-        gone = self._remove([key for key in certain if key not in staying])
-        return replace(memory, absent=frozenset(absent) - gone, told=frozenset(staying))
+        removed = self._remove([key for key in certain if key not in kept])
+        return frozenset(absent) - removed, frozenset(kept)
+
+    def _with_content(self, keys: Collection[str], seasons: RunningSeasons) -> set[str]:
+        """Those of the keys for which the lake has a file, or Dagster a materialization."""
+        stored = {
+            partition.key for partitions in seasons.stored.values() for partition in partitions
+        }
+        recorded = (recorded_keys(self._instance, asset_key(ds), keys) for ds in DATASETS)
+        return (set(keys) & stored).union(*recorded)
 
     def _remove(self, keys: Sequence[str]) -> frozenset[str]:
-        """Take keys out of both definitions; those that are gone."""
+        """Take keys out of both definitions; returns those that are gone."""
         if not keys:
             return frozenset()
         if self._instance.get_runs_count(dg.RunsFilter(statuses=UNFINISHED)):
@@ -186,83 +182,51 @@ class Tick:
             for definition in (F1_SESSIONS, F1_RACE_SESSIONS):
                 if self._instance.has_dynamic_partition(str(definition.name), key):
                     self._instance.delete_dynamic_partition(str(definition.name), key)
-        self._say(f"Removed {_counted(keys)}: no session, and nothing had landed.")
+        self._say(f"Removed {_counted(keys)}: no session, and nothing was stored.")
         return frozenset(keys)
 
-    def _with_content(
-        self, keys: Collection[str], landed: Mapping[str, Collection[SessionPartition]]
-    ) -> set[str]:
-        """Those of the keys for which the lake has a file, or Dagster a materialization."""
-        if not keys:
-            return set()
-        in_lake = {partition.key for partitions in landed.values() for partition in partitions}
-        found = set(keys) & in_lake
-        for dataset in DATASETS:
-            found |= set(
-                self._instance.get_latest_storage_id_by_partition(
-                    asset_key(dataset), dg.DagsterEventType.ASSET_MATERIALIZATION, set(keys)
-                )
-            )
-        return found
-
-    def _requests(
-        self,
-        wanted: Sequence[CalendarSession],
-        memory: Memory,
-        landed: Mapping[str, Collection[SessionPartition]],
-        due: Sequence[str],
-    ) -> tuple[list[dg.RunRequest], frozenset[int]]:
-        """The runs of the week that is owed, or of new sessions; and whose first run was asked."""
-        if not due and self._deployment.waits_for_monday:
-            return [], memory.asked
-        busy = under_way(self._instance, self._now)
-        known = read_registered(self._instance)
-        every = frozenset(session.session_key for session in wanted)
+    def _requests(self, seasons: RunningSeasons, due: Sequence[str]) -> list[dg.RunRequest]:
+        """The runs of the week that is due, or of new sessions where they do not wait for it."""
         if due:
-            # The newest week brings what earlier ones owe: everything that is lacking.
+            # The newest week covers earlier ones: it asks for everything that is lacking.
             week = due[-1]
-            plan = plan_of_week(wanted, now=self._now, landed=landed, under_way=busy)
-            requests = requests_of_week(plan, known, week)
-            for owed in due if not requests else due[:-1]:
-                settle(self._instance, owed)
+            requests = request_week(self._instance, seasons, week, as_of=self._now, now=self._now)
+            for earlier in due[:-1]:
+                settle(self._instance, earlier)
             self._say(
-                f"The week of {week} is made up for in {len(requests)} runs."
+                f"The week of {week} is caught up with in {len(requests)} runs."
                 if requests
                 else f"The week of {week} was owed, and nothing is left to do for it."
             )
-            return requests, memory.asked | every
-        fresh = [session for session in wanted if session.session_key not in memory.asked]
-        plan = plan_of_new(fresh, landed=landed, under_way=busy)
-        requests = requests_of_new(plan, known)
+            return requests
+        if self._deployment.waits_for_monday:
+            return []
+        requests = request_new(self._instance, seasons, self._now)
         if requests:
             self._say(f"New sessions are ingested in {len(requests)} runs.")
-        return requests, memory.asked | every
+        return requests
 
-    def _standing(self, wanted: Sequence[CalendarSession], memory: Memory) -> str:
+    def _outlook(self, seasons: RunningSeasons, memory: CalendarMemory) -> str:
         years = " and ".join(map(str, running_years(self._now)))
-        coming = [
-            seen
-            for seen in memory.sessions.values()
-            if seen.start > self._now and not seen.cancelled
-        ]
+        coming = [s for s in memory.sessions.values() if s.start > self._now and not s.cancelled]
         following = min(coming, key=lambda seen: seen.start, default=None)
         ahead = f"next is {following.key} at {_moment(following.start)}" if following else "no more"
-        return f"{len(wanted)} sessions of {years} have ended and are partitions; {ahead}."
+        return f"{len(seasons.wanted)} sessions of {years} have ended and are partitions; {ahead}."
 
-    def _nothing(self, memory: Memory, reason: str) -> dg.SensorResult:
+    def _skip(self, memory: CalendarMemory, reason: str) -> dg.SensorResult:
         return dg.SensorResult(
-            skip_reason=" ".join([*self._said, reason]),
+            skip_reason=" ".join([*self._report, reason]),
             cursor=memory.to_json(),
-            asset_events=self._observed,
+            asset_events=self._observations,
         )
 
     def _say(self, sentence: str) -> None:
-        self._said.append(sentence)
+        self._report.append(sentence)
         self._context.log.info(sentence)
 
     def _observe(self, key: str, text: str, kind: str) -> None:
-        """Tell it on the page of the partition too."""
-        self._observed.append(
+        """Show it on the page of the partition too."""
+        self._observations.append(
             dg.AssetObservation(
                 asset_key=asset_key(SESSIONS),
                 partition=key,
@@ -272,10 +236,10 @@ class Tick:
         )
 
 
-def _counted(partitions: Sequence[SessionPartition | str]) -> str:
-    keys = [p if isinstance(p, str) else p.key for p in partitions]
-    more = f" and {len(keys) - _SHOWN} more" if len(keys) > _SHOWN else ""
-    return f"{len(keys)} partition{'s'[: len(keys) > 1]} ({', '.join(keys[:_SHOWN])}{more})"
+def _counted(keys: Sequence[str]) -> str:
+    more = f" and {len(keys) - _KEYS_SHOWN} more" if len(keys) > _KEYS_SHOWN else ""
+    shown = ", ".join(keys[:_KEYS_SHOWN])
+    return f"{len(keys)} partition{'s'[: len(keys) > 1]} ({shown}{more})"
 
 
 def _moment(moment: datetime) -> str:

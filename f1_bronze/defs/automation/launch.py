@@ -1,11 +1,7 @@
-"""A selection of sessions as as few Dagster runs as sensible.
-
-Belongs here: what a command or a schedule wants ingested, what that will cost, and the runs that
-do it. Stays out: the work of a run (ingestion.py), what people see (console.py).
-"""
+"""Plans the fewest sensible Dagster runs for a selection of sessions, and runs one in process."""
 
 import itertools
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -16,13 +12,8 @@ from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.datasets.sessions import SESSIONS
 from f1_bronze.defs.assets import MOST_PARTITIONS_A_RUN
 from f1_bronze.defs.automation.season import running_years
-from f1_bronze.defs.partitions import (
-    DATASET_GROUPS,
-    Registered,
-    asset_key,
-)
+from f1_bronze.defs.partitions import DATASET_GROUPS, Registered, asset_key
 from f1_bronze.defs.record.tags import HISTORICAL_TAG, PARTITION, RANGE_END, RANGE_START
-from f1_bronze.lake.lake import Lake
 from f1_bronze.openf1.batches import SessionRef, plan_batches
 from f1_bronze.openf1.calendar import CalendarSession
 
@@ -44,24 +35,21 @@ class PlannedRun:
         return {RANGE_START: self.keys[0], RANGE_END: self.keys[-1]}
 
     def historical_tags(self, now: datetime) -> dict[str, str]:
-        """What marks a run that fills in past seasons, as a backfill of the UI would.
-
-        It begins in a season that runs no more; the running season's are as the weekly ones.
-        """
-        began = SessionPartition.parse(self.keys[0]).year
-        return {HISTORICAL_TAG: "true"} if began < running_years(now)[0] else {}
+        """What marks a run that begins in a season that is over, as a backfill of the UI would."""
+        first_year = SessionPartition.parse(self.keys[0]).year
+        return {HISTORICAL_TAG: "true"} if first_year < running_years(now)[0] else {}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """Sessions in chronological order, the datasets wanted of them, and how to get them.
 
-    `landed` holds what the lake has already, where only missing ones are wanted; else None.
+    `held` has the partitions not to ask for, by name of the dataset; without it all are wanted.
     """
 
     sessions: tuple[CalendarSession, ...]
     datasets: tuple[Dataset, ...]
-    landed: Mapping[str, Collection[SessionPartition]] | None = None
+    held: Mapping[str, Collection[SessionPartition]] | None = None
 
     def wanted(self) -> dict[Dataset, list[SessionRef]]:
         """The sessions that will be asked for, by dataset."""
@@ -95,38 +83,40 @@ class Plan:
         """The runs, in the order in which they are to be made.
 
         A run covers neighbours in the order of registration that want the same datasets: Dagster
-        plans every partition between the first and the last, so there must be no other between."""
-        wanted = {session.partition.key: session.partition for session in self.sessions}
+        plans every partition between the first and the last, so there must be no other between.
+        """
+        sessions = {session.partition.key: session.partition for session in self.sessions}
         runs = []
         for group in DATASET_GROUPS:
-            wishes = [
-                (key, self._wishes(group.datasets, wanted.get(key)))
+            wanted = [
+                (key, self._wanted_of(group.datasets, sessions.get(key)))
                 for key in registered.keys(group.datasets[0])
             ]
-            for datasets, neighbours in itertools.groupby(wishes, key=lambda wish: wish[1]):
-                keys = [key for key, _ in neighbours]
+            for datasets, neighbours in itertools.groupby(wanted, key=lambda pair: pair[1]):
+                keys = tuple(key for key, _ in neighbours)
                 runs += [
-                    PlannedRun(job=group.job, op=group.op, datasets=datasets, keys=tuple(chunk))
-                    for chunk in _chunks(keys if datasets else [])
+                    PlannedRun(
+                        job=group.job,
+                        op=group.op,
+                        datasets=datasets,
+                        keys=keys[start : start + MOST_PARTITIONS_A_RUN],
+                    )
+                    for start in range(0, len(keys), MOST_PARTITIONS_A_RUN)
+                    if datasets
                 ]
         return runs
 
-    def _wishes(
-        self, group: Sequence[Dataset], partition: SessionPartition | None
+    def _wanted_of(
+        self, datasets: Sequence[Dataset], partition: SessionPartition | None
     ) -> tuple[Dataset, ...]:
         if partition is None:
             return ()
-        return tuple(d for d in self.datasets if d in group and self._wants(d, partition))
+        return tuple(ds for ds in self.datasets if ds in datasets and self._wants(ds, partition))
 
     def _wants(self, dataset: Dataset, partition: SessionPartition) -> bool:
         if not dataset.exists_for(partition.session_type):
             return False
-        return self.landed is None or partition not in self.landed[dataset.name]
-
-
-def _chunks(keys: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(keys), MOST_PARTITIONS_A_RUN):
-        yield keys[start : start + MOST_PARTITIONS_A_RUN]
+        return self.held is None or partition not in self.held[dataset.name]
 
 
 def recent(
@@ -134,13 +124,6 @@ def recent(
 ) -> tuple[CalendarSession, ...]:
     """The sessions that ended within the last days."""
     return tuple(s for s in sessions if s.date_end >= now - timedelta(days=days))
-
-
-def landed_in(
-    lake: Lake, datasets: Sequence[Dataset], years: Collection[int]
-) -> dict[str, Collection[SessionPartition]]:
-    """What the lake holds of each dataset in these seasons."""
-    return {dataset.name: lake.stored_partitions(dataset.name, years) for dataset in datasets}
 
 
 def execute(
@@ -153,7 +136,7 @@ def execute(
 ) -> dg.ExecuteInProcessResult:
     """Make the run in this process, recorded in the instance like any other.
 
-    A run that fails is a result like any other: nothing is raised.
+    Nothing is raised when it fails: the result says so.
     """
     return definitions.resolve_job_def(run.job).execute_in_process(
         instance=instance,
@@ -168,8 +151,8 @@ def execute(
     )
 
 
-def crash_of(result: dg.ExecuteInProcessResult) -> str:
-    """What broke in a run that failed for no reason that it could name."""
+def describe_crash(result: dg.ExecuteInProcessResult) -> str:
+    """What broke in a run that failed without listing what it could not store."""
     for event in result.all_events:
         if event.is_step_failure and event.step_failure_data.error is not None:
             error = event.step_failure_data.error
@@ -179,8 +162,8 @@ def crash_of(result: dg.ExecuteInProcessResult) -> str:
     return "a run failed before its first step; `f1-bronze ui` shows its log"
 
 
-def interrupted(result: dg.ExecuteInProcessResult) -> bool:
-    """Whether somebody ended the run: Ctrl-C, or a signal to the process."""
+def was_interrupted(result: dg.ExecuteInProcessResult) -> bool:
+    """Whether the run was ended from outside: by Ctrl-C, or a signal to the process."""
     return any(
         event.is_step_failure
         and event.step_failure_data.error is not None

@@ -1,10 +1,11 @@
-"""What a week's run is to bring, and weeks whose run is still owed.
+"""What should be stored and is not becomes run requests: weekly, at once, or when OpenF1 is back.
 
-Belongs here: which sessions and datasets, as which run requests; the notes of due weeks. Stays
-out: when that is (schedules.py), reading the calendar (season.py), the runs' work (ingestion.py).
+A dataset of a session is asked for where it is wanted, but not both in the lake and on Dagster's
+record, and no run that is under way will store it. The schedule `weekly_bronze`, the sensor
+`openf1_calendar` and the sensor `openf1_reopened` decide when.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
@@ -13,14 +14,17 @@ from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.datasets.sessions import SESSIONS
 from f1_bronze.defs.automation.launch import Plan, recent
-from f1_bronze.defs.jobs import JOBS, bronze_races, bronze_sessions
+from f1_bronze.defs.automation.season import RunningSeasons
+from f1_bronze.defs.jobs import JOBS
 from f1_bronze.defs.partitions import (
     RACE_GROUP,
+    SESSION_GROUP,
     UNFINISHED,
-    Registered,
     asset_key,
+    parse_keys,
     read_registered,
 )
+from f1_bronze.defs.record.latest import recorded_keys, unmet_attempts
 from f1_bronze.defs.record.runs import planned_datasets, planned_keys, planned_partitions
 from f1_bronze.defs.record.tags import (
     ATTEMPT_TAG,
@@ -40,21 +44,17 @@ from f1_bronze.defs.record.tags import (
     TRIGGER_TAG,
     WEEK_TAG,
 )
-from f1_bronze.openf1.calendar import CalendarSession
 
 RECENT_DAYS = 15
-
-"""Upstream corrects what is younger: it is asked for again every week."""
+"""OpenF1 corrects what is younger: it is asked for again every week."""
 
 WEEKS_DUE = dg.DynamicPartitionsDefinition(name="f1_weekly_due")
-
-"""Notes of weeks, no partitions of any asset: each storage of Dagster keeps such a set."""
+"""Weeks whose runs could not be requested on Monday. No asset has these partitions: each of
+Dagster's storages can keep such a set."""
 
 _TRUSTED_FOR = timedelta(days=1)
-
-Held = Mapping[str, Collection[SessionPartition]]
-
-"""Partitions by name of dataset."""
+_LOOK_BACK = timedelta(days=3)
+_KEPT_TAGS = (PARTITION, RANGE_START, RANGE_END, TRIGGER_TAG, WEEK_TAG, HISTORICAL_TAG)
 
 
 def week_of(moment: datetime) -> str:
@@ -67,40 +67,77 @@ def week_of(moment: datetime) -> str:
     return (day - timedelta(days=day.weekday())).isoformat()
 
 
-def plan_of_week(
-    sessions: Sequence[CalendarSession], *, now: datetime, landed: Held, under_way: Held
-) -> Plan:
-    """The datasets that sessions lack, and every dataset of those that ended within 15 days.
+def request_week(
+    instance: dg.DagsterInstance,
+    seasons: RunningSeasons,
+    week: str,
+    *,
+    as_of: datetime,
+    now: datetime,
+) -> list[dg.RunRequest]:
+    """What sessions lack, and every dataset of those that ended in the 15 days before `as_of`.
 
-    What a run that is under way will bring is not asked for twice.
+    Where there is nothing to do the week is no longer due.
     """
-    again = {session.partition for session in recent(sessions, RECENT_DAYS, now)}
-    held = {d.name: (set(landed[d.name]) - again) | set(under_way[d.name]) for d in DATASETS}
-    return Plan(sessions=tuple(sessions), datasets=DATASETS, landed=held)
+    again = {session.partition for session in recent(seasons.wanted, RECENT_DAYS, as_of)}
+    done = stored_and_recorded(instance, seasons)
+    busy = under_way(instance, now)
+    held = {name: (done[name] - again) | busy[name] for name in done}
+    tags = {TRIGGER_TAG: BY_WEEK, WEEK_TAG: week}
+    requests = _to_requests(instance, seasons, held, week, tags)
+    if not requests:
+        settle(instance, week)
+    return requests
 
 
-def plan_of_new(sessions: Sequence[CalendarSession], *, landed: Held, under_way: Held) -> Plan:
-    """The datasets that sessions lack."""
-    held = {d.name: set(landed[d.name]) | set(under_way[d.name]) for d in DATASETS}
-    return Plan(sessions=tuple(sessions), datasets=DATASETS, landed=held)
+def request_new(
+    instance: dg.DagsterInstance, seasons: RunningSeasons, now: datetime
+) -> list[dg.RunRequest]:
+    """What sessions lack, unless a run has tried already: a failure is left to people, to Monday
+    and, where OpenF1 was closed or out of reach, to `openf1_reopened`."""
+    done = stored_and_recorded(instance, seasons)
+    busy = under_way(instance, now)
+    tried = {ds.name: set(parse_keys(unmet_attempts(instance, asset_key(ds)))) for ds in DATASETS}
+    held = {name: done[name] | busy[name] | tried[name] for name in done}
+    return _to_requests(instance, seasons, held, "new", {TRIGGER_TAG: BY_CALENDAR})
 
 
-def requests_of_week(plan: Plan, registered: Registered, week: str) -> list[dg.RunRequest]:
-    """The runs of a week, one for each stretch of neighbours and job."""
-    return _requests(plan, registered, week, {TRIGGER_TAG: BY_WEEK, WEEK_TAG: week})
+def stored_and_recorded(
+    instance: dg.DagsterInstance, seasons: RunningSeasons
+) -> dict[str, set[SessionPartition]]:
+    """The wanted sessions that are in the lake and on Dagster's record, by dataset."""
+    keys = [session.partition.key for session in seasons.wanted]
+    return {
+        dataset.name: set(seasons.stored[dataset.name])
+        & set(parse_keys(recorded_keys(instance, asset_key(dataset), keys)))
+        for dataset in DATASETS
+    }
 
 
-def requests_of_new(plan: Plan, registered: Registered) -> list[dg.RunRequest]:
-    """The first runs of new sessions, one for each stretch of neighbours and job."""
-    return _requests(plan, registered, "new", {TRIGGER_TAG: BY_CALENDAR})
+def under_way(instance: dg.DagsterInstance, now: datetime) -> dict[str, set[SessionPartition]]:
+    """What runs that wait or work will store, by dataset.
+
+    A run that is older than a day may hang, so it is no reason not to ask.
+    """
+    registered = read_registered(instance)
+    found: dict[str, set[SessionPartition]] = {dataset.name: set() for dataset in DATASETS}
+    for run in instance.get_runs(
+        dg.RunsFilter(statuses=UNFINISHED, created_after=now - _TRUSTED_FOR)
+    ):
+        for dataset, partitions in planned_partitions(run, registered).items():
+            found[dataset.name].update(partitions)
+    return found
 
 
-def _requests(
-    plan: Plan,
-    registered: Registered,
+def _to_requests(
+    instance: dg.DagsterInstance,
+    seasons: RunningSeasons,
+    held: Mapping[str, set[SessionPartition]],
     occasion: str,
     tags: Mapping[str, str],
 ) -> list[dg.RunRequest]:
+    """A request for each stretch of neighbours and job; Dagster launches a run key only once."""
+    plan = Plan(sessions=seasons.wanted, datasets=DATASETS, held=held)
     return [
         dg.RunRequest(
             run_key="/".join((occasion, run.job, run.keys[0], run.keys[-1])),
@@ -108,41 +145,26 @@ def _requests(
             asset_selection=[asset_key(dataset) for dataset in run.datasets],
             tags={**tags, **run.tags},
         )
-        for run in plan.runs(registered)
+        for run in plan.runs(read_registered(instance))
     ]
 
 
-def under_way(instance: dg.DagsterInstance, now: datetime) -> dict[str, set[SessionPartition]]:
-    """What runs that wait or work will bring, by dataset.
-
-    A run that is older than a day may hang, so it is no reason not to ask.
-    """
-    known = read_registered(instance)
-    found: dict[str, set[SessionPartition]] = {dataset.name: set() for dataset in DATASETS}
-    for run in instance.get_runs(
-        dg.RunsFilter(statuses=UNFINISHED, created_after=now - _TRUSTED_FOR)
-    ):
-        for dataset, partitions in planned_partitions(run, known).items():
-            found[dataset.name].update(partitions)
-    return found
-
-
 def note_due(instance: dg.DagsterInstance, week: str) -> None:
-    """Write down that a week's runs are owed."""
+    """Remember that a week's runs are still to be requested."""
     instance.add_dynamic_partitions(str(WEEKS_DUE.name), [week])
 
 
 def settle(instance: dg.DagsterInstance, week: str) -> None:
-    """Nothing is owed for this week any more."""
+    """A week's runs need not be requested any more."""
     if instance.has_dynamic_partition(str(WEEKS_DUE.name), week):
         instance.delete_dynamic_partition(str(WEEKS_DUE.name), week)
 
 
 def due_weeks(instance: dg.DagsterInstance) -> list[str]:
-    """The weeks whose runs are owed, the oldest first.
+    """The weeks whose runs are still to be requested, the oldest first.
 
-    A note goes only when runs of its week exist, which takes another look: a tick that dies
-    between asking for runs and getting them loses nothing.
+    A week is due until runs of it exist, which takes another tick to see: one that dies between
+    requesting runs and getting them loses nothing.
     """
     due = []
     for week in sorted(instance.get_dynamic_partitions(str(WEEKS_DUE.name))):
@@ -153,27 +175,22 @@ def due_weeks(instance: dg.DagsterInstance) -> list[str]:
     return due
 
 
-_LOOKED_BACK = timedelta(days=3)
-
-_KEPT_TAGS = (PARTITION, RANGE_START, RANGE_END, TRIGGER_TAG, WEEK_TAG, HISTORICAL_TAG)
-
-
 @dg.sensor(
     name="openf1_reopened",
     jobs=JOBS,
     default_status=dg.DefaultSensorStatus.RUNNING,
     minimum_interval_seconds=60,
     description=(
-        "Goes on with runs that failed because OpenF1 was closed for a live session, once the "
-        "time that it gave has come, and with runs that met an outage, after 15 minutes, 30, 60 "
-        "and so on up to a day. What had landed is not asked for again."
+        "Resumes runs that failed because OpenF1 was closed for a live session, once the time "
+        "that it gave has come, and runs that met an outage, after 15 minutes, 30, 60 and so on "
+        "up to a day. What was stored is not asked for again."
     ),
 )
 def openf1_reopened(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
-    """One run request for each run that is due; the run key makes it happen once."""
+    """A request for each run whose time has come and that no run has resumed yet."""
     now = datetime.now(UTC)
     failed = context.instance.get_runs(
-        dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], updated_after=now - _LOOKED_BACK)
+        dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], updated_after=now - _LOOK_BACK)
     )
     waiting, requests = [], []
     for run in failed:
@@ -184,9 +201,9 @@ def openf1_reopened(context: dg.SensorEvaluationContext) -> Iterator[dg.RunReque
         if datetime.fromisoformat(retry_at) > now:
             waiting.append(retry_at)
             continue
-        if not _gone_on_with(context.instance, run):
-            requests.append(_again(run))
-        requests += _races_left_out(context.instance, run)
+        if not context.instance.get_runs_count(dg.RunsFilter(tags={PARENT_RUN: run.run_id})):
+            requests.append(_resume(run))
+        requests += _second_wave(context.instance, run)
     if requests:  # Dagster takes requests or a reason, not both
         yield from requests
     elif waiting:
@@ -198,21 +215,15 @@ def openf1_reopened(context: dg.SensorEvaluationContext) -> Iterator[dg.RunReque
         yield dg.SkipReason("No run waits for OpenF1 or the lake.")
 
 
-def _gone_on_with(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
-    """Whether there is a further attempt already, ours or by hand."""
-    return instance.get_runs_count(dg.RunsFilter(tags={PARENT_RUN: run.run_id})) > 0
+def _resume(run: dg.DagsterRun) -> dg.RunRequest:
+    """The run once more, as a further attempt that asks only for what was not stored.
 
-
-def _again(run: dg.DagsterRun) -> dg.RunRequest:
-    """The run once more, as a further attempt that asks only for what did not land.
-
-    A run from the catalog or a backfill has no job of its own, so its assets tell the job.
+    A run from the catalog or a backfill has no job of ours, so the job follows from its datasets.
     """
-    assets = run.asset_selection or set()
     return dg.RunRequest(
         run_key=run.run_id,
-        job_name=(bronze_races if _is_of_races(run) else bronze_sessions).name,
-        asset_selection=list(assets) or None,
+        job_name=(RACE_GROUP if _is_of_races(run) else SESSION_GROUP).job,
+        asset_selection=list(run.asset_selection or ()) or None,
         tags={
             **({HISTORICAL_TAG: "true"} if BACKFILL in run.tags else {}),
             **{name: run.tags[name] for name in _KEPT_TAGS if name in run.tags},
@@ -229,21 +240,20 @@ def _is_of_races(run: dg.DagsterRun) -> bool:
     return any(dataset in RACE_GROUP.datasets for dataset in planned_datasets(run))
 
 
-def _races_left_out(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Iterator[dg.RunRequest]:
-    """The races of a backfill whose sessions failed: Dagster never starts that second wave."""
+def _second_wave(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Iterator[dg.RunRequest]:
+    """The races of a backfill whose sessions failed: Dagster never starts them."""
     backfill = instance.get_backfill(run.tags[BACKFILL]) if BACKFILL in run.tags else None
-    chosen = set(backfill.asset_selection or ()) if backfill else set()
-    assets = [key for key in RACE_GROUP.asset_keys if key in chosen]
-    if not assets or asset_key(SESSIONS) not in chosen or _is_of_races(run):
+    selected = set(backfill.asset_selection or ()) if backfill else set()
+    assets = [key for key in RACE_GROUP.asset_keys if key in selected]
+    if not assets or asset_key(SESSIONS) not in selected or _is_of_races(run):
         return
-    known = read_registered(instance)
-    covered = set(planned_keys(run, known))
-    keys = [key for key in known.race_keys if key in covered]
-    asked = instance.get_runs_count(dg.RunsFilter(tags={LEFT_OUT_BY_TAG: run.run_id}))
-    if keys and not asked:
+    registered = read_registered(instance)
+    covered = set(planned_keys(run, registered))
+    keys = [key for key in registered.race_keys if key in covered]
+    if keys and not instance.get_runs_count(dg.RunsFilter(tags={LEFT_OUT_BY_TAG: run.run_id})):
         yield dg.RunRequest(
             run_key=f"{run.run_id}/races",
-            job_name=bronze_races.name,
+            job_name=RACE_GROUP.job,
             asset_selection=assets,
             tags={
                 RANGE_START: keys[0],

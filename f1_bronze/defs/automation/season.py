@@ -1,11 +1,8 @@
-"""The running season as ticks see it: at most two API calls, within a tick's time.
+"""The running seasons as schedules and sensors see them: two API calls, within a tick's time."""
 
-Belongs here: which seasons run, reading their calendar in a hurry, what a tick may depend on.
-Stays out: what becomes of it (calendar_sensor.py, weekly.py).
-"""
-
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import datetime
 
 from f1_bronze.datasets import DATASETS
@@ -17,9 +14,8 @@ from f1_bronze.openf1.budget import PaceSettingError
 from f1_bronze.openf1.budget_stores import RateStoreError
 from f1_bronze.openf1.calendar import Calendar, CalendarSession, read_calendar
 
-WHAT_PASSES = (OpenF1Error, LakeError, RateStoreError, PaceSettingError)
-
-"""What keeps a tick from reading the calendar; each message ends with the remedy."""
+UNREADABLE = (OpenF1Error, LakeError, RateStoreError, PaceSettingError)
+"""Why a tick cannot see the running seasons; each message ends with the remedy."""
 
 
 class NamesMissing(OpenF1Error):
@@ -33,10 +29,25 @@ class NamesMissing(OpenF1Error):
         self.years = years
 
 
+@dataclass(frozen=True, kw_only=True)
+class RunningSeasons:
+    """What OpenF1 lists of the running seasons, and what the lake holds of them.
+
+    Attributes:
+        calendar: all sessions, of every type.
+        wanted: those that have ended and are of the types that are ingested.
+        stored: the partitions in the lake, by name of the dataset.
+    """
+
+    calendar: Calendar
+    wanted: tuple[CalendarSession, ...]
+    stored: Mapping[str, Collection[SessionPartition]]
+
+
 def read_running_seasons(
     deployment: Deployment, now: datetime, *, named_by_place: Collection[int] = ()
-) -> Calendar:
-    """All sessions of the running seasons, of every type, as of `now`; nothing is remembered.
+) -> RunningSeasons:
+    """The running seasons as of `now`; nothing is remembered.
 
     Two calls at most, each tried once and each after at most ten seconds of waiting for the
     shared budget; with paid access a login precedes them. `named_by_place` are years known to
@@ -46,6 +57,7 @@ def read_running_seasons(
         NamesMissing: a year lacks meetings that did not before.
         UnknownSeason: a season that has begun is not listed, which is a slip of the API.
         OpenF1Error: the API did not answer, or not in time.
+        LakeError: the lake cannot be listed.
     """
     years = running_years(now)
     placed = deployment.lake.session_partitions(years)
@@ -61,19 +73,16 @@ def read_running_seasons(
         )
     if not set(calendar.nameless) <= set(named_by_place):
         raise NamesMissing(calendar.nameless)
-    return calendar
-
-
-def wanted_sessions(deployment: Deployment, calendar: Calendar) -> tuple[CalendarSession, ...]:
-    """The sessions that have ended and are of the types that are ingested."""
     types = deployment.settings.session_types
-    return tuple(s for s in calendar.sessions if types is None or s.partition.session_type in types)
-
-
-def stored_now(deployment: Deployment, now: datetime) -> dict[str, set[SessionPartition]]:
-    """What the lake holds of the running seasons, by dataset."""
-    years = running_years(now)
-    return {ds.name: deployment.lake.stored_partitions(ds.name, years) for ds in DATASETS}
+    return RunningSeasons(
+        calendar=calendar,
+        wanted=tuple(
+            session
+            for session in calendar.sessions
+            if types is None or session.partition.session_type in types
+        ),
+        stored={ds.name: deployment.lake.stored_partitions(ds.name, years) for ds in DATASETS},
+    )
 
 
 def running_years(now: datetime) -> tuple[int, ...]:

@@ -21,7 +21,7 @@ from f1_bronze.defs.partitions import asset_key, read_registered
 from f1_bronze.defs.record.calendar_memory import remembered_ends
 from f1_bronze.defs.record.check_results import CheckState, check_states
 from f1_bronze.defs.record.failure_causes import FailureHistory, LastFailure
-from f1_bronze.defs.record.latest import latest_materializations
+from f1_bronze.defs.record.latest import latest_materializations, unmet_attempts
 from f1_bronze.defs.resources import Deployment
 from f1_bronze.defs.run.failures import RowsMissing
 from f1_bronze.defs.run.materialization import SESSION_END
@@ -191,9 +191,7 @@ def read_coverage(
     for dataset in DATASETS:
         in_lake = deployment.lake.stored_partitions(dataset.name, years)
         unregistered |= in_lake - set(sessions)
-        attempts = instance.event_log_storage.get_latest_asset_partition_materialization_attempts_without_materializations(  # noqa: E501  Dagster's name
-            asset_key(dataset)
-        )
+        attempts = unmet_attempts(instance, asset_key(dataset))
         for partition in sessions:
             key = partition.key
             cells[key, dataset.name] = _cell(
@@ -202,7 +200,7 @@ def read_coverage(
                 is_due=_is_due(partition, ended_at.get(key), deployment),
                 in_lake=partition in in_lake,
                 record=recorded[dataset].get(key),
-                failure=failures.of(attempts[key][0], dataset, key) if key in attempts else None,
+                failure=failures.of(attempts[key], dataset, key) if key in attempts else None,
                 checks=checks.get((key, dataset.name), ()),
                 session_version=session_versions.get(key) if dataset is not SESSIONS else None,
             )

@@ -11,6 +11,7 @@ from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.defs.partitions import asset_key, parse_key
 from f1_bronze.defs.record.calendar_memory import remembered_ends
+from f1_bronze.defs.record.latest import recorded_keys
 from f1_bronze.defs.resources import Deployment
 from f1_bronze.telemetry.alerts.wording import OverdueSession
 
@@ -66,11 +67,7 @@ def overdue_sessions(
             ends[partition] = end
     keys = {partition.key for partition in ends}
     recorded = {
-        dataset.name: instance.get_latest_storage_id_by_partition(
-            asset_key(dataset), dg.DagsterEventType.ASSET_MATERIALIZATION, keys
-        )
-        for dataset in DATASETS
-        if keys
+        dataset.name: recorded_keys(instance, asset_key(dataset), keys) for dataset in DATASETS
     }
     found = []
     for partition, end in sorted(ends.items(), key=lambda item: (item[1], item[0].key)):

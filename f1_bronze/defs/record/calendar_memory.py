@@ -1,8 +1,4 @@
-"""What the calendar sensor remembers between its ticks, and what has changed since.
-
-Belongs here: the cursor, in both directions, and telling two looks at the calendar apart. Stays
-out: looking (season.py), what follows from a change (calendar_sensor.py).
-"""
+"""What the sensor openf1_calendar remembers between its ticks, and what has changed since."""
 
 import json
 from collections.abc import Mapping
@@ -18,11 +14,9 @@ from f1_bronze.openf1.calendar import Calendar, Reason
 FORMAT = 1
 
 CLOSED_AROUND = timedelta(minutes=30)
-
 """How long before and after a session the API is closed to free users."""
 
 NEAR = timedelta(days=14)
-
 """Without a session so near, the calendar is read once a day."""
 
 BETWEEN_SEASONS = timedelta(days=1)
@@ -33,7 +27,7 @@ class CursorError(ValueError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Seen:
+class SeenSession:
     """A session as the calendar listed it; `key` is the partition that it has or would have."""
 
     key: str
@@ -47,7 +41,7 @@ class Seen:
         return [self.key, self.name, _text(self.start), _text(self.end), int(self.cancelled)]
 
     @classmethod
-    def from_json(cls, written: list[Any]) -> "Seen":
+    def from_json(cls, written: list[Any]) -> "SeenSession":
         """What `to_json` wrote."""
         key, name, start, end, cancelled = written
         return cls(
@@ -60,16 +54,15 @@ class Seen:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Memory:
+class CalendarMemory:
     """What is known from earlier ticks.
 
     Attributes:
         looked_at: when the calendar was last read; None before the first time.
-        closed_until: when the API, which was closed, is to be asked again.
+        closed_until: when to ask the API again, where it was closed.
         nameless: years of which hardly a meeting was listed.
         absent: registered keys for which the last calendar had no session.
-        told: those of them that stay, because something landed for them.
-        asked: session keys whose first run was requested.
+        kept: those of them that stay, because something is stored of them.
         sessions: session key → what the calendar said of it.
     """
 
@@ -77,9 +70,8 @@ class Memory:
     closed_until: datetime | None = None
     nameless: tuple[int, ...] = ()
     absent: frozenset[str] = frozenset()
-    told: frozenset[str] = frozenset()
-    asked: frozenset[int] = frozenset()
-    sessions: Mapping[int, Seen] = field(default_factory=dict)
+    kept: frozenset[str] = frozenset()
+    sessions: Mapping[int, SeenSession] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """The cursor."""
@@ -90,15 +82,14 @@ class Memory:
                 "closed_until": _text(self.closed_until),
                 "nameless": list(self.nameless),
                 "absent": sorted(self.absent),
-                "told": sorted(self.told),
-                "asked": sorted(self.asked),
+                "told": sorted(self.kept),
                 "sessions": {str(key): seen.to_json() for key, seen in self.sessions.items()},
             },
             ensure_ascii=False,
         )
 
     @classmethod
-    def from_json(cls, cursor: str | None) -> "Memory":
+    def from_json(cls, cursor: str | None) -> "CalendarMemory":
         """What the cursor holds; `CursorError` when it is damaged or somebody else's."""
         if not cursor:
             return cls()
@@ -111,10 +102,10 @@ class Memory:
                 closed_until=_moment(written["closed_until"]) if written["closed_until"] else None,
                 nameless=tuple(int(year) for year in written["nameless"]),
                 absent=frozenset(str(key) for key in written["absent"]),
-                told=frozenset(str(key) for key in written["told"]),
-                asked=frozenset(int(key) for key in written["asked"]),
+                kept=frozenset(str(key) for key in written["told"]),
                 sessions={
-                    int(key): Seen.from_json(seen) for key, seen in written["sessions"].items()
+                    int(key): SeenSession.from_json(seen)
+                    for key, seen in written["sessions"].items()
                 },
             )
         except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as fault:
@@ -122,8 +113,8 @@ class Memory:
                 raise
             raise CursorError("The cursor is damaged or not this sensor's.") from fault
 
-    def live(self, now: datetime) -> Seen | None:
-        """The session for which the API is closed now, as far as the calendar tells."""
+    def live(self, now: datetime) -> SeenSession | None:
+        """The session for which the API is closed now, by the calendar."""
         for seen in self.sessions.values():
             closed = seen.start - CLOSED_AROUND <= now <= seen.end + CLOSED_AROUND
             if closed and not seen.cancelled:
@@ -142,10 +133,10 @@ class Memory:
         return self.looked_at + BETWEEN_SEASONS
 
 
-def seen_in(calendar: Calendar) -> dict[int, Seen]:
+def seen_sessions(calendar: Calendar) -> dict[int, SeenSession]:
     """Every session of the calendar that has a name, those to come and cancelled ones too."""
     ended = {
-        session.session_key: Seen(
+        session.session_key: SeenSession(
             key=session.partition.key,
             name=f"{session.grand_prix_name} {session.session_name}",
             start=session.date_start,
@@ -154,7 +145,7 @@ def seen_in(calendar: Calendar) -> dict[int, Seen]:
         for session in calendar.sessions
     }
     others = {
-        left.session_key: Seen(
+        left.session_key: SeenSession(
             key=left.partition.key,
             name=left.name,
             start=left.date_start,
@@ -170,8 +161,8 @@ def seen_in(calendar: Calendar) -> dict[int, Seen]:
     return ended | others
 
 
-class Kind(StrEnum):
-    """What upstream does to sessions that it has announced."""
+class ChangeKind(StrEnum):
+    """What OpenF1 does to sessions that it has announced."""
 
     CANCELLED = "cancelled"
     REINSTATED = "reinstated"
@@ -180,33 +171,35 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Change:
+class CalendarChange:
     """One thing that has changed about a session since the calendar was last read."""
 
-    kind: Kind
+    kind: ChangeKind
     session_key: int
-    before: Seen
-    after: Seen
+    before: SeenSession
+    after: SeenSession
 
     @property
     def text(self) -> str:
         """For people, in a sentence."""
         who = f"{self.after.key} (session {self.session_key})"
         match self.kind:
-            case Kind.CANCELLED:
+            case ChangeKind.CANCELLED:
                 return f"{who} was cancelled."
-            case Kind.REINSTATED:
+            case ChangeKind.REINSTATED:
                 return f"{who} was cancelled and takes place after all."
-            case Kind.MOVED:
+            case ChangeKind.MOVED:
                 return f"{who} was moved from {_shown(self.before)} to {_shown(self.after)} UTC."
-            case Kind.RENAMED:
+            case ChangeKind.RENAMED:
                 stays = self.before.key == self.after.key
                 where = "and stays where it is" if stays else f"and was {self.before.key}"
                 return f"{who} is named {self.after.name} instead of {self.before.name} {where}."
 
 
-def changes(before: Mapping[int, Seen], after: Mapping[int, Seen]) -> list[Change]:
-    """What became of the sessions that both looks know, in the order of their start."""
+def find_changes(
+    before: Mapping[int, SeenSession], after: Mapping[int, SeenSession]
+) -> list[CalendarChange]:
+    """How the sessions differ that both looks know, in the order of their start."""
     found = []
     for session_key, now in after.items():
         was = before.get(session_key)
@@ -214,16 +207,18 @@ def changes(before: Mapping[int, Seen], after: Mapping[int, Seen]) -> list[Chang
             continue
         kinds = []
         if was.cancelled != now.cancelled:
-            kinds.append(Kind.CANCELLED if now.cancelled else Kind.REINSTATED)
+            kinds.append(ChangeKind.CANCELLED if now.cancelled else ChangeKind.REINSTATED)
         if (was.start, was.end) != (now.start, now.end):
-            kinds.append(Kind.MOVED)
+            kinds.append(ChangeKind.MOVED)
         if (was.name, was.key) != (now.name, now.key):
-            kinds.append(Kind.RENAMED)
-        found += [Change(kind=k, session_key=session_key, before=was, after=now) for k in kinds]
+            kinds.append(ChangeKind.RENAMED)
+        found += [
+            CalendarChange(kind=k, session_key=session_key, before=was, after=now) for k in kinds
+        ]
     return sorted(found, key=lambda change: (change.after.start, change.session_key))
 
 
-def _shown(seen: Seen) -> str:
+def _shown(seen: SeenSession) -> str:
     return f"{seen.start:%Y-%m-%d %H:%M}-{seen.end:%H:%M}"
 
 
@@ -253,7 +248,7 @@ def remembered_ends(instance: dg.DagsterInstance) -> dict[str, datetime]:
         data = state.instigator_data
         if state.instigator_name == CALENDAR_SENSOR and isinstance(data, SensorInstigatorData):
             try:
-                memory = Memory.from_json(data.cursor)
+                memory = CalendarMemory.from_json(data.cursor)
             except CursorError:  # the sensor itself says so at its next tick
                 return {}
             return {seen.key: seen.end for seen in memory.sessions.values() if not seen.cancelled}

@@ -122,6 +122,27 @@ def read_latest(
     return {one.event.partition: one for one in found if one.event.partition}
 
 
+def recorded_keys(
+    instance: dg.DagsterInstance, key: dg.AssetKey, partition_keys: Collection[str]
+) -> set[str]:
+    """Those of the partitions that have ever been materialized."""
+    if not partition_keys:
+        return set()
+    return set(
+        instance.get_latest_storage_id_by_partition(
+            key, dg.DagsterEventType.ASSET_MATERIALIZATION, set(partition_keys)
+        )
+    )
+
+
+def unmet_attempts(instance: dg.DagsterInstance, key: dg.AssetKey) -> dict[str, str]:
+    """The latest run of each partition that it was to materialize and has not, or not yet."""
+    attempts = instance.event_log_storage.get_latest_asset_partition_materialization_attempts_without_materializations(  # noqa: E501  Dagster's name
+        key
+    )
+    return {partition_key: run_id for partition_key, (run_id, _) in attempts.items()}
+
+
 def read_materializations(
     instance: dg.DagsterInstance, key: dg.AssetKey, storage_ids: Collection[int]
 ) -> list[RecordedMaterialization]:
