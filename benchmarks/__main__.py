@@ -16,9 +16,10 @@ from benchmarks.charts import draw_season
 from f1_bronze.datasets import DATASETS
 from f1_bronze.lake.lake import Lake
 from f1_bronze.lake.landing import Candidate
-from f1_bronze.openf1.batches import SessionRef, fetch_sessions, plan_batches, query_of
+from f1_bronze.openf1.batches import SessionRef, fetch_sessions, plan_batches, source_query
 from f1_bronze.openf1.breaker import Breaker
-from f1_bronze.openf1.budget import MemoryStore, Pace, parse_limits
+from f1_bronze.openf1.budget import CallBudget, parse_limits
+from f1_bronze.openf1.budget_stores import MemoryStore
 from f1_bronze.openf1.calendar import read_calendar
 from f1_bronze.openf1.client import OpenF1Client
 from f1_bronze.simulator.invented import InventedSeasons
@@ -47,7 +48,7 @@ def benchmark_season() -> None:
     ):
         client = OpenF1Client(
             base_url=simulator.url,
-            pace=Pace(parse_limits("100000/1s"), MemoryStore()),
+            budget=CallBudget(parse_limits("100000/1s"), MemoryStore()),
             breaker=Breaker(),
         )
         calendar = read_calendar(
@@ -85,7 +86,7 @@ def benchmark_season() -> None:
                             partition=places[answer.session_key],
                             session_key=answer.session_key,
                             records=answer.records,
-                            source=query_of(dataset, answer.session_key),
+                            source=source_query(dataset, answer.session_key),
                             notes={},
                         )
                     )

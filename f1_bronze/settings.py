@@ -82,7 +82,7 @@ SETTINGS = (
     Setting(
         name="RATE_STORE",
         default="file",
-        meaning="Where calls are counted: file, file:/path, memory, postgresql://… or redis://…",
+        meaning="Where calls are counted: file, file:/path, memory or postgresql://…",
     ),
     Setting(
         name="SESSION_TYPES",

@@ -47,8 +47,9 @@ ALLOWED = {
 ONLY_IN = {
     "dagster": {"defs", "definitions", "cli"},
     "requests": {"openf1"},
-    "psycopg": {"openf1"},
-    "redis": {"openf1"},
+    "psycopg2": {"openf1"},
+    "sqlalchemy": {"openf1"},
+    "filelock": {"openf1"},
     "boto3": {"lake", "telemetry"},
     "botocore": {"lake", "telemetry"},
     "great_expectations": {"quality"},

@@ -117,15 +117,16 @@ def _api(settings: Settings, observer: Callable[[str], None]) -> Iterator[Check]
     """One call, after a login where there is one."""
     from f1_bronze.defs.resources import openf1_resource, resolved
     from f1_bronze.openf1.answers import ClosedForLiveSession, OpenF1Error
-    from f1_bronze.openf1.budget import PaceSettingError
-    from f1_bronze.openf1.budget_stores import RateStoreError
-    from f1_bronze.openf1.http import Credentials, ask_once
+    from f1_bronze.openf1.breaker import Breaker
+    from f1_bronze.openf1.budget_stores import BudgetSettingError, RateStoreError
+    from f1_bronze.openf1.client import OpenF1Client
+    from f1_bronze.openf1.http import Credentials
 
     resource = resolved(openf1_resource(settings))
     try:
-        pace = resource.make_pace()
-        left = pace.remaining()
-    except (PaceSettingError, RateStoreError) as error:
+        budget = resource.make_budget()
+        left = budget.remaining()
+    except (BudgetSettingError, RateStoreError) as error:
         yield Check(check="api budget", state=State.FAILED, detail=str(error))
         return
     store = settings.rate_store.partition(":")[0]
@@ -135,26 +136,36 @@ def _api(settings: Settings, observer: Callable[[str], None]) -> Iterator[Check]
         state=State.OK,
         detail=f"{settings.openf1_limits} for {shared}; {left} calls are free now",
     )
-    access = "paid access" if resource.username else "free access"
+    account = "paid access" if resource.username else "free access"
     login = None
     if resource.username:
         login = Credentials(username=resource.username, password=resource.password)
+    client = OpenF1Client(
+        base_url=settings.openf1_url,
+        budget=budget,
+        breaker=Breaker(),
+        credentials=login,
+        timeout=(5, 30),
+        total_seconds=30,
+        observer=observer,
+    )
     try:
-        answer = ask_once(settings.openf1_url, pace=pace, credentials=login, observer=observer)
+        with client:
+            access = client.check_access()
     except ClosedForLiveSession as error:
         yield Check(check="api", state=State.WARNING, detail=str(error))
     except (OpenF1Error, RateStoreError) as error:
         yield Check(check="api", state=State.FAILED, detail=str(error))
     else:
-        if answer.moved_to:
+        if access.moved_to:
             yield Check(
                 check="api",
                 state=State.WARNING,
-                detail=f"{answer.url} redirects to {answer.moved_to}: each call costs two.",
+                detail=f"{access.url} redirects to {access.moved_to}: each call costs two.",
                 remedy="Set F1_BRONZE_OPENF1_URL to the new address.",
             )
             return
-        detail = f"{answer.url} answered in {answer.seconds:.2f} s ({access})"
+        detail = f"{access.url} answered in {access.seconds:.2f} s ({account})"
         yield Check(check="api", state=State.OK, detail=detail)
 
 

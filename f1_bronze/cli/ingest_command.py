@@ -127,7 +127,7 @@ def _ingest(
     resource = resolved(openf1_resource(settings))
     console = stderr()
     tally = RunTally()
-    bar = ProgressBar(console, tally, estimate=resource.make_pace().estimate)
+    bar = ProgressBar(console, tally, estimate=resource.make_budget().estimate)
     openf1 = resource.make_openf1(observer=bar.report)
     with warnings_on(console), closing(openf1):
         calendar, plan = selection.plan(openf1, lake)

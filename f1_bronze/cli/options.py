@@ -98,11 +98,10 @@ def _exit_status(error: Exception) -> int | None:
     """The exit status for an error; None for one that the user can do nothing about."""
     from f1_bronze.lake.errors import LakeAddressError, LakeError
     from f1_bronze.openf1.answers import ClosedForLiveSession, OpenF1Error
-    from f1_bronze.openf1.budget import PaceSettingError
-    from f1_bronze.openf1.budget_stores import RateStoreError
+    from f1_bronze.openf1.budget_stores import BudgetSettingError, RateStoreError
     from f1_bronze.openf1.calendar import UnknownGrandPrix, UnknownSeason
 
-    settings = (SettingError, PaceSettingError, LakeAddressError)
+    settings = (SettingError, BudgetSettingError, LakeAddressError)
     if isinstance(error, (*settings, UnknownGrandPrix, UnknownSeason)):
         return WRONG_USE
     if isinstance(error, ClosedForLiveSession):

@@ -52,8 +52,8 @@ def hide_logins(value: str) -> str:
 
     A password may contain any character, also one that should have been written as %XX.
 
-    >>> hide_logins("postgresql://f1:pass/w@rd@db/f1"), hide_logins("redis://cache?password=word")
-    ('postgresql://(hidden)@db/f1', 'redis://cache?(hidden)')
+    >>> hide_logins("postgresql://f1:pass/w@rd@db/f1"), hide_logins("postgresql://db?password=word")
+    ('postgresql://(hidden)@db/f1', 'postgresql://db?(hidden)')
     """
     scheme, mark, rest = value.partition("://") if "://" in value else ("", "", value)
     if "@" in value and "?" in value:  # either of them may belong to the password

@@ -21,7 +21,8 @@ from f1_bronze.lake.s3 import S3Writes
 from f1_bronze.openf1.answers import Counters, without_login
 from f1_bronze.openf1.batches import SessionAnswer, SessionRef, fetch_sessions
 from f1_bronze.openf1.breaker import Breaker
-from f1_bronze.openf1.budget import Pace, parse_limits, rate_store
+from f1_bronze.openf1.budget import CallBudget, parse_limits
+from f1_bronze.openf1.budget_stores import open_rate_store
 from f1_bronze.openf1.calendar import Calendar, read_calendar
 from f1_bronze.settings import PREFIX, PUBLIC_API, Settings
 
@@ -144,7 +145,7 @@ class OpenF1Resource(dg.ConfigurableResource[OpenF1]):
     limits: str = Field(default="3/1s,30/60s", description="Calls allowed per rolling window.")
     rate_store: str = Field(
         default="file",
-        description="Where calls are counted: file, file:/path, memory, postgresql://… or redis://…",
+        description="Where calls are counted: file, file:/path, memory, or postgresql://…",
     )
     breaker_failures: int = Field(
         default=5, gt=0, description="Failed calls in a row after which an endpoint is left alone."
@@ -165,9 +166,9 @@ class OpenF1Resource(dg.ConfigurableResource[OpenF1]):
             base_url=without_login(self.url.rstrip("/")),
         )
 
-    def make_pace(self) -> Pace:
+    def make_budget(self) -> CallBudget:
         """The shared call budget with these settings."""
-        return Pace(parse_limits(self.limits), rate_store(self.rate_store, self.url))
+        return CallBudget(parse_limits(self.limits), open_rate_store(self.rate_store, self.url))
 
     def make_client(self, *, observer: Callable[[str], None] | None = None) -> "OpenF1Client":
         """A client with these settings; `observer` is told in a sentence what takes long."""
@@ -175,7 +176,7 @@ class OpenF1Resource(dg.ConfigurableResource[OpenF1]):
 
         return OpenF1Client(
             base_url=self.url,
-            pace=self.make_pace(),
+            budget=self.make_budget(),
             breaker=Breaker(failures=self.breaker_failures, pause=self.breaker_seconds),
             credentials=self._credentials(),
             observer=observer,
@@ -188,16 +189,16 @@ class OpenF1Resource(dg.ConfigurableResource[OpenF1]):
         """
         from f1_bronze.openf1.client import OpenF1Client  # as above
 
-        store = rate_store(self.rate_store, self.url)
+        store = open_rate_store(self.rate_store, self.url)
         return OpenF1Client(
             base_url=self.url,
-            pace=Pace(parse_limits(self.limits), store, longest_wait=10.0),
+            budget=CallBudget(parse_limits(self.limits), store, longest_wait=10.0),
             breaker=Breaker(),
             credentials=self._credentials(),
             timeout=(4, 10),
             attempts=1,
             total_seconds=10,
-            limited=0,
+            rate_limit_retries=0,
         )
 
     def _credentials(self) -> "Credentials | None":

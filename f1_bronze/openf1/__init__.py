@@ -1,6 +1,6 @@
-"""HOW we ask: the only room that talks HTTP, and what the answers of OpenF1 mean.
+"""How OpenF1 is asked: the only room that speaks HTTP.
 
-Belongs here: outcomes of a call, the shared pace, retries, the circuit breaker, login, several
-sessions in one call, the calendar and the Grand Prix names. Stays out: what a dataset holds
-(datasets/), how it is stored (lake/), Dagster.
+`answers` says what an answer means, `http` sends one request, `client` retries and counts, `budget`
+and `breaker` say when a call may go; `batches` asks for many sessions at once, and `calendar` which
+sessions there are, with `partition_names` naming their partitions.
 """

@@ -1,36 +1,50 @@
-"""What a call came to: the answer, the errors by what to do next, and how a reply is read.
+"""What an answer of OpenF1 means: records, an error named by what to do next, or a retry.
 
-Belongs here: the table of statuses and bodies of OpenF1, and the errors every other room catches.
-Stays out: sending (client.py) and when to repeat (retries.py).
+`read_answer` is the table of statuses and bodies; the waiting and retrying is in client.py. So
+what happens on a 429? The answer is a `FailedAttempt` here, with the seconds to wait;
+`OpenF1Client` makes everybody who shares the call budget wait that long, and asks again.
 """
 
 import json
 import math
-import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import Any, NoReturn
-from urllib.parse import urlencode, urlsplit, urlunsplit
+from urllib.parse import urlsplit, urlunsplit
 
 DEFAULT_RETRY_AFTER = 3600.0
-
 """Seconds after which to come back when the API is closed and does not say for how long."""
+
+LONGEST_RETRY_AFTER = 120.0
+"""Seconds for which a `Retry-After` is obeyed at most within one request to the client."""
+
+_LONGEST_CLOSURE = 6 * 3600.0
+
+
+def without_login(url: str) -> str:
+    """The address without user name and password, fit for logs and metadata.
+
+    >>> without_login("https://me:secret@example.org/v1")
+    'https://example.org/v1'
+    """
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What one question came to.
+    """The records of one endpoint, and what it cost to get them.
 
     Attributes:
         records: JSON objects as they came; an empty list is a true empty, never a failure.
-        url: what was asked, without credentials.
+        url: the address that was asked, without credentials.
         status: HTTP status of the answer, 200 or 404 ("No results found.").
         attempts: HTTP requests that it took, at least 1; retries and a login are among them.
         retries: those of them that repeated an earlier one.
-        seconds: time spent asking and backing off, without waiting for the shared budget.
+        seconds: time spent on requests and back-offs, without waiting for the call budget.
         bytes: size of the answer, decompressed.
     """
 
@@ -49,18 +63,18 @@ class Answer:
 
 @dataclass(frozen=True, kw_only=True)
 class Counters:
-    """A moment's counts; `after - before` is what happened in between.
+    """What a client has done up to a moment; `after - before` is what it did in between.
 
     Attributes:
-        questions: batches and listings asked for, each in one call when nothing fails; what is
-            left of a split is a question of its own.
+        questions: batches and listings asked for, each in one call when nothing fails; each half
+            of a split batch is counted too.
         calls: HTTP requests sent; retries, redirects and logins are among them.
         retries: calls that repeated an earlier one.
         by_status: calls by HTTP status, as text, or by `failed`, `unreached` and `timed out`
             without one.
-        wait_seconds: time waited for the shared budget and between attempts.
+        wait_seconds: time waited for the call budget and between attempts.
         bytes: size of the answers, decompressed.
-        splits: questions that were cut in two.
+        splits: batches that were cut in two.
     """
 
     questions: int = 0
@@ -77,20 +91,24 @@ class Counters:
         by_status = dict(self.by_status)
         return {**data, "by_status": by_status, "wait_seconds": round(self.wait_seconds, 2)}
 
-    def __sub__(self, before: "Counters") -> "Counters":
-        statuses = {
-            status: calls - before.by_status.get(status, 0)
-            for status, calls in self.by_status.items()
-        }
+    def _combine(self, other: "Counters", sign: int) -> "Counters":
+        mine, theirs = self.by_status, other.by_status
+        by_status = {s: mine.get(s, 0) + sign * theirs.get(s, 0) for s in {**mine, **theirs}}
         return Counters(
-            questions=self.questions - before.questions,
-            calls=self.calls - before.calls,
-            retries=self.retries - before.retries,
-            by_status={status: calls for status, calls in statuses.items() if calls},
-            wait_seconds=self.wait_seconds - before.wait_seconds,
-            bytes=self.bytes - before.bytes,
-            splits=self.splits - before.splits,
+            questions=self.questions + sign * other.questions,
+            calls=self.calls + sign * other.calls,
+            retries=self.retries + sign * other.retries,
+            by_status={status: calls for status, calls in by_status.items() if calls},
+            wait_seconds=self.wait_seconds + sign * other.wait_seconds,
+            bytes=self.bytes + sign * other.bytes,
+            splits=self.splits + sign * other.splits,
         )
+
+    def __add__(self, other: "Counters") -> "Counters":
+        return self._combine(other, 1)
+
+    def __sub__(self, before: "Counters") -> "Counters":
+        return self._combine(before, -1)
 
 
 class OpenF1Error(Exception):
@@ -99,7 +117,7 @@ class OpenF1Error(Exception):
     Attributes:
         attempts: HTTP requests that were made before giving up; 0 when none was.
         retries: those of them that repeated an earlier one.
-        spent: seconds spent asking and backing off.
+        spent: seconds spent on requests and back-offs.
     """
 
     attempts: int = 0
@@ -116,11 +134,11 @@ class ClosedForLiveSession(OpenF1Error):
 
 
 class TooMuchAsked(OpenF1Error):
-    """Split the question; repeating it is of no use."""
+    """Ask for fewer sessions at once; repeating the request does not help."""
 
 
 class Unavailable(OpenF1Error):
-    """Retries are used up (5xx, timeouts, transport faults, 429): split, or come back later.
+    """Retries are used up (5xx, timeouts, transport, 429): ask for fewer, or come back later.
 
     `reached` is False when there was no connection to the API at all: the network, the address.
     """
@@ -151,7 +169,7 @@ class CircuitOpen(Unavailable):
 
 
 class BudgetTaken(Unavailable):
-    """Not asked, because others have reserved the shared budget for too long: come back later.
+    """Not asked, because others have reserved the call budget for too long: come back later.
 
     `seconds` is how long the wait would have been.
     """
@@ -162,122 +180,182 @@ class BudgetTaken(Unavailable):
 
 
 class Refused(OpenF1Error):
-    """Give up: the question, the address or the login is wrong and stays wrong."""
+    """Give up: the request, the address or the login is wrong and stays wrong."""
 
     def __init__(self, message: str, *, status: int | None = None) -> None:
         super().__init__(message)
         self.status = status
 
 
+class Unauthorized(Refused):
+    """Give up: the login is missing or wrong; a token may have expired and can be renewed."""
+
+
 class Malformed(OpenF1Error):
-    """The answer is JSON but cannot be placed; split to find the session it comes from."""
+    """The answer is JSON but cannot be used; ask for fewer, to find the session it comes from."""
 
 
-def holds_for_all(error: OpenF1Error) -> bool:
-    """Whether smaller questions would end no better: not with a 429 either, they are more calls."""
+def applies_to_all(error: OpenF1Error) -> bool:
+    """Whether asking for fewer sessions would fail as well: after a 429 it is only more calls."""
     limited = isinstance(error, Unavailable) and error.status == 429
     splittable = isinstance(error, TooMuchAsked | Malformed | Unavailable)
     return not splittable or limited or isinstance(error, CircuitOpen | BudgetTaken)
 
 
 def may_be_too_large(error: OpenF1Error) -> bool:
-    """Whether a question may have failed for its size: not when the API was not even reached."""
+    """Whether a request may have failed for its size: not when the API was not even reached."""
     return isinstance(error, TooMuchAsked) or (isinstance(error, Unavailable) and error.reached)
 
 
-class Kind(StrEnum):
-    """What a reply means for the one who asked."""
+class FailureKind(StrEnum):
+    """Failed attempts, told apart by how often they are retried."""
 
-    ROWS = "rows"  # also the true empty
-    REPEAT = "repeat"
-    ASTRAY = "astray"  # repeated like the above, and refused if it stays
-    LIMITED = "limited"
-    CLOSED = "closed"
-    TOO_MUCH = "too much"
-    UNAUTHORIZED = "unauthorized"
-    REFUSED = "refused"
+    FAILED = "failed"  # 5xx, broken answers, transport
+    UNREACHED = "unreached"  # no connection
+    TIMED_OUT = "timed out"
+    RATE_LIMITED = "limited"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Verdict:
-    """How a reply is to be taken.
+class FailedAttempt(Exception):
+    """One attempt that failed and may be retried.
 
-    Attributes:
-        kind: what to do.
-        reason: why, in a few words of ours; never a part of the body.
-        records: the rows, for `Kind.ROWS` only.
-        retry_after: the `Retry-After` header as it came, if there is one.
-        per_second: for `Kind.LIMITED`, whether the limit per second was hit (else per minute).
+    `reason` is in our words, never a part of the answer; `seconds` is how long the server asked
+    to wait, within reason. `final` is what is raised when retries do not help, if it is another
+    error than `Unavailable`.
     """
 
-    kind: Kind
-    reason: str = ""
-    records: list[dict[str, Any]] = field(default_factory=list)
-    retry_after: str | None = None
-    per_second: bool = False
+    def __init__(
+        self,
+        kind: FailureKind,
+        reason: str,
+        *,
+        status: int | None = None,
+        seconds: float | None = None,
+        final: OpenF1Error | None = None,
+    ) -> None:
+        super().__init__(reason)
+        self.kind = kind
+        self.reason = reason
+        self.status = status
+        self.seconds = seconds
+        self.final = final
 
 
-def read_answer(status: int, headers: Mapping[str, str], body: bytes) -> Verdict:
-    """Decide what a reply means; pure, and total: any status and any bytes have a verdict.
+def read_answer(
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    asked: str = "the request",
+    several: bool = False,
+    now: float = 0.0,
+    jitter: float = 0.0,
+) -> list[dict[str, Any]]:
+    """The records of an answer; any other answer raises.
 
-    Source: the table "Answers" of OPENF1.md. 413 and 414 are taken like 422 (a shorter question
-    helps), 408 and 425 like 503. A 422 whose detail is a list is the API's complaint about a
-    parameter: asking for less would not help. A 404 is the API's own only as a JSON object: one
-    that is cut short is repeated, and so is a page of somebody else's, perhaps a proxy's.
+    | status                 | body                          | outcome                          |
+    |------------------------|-------------------------------|----------------------------------|
+    | 200                    | JSON array of objects         | records                          |
+    | 200                    | anything else, also cut short | retry                            |
+    | 404                    | "No results found."           | no records                       |
+    | 404                    | a JSON object cut short       | retry                            |
+    | 404                    | no JSON object, as of a proxy | retry, `Refused` if it stays     |
+    | 401                    | "… session in progress …"     | `ClosedForLiveSession`           |
+    | 401                    | any other                     | `Unauthorized`                   |
+    | 422                    | detail is a list of errors    | `Refused`                        |
+    | 422, 413, 414          | any other                     | `TooMuchAsked`                   |
+    | 429                    | any                           | wait and retry (`FailedAttempt`) |
+    | 408, 425, 5xx, any 2xx | any                           | retry                            |
+    | any other              | any                           | `Refused`                        |
+
+    Args:
+        asked: what was asked for, in messages; without credentials.
+        several: whether fewer sessions can be asked for.
+        now: seconds since the epoch, for `Retry-After` dates and clock minutes.
+        jitter: seconds added to the wait after a 429, so that processes do not return at once.
+
+    Raises:
+        FailedAttempt: to be retried. After a 429 its `seconds` are what the server asked for;
+            otherwise a second for the limit per second, and until the next clock minute for the
+            limit per minute, whose window is the clock minute.
+        OpenF1Error: final.
     """
-    retry_after = next((v for k, v in headers.items() if k.lower() == "retry-after"), None)
     if status == 200:
-        return _read_rows(body)
-    parsed = _error_object(body)
+        return _read_records(body)
+    header = next((v for k, v in headers.items() if k.lower() == "retry-after"), None)
+    retry_after = read_retry_after(header, now)
+    parsed = _read_error_body(body)
     detail = parsed.get("detail") if parsed is not None else None
-    said = detail.lower() if isinstance(detail, str) else ""
-    if status == 404 and said.strip(" .") == "no results found":
-        return Verdict(kind=Kind.ROWS, reason="no results")
+    text = detail.lower() if isinstance(detail, str) else ""
+    reason = f"status {status}"
+    if status == 404 and text.strip(" .") == "no results found":
+        return []
     if status == 404 and parsed is None:
-        cut = body.lstrip()[:1] == b"{"
-        kind = Kind.REPEAT if cut else Kind.ASTRAY
-        return Verdict(kind=kind, reason="status 404 with a body that is no JSON object")
+        reason = "status 404 with a body that is not a JSON object"
+        cut_short = body.lstrip()[:1] == b"{"
+        final = None if cut_short else _refusal(asked, reason, status)
+        raise FailedAttempt(FailureKind.FAILED, reason, status=status, final=final)
+    if status == 401 and "session in progress" in text:
+        raise ClosedForLiveSession(
+            "OpenF1 is closed to free users around a live session, past sessions included; come "
+            "back in 30 to 180 minutes, or set F1_BRONZE_OPENF1_USERNAME and "
+            "F1_BRONZE_OPENF1_PASSWORD for paid access.",
+            retry_after=min(retry_after or DEFAULT_RETRY_AFTER, _LONGEST_CLOSURE),
+        )
     if status == 401:
-        if "session in progress" in said:
-            return Verdict(kind=Kind.CLOSED, reason="live session", retry_after=retry_after)
-        return Verdict(kind=Kind.UNAUTHORIZED, reason="login missing, wrong or expired")
+        raise Unauthorized(
+            f"OpenF1 requires a valid login for {asked}; check F1_BRONZE_OPENF1_USERNAME and "
+            "F1_BRONZE_OPENF1_PASSWORD.",
+            status=status,
+        )
     if status in (413, 414) or (status == 422 and not isinstance(detail, list)):
-        return Verdict(kind=Kind.TOO_MUCH, reason="too much data asked at once")
+        remedy = "ask for fewer sessions" if several else "run this again later"
+        raise TooMuchAsked(f"{asked} asks for too much at once; {remedy}.")
+    if retry_after is not None:
+        retry_after = min(retry_after, LONGEST_RETRY_AFTER)
     if status == 429:
-        per_second = "/second" in said
-        reason = f"limit per {'second' if per_second else 'minute'} reached"
-        return Verdict(
-            kind=Kind.LIMITED, reason=reason, retry_after=retry_after, per_second=per_second
+        window, pause = ("second", 1.0) if "/second" in text else ("minute", 60.0 - now % 60.0)
+        raise FailedAttempt(
+            FailureKind.RATE_LIMITED,
+            f"limit per {window} reached",
+            status=status,
+            seconds=(retry_after or pause) + jitter,
         )
     if status in (408, 425) or status >= 500 or 200 <= status < 300:
-        return Verdict(kind=Kind.REPEAT, reason=f"status {status}", retry_after=retry_after)
-    return Verdict(kind=Kind.REFUSED, reason=f"status {status}")
+        raise FailedAttempt(FailureKind.FAILED, reason, status=status, seconds=retry_after)
+    raise _refusal(asked, reason, status)
 
 
-def _read_rows(body: bytes) -> Verdict:
+def _read_records(body: bytes) -> list[dict[str, Any]]:
+    wrong = ""
     try:
-        rows = json.loads(body.decode("utf-8"), parse_constant=_no_number, parse_float=_finite)
+        records = json.loads(
+            body.decode("utf-8"), parse_constant=_refuse_constant, parse_float=_finite_float
+        )
     except (ValueError, RecursionError):
-        return Verdict(kind=Kind.REPEAT, reason="status 200 with a body that is no JSON")
-    if not isinstance(rows, list):
-        return Verdict(kind=Kind.REPEAT, reason="status 200 with JSON that is no array")
-    if not all(isinstance(row, dict) for row in rows):
-        return Verdict(kind=Kind.REPEAT, reason="status 200 with an array of other than objects")
-    return Verdict(kind=Kind.ROWS, records=rows)
+        wrong = "a body that is not JSON"
+    else:
+        if not isinstance(records, list):
+            wrong = "JSON that is not an array"
+        elif not all(isinstance(record, dict) for record in records):
+            wrong = "an array of something else than objects"
+    if wrong:
+        raise FailedAttempt(FailureKind.FAILED, f"status 200 with {wrong}", status=200)
+    return list(records)
 
 
-def _no_number(literal: str) -> NoReturn:
-    raise ValueError(f"{literal} is no JSON number")
+def _refuse_constant(literal: str) -> NoReturn:
+    raise ValueError(f"{literal} is not a JSON number")
 
 
-def _finite(text: str) -> float:
+def _finite_float(text: str) -> float:
     number = float(text)
     if not math.isfinite(number):
         raise ValueError("number out of range")
     return number
 
 
-def _error_object(body: bytes) -> dict[str, Any] | None:
+def _read_error_body(body: bytes) -> dict[str, Any] | None:
     """The JSON object of an error body; None when it is something else, as HTML often is."""
     try:
         parsed = json.loads(body.decode("utf-8"))
@@ -286,231 +364,18 @@ def _error_object(body: bytes) -> dict[str, Any] | None:
     return parsed if isinstance(parsed, dict) else None
 
 
-class FaultKind(StrEnum):
-    """Faults told apart by how patiently they are repeated."""
-
-    FAILED = "failed"  # 5xx, broken answers, transport
-    UNREACHED = "unreached"  # no connection
-    TIMED_OUT = "timed out"
-    LIMITED = "limited"
-
-
-class Fault(Exception):
-    """One attempt that came to nothing and may be repeated.
-
-    `reason` is in our words; `seconds` is what the server asked to wait, already made sane.
-    `finally_` is the error that it comes to when it does not pass, where that is another one than
-    `Unavailable`.
-    """
-
-    def __init__(
-        self,
-        kind: FaultKind,
-        reason: str,
-        *,
-        status: int | None = None,
-        seconds: float | None = None,
-        finally_: OpenF1Error | None = None,
-    ) -> None:
-        super().__init__(reason)
-        self.kind = kind
-        self.reason = reason
-        self.status = status
-        self.seconds = seconds
-        self.finally_ = finally_
-
-
-@dataclass(frozen=True, kw_only=True)
-class Patience:
-    """How often and how long one question is repeated.
-
-    Attributes:
-        attempts: requests that may fail, timeouts among them.
-        timeouts: how many of them may be timeouts, each of which cost a minute or so.
-        limited: 429 answers that are borne; they do not use up attempts.
-        total_seconds: time for requests and back-offs; waiting for the shared budget is not in it.
-    """
-
-    attempts: int
-    timeouts: int
-    limited: int
-    total_seconds: float
-
-    def __post_init__(self) -> None:
-        if min(self.attempts, self.timeouts) < 1 or self.limited < 0 or self.total_seconds <= 0:
-            raise ValueError("Patience needs an attempt and some time; raise the bounds.")
-
-
-class Course:
-    """How one question has fared so far: faults by kind and the time spent on it."""
-
-    def __init__(self) -> None:
-        self.faults = dict.fromkeys(FaultKind, 0)
-        self.spent = 0.0
-
-    @property
-    def failures(self) -> int:
-        """Faults that use up attempts."""
-        return sum(self.faults.values()) - self.faults[FaultKind.LIMITED]
-
-    def is_over(self, patience: Patience, upcoming: float) -> bool:
-        """Whether no further attempt is worth it, given the wait that would precede it."""
-        return (
-            self.failures >= patience.attempts
-            or self.faults[FaultKind.TIMED_OUT] >= patience.timeouts
-            or self.faults[FaultKind.LIMITED] > patience.limited
-            or self.spent + upcoming >= patience.total_seconds
-        )
-
-
-def without_login(url: str) -> str:
-    """The address without user name and password, fit for logs and metadata.
-
-    >>> without_login("https://me:secret@example.org/v1")
-    'https://example.org/v1'
-    """
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
-
-
-def origin(url: str) -> str:
-    """Scheme, host and port: what a token is good for."""
-    parts = urlsplit(without_login(url))
-    return f"{parts.scheme}://{parts.netloc}".lower()
-
-
-class Question:
-    """A question to one endpoint.
-
-    Attributes:
-        url: what is asked, perhaps with a login in it; `shown_url` is without.
-        title: for progress: endpoint and how many sessions are asked for.
-        asked: for texts read by people, who do not want sixty keys.
-        complaint: says what is wrong with records that cannot be an answer.
-        calls, retries: HTTP requests so far, and those that repeated an earlier one.
-        repeating: whether the next request repeats one.
-        token_renewed: whether a refused token has been replaced already.
-    """
-
-    def __init__(
-        self,
-        base_url: str,
-        endpoint: str,
-        params: Sequence[tuple[str, str | int]],
-        complaint: Callable[[list[dict[str, Any]]], str | None] | None = None,
-    ) -> None:
-        self.endpoint = endpoint
-        self.sessions = sum(key == "session_key" for key, _ in params)
-        self.url = f"{base_url}/{endpoint}" + (f"?{urlencode(params)}" if params else "")
-        self.shown_url = without_login(self.url)
-        many = f"{self.sessions} session{'s' if self.sessions > 1 else ''}"
-        self.title = f"{endpoint} of {many}" if self.sessions else endpoint
-        self.asked = self.shown_url
-        if self.sessions > 1:
-            self.asked = f"{self.shown_url.partition('?')[0]} for {self.sessions} sessions"
-        self.complaint = complaint
-        self.course = Course()
-        self.calls = 0
-        self.retries = 0
-        self.repeating = False
-        self.token_renewed = False
-
-    def log_fields(self, status: int | str | None, **more: object) -> dict[str, object]:
-        """The structured part of a log line about this question."""
-        return {
-            "endpoint": self.endpoint,
-            "sessions": self.sessions,
-            "status": status,
-            "attempt": self.calls,
-            **more,
-        }
-
-
-LONGEST_RETRY_AFTER = 120.0
-
-"""Seconds that a Retry-After is obeyed at most within one question."""
-
-_LONGEST_CLOSURE = 6 * 3600.0
-
-
-def error_for(
-    verdict: Verdict, asked: str, status: int, now: float, *, several: bool = False
-) -> Exception:
-    """What to raise for a verdict that is neither rows nor a limit.
-
-    A `Fault` is to be repeated, an `OpenF1Error` is final. `asked` names the question, without
-    credentials, and `several` whether fewer sessions can be asked for; `now` in seconds since the
-    epoch.
-    """
-    refused = Refused(
-        f"OpenF1 refused {asked} ({verdict.reason}); check F1_BRONZE_OPENF1_URL and the version of "
+def _refusal(asked: str, reason: str, status: int) -> Refused:
+    return Refused(
+        f"OpenF1 refused {asked} ({reason}); check F1_BRONZE_OPENF1_URL and the version of "
         "f1-bronze.",
         status=status,
     )
-    match verdict.kind:
-        case Kind.REPEAT:
-            wait = retry_after(verdict.retry_after, now, longest=LONGEST_RETRY_AFTER)
-            return Fault(FaultKind.FAILED, verdict.reason, status=status, seconds=wait)
-        case Kind.ASTRAY:
-            return Fault(FaultKind.FAILED, verdict.reason, status=status, finally_=refused)
-        case Kind.CLOSED:
-            wait = retry_after(verdict.retry_after, now, longest=_LONGEST_CLOSURE)
-            return ClosedForLiveSession(
-                "OpenF1 is closed to free users around a live session, past sessions included; "
-                "come back in 30 to 180 minutes, or set F1_BRONZE_OPENF1_USERNAME and "
-                "F1_BRONZE_OPENF1_PASSWORD for paid access.",
-                retry_after=wait or DEFAULT_RETRY_AFTER,
-            )
-        case Kind.TOO_MUCH:
-            remedy = "ask for fewer sessions" if several else "run this again later"
-            return TooMuchAsked(f"{asked} asks for too much at once; {remedy}.")
-        case Kind.UNAUTHORIZED:
-            return Refused(
-                f"OpenF1 wants a valid login for {asked}; check F1_BRONZE_OPENF1_USERNAME and "
-                "F1_BRONZE_OPENF1_PASSWORD.",
-                status=status,
-            )
-        case _:
-            return refused
 
 
-def strange_records(question: Question, reason: str, status: int) -> Fault:
-    """What to raise for records that cannot be an answer: asked for again, then an error."""
-    final = Malformed(
-        f"OpenF1 answered {question.asked} with {reason}; run this again later, and report it to "
-        "OpenF1 if it stays."
-    )
-    return Fault(FaultKind.FAILED, reason, status=status, finally_=final)
+def read_retry_after(header: str | None, now: float) -> float | None:
+    """Seconds to wait by a `Retry-After` header (seconds or an HTTP date).
 
-
-def given_up(question: Question, fault: Fault) -> OpenF1Error:
-    """What to raise when the last of several attempts came to nothing."""
-    if fault.finally_ is not None:
-        return fault.finally_
-    cost = f"after {question.calls} calls in {question.course.spent:.0f} s ({fault.reason})"
-    if fault.kind is FaultKind.UNREACHED:
-        return Unavailable(
-            f"OpenF1 could not be reached for {question.asked} {cost}; check the network and "
-            "F1_BRONZE_OPENF1_URL, or run this again later.",
-            reached=False,
-        )
-    fewer = "ask for fewer sessions, or " if question.sessions > 1 else ""
-    return Unavailable(
-        f"OpenF1 did not answer {question.asked} {cost}; {fewer}run this again later.",
-        status=fault.status,
-    )
-
-
-def telling_retry(question: Question, fault: Fault, seconds: float) -> tuple[str, float]:
-    """What people are told before an attempt is repeated, and the wait that it names."""
-    wait = fault.seconds if fault.kind is FaultKind.LIMITED and fault.seconds else seconds
-    return f"{question.title}: {fault.reason}, asking again in {wait:.0f} s", wait
-
-
-def retry_after(header: str | None, now: float, *, longest: float) -> float | None:
-    """Seconds to wait by a `Retry-After` (seconds or an HTTP date), at most `longest`.
-
-    None when it is absent, nothing, past or no sense at all: then our own rule holds. `now` in
+    None when it is absent, zero, in the past or nonsense: then our own rule holds. `now` is in
     seconds since the epoch.
     """
     if header is None:
@@ -524,16 +389,4 @@ def retry_after(header: str | None, now: float, *, longest: float) -> float | No
             seconds = date.timestamp() - now
         except (TypeError, ValueError, IndexError, OverflowError):
             return None
-    return min(seconds, longest) if math.isfinite(seconds) and seconds > 0 else None
-
-
-def limit_pause(verdict: Verdict, now: float, rng: random.Random) -> float:
-    """Seconds that everybody waits after a 429, with up to a second of jitter.
-
-    What the server asked for; otherwise a second for the limit per second, and until the next
-    clock minute for the limit per minute (its window is the clock minute).
-    """
-    asked = retry_after(verdict.retry_after, now, longest=LONGEST_RETRY_AFTER)
-    if asked is None:
-        asked = 1.0 if verdict.per_second else 60.0 - now % 60.0
-    return asked + rng.random()
+    return seconds if math.isfinite(seconds) and seconds > 0 else None

@@ -143,13 +143,13 @@ def _sessions(
 
     needed = set(years) - set(may_be_absent)
 
-    def complaint(records: list[dict[str, Any]]) -> str | None:
+    def validate(records: list[dict[str, Any]]) -> str | None:
         read = [Entry.read(record) for record in records]
         known = {entry.year for entry in read if entry is not None}
         strange = None in read and not (known and known.issuperset(needed))
         return "records that are no sessions" if strange else None
 
-    records = client.get("sessions", [("year", y) for y in years], complaint=complaint).records
+    records = client.get("sessions", [("year", y) for y in years], validate=validate).records
     for year in years:
         listed = any(record.get("year") == year for record in records)
         if not listed and year not in may_be_absent:
@@ -167,18 +167,18 @@ def _meetings(
     What sessions are named now they are named for good, so a slip of the API must not name them.
     """
 
-    def complaint(records: list[dict[str, Any]]) -> str | None:
+    def validate(records: list[dict[str, Any]]) -> str | None:
         usable = sum(is_meeting(record) for record in records)
         return "records that are no meetings" if 2 * usable < len(records) else None
 
     asked = [("year", year) for year in years]
-    records = client.get("meetings", asked, complaint=complaint).records
+    records = client.get("meetings", asked, validate=validate).records
     for _ in range(looks - 1):
         if not (lacking := _years_without_meetings(records, entries)):
             break
         _log.info("OpenF1 lists hardly a meeting of %s; asking once more.", lacking)
         client.pause(_SECOND_LOOK)
-        records = [*records, *client.get("meetings", asked, complaint=complaint).records]
+        records = [*records, *client.get("meetings", asked, validate=validate).records]
     if not records:
         _log.warning("OpenF1 lists no meetings of %s; places name the Grands Prix.", list(years))
     return records, _years_without_meetings(records, entries)

@@ -1,15 +1,19 @@
-"""The only one who asks OpenF1: paced, retried, counted, logged.
+"""The client of OpenF1: each request in its turn, retried within bounds, counted and logged.
 
-Belongs here: how one question becomes an answer or an error. Stays out: several sessions in one
-question (batches.py), the single attempt (attempts.py), the waits (pace.py, retries.py).
+A request is an attempt, a wait and another attempt, until there is an answer or an error that says
+what to do next (`get`, `_ask`, `_attempt`, in this order). What an answer means is in answers.py,
+what goes over the wire in http.py, and when a call may go in budget.py.
 """
 
 import logging
 import random
+import threading
 import time
-from collections.abc import Callable, Sequence
-from types import TracebackType
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, Self
+from urllib.parse import urljoin
 
 import requests
 import tenacity
@@ -19,51 +23,85 @@ from f1_bronze.openf1.answers import (
     BudgetTaken,
     CircuitOpen,
     Counters,
-    Course,
-    Fault,
-    FaultKind,
+    FailedAttempt,
+    FailureKind,
+    Malformed,
     OpenF1Error,
-    Patience,
-    Question,
+    Refused,
+    TooMuchAsked,
+    Unauthorized,
     Unavailable,
-    given_up,
-    telling_retry,
+    read_answer,
     without_login,
 )
 from f1_bronze.openf1.batches import BatchSizes
 from f1_bronze.openf1.breaker import Breaker
-from f1_bronze.openf1.budget import Pace
-from f1_bronze.openf1.http import Attempts, Credentials, Login, Tally, new_session
+from f1_bronze.openf1.budget import CallBudget
+from f1_bronze.openf1.http import (
+    ApiRequest,
+    Credentials,
+    HttpResponse,
+    Login,
+    Params,
+    Validate,
+    new_session,
+    origin,
+    send,
+    token_url,
+)
 
 _log = logging.getLogger("f1_bronze.openf1")
 
-_LIMITED = 10
-
+_FIRST_WAIT, _LONGEST_WAIT = 1.0, 30.0
+_MOST_REDIRECTS = 3
 _CALENDAR = "sessions"
+_ONE_SESSION = (("session_key", 9158),)  # one small record
+_PROBE_ATTEMPTS = 2
 
-_PROBE = ((("session_key", 9158),), 2)  # one small row, asked for twice at most
+
+@dataclass(frozen=True, kw_only=True)
+class Access:
+    """How the API answered when its access was checked.
+
+    Attributes:
+        url: the address that was asked, without credentials.
+        seconds: how long the answer took, without the login and the wait for the call budget.
+        moved_to: scheme and host that the API redirects to; empty if it does not.
+    """
+
+    url: str
+    seconds: float
+    moved_to: str = ""
 
 
 class OpenF1Client:
-    """Asks OpenF1 and answers with rows or an error that says what to do.
+    """Asks OpenF1, and returns records or raises an error that says what to do. Thread-safe.
 
-    Thread-safe. `timeout` is (connect, read) in seconds; `attempts` and `total_seconds` bound the
-    repeating of one question (waiting for the shared budget is not in them), `limited` the answers
-    429 that are borne besides. `clock` is wall-clock
-    time in seconds, because clock minutes and HTTP dates are. `observer` is told what takes long.
+    Args:
+        base_url: address of the API with its version; it may hold a login.
+        budget: when a call may go.
+        breaker: when no call is made because the API fails.
+        credentials: for paid access.
+        timeout: (connect, read) in seconds.
+        attempts: how often a request is attempted; timeouts end it earlier.
+        total_seconds: bound on requests and back-offs together; waiting for the budget is not in
+            it.
+        rate_limit_retries: how many 429 answers are retried besides; they use up no attempts.
+        clock: wall-clock time in seconds, because clock minutes and HTTP dates are.
+        observer: gets a sentence about everything that takes long.
     """
 
     def __init__(
         self,
         *,
         base_url: str,
-        pace: Pace,
+        budget: CallBudget,
         breaker: Breaker,
         credentials: Credentials | None = None,
         timeout: tuple[float, float] = (5, 60),
         attempts: int = 5,
         total_seconds: float = 180,
-        limited: int = _LIMITED,
+        rate_limit_retries: int = 10,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
         rng: random.Random | None = None,
@@ -73,30 +111,23 @@ class OpenF1Client:
         self._base_url = base_url.rstrip("/")
         self.base_url = without_login(self._base_url)
         """The address of the API without credentials and without a slash at the end."""
+        self._budget = budget
         self._breaker = breaker
+        self._login = Login(credentials, clock) if credentials else None
+        self._timeout = timeout
         self._attempts = attempts
         self._total_seconds = total_seconds
-        self._limited = limited
+        self._rate_limit_retries = rate_limit_retries
+        self._clock = clock
         self._sleep = sleep
         self._rng = rng or random.Random()
-        self._own_session = session is None
+        self._owns_session = session is None
         self._session = session or new_session()
         self._observer = observer
-        self._tally = Tally()
-        self._single = Attempts(
-            self._base_url,
-            session=self._session,
-            pace=pace,
-            login=Login(credentials, clock) if credentials else None,
-            timeout=timeout,
-            total_seconds=total_seconds,
-            clock=clock,
-            rng=self._rng,
-            observer=observer,
-            tally=self._tally,
-        )
+        self._lock = threading.Lock()
+        self._counters = Counters()
         self.batch_sizes = BatchSizes()
-        """What the endpoints have turned out to bear."""
+        """How many records the endpoints have turned out to answer at once."""
 
     def __repr__(self) -> str:
         return f"OpenF1Client({self.base_url!r})"
@@ -104,198 +135,355 @@ class OpenF1Client:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
         """Close the connections, unless the session was handed in."""
-        if self._own_session:
+        if self._owns_session:
             self._session.close()
 
     @property
     def counters(self) -> Counters:
         """A snapshot of what this client has done; two can be subtracted."""
-        return self._tally.snapshot()
-
-    def note_split(self, endpoint: str, sessions: int, reason: str) -> None:
-        """Count one question that its asker cuts in two, and tell of it."""
-        self._tally.add(splits=1)
-        message = f"{endpoint} of {sessions} sessions: {reason}, cut in two and asked again"
-        _log.info("%s", message, extra={"endpoint": endpoint, "sessions": sessions})
-        if self._observer is not None:
-            self._observer(message)
+        return self._counters
 
     def get(
         self,
         endpoint: str,
-        params: Sequence[tuple[str, str | int]],
+        params: Params,
         *,
         attempts: int | None = None,
-        evidence: bool = True,
-        complaint: Callable[[list[dict[str, Any]]], str | None] | None = None,
+        count_failure: bool = True,
+        validate: Validate | None = None,
     ) -> Answer:
         """Ask one endpoint; a repeated key in `params` means OR.
 
-        `attempts` asks less patiently than usual (timeouts are then not repeated). With
-        `evidence=False` a failure says nothing about the API: the circuit breaker does not count
-        it. `complaint` says what is wrong with records that cannot be an answer: they are asked
-        for again, and `Malformed` in the end. Raises the errors of outcomes.py; their `attempts`
-        say what was spent.
+        Args:
+            attempts: fewer than usual, for a request that is likely to fail; below three no
+                timeout is retried.
+            count_failure: False where a failure says nothing about the API, so that the circuit
+                breaker ignores it.
+            validate: says what is wrong with records that cannot be an answer, None if nothing
+                is. They are asked for again.
+
+        Raises:
+            OpenF1Error: one of those of answers.py; its `attempts` say what was spent.
+                `Malformed` when `validate` still finds something wrong in the end.
         """
-        question = Question(self._base_url, endpoint, params, complaint)
+        request = ApiRequest(self._base_url, endpoint, params, validate)
         self._breaker.check(endpoint)
-        self._tally.add(questions=1)
+        self._count(questions=1)
         try:
-            self._try_whole_api(question)
-            answer = self._ask_patiently(question, attempts or self._attempts)
+            self._check_whole_api(request)
+            answer = self._ask(request, attempts or self._attempts)
         except OpenF1Error as error:
-            error.attempts, error.retries = question.calls, question.retries
-            error.spent = question.course.spent
-            self._note_failure(endpoint, error, evidence)
-            self._log_outcome(question, logging.WARNING, type(error).__name__, 0, 0)
+            error.attempts, error.retries = request.calls, request.retries
+            error.spent = request.spent
+            self._note_failure(endpoint, error, count_failure)
+            self._log_end(request, logging.WARNING, type(error).__name__)
             raise
         except BaseException:
             self._breaker.inconclusive(endpoint)
             raise
         self._breaker.succeeded(endpoint)
-        self._log_outcome(question, logging.INFO, answer.status, len(answer.records), answer.bytes)
+        self._log_end(request, logging.INFO, answer.status, len(answer.records), answer.bytes)
         return answer
 
-    def pause(self, seconds: float) -> None:
-        """Wait, which is counted."""
-        self._sleep(seconds)
-        self._tally.add(wait_seconds=seconds)
+    def check_access(self) -> Access:
+        """Ask for one session, once; with credentials a login precedes it.
 
-    def _note_failure(self, endpoint: str, error: OpenF1Error, evidence: bool) -> None:
-        """What an error says of the API: any answer is a sign of life."""
+        Raises:
+            OpenF1Error: as for any other request. A 429 makes everybody wait who shares the
+                budget, as it always does.
+        """
+        request = ApiRequest(self._base_url, _CALENDAR, _ONE_SESSION)
+        try:
+            token = self._token(request)
+            before = request.spent
+            response = self._send(request, "GET", request.url, token=token)
+            moved_to = ""
+            if response.redirect:
+                moved_to = origin(urljoin(request.url, response.redirect))
+            else:
+                self._read(request, response)
+        except FailedAttempt as failed:
+            if failed.kind is FailureKind.RATE_LIMITED:
+                raise Unavailable(
+                    f"OpenF1 answered {request.asked} with 429 ({failed.reason}): something else "
+                    "with this IP address asks OpenF1 too, or F1_BRONZE_OPENF1_LIMITS is too high.",
+                    status=failed.status,
+                ) from None
+            raise _to_final_error(request, failed) from None
+        return Access(url=request.shown_url, seconds=request.spent - before, moved_to=moved_to)
+
+    def pause(self, seconds: float) -> None:
+        """Wait; counted in `wait_seconds`."""
+        self._sleep(seconds)
+        self._count(wait_seconds=seconds)
+
+    def note_split(self, endpoint: str, sessions: int, reason: str) -> None:
+        """Count and report one batch that is cut in two."""
+        self._count(splits=1)
+        message = f"{endpoint} of {sessions} sessions: {reason}, cut in two and asked again"
+        _log.info("%s", message, extra={"endpoint": endpoint, "sessions": sessions})
+        if self._observer is not None:
+            self._observer(message)
+
+    def _check_whole_api(self, request: ApiRequest) -> None:
+        """`CircuitOpen` when another endpoint has failed for good and the calendar does too.
+
+        The cheapest request of all tells one endpoint that is down from an outage. Its cost is
+        added to that of the request that needs to know.
+        """
+        suspect = self._breaker.suspect
+        if suspect is None or request.endpoint == suspect:
+            return
+        if _CALENDAR in (request.endpoint, suspect):
+            return  # the request itself finds out
+        probe = ApiRequest(self._base_url, _CALENDAR, _ONE_SESSION)
+        try:
+            self._ask(probe, _PROBE_ATTEMPTS)
+        except Unavailable:
+            raise self._breaker.open_all(f"OpenF1 failed for {suspect} and {_CALENDAR}") from None
+        except OpenF1Error:
+            _log.info("%s: the API answers, only %s fails", request.endpoint, suspect)
+        finally:
+            request.calls += probe.calls
+            request.retries += probe.retries
+            request.spent += probe.spent
+        self._breaker.succeeded(_CALENDAR)
+
+    def _note_failure(self, endpoint: str, error: OpenF1Error, count_failure: bool) -> None:
+        """Tell the breaker what an error says about the API: any answer is a sign of life."""
         if not isinstance(error, Unavailable):
             self._breaker.succeeded(endpoint)
         elif error.status == 429:
-            # The limit is of the address: another endpoint would wait as long and get no more.
+            # The limit is on the address: another endpoint would wait as long and get no more.
             self._breaker.inconclusive(endpoint)
-            self._breaker.all_failed("OpenF1 kept limiting this IP address")
-        elif evidence and not isinstance(error, CircuitOpen | BudgetTaken):
+            self._breaker.open_all("OpenF1 kept limiting this IP address")
+        elif count_failure and not isinstance(error, CircuitOpen | BudgetTaken):
             self._breaker.failed(endpoint)
         else:
             self._breaker.inconclusive(endpoint)
 
-    def _try_whole_api(self, question: Question) -> None:
-        """`CircuitOpen` when another endpoint has failed for good and the calendar does too.
+    def _ask(self, request: ApiRequest, attempts: int) -> Answer:
+        """Attempt, wait and attempt again, until there is an answer or patience ends.
 
-        The cheapest question of all tells one endpoint that is down from an outage. It is charged
-        to the question that needs to know.
+        The wait doubles with each failure (1 s to 30 s, at random between half and all of it), and
+        is never shorter than what the server asked for. After a 429 there is none: the call budget
+        makes every process wait, this one too.
         """
-        doubted = self._breaker.doubted()
-        if doubted is None or question.endpoint == doubted:
-            return
-        if _CALENDAR in (question.endpoint, doubted):
-            return  # the question itself finds out
-        params, attempts = _PROBE
-        probe = Question(self._base_url, _CALENDAR, params)
-        try:
-            self._ask_patiently(probe, attempts)
-        except Unavailable:
-            raise self._breaker.all_failed(f"OpenF1 failed for {doubted} and {_CALENDAR}") from None
-        except OpenF1Error:
-            _log.info("%s: the API answers, only %s fails", question.endpoint, doubted)
-        finally:
-            question.calls += probe.calls
-            question.retries += probe.retries
-            question.course.spent += probe.course.spent
-        self._breaker.succeeded(_CALENDAR)
 
-    def _ask_patiently(self, question: Question, attempts: int) -> Answer:
-        patience = Patience(
-            attempts=attempts,
-            timeouts=1 if attempts < 3 else 2,
-            limited=self._limited,
-            total_seconds=self._total_seconds,
-        )
-        repeat = retrying(
-            patience,
-            question.course,
-            sleep=self.pause,
-            rng=self._rng,
-            before_sleep=lambda fault, seconds: self._tell_retry(question, fault, seconds),
+        def wait(state: tenacity.RetryCallState) -> float:
+            failed = _failed_attempt(state)
+            if failed.kind is FailureKind.RATE_LIMITED:
+                return 0.0
+            times = request.failures.total() - request.failures[FailureKind.RATE_LIMITED]
+            backoff = min(_LONGEST_WAIT, _FIRST_WAIT * 2.0 ** min(times - 1, 10))
+            return max(backoff * self._rng.uniform(0.5, 1.0), failed.seconds or 0.0)
+
+        def stop(state: tenacity.RetryCallState) -> bool:
+            limited = request.failures[FailureKind.RATE_LIMITED]
+            return (
+                request.failures.total() - limited >= attempts
+                # A timeout costs a minute or so: a second one ends it, or the first in a hurry.
+                or request.failures[FailureKind.TIMED_OUT] >= (1 if attempts < 3 else 2)
+                or limited > self._rate_limit_retries
+                or request.spent + state.upcoming_sleep >= self._total_seconds
+            )
+
+        def sleep(seconds: float) -> None:
+            if seconds > 0:
+                self.pause(seconds)
+                request.spent += seconds
+
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(FailedAttempt),
+            wait=wait,
+            stop=stop,
+            sleep=sleep,
+            before_sleep=lambda state: self._report_retry(request, state),
+            reraise=True,
         )
         try:
-            reply, verdict = repeat(self._single.make, question)
-        except Fault as fault:
-            raise given_up(question, fault) from None
+            response, records = retrying(self._attempt, request)
+        except FailedAttempt as failed:
+            raise _to_final_error(request, failed) from None
         return Answer(
-            records=verdict.records,
-            url=question.shown_url,
-            status=reply.status,
-            attempts=question.calls,
-            retries=question.retries,
-            seconds=question.course.spent,
-            bytes=len(reply.body),
+            records=records,
+            url=request.shown_url,
+            status=response.status,
+            attempts=request.calls,
+            retries=request.retries,
+            seconds=request.spent,
+            bytes=len(response.body),
         )
 
-    def _tell_retry(self, question: Question, fault: Fault, seconds: float) -> None:
-        message, wait = telling_retry(question, fault, seconds)
-        _log.warning("%s", message, extra=question.log_fields(fault.status, seconds=wait))
+    def _attempt(self, request: ApiRequest) -> tuple[HttpResponse, list[dict[str, Any]]]:
+        """One attempt: records, a `FailedAttempt` to be retried, or an error that is final."""
+        try:
+            token = self._token(request)
+            response = self._follow_redirects(request, token)
+            try:
+                return response, self._read(request, response)
+            except Unauthorized:
+                if self._login is None or token is None or request.token_renewed:
+                    raise
+                self._login.forget(token)
+            request.token_renewed = request.repeating = True
+            response = self._follow_redirects(request, self._token(request))
+            return response, self._read(request, response)
+        except FailedAttempt as failed:
+            request.failures[failed.kind] += 1
+            request.repeating = True
+            raise
+
+    def _token(self, request: ApiRequest) -> str | None:
+        """The token of the login, if there is one."""
+        if self._login is None:
+            return None
+        return self._login.token(lambda form: self._post_login(request, form))
+
+    def _post_login(self, request: ApiRequest, form: dict[str, str]) -> bytes:
+        url = token_url(self._base_url)
+        response = self._send(request, "POST", url, form=form)
+        if response.status == 200:
+            return response.body
+        with suppress(Refused, TooMuchAsked):
+            self._read(request, response, asked=without_login(url))
+        raise Refused(
+            f"OpenF1 refused the login (status {response.status}); check F1_BRONZE_OPENF1_USERNAME "
+            "and F1_BRONZE_OPENF1_PASSWORD, or unset both for free access.",
+            status=response.status,
+        )
+
+    def _follow_redirects(self, request: ApiRequest, token: str | None) -> HttpResponse:
+        """Ask, and follow redirects; only the API's own host ever sees the token."""
+        url = request.url
+        for _ in range(_MOST_REDIRECTS + 1):
+            own = origin(url) == origin(self._base_url)
+            response = self._send(request, "GET", url, token=token if own else None)
+            if response.redirect is None:
+                return response
+            url = urljoin(url, response.redirect)
+        raise Refused(
+            f"{request.asked} is redirected over and over; check F1_BRONZE_OPENF1_URL.",
+            status=response.status,
+        )
+
+    def _send(
+        self,
+        request: ApiRequest,
+        method: str,
+        url: str,
+        *,
+        form: dict[str, str] | None = None,
+        token: str | None = None,
+    ) -> HttpResponse:
+        """One HTTP request, in its turn and counted."""
+        waited = self._budget.wait(request.endpoint, self._observer)
+        request.calls += 1
+        request.retries += request.repeating
+        began = self._clock()
+        status, size = str(FailureKind.FAILED), 0
+        try:
+            response = send(
+                self._session,
+                method,
+                url,
+                timeout=self._timeout,
+                clock=self._clock,
+                at_most=max(1.0, self._total_seconds - request.spent),
+                form=form,
+                token=token,
+            )
+            status, size = str(response.status), len(response.body)
+            return response
+        except FailedAttempt as failed:
+            status = str(failed.kind)
+            raise
+        finally:
+            request.spent += max(0.0, self._clock() - began)
+            self._count(
+                calls=1,
+                retries=int(request.repeating),
+                by_status={status: 1},
+                wait_seconds=waited,
+                bytes=size,
+            )
+            request.repeating = False
+
+    def _read(
+        self, request: ApiRequest, response: HttpResponse, *, asked: str = ""
+    ) -> list[dict[str, Any]]:
+        """The records of a response; raises where there are none."""
+        try:
+            records = read_answer(
+                *(response.status, response.headers, response.body),
+                asked=asked or request.asked,
+                several=request.sessions > 1,
+                now=self._clock(),
+                jitter=self._rng.random(),
+            )
+        except FailedAttempt as failed:
+            if failed.kind is FailureKind.RATE_LIMITED:
+                self._budget.back_off(self._budget.now() + (failed.seconds or 0.0))
+            raise
+        wrong = request.validate(records) if request.validate else None
+        if wrong:
+            final = Malformed(
+                f"OpenF1 answered {request.asked} with {wrong}; run this again later, and report "
+                "it to OpenF1 if it stays."
+            )
+            raise FailedAttempt(FailureKind.FAILED, wrong, status=response.status, final=final)
+        return records
+
+    def _count(self, **counts: Any) -> None:
+        with self._lock:
+            self._counters += Counters(**counts)
+
+    def _report_retry(self, request: ApiRequest, state: tenacity.RetryCallState) -> None:
+        failed = _failed_attempt(state)
+        seconds = state.upcoming_sleep
+        if failed.kind is FailureKind.RATE_LIMITED and failed.seconds:
+            seconds = failed.seconds
+        message = f"{request.title}: {failed.reason}, asking again in {seconds:.0f} s"
+        _log.warning("%s", message, extra=request.log_fields(failed.status, seconds=seconds))
         if self._observer is not None:
             self._observer(message)
 
-    def _log_outcome(
-        self, question: Question, level: int, status: int | str, rows: int, size: int
+    def _log_end(
+        self, request: ApiRequest, level: int, status: int | str, rows: int = 0, size: int = 0
     ) -> None:
-        spent = question.course.spent
         _log.log(
             level,
             "%s: %s, %d sessions asked, %d rows, %d bytes, %.1f s, %d calls",
-            *(question.endpoint, status, question.sessions, rows, size, spent, question.calls),
-            extra=question.log_fields(status, rows=rows, bytes=size, seconds=spent),
+            *(request.endpoint, status, request.sessions, rows, size, request.spent, request.calls),
+            extra=request.log_fields(status, rows=rows, bytes=size, seconds=request.spent),
         )
 
 
-_FIRST_WAIT, _LONGEST_WAIT = 1.0, 30.0
-
-
-def retrying(
-    patience: Patience,
-    course: Course,
-    *,
-    sleep: Callable[[float], None],
-    rng: random.Random,
-    before_sleep: Callable[[Fault, float], None],
-) -> tenacity.Retrying:
-    """Repeat what raises `Fault`; the last `Fault` is raised when patience ends.
-
-    The wait doubles with each failure (1 s to 30 s, at random between half and all of it), and is
-    never shorter than what the server asked for. After a 429 it is nothing: the shared pace makes
-    every process wait, this one too.
-    """
-
-    def wait(state: tenacity.RetryCallState) -> float:
-        fault = _fault(state)
-        if fault.kind is FaultKind.LIMITED:
-            return 0.0
-        backoff = min(_LONGEST_WAIT, _FIRST_WAIT * 2.0 ** min(course.failures - 1, 10))
-        return max(backoff * rng.uniform(0.5, 1.0), fault.seconds or 0.0)
-
-    def pause(seconds: float) -> None:
-        if seconds > 0:
-            sleep(seconds)
-            course.spent += seconds
-
-    return tenacity.Retrying(
-        retry=tenacity.retry_if_exception_type(Fault),
-        wait=wait,
-        stop=lambda state: course.is_over(patience, state.upcoming_sleep),
-        sleep=pause,
-        before_sleep=lambda state: before_sleep(_fault(state), state.upcoming_sleep),
-        reraise=True,
-    )
-
-
-def _fault(state: tenacity.RetryCallState) -> Fault:
+def _failed_attempt(state: tenacity.RetryCallState) -> FailedAttempt:
     raised = state.outcome.exception() if state.outcome else None
-    assert isinstance(raised, Fault)  # the only exception that is retried
+    assert isinstance(raised, FailedAttempt)  # the only exception that is retried
     return raised
+
+
+def _to_final_error(request: ApiRequest, failed: FailedAttempt) -> OpenF1Error:
+    """What to raise when the last attempt has failed."""
+    if failed.final is not None:
+        return failed.final
+    calls = f"{request.calls} call{'s' if request.calls != 1 else ''}"
+    cost = f"after {calls} in {request.spent:.0f} s ({failed.reason})"
+    if failed.kind is FailureKind.UNREACHED:
+        return Unavailable(
+            f"OpenF1 could not be reached for {request.asked} {cost}; check the network and "
+            "F1_BRONZE_OPENF1_URL, or run this again later.",
+            reached=False,
+        )
+    fewer = "ask for fewer sessions, or " if request.sessions > 1 else ""
+    return Unavailable(
+        f"OpenF1 did not answer {request.asked} {cost}; {fewer}run this again later.",
+        status=failed.status,
+    )

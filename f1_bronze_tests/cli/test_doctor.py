@@ -137,7 +137,8 @@ def test_api_closed_for_a_live_session(ask: Ask, simulator: Simulator) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "says"), [(500, "status 500"), (429, "somebody with this IP address"), (403, "403")]
+    ("status", "says"),
+    [(500, "status 500"), (429, "something else with this IP address"), (403, "403")],
 )
 def test_api_does_not_answer(ask: Ask, simulator: Simulator, status: int, says: str) -> None:
     """A refusal is reported after one call, whatever it is."""

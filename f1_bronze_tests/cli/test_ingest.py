@@ -170,7 +170,7 @@ def test_wrong_use(
         ({"LAKE_URI": "gs://bucket"}, 2, "Use a folder or s3://bucket/prefix."),
         ({"LAKE_URI": "/proc/lake"}, 1, "The lake folder cannot be used"),
         ({"OPENF1_LIMITS": "often"}, 2, "write calls/seconds"),
-        ({"RATE_STORE": "carrier pigeon"}, 2, "names no place for the rate budget"),
+        ({"RATE_STORE": "carrier pigeon"}, 2, "is not a place for the call budget"),
         ({"SESSION_TYPES": ","}, 2, "F1_BRONZE_SESSION_TYPES is ','"),
         ({"ENVIRONMENT": "moon"}, 2, "it takes one of dev, staging, production."),
         ({"OPENF1_USERNAME": "me"}, 2, "set both or none."),

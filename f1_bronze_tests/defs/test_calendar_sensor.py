@@ -13,7 +13,7 @@ from f1_bronze.defs.automation.calendar_sensor import openf1_calendar
 from f1_bronze.defs.automation.season import running_years
 from f1_bronze.defs.partitions import Registered, read_registered, register
 from f1_bronze.defs.record.calendar_memory import CalendarMemory
-from f1_bronze.openf1.budget import Pace, parse_limits
+from f1_bronze.openf1.budget import CallBudget, parse_limits
 from f1_bronze.openf1.budget_stores import FileStore
 from f1_bronze.settings import SettingError, Settings
 from f1_bronze.simulator.faults import InjectedFault
@@ -221,10 +221,10 @@ def test_a_budget_that_others_use_is_not_waited_for(
     """Where a backfill has reserved the next minute, the tick skips at once and takes no place."""
     store = FileStore(tmp_path / "rate.json")
     limits = "1/60s"
-    Pace(parse_limits(limits), store).reserve()
+    CallBudget(parse_limits(limits), store).reserve()
     ticks.settings = replace(ticks.settings, openf1_limits=limits, rate_store=f"file:{store.path}")
     reason = ticks.calendar().skip_message
-    assert reason.startswith("The API budget is reserved by others for the next 6")
+    assert reason.startswith("The call budget is reserved by others for the next 6")
     ledger = store.read()
     assert ledger is not None
     assert (calls(simulator), len(ledger.slots)) == (0, 1)

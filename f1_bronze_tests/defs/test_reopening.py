@@ -49,7 +49,9 @@ class Impatient(OpenF1Resource):
     """Asks once: what fails need not be waited for."""
 
     def make_client(self, *, observer: Callable[[str], None] | None = None) -> OpenF1Client:
-        return OpenF1Client(base_url=self.url, pace=self.make_pace(), breaker=Breaker(), attempts=1)
+        return OpenF1Client(
+            base_url=self.url, budget=self.make_budget(), breaker=Breaker(), attempts=1
+        )
 
 
 @pytest.fixture

@@ -1,9 +1,8 @@
-"""Eight processes that ask one stand-in at once, and what the stand-in saw of it.
+"""Several processes that ask one simulator at once, and which slots they used for it.
 
-Belongs here: starting them, ending them, the figures. Stays out: what the figures must be (the
-tests). For a look at the real limits over two minutes:
+For a look at the real limits, eight processes over two minutes:
 
-    python -m f1_bronze_tests.openf1.crowd --store redis://127.0.0.1:6379/0 --seconds 120
+    python -m f1_bronze_tests.openf1.crowd --store postgresql://127.0.0.1/f1 --seconds 120
 """
 
 import argparse
@@ -15,15 +14,16 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
 from f1_bronze.openf1.breaker import Breaker
-from f1_bronze.openf1.budget import Pace, parse_limits, rate_store
+from f1_bronze.openf1.budget import CallBudget, parse_limits
+from f1_bronze.openf1.budget_stores import open_rate_store
 from f1_bronze.openf1.client import OpenF1Client
 from f1_bronze.simulator.invented import InventedSeasons
 from f1_bronze.simulator.server import Simulator
@@ -34,22 +34,23 @@ _FIRST_YEAR = 1960  # each asks for a season of its own, which has no meetings: 
 
 
 @dataclass(frozen=True, kw_only=True)
-class Seen:
-    """What arrived at the stand-in.
+class Crowd:
+    """How a crowd fared; times in epoch seconds, ascending.
 
     Attributes:
-        times: arrivals of accepted calls in epoch seconds, ascending.
-        by_process: accepted calls of each process.
+        slots: by process, the moments that the budget gave it for the calls it made.
+        arrivals: by process, when its calls reached the simulator.
         refused: arrivals of calls that were answered 429.
-        most: accepted calls in the fullest rolling window, by the limit as it is written.
-        used: share of the budget used from the first call to `seconds` after it.
     """
 
-    times: tuple[float, ...]
-    by_process: tuple[int, ...]
+    slots: tuple[tuple[float, ...], ...]
+    arrivals: tuple[tuple[float, ...], ...]
     refused: tuple[float, ...]
-    most: dict[str, int]
-    used: float
+
+    @property
+    def all_slots(self) -> tuple[float, ...]:
+        """The slots of all processes."""
+        return tuple(sorted(slot for own in self.slots for slot in own))
 
 
 def most_in(times: Sequence[float], seconds: float) -> int:
@@ -58,9 +59,9 @@ def most_in(times: Sequence[float], seconds: float) -> int:
 
 
 @contextlib.contextmanager
-def stand_in(limits: str) -> Iterator[str]:
-    """The address of a stand-in in a process of its own."""
-    words = [sys.executable, "-m", _MODULE, "--serve", "--limits", limits]
+def simulator(limits: str | None) -> Iterator[str]:
+    """The address of a simulator in a process of its own."""
+    words = [sys.executable, "-m", _MODULE, "--serve", "--limits", limits or ""]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
@@ -70,33 +71,41 @@ def stand_in(limits: str) -> Iterator[str]:
 
 
 def control(url: str, operation: str, body: object = None) -> dict[str, Any]:
-    """What the stand-in says about itself, after it was told something."""
+    """The simulator's own account of what happened, after it was given something."""
     request = urllib.request.Request(
         f"{url.removesuffix('/v1')}/_control/{operation}",
         data=None if body is None else json.dumps(body).encode(),
     )
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=30) as answer:
         state: dict[str, Any] = json.load(answer)
     return state
 
 
-def crowd(
+def run_crowd(
     store: str,
     *,
     limits: str = FREE,
+    enforced: str | None = None,
     seconds: float = 120.0,
     processes: int = 8,
     faults: Sequence[dict[str, Any]] = (),
-) -> Seen:
-    """Let processes ask as fast as they may for that long, and end them while they wait."""
-    with stand_in(limits) as url:
+) -> Crowd:
+    """Let processes ask as fast as they may for that long, and end them while they wait.
+
+    `enforced` are the limits of the simulator itself. On a busy machine a call may arrive long
+    after its slot, so that a simulator with the same limits would refuse it for good reason.
+    """
+    with simulator(enforced) as url, tempfile.TemporaryDirectory() as folder:
         control(url, "faults", list(faults))
         words = [sys.executable, "-m", _MODULE, "--ask", url, "--store", store, "--limits", limits]
+        reports = [Path(folder) / str(n) for n in range(processes)]
         askers = [
             subprocess.Popen(
-                [*words, "--number", str(n)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+                [*words, "--number", str(n), "--report", str(report)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
             )
-            for n in range(processes)
+            for n, report in enumerate(reports)
         ]
         try:
             for asker in askers:
@@ -108,44 +117,56 @@ def crowd(
             time.sleep(seconds)
             for asker in askers:
                 asker.terminate()
-            ended = [asker.wait(10) for asker in askers]
+            ended = [asker.wait(60) for asker in askers]
         finally:
             for asker in askers:
                 asker.kill()
         assert ended == [128 + signal.SIGTERM] * processes
-        return _seen(control(url, "state"), limits, seconds, processes)
-
-
-def _seen(state: dict[str, Any], limits: str, seconds: float, processes: int) -> Seen:
-    entries = state["requests"]
-    accepted = [entry for entry in entries if entry["status"] in (200, 404)]
-    times = _times(accepted)
-    asked = Counter(int(parse_qs(entry["query"])["year"][0]) - _FIRST_YEAR for entry in accepted)
-    known = parse_limits(limits)
-    in_time = sum(t < times[0] + seconds for t in times)
-    return Seen(
-        times=times,
-        by_process=tuple(asked[n] for n in range(processes)),
-        refused=_times(entry for entry in entries if entry["status"] == 429),
-        most={f"{n.calls}/{n.seconds:g}s": most_in(times, n.seconds) for n in known},
-        used=in_time / min(n.calls / n.seconds * seconds for n in known),
+        entries = control(url, "state")["requests"]
+        slots = [tuple(map(float, report.read_text().split())) for report in reports]
+    by_process: list[list[float]] = [[] for _ in range(processes)]
+    for entry in entries:
+        by_process[int(parse_qs(entry["query"])["year"][0]) - _FIRST_YEAR].append(_time(entry))
+    return Crowd(
+        slots=tuple(slots),
+        arrivals=tuple(tuple(sorted(times)) for times in by_process),
+        refused=tuple(sorted(_time(entry) for entry in entries if entry["status"] == 429)),
     )
 
 
-def _times(entries: Iterable[dict[str, Any]]) -> tuple[float, ...]:
-    return tuple(sorted(datetime.fromisoformat(entry["time"]).timestamp() for entry in entries))
+def _time(entry: dict[str, Any]) -> float:
+    return datetime.fromisoformat(entry["time"]).timestamp()
 
 
 def _serve(limits: str) -> None:
-    with Simulator(InventedSeasons(years=[2024]), limits=limits) as simulator:
-        sys.stdout.write(f"{simulator.url}\n")
+    with Simulator(InventedSeasons(years=[2024]), limits=limits or None) as server:
+        sys.stdout.write(f"{server.url}\n")
         sys.stdout.flush()
         signal.pause()
 
 
-def _ask(url: str, store: str, limits: str, number: int) -> None:
-    pace = Pace(parse_limits(limits), rate_store(store, url))
-    with OpenF1Client(base_url=url, pace=pace, breaker=Breaker()) as client:
+class _Reporting(CallBudget):
+    """A budget that writes down the slot of each call that goes."""
+
+    report: Path
+    last = 0.0
+
+    def reserve(self, *, instead_of: float | None = None) -> float:
+        self.last = super().reserve(instead_of=instead_of)
+        return self.last
+
+    def wait(self, *args: Any, **more: Any) -> float:
+        waited = super().wait(*args, **more)
+        with self.report.open("a") as file:
+            file.write(f"{self.last!r}\n")
+        return waited
+
+
+def _ask(url: str, store: str, limits: str, number: int, report: Path) -> None:
+    report.touch()
+    budget = _Reporting(parse_limits(limits), open_rate_store(store, url))
+    budget.report = report
+    with OpenF1Client(base_url=url, budget=budget, breaker=Breaker()) as client:
         sys.stdout.write("ready\n")
         sys.stdout.flush()
         sys.stdin.read()
@@ -161,19 +182,21 @@ def main() -> None:
     parser.add_argument("--store", default="")
     parser.add_argument("--limits", default=FREE)
     parser.add_argument("--number", type=int, default=0)
+    parser.add_argument("--report", type=Path)
     parser.add_argument("--seconds", type=float, default=120.0)
     words = parser.parse_args()
     if words.serve:
         _serve(words.limits)
     elif words.ask:
-        _ask(words.ask, words.store, words.limits, words.number)
+        _ask(words.ask, words.store, words.limits, words.number, words.report)
     else:
         store = words.store or f"file:{tempfile.mkdtemp()}/rate"
-        seen = crowd(store, limits=words.limits, seconds=words.seconds)
+        crowd = run_crowd(store, limits=words.limits, enforced=words.limits, seconds=words.seconds)
+        times = sorted(time for own in crowd.arrivals for time in own)
+        fullest = {limit: most_in(times, limit.seconds) for limit in parse_limits(words.limits)}
         sys.stdout.write(
-            f"{len(seen.times)} accepted, {len(seen.refused)} refused, "
-            f"fullest windows {seen.most}, {seen.used:.0%} of the budget used, "
-            f"by process {seen.by_process}\n"
+            f"{len(times)} arrived, {len(crowd.refused)} refused, fullest windows {fullest}, "
+            f"by process {[len(own) for own in crowd.arrivals]}\n"
         )
 
 

@@ -1,7 +1,4 @@
-"""Fakes at the ports: time, the network below requests, and a scripted API above it.
-
-Belongs here: what tests of this room share. Stays out: assertions.
-"""
+"""Fakes that the tests of OpenF1 share: time, the network below requests, and scripted answers."""
 
 import io
 import json
@@ -15,7 +12,8 @@ import urllib3
 from requests.adapters import BaseAdapter, HTTPAdapter
 
 from f1_bronze.openf1.breaker import Breaker
-from f1_bronze.openf1.budget import MemoryStore, Pace, parse_limits
+from f1_bronze.openf1.budget import CallBudget, Ledger, parse_limits
+from f1_bronze.openf1.budget_stores import MemoryStore, RateStore
 from f1_bronze.openf1.client import OpenF1Client
 
 BASE_URL = "https://api.openf1.org/v1"
@@ -118,11 +116,22 @@ def client_of(
     return client_at(base_url, time or FakeTime(), "1000/1s", **changes)
 
 
+def read_ledger(store: RateStore) -> Ledger:
+    """The ledger that a store keeps; an empty one where none was written."""
+    text = store.read()
+    return Ledger() if text is None else Ledger.from_json(text)
+
+
+def write_ledger(store: RateStore, ledger: Ledger) -> None:
+    """Put a ledger in place of the one that a store keeps."""
+    store.change(lambda text: ledger.to_json())
+
+
 def client_at(base_url: str, time: FakeTime, limits: str = FREE, **changes: Any) -> OpenF1Client:
     """A client on a fake clock, of an API that is there."""
     settings: dict[str, Any] = {
         "base_url": base_url,
-        "pace": Pace(parse_limits(limits), MemoryStore(), time.clock, time.sleep),
+        "budget": CallBudget(parse_limits(limits), MemoryStore(), time.clock, time.sleep),
         "breaker": Breaker(clock=time.clock),
         "clock": time.clock,
         "sleep": time.sleep,

@@ -1,7 +1,4 @@
-"""PostgreSQL and Redis, where the machine has them: on free loopback ports, with a password.
-
-Belongs here: starting and stopping them. Stays out: what is asked of them.
-"""
+"""A PostgreSQL server, where the machine has one: on a free loopback port, with a password."""
 
 import glob
 import os
@@ -13,7 +10,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -52,6 +49,20 @@ class Server:
                 self.stop()
                 raise NoServer(f"{self.command[0]} does not start")
             time.sleep(0.02)
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Meanwhile the server and all that serve its connections do nothing."""
+        assert self.process is not None
+        family = [self.process.pid, *_children(self.process.pid)]
+        for process in family:
+            os.kill(process, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for process in reversed(family):
+                with suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGCONT)
 
     def stop(self) -> None:
         """End it, connections included."""
@@ -101,37 +112,18 @@ def postgresql() -> Iterator[Server]:
             user=user,
             is_up=lambda: _answers_postgresql(port),
         )
-        yield from _running(server)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
 
 
-@contextmanager
-def redis() -> Iterator[Server]:
-    """A server that writes nothing to disk."""
-    binary = shutil.which("redis-server") or shutil.which("valkey-server")
-    if binary is None:
-        raise NoServer("no Redis server on this machine")
-    with tempfile.TemporaryDirectory(dir="/tmp", prefix="f1redis-") as name:
-        port, secret = _free_port(), quote(PASSWORD, safe="")
-        server = Server(
-            url=f"redis://:{secret}@127.0.0.1:{port}/0",
-            socket_url=f"unix://:{secret}@{name}/socket?db=0",
-            port=port,
-            command=[
-                *(binary, "--port", str(port), "--bind", "127.0.0.1", "--save", ""),
-                *("--requirepass", PASSWORD, "--unixsocket", name + "/socket", "--dir", name),
-            ],
-            user=None,
-            is_up=lambda: _connects(port),
-        )
-        yield from _running(server)
-
-
-def _running(server: Server) -> Iterator[Server]:
-    server.start()
-    try:
-        yield server
-    finally:
-        server.stop()
+def _children(parent: int) -> list[int]:
+    found = subprocess.run(
+        ["pgrep", "-P", str(parent)], capture_output=True, text=True, check=False
+    )
+    return [int(process) for process in found.stdout.split()]
 
 
 def _other_user() -> str:
@@ -149,22 +141,14 @@ def _free_port() -> int:
     return port
 
 
-def _connects(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=5).close()
-    except OSError:
-        return False
-    return True
-
-
 def _answers_postgresql(port: int) -> bool:
     """Whether it takes logins: before that it answers that it is starting up."""
-    import psycopg
+    import psycopg2
 
     try:
-        psycopg.connect(
+        psycopg2.connect(
             host="127.0.0.1", port=port, user="f1", password=PASSWORD, dbname="postgres"
         ).close()
-    except psycopg.OperationalError:
+    except psycopg2.OperationalError:
         return False
     return True

@@ -21,7 +21,8 @@ from f1_bronze.datasets.stints import STINTS
 from f1_bronze.openf1.answers import ClosedForLiveSession, Malformed, Unavailable
 from f1_bronze.openf1.batches import SessionAnswer, SessionRef, fetch_sessions
 from f1_bronze.openf1.breaker import Breaker
-from f1_bronze.openf1.budget import FileStore, Pace, parse_limits
+from f1_bronze.openf1.budget import CallBudget, parse_limits
+from f1_bronze.openf1.budget_stores import FileStore
 from f1_bronze.openf1.calendar import Calendar, read_calendar
 from f1_bronze.openf1.client import OpenF1Client
 from f1_bronze.openf1.http import Credentials
@@ -131,8 +132,8 @@ def test_clients_of_one_file_share_real_windows(tmp_path: Path) -> None:
 
         def ask() -> None:
             # The server sees the hop over loopback too, so the window is kept 50 ms longer.
-            pace = Pace(parse_limits("6/0.1s"), FileStore(tmp_path / "rate"))
-            with OpenF1Client(base_url=simulator.url, pace=pace, breaker=Breaker()) as client:
+            pace = CallBudget(parse_limits("6/0.1s"), FileStore(tmp_path / "rate"))
+            with OpenF1Client(base_url=simulator.url, budget=pace, breaker=Breaker()) as client:
                 for _ in range(4):
                     client.get("meetings", [("year", 2024)])
 

@@ -30,7 +30,7 @@ from f1_bronze.openf1.batches import (
     SessionRef,
     fetch_sessions,
     plan_batches,
-    query_of,
+    source_query,
     source_url,
 )
 from f1_bronze.openf1.breaker import Breaker
@@ -119,7 +119,7 @@ LISTED_CHEAPLY = {"sessions", "drivers", "session_result"}
 def test_a_session_named_twice_is_a_mistake() -> None:
     """Asking for a session twice is refused before any call."""
     network = FakeNetwork(two_rows_each)
-    with pytest.raises(ValueError, match="named twice"):
+    with pytest.raises(ValueError, match="listed twice"):
         list(fetch_sessions(client_of(network), LAPS, [*races(2), races(1)[0]]))
     assert network.requests == []
 
@@ -136,8 +136,8 @@ def test_rows_go_to_their_session_and_none_is_a_true_empty() -> None:
 
 def test_addresses_name_one_session() -> None:
     """Where a session's rows come from is told without the rest of its batch."""
-    assert query_of(LAPS, 9472) == "laps?session_key=9472"
-    assert query_of(RESULTS, 9472) == "session_result?session_key=9472"
+    assert source_query(LAPS, 9472) == "laps?session_key=9472"
+    assert source_query(RESULTS, 9472) == "session_result?session_key=9472"
     assert source_url(BASE_URL + "/", PIT_STOPS, 9472) == f"{BASE_URL}/pit?session_key=9472"
     (answer,) = fetch_sessions(client_of(FakeNetwork(two_rows_each)), LAPS, races(1))
     assert answer.source_url == f"{BASE_URL}/laps?session_key=9000"

@@ -69,10 +69,10 @@ def test_an_endpoint_has_a_circuit_of_its_own() -> None:
     """While laps are left alone stints may be asked, and the API is in doubt until they answer."""
     breaker = Breaker(failures=2, clock=FakeTime().clock)
     fail(breaker, 2)
-    assert breaker.doubted() == "laps"
+    assert breaker.suspect == "laps"
     breaker.check("stints")
     breaker.succeeded("stints")
-    assert breaker.doubted() is None
+    assert breaker.suspect is None
     with pytest.raises(CircuitOpen, match="for laps"):
         breaker.check("laps")
     breaker.check("stints")
@@ -83,7 +83,7 @@ def test_the_circuit_of_the_whole_api() -> None:
     an endpoint that is still left alone takes the trial from no other."""
     time = FakeTime()
     breaker = Breaker(failures=2, pause=10.0, clock=time.clock)
-    assert breaker.all_failed("OpenF1 is gone").seconds == 10.0
+    assert breaker.open_all("OpenF1 is gone").seconds == 10.0
     for endpoint in ("laps", "stints"):
         with pytest.raises(CircuitOpen, match=r"^OpenF1 is gone and is not asked for another 10 s"):
             breaker.check(endpoint)

@@ -24,10 +24,11 @@ from f1_bronze.openf1.answers import (
     Refused,
     TooMuchAsked,
     Unavailable,
-    holds_for_all,
+    applies_to_all,
 )
 from f1_bronze.openf1.breaker import Breaker
-from f1_bronze.openf1.budget import MemoryStore, Pace, parse_limits
+from f1_bronze.openf1.budget import CallBudget, parse_limits
+from f1_bronze.openf1.budget_stores import MemoryStore
 from f1_bronze.openf1.client import OpenF1Client
 from f1_bronze.openf1.http import new_session
 
@@ -44,6 +45,7 @@ from .fakes import (
     FakeTime,
     Reply,
     client_of,
+    read_ledger,
     rows,
 )
 
@@ -122,7 +124,7 @@ def test_attempts_are_bounded_and_waits_grow() -> None:
     ("fault", "reason"),
     [
         (requests.ConnectionError(ConnectionRefusedError(111, "refused")), "connection refused"),
-        (requests.ConnectionError(socket.gaierror(-2, "?")), "no address is known for its name"),
+        (requests.ConnectionError(socket.gaierror(-2, "?")), "its host name has no address"),
         (requests.ConnectTimeout("slow"), "no connection in time"),
         (requests.exceptions.ProxyError("http://me:hunter2@proxy"), "no connection through the"),
         (
@@ -163,7 +165,9 @@ def test_nobody_at_the_port_and_no_such_host_are_unreached(
 
         monkeypatch.setattr(socket, "getaddrinfo", unknown)
         client = client_of(FakeNetwork([OK]), base_url="http://nowhere.invalid", session=session)
-        with pytest.raises(Unavailable, match=r"could not be reached.*no address is known"):
+        with pytest.raises(
+            Unavailable, match=r"could not be reached.*its host name has no address"
+        ):
             client.get("laps", KEY)
 
 
@@ -211,7 +215,7 @@ def test_a_body_that_trickles_in_is_a_timeout() -> None:
     network = FakeNetwork([(200, b"[" + b" " * (1 << 20))])
     ticks = iter(range(0, 100_000, 100))  # each look at the clock is 100 s later
     client = client_of(network, clock=lambda: float(next(ticks)))
-    with pytest.raises(Unavailable, match="no whole answer within"):
+    with pytest.raises(Unavailable, match="no complete answer within"):
         client.get("laps", KEY)
     assert len(network.requests) == 1
 
@@ -255,13 +259,13 @@ def test_a_429_makes_everybody_wait(
 ) -> None:
     """Until the next clock minute (30 s from now), a second, or as told; in the shared budget."""
     time, store = FakeTime(now=1_700_000_010.0), MemoryStore()  # 30 s past the minute
-    pace = Pace(parse_limits("100/1s"), store, time.clock, time.sleep)
+    budget = CallBudget(parse_limits("100/1s"), store, time.clock, time.sleep)
     network = FakeNetwork([(429, body, headers), OK])
     start = time.now
-    answer = client_of(network, time, pace=pace).get("laps", KEY)
+    answer = client_of(network, time, budget=budget).get("laps", KEY)
     assert answer.attempts == 2
     assert least <= time.now - start <= most
-    assert least <= store.read().blocked_until - start <= most
+    assert least <= read_ledger(store).blocked_until - start <= most
 
 
 def test_429s_use_no_attempts_but_are_bounded() -> None:
@@ -388,7 +392,7 @@ def test_a_limit_that_never_ends_is_waited_out_once() -> None:
     network = FakeNetwork([LIMITED])
     client = client_of(network)
     with pytest.raises(Unavailable):
-        client.get("laps", KEY, evidence=False)
+        client.get("laps", KEY, count_failure=False)
     with pytest.raises(CircuitOpen, match="kept limiting this IP address"):
         client.get("stints", KEY)
     assert len(network.requests) == 11
@@ -397,13 +401,13 @@ def test_a_limit_that_never_ends_is_waited_out_once() -> None:
 def test_records_complained_of_are_asked_for_again() -> None:
     """What cannot be an answer is repeated like any broken answer, and malformed in the end."""
 
-    def complaint(records: list[dict[str, Any]]) -> str | None:
+    def validate(records: list[dict[str, Any]]) -> str | None:
         return "records of nothing" if {} in records else None
 
     network = FakeNetwork([rows({}), OK])
-    assert client_of(network).get("laps", KEY, complaint=complaint).attempts == 2
+    assert client_of(network).get("laps", KEY, validate=validate).attempts == 2
     with pytest.raises(Malformed, match=r"^OpenF1 answered .* with records of nothing") as raised:
-        client_of(FakeNetwork([rows({})])).get("laps", KEY, complaint=complaint)
+        client_of(FakeNetwork([rows({})])).get("laps", KEY, validate=validate)
     assert raised.value.attempts == 5
 
 
@@ -421,9 +425,9 @@ def test_a_live_session_says_when_to_come_back() -> None:
 def test_every_request_goes_in_its_turn() -> None:
     """Retries too are reserved in the shared budget."""
     time, store = FakeTime(), MemoryStore()
-    pace = Pace(parse_limits("100/600s"), store, time.clock, time.sleep)
-    client_of(FakeNetwork([BUSY, BUSY, OK]), time, pace=pace).get("laps", KEY)
-    assert len(store.read().slots) == 3
+    budget = CallBudget(parse_limits("100/600s"), store, time.clock, time.sleep)
+    client_of(FakeNetwork([BUSY, BUSY, OK]), time, budget=budget).get("laps", KEY)
+    assert len(read_ledger(store).slots) == 3
 
 
 def test_the_circuit_opens_after_failed_questions_and_answers_close_it() -> None:
@@ -432,7 +436,7 @@ def test_the_circuit_opens_after_failed_questions_and_answers_close_it() -> None
     client = client_of(network, attempts=1, breaker=Breaker(failures=2))
     for _ in range(3):
         with pytest.raises(Unavailable):
-            client.get("laps", KEY, evidence=False)
+            client.get("laps", KEY, count_failure=False)
     for _ in range(2):
         with pytest.raises(Unavailable):
             client.get("laps", KEY)
@@ -499,8 +503,8 @@ def test_redirects_are_followed_in_turn_and_not_for_ever() -> None:
 def test_a_client_closes_only_what_it_opened() -> None:
     """Its own session has the pool of connections; one handed in is left open."""
     time = FakeTime()
-    pace = Pace(parse_limits("1/1s"), MemoryStore(), time.clock, time.sleep)
-    with OpenF1Client(base_url=BASE_URL + "/", pace=pace, breaker=Breaker()) as client:
+    budget = CallBudget(parse_limits("1/1s"), MemoryStore(), time.clock, time.sleep)
+    with OpenF1Client(base_url=BASE_URL + "/", budget=budget, breaker=Breaker()) as client:
         adapter = client._session.get_adapter("https://api.openf1.org")
         assert (adapter._pool_connections, adapter._pool_maxsize) == (10, 20)
         assert adapter.max_retries.total == 0
@@ -516,7 +520,7 @@ def test_who_is_in_a_hurry_asks_once() -> None:
     """One attempt, no 429 borne: a question is one call, whatever it is answered."""
     for fault in ((502, "<html>"), LIMITED, (200, "[")):
         network, time = FakeNetwork([fault]), FakeTime()
-        client = client_of(network, time, attempts=1, limited=0)
+        client = client_of(network, time, attempts=1, rate_limit_retries=0)
         with pytest.raises(Unavailable):
             client.get("sessions", [("year", 2025)])
         assert (len(network.requests), time.slept) == (1, [])
@@ -525,12 +529,14 @@ def test_who_is_in_a_hurry_asks_once() -> None:
 def test_a_taken_budget_is_no_outage() -> None:
     """Not having been let through says nothing about the API: no circuit opens, no call is made."""
     network, time = FakeNetwork([rows()]), FakeTime()
-    pace = Pace(parse_limits("1/60s"), MemoryStore(), time.clock, time.sleep, longest_wait=5.0)
+    budget = CallBudget(
+        parse_limits("1/60s"), MemoryStore(), time.clock, time.sleep, longest_wait=5.0
+    )
     breaker = Breaker(failures=1, clock=time.clock)
-    client = client_of(network, time, pace=pace, breaker=breaker)
+    client = client_of(network, time, budget=budget, breaker=breaker)
     client.get("sessions", [("year", 2025)])
     with pytest.raises(BudgetTaken) as taken:
         client.get("laps", [("session_key", 1)])
-    assert holds_for_all(taken.value)
-    assert breaker.doubted() is None
+    assert applies_to_all(taken.value)
+    assert breaker.suspect is None
     assert (len(network.requests), taken.value.attempts) == (1, 0)

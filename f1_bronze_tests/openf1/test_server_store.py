@@ -5,23 +5,25 @@ from collections.abc import Callable
 from urllib.parse import quote
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from f1_bronze.openf1.budget import Pace, parse_limits
+from f1_bronze.openf1.budget import CallBudget, parse_limits
 from f1_bronze.openf1.budget_stores import (
-    Ledger,
-    LinkFault,
     RateStoreError,
+    ServerClock,
+    ServerError,
     ServerStore,
-    without_secret,
+    remove_password,
 )
 
 from .fakes import FakeTime
 
-AWAY = LinkFault("connection refused", passing=True)
-DENIED = LinkFault("permission denied", passing=False)
+AWAY = ServerError("connection refused", passing=True)
+DENIED = ServerError("permission denied", passing=False)
 
 
-class FakeLink:
+class FakeServer:
     """A server in memory whose clock is ahead of ours, with faults in the order given."""
 
     place = "Nowhere at host:1"
@@ -54,19 +56,19 @@ class FakeLink:
         self.dropped += 1
 
 
-def store_of(link: FakeLink, time: FakeTime) -> ServerStore:
-    return ServerStore(link, patience=20.0, clock=time.clock, sleep=time.sleep)
+def store_of(server: FakeServer, time: FakeTime) -> ServerStore:
+    return ServerStore(server, patience=20.0, clock=time.clock, sleep=time.sleep)
 
 
 def test_times_are_the_servers() -> None:
     """Two machines whose clocks differ by an hour reserve in the time of the server."""
     here, there = FakeTime(now=10_000.0), FakeTime(now=13_600.0)
-    link = FakeLink(here)
-    pace = Pace(parse_limits("1/10s"), store_of(link, here), sleep=here.sleep)
+    server = FakeServer(here)
+    pace = CallBudget(parse_limits("1/10s"), store_of(server, here), sleep=here.sleep)
     assert pace.now() == 15_000.0
     assert pace.wait() == 0.0
-    link.clock, link.ahead = there, 5000.0 - 3600.0
-    other = Pace(parse_limits("1/10s"), store_of(link, there), sleep=there.sleep)
+    server.clock, server.ahead = there, 5000.0 - 3600.0
+    other = CallBudget(parse_limits("1/10s"), store_of(server, there), sleep=there.sleep)
     assert other.estimate(1) == pytest.approx(10.25)
     assert other.reserve() == pytest.approx(15_010.25)
 
@@ -74,30 +76,31 @@ def test_times_are_the_servers() -> None:
 def test_a_server_that_was_never_reached_is_wrong_in_the_setting() -> None:
     """The first exchange is not repeated; the error names place, reason and remedy."""
     time = FakeTime()
-    link = FakeLink(time)
-    link.faults = [AWAY]
+    server = FakeServer(time)
+    server.faults = [AWAY]
     with pytest.raises(RateStoreError) as raised:
-        store_of(link, time).change(lambda ledger: Ledger())
+        store_of(server, time).change(lambda text: b"{}")
     assert str(raised.value) == (
-        "The rate budget cannot be kept in Nowhere at host:1 (connection refused); check that the "
+        "The call budget cannot be kept in Nowhere at host:1 (connection refused); check that the "
         "server runs and that F1_BRONZE_RATE_STORE names it with a user who may use it, or set it "
         "to file (one machine)."
     )
-    assert (time.slept, link.dropped) == ([], 1)
+    assert (time.slept, server.dropped) == ([], 1)
 
 
 def test_a_server_that_is_away_for_a_while_is_waited_for() -> None:
     """A restart is survived, each time on a new connection; twenty seconds are enough."""
     time = FakeTime()
-    link = FakeLink(time)
-    store = store_of(link, time)
+    server = FakeServer(time)
+    store = store_of(server, time)
     store.read()
-    link.faults = [AWAY, AWAY, AWAY]
-    assert store.change(lambda ledger: ledger or Ledger(written_at=-1.0)) == Ledger()
+    server.faults = [AWAY, AWAY, AWAY]
+    store.change(lambda text: b"[1]")
+    assert server.text == b"[1]"
     assert time.slept == pytest.approx([0.1, 0.2, 0.4])
-    assert link.dropped == 3
+    assert server.dropped == 3
     began = time.now
-    link.faults = [AWAY] * 1000
+    server.faults = [AWAY] * 1000
     with pytest.raises(RateStoreError, match="connection refused"):
         store.read()
     assert 17.0 < time.now - began <= 20.0
@@ -106,10 +109,10 @@ def test_a_server_that_is_away_for_a_while_is_waited_for() -> None:
 def test_what_does_not_pass_is_said_at_once() -> None:
     """A right that was taken away is not asked for again and again."""
     time = FakeTime()
-    link = FakeLink(time)
-    store = store_of(link, time)
+    server = FakeServer(time)
+    store = store_of(server, time)
     store.read()
-    link.faults = [DENIED]
+    server.faults = [DENIED]
     with pytest.raises(RateStoreError, match="permission denied"):
         store.read()
     assert time.slept == []
@@ -118,10 +121,10 @@ def test_what_does_not_pass_is_said_at_once() -> None:
 def test_a_change_whose_answer_was_lost_is_made_again() -> None:
     """Then a call too many is reserved: the budget is never exceeded."""
     time = FakeTime()
-    link = FakeLink(time)
-    pace = Pace(parse_limits("5/10s"), store_of(link, time), sleep=time.sleep)
+    server = FakeServer(time)
+    pace = CallBudget(parse_limits("5/10s"), store_of(server, time), sleep=time.sleep)
     pace.reserve()
-    link.faults = [None, AWAY]  # the time is told, the answer to the change is lost
+    server.faults = [None, AWAY]  # the time is told, the answer to the change is lost
     pace.reserve()
     assert pace.remaining() == 2
 
@@ -130,9 +133,9 @@ def test_a_change_whose_answer_was_lost_is_made_again() -> None:
 def test_a_damaged_text_is_a_full_window(text: bytes) -> None:
     """As in a file: the next call waits for the longest window, then all is well."""
     time = FakeTime()
-    link = FakeLink(time)
-    link.text = text
-    pace = Pace(parse_limits("3/1s,30/60s"), store_of(link, time), sleep=time.sleep)
+    server = FakeServer(time)
+    server.text = text
+    pace = CallBudget(parse_limits("3/1s,30/60s"), store_of(server, time), sleep=time.sleep)
     assert pace.wait() == pytest.approx(60.25)
     assert pace.remaining() == 2
 
@@ -140,40 +143,86 @@ def test_a_damaged_text_is_a_full_window(text: bytes) -> None:
 def test_a_text_that_vanished_is_a_full_window() -> None:
     """A server that forgets all at a restart does not free the calls made before it."""
     time = FakeTime()
-    link = FakeLink(time)
-    pace = Pace(parse_limits("3/1s,30/60s"), store_of(link, time), sleep=time.sleep)
+    server = FakeServer(time)
+    pace = CallBudget(parse_limits("3/1s,30/60s"), store_of(server, time), sleep=time.sleep)
     assert pace.wait() == 0.0
-    link.text = None
+    server.text = None
     assert pace.wait() == pytest.approx(60.25)
 
 
 def test_an_interrupted_exchange_is_not_used_again() -> None:
     """Ctrl-C amid an exchange goes through, and the connection is dropped."""
     time = FakeTime()
-    link = FakeLink(time)
-    link.faults = [KeyboardInterrupt()]
+    server = FakeServer(time)
+    server.faults = [KeyboardInterrupt()]
     with pytest.raises(KeyboardInterrupt):
-        store_of(link, time).read()
-    assert link.dropped == 1
+        store_of(server, time).read()
+    assert server.dropped == 1
 
 
 def test_a_forked_process_makes_its_own_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     """The connection of the parent is not shared, and no lock of it is waited for."""
     time = FakeTime()
-    link = FakeLink(time)
-    store = store_of(link, time)
+    server = FakeServer(time)
+    store = store_of(server, time)
     store.read()
     store._lock.acquire()  # held by another thread of the parent, for ever
     monkeypatch.setattr(os, "getpid", lambda: -1)
-    assert store.read() == Ledger()
-    assert link.dropped == 1
+    assert store.read() is None
+    assert server.dropped == 1
 
 
 def test_no_password_is_ever_told() -> None:
     """However a client writes it, plain or as in an address; and the rest stays readable."""
     secret = "p@ss/word"
     for written in (secret, quote(secret, safe="")):
-        error = ValueError(f"cannot ask redis://:{written}@host.\nsecond line")
-        assert without_secret(error, secret) == "cannot ask redis://:…@host"
-    assert without_secret(ValueError(), "") == "ValueError"
-    assert repr(store_of(FakeLink(FakeTime()), FakeTime())) == "ServerStore(Nowhere at host:1)"
+        error = ValueError(f"cannot ask postgresql://:{written}@host.\nsecond line")
+        assert remove_password(error, secret) == "cannot ask postgresql://:…@host"
+    assert remove_password(ValueError(), "") == "ValueError"
+    assert repr(store_of(FakeServer(FakeTime()), FakeTime())) == "ServerStore(Nowhere at host:1)"
+
+
+@given(
+    ahead=st.floats(-1e6, 1e6),
+    exchanges=st.lists(
+        st.tuples(st.floats(0, 30), st.floats(0, 2), st.floats(0, 2)), min_size=1, max_size=20
+    ),
+)
+def test_the_error_is_half_the_best_round_trip(
+    ahead: float, exchanges: list[tuple[float, float, float]]
+) -> None:
+    """However lopsided the way there and back is, the best exchange bounds the error."""
+    time = FakeTime(now=1000.0)
+    clock = ServerClock(time.clock)
+    trips = []
+    for gap, there, back in exchanges:
+        time.now += gap
+        sent = time.now
+        clock.note(sent + there + ahead, sent=sent, received=sent + there + back)
+        time.now = sent + there + back
+        trips.append((there + back, time.now))
+        most = min(trip / 2 + 1e-4 * (time.now - at) for trip, at in trips)
+        assert abs(clock.now() - (time.now + ahead)) <= most + 1e-6
+
+
+def test_time_goes_on_between_exchanges() -> None:
+    """Our own clock carries on where the server's was left."""
+    time = FakeTime(now=5.0)
+    clock = ServerClock(time.clock)
+    assert not clock.known
+    with pytest.raises(ValueError, match="ask it first"):
+        clock.now()
+    clock.note(1000.5, sent=4.0, received=5.0)
+    time.now += 7.0
+    assert clock.known
+    assert clock.now() == 1008.0
+
+
+def test_a_clock_that_was_set_is_believed_at_once() -> None:
+    """What contradicts all that was known before takes its place, forwards and backwards."""
+    time = FakeTime(now=0.0)
+    clock = ServerClock(time.clock)
+    for jumped in (100.0, 4000.0, 50.0):
+        clock.note(jumped + time.now, sent=time.now, received=time.now)
+        assert clock.now() == pytest.approx(jumped + time.now)
+        time.now += 10.0

@@ -10,11 +10,10 @@ from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.defs.resources import Deployment
 from f1_bronze.lake.errors import LakeError
 from f1_bronze.openf1.answers import OpenF1Error
-from f1_bronze.openf1.budget import PaceSettingError
-from f1_bronze.openf1.budget_stores import RateStoreError
+from f1_bronze.openf1.budget_stores import BudgetSettingError, RateStoreError
 from f1_bronze.openf1.calendar import Calendar, CalendarSession, read_calendar
 
-UNREADABLE = (OpenF1Error, LakeError, RateStoreError, PaceSettingError)
+UNREADABLE = (OpenF1Error, LakeError, RateStoreError, BudgetSettingError)
 """Why a tick cannot see the running seasons; each message ends with the remedy."""
 
 

@@ -39,7 +39,7 @@ from f1_bronze.defs.run.tally import RunTally
 from f1_bronze.lake.errors import LakeError, LakeUnavailable
 from f1_bronze.lake.landing import Candidate, Landing, Revision
 from f1_bronze.openf1.answers import OpenF1Error
-from f1_bronze.openf1.batches import SessionAnswer, SessionRef, query_of, source_url
+from f1_bronze.openf1.batches import SessionAnswer, SessionRef, source_query, source_url
 from f1_bronze.openf1.calendar import CalendarSession
 
 _log = logging.getLogger(__name__)
@@ -242,7 +242,7 @@ class Ingestion:
                 partition=partition,
                 session_key=answer.session_key,
                 records=answer.records,
-                source=query_of(dataset, answer.session_key),
+                source=source_query(dataset, answer.session_key),
                 notes={
                     "run-id": self._run.run_id,
                     "code-version": __version__,

@@ -23,7 +23,8 @@ from click.testing import CliRunner
 from f1_bronze.cli import main
 from f1_bronze.defs.resources import OpenF1Resource
 from f1_bronze.openf1.breaker import Breaker
-from f1_bronze.openf1.budget import MemoryStore, Pace, parse_limits
+from f1_bronze.openf1.budget import CallBudget, parse_limits
+from f1_bronze.openf1.budget_stores import MemoryStore
 from f1_bronze.openf1.client import OpenF1Client
 from f1_bronze.openf1.http import Credentials
 from f1_bronze.simulator.behaviour import Behaviour
@@ -233,7 +234,7 @@ class Bench:
         if not self._clients:
             made = OpenF1Client(
                 base_url=self.simulator.url,
-                pace=Pace(parse_limits(LIMITS), MemoryStore(), self.time, self.time.sleep),
+                budget=CallBudget(parse_limits(LIMITS), MemoryStore(), self.time, self.time.sleep),
                 breaker=Breaker(clock=self.time),
                 credentials=self.credentials,
                 timeout=(5, self.read_timeout),

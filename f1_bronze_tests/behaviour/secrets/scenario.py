@@ -32,7 +32,8 @@ from f1_bronze.defs.automation.instance import open_instance
 from f1_bronze.defs.partitions import register
 from f1_bronze.defs.resources import OpenF1, openf1_resource, resolved
 from f1_bronze.openf1.breaker import Breaker
-from f1_bronze.openf1.budget import MemoryStore, Pace, parse_limits
+from f1_bronze.openf1.budget import CallBudget, parse_limits
+from f1_bronze.openf1.budget_stores import MemoryStore
 from f1_bronze.openf1.client import OpenF1Client
 from f1_bronze.openf1.http import Credentials
 from f1_bronze.settings import Settings
@@ -136,19 +137,16 @@ class Deployment:
         self._write("statuses.json", json.dumps(self.statuses))
 
     def login_and_budget(self) -> None:
-        """A wrong password; servers of the rate budget that are not there or not understood."""
+        """A wrong password; servers of the call budget that are not there or not understood."""
         few = (*INGEST, "--dataset", "drivers")
         self.say("wrong-login", *few, F1_BRONZE_OPENF1_PASSWORD=secret("openf1_wrong_password"))
         port = closed_port()
         postgresql = quote(secret("postgresql_password"), safe="")
         queried = quote(secret("postgresql_query_password"), safe="")
-        redis = quote(secret("redis_password"), safe="")
         for name, store in {
             "postgresql": f"postgresql://f1:{postgresql}@127.0.0.1:{port}/f1",
             "postgresql-query": f"postgresql://127.0.0.1:{port}/f1?user=f1&password={queried}",
             "postgresql-bare": f"postgresql://f1:{secret('postgresql_password')}@127.0.0.1/f1",
-            "redis": f"redis://:{redis}@127.0.0.1:{port}/0",
-            "redis-query": f"redis://127.0.0.1:{port}/0?password={redis}",
             "redis-bare": f"redis://:{secret('redis_password')}@127.0.0.1:{port}/0",
             "misspelt": f"postgres//f1:{postgresql}@127.0.0.1/f1",
             "unknown": f"mysql://f1:{postgresql}@127.0.0.1/f1",
@@ -179,7 +177,7 @@ class Deployment:
         def client() -> OpenF1Client:
             return OpenF1Client(
                 base_url=url,
-                pace=Pace(parse_limits("1000/1s"), MemoryStore()),
+                budget=CallBudget(parse_limits("1000/1s"), MemoryStore()),
                 breaker=Breaker(),
                 credentials=login,
                 sleep=lambda seconds: None,

@@ -22,7 +22,7 @@ EXPECTED = {
     r"landed|settings(-bare)?(-json)?|doctor(-json)?|misspelt|lineage|history|sql(-settings)?": 0,
     r"rate-store-.*-settings": 0,
     r"status|wrong-login|answer-.*|run-.*|proxy-.*|lake-forbidden.*|rate-store-.*-doctor": 1,
-    r"rate-store-(postgresql|redis)(-query)?": 1,
+    r"rate-store-postgresql(-query)?": 1,
     r"rate-store-(postgresql-bare|redis-bare|misspelt|unknown)": 2,
     r"no-address-.*|lake-address-.(-settings)?|sql-(secrets|environment|elsewhere|error)": 2,
 }
@@ -77,8 +77,8 @@ def test_no_secret_is_written(written: Path) -> None:
     [
         ("wrong-login", "check F1_BRONZE_OPENF1_USERNAME and F1_BRONZE_OPENF1_PASSWORD"),
         ("rate-store-postgresql", "PostgreSQL at 127.0.0.1:"),
-        ("rate-store-redis-bare", "with special characters of the password as %XX"),
-        ("rate-store-redis-query-settings", r"redis://127.0.0.1:"),
+        ("rate-store-postgresql-bare", "with special characters of the password as %XX"),
+        ("rate-store-postgresql-query-settings", r"postgresql://127.0.0.1:"),
         ("answer-403", "(status 403)"),
         ("proxy-doctor", "no connection through the proxy"),
         ("lake-forbidden", "set a valid AWS_ACCESS_KEY_ID"),

@@ -1,7 +1,12 @@
-"""The pace: never more than n calls in any rolling window, whoever asks."""
+"""The call budget: never more than n calls in any rolling window, whoever asks."""
 
 import logging
+import signal
+import subprocess
+import sys
+import time as real_time
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -9,16 +14,22 @@ from hypothesis import strategies as st
 
 from f1_bronze.openf1.answers import BudgetTaken
 from f1_bronze.openf1.budget import (
+    CallBudget,
+    Ledger,
     Limit,
-    MemoryStore,
-    Pace,
-    PaceSettingError,
+    add_margins,
+    earliest,
+    exit_on_sigterm,
     parse_limits,
-    rate_store,
 )
-from f1_bronze.openf1.budget_stores import Ledger
+from f1_bronze.openf1.budget_stores import (
+    BudgetSettingError,
+    FileStore,
+    MemoryStore,
+    open_rate_store,
+)
 
-from .fakes import FakeTime
+from .fakes import FakeTime, read_ledger
 
 FREE = parse_limits("3/1s,30/60s")
 EPSILON = 1e-6  # times near 2e9 are floats with 2e-7 between neighbours
@@ -47,7 +58,7 @@ def test_limits_are_read() -> None:
 )
 def test_nonsense_limits_are_refused_with_an_example(text: str) -> None:
     """A setting that is no limit is an error that shows how one is written."""
-    with pytest.raises(PaceSettingError, match="for example 3/1s"):
+    with pytest.raises(BudgetSettingError, match="for example 3/1s"):
         parse_limits(text)
 
 
@@ -61,7 +72,7 @@ def test_no_rolling_window_holds_more_than_its_limit(
 ) -> None:
     """Whenever and through whichever of three paces calls come, every window keeps the limits."""
     time, store = FakeTime(), MemoryStore()
-    paces = [Pace(FREE, store, time.clock, time.sleep) for _ in range(3)]
+    paces = [CallBudget(FREE, store, time.clock, time.sleep) for _ in range(3)]
     slots = []
     for gap, who, calls in steps:
         time.now += gap
@@ -83,45 +94,45 @@ def test_no_rolling_window_holds_more_than_its_limit(
 def test_no_window_is_overfull_whatever_is_given_back(steps: list[tuple[float, str]]) -> None:
     """Moments given back or exchanged before they came, and back-offs, never make room for more."""
     time, store = FakeTime(), MemoryStore()
-    pace = Pace(FREE, store, time.clock, time.sleep)
+    budget = CallBudget(FREE, store, time.clock, time.sleep)
     slots: list[float] = []
     for gap, action in steps:
         time.now += gap
         ahead = [slot for slot in slots if slot > time.now]
         if action == "back off":
-            pace.back_off(time.now + 2.0)
+            budget.back_off(time.now + 2.0)
         elif action == "call" or not ahead:
-            slots.append(pace.reserve())
+            slots.append(budget.reserve())
         else:
             slots.remove(ahead[0])
             if action == "give back":
-                pace.give_back(ahead[0])
+                budget.give_back(ahead[0])
             else:
-                slots.append(pace.reserve(instead_of=ahead[0]))
+                slots.append(budget.reserve(instead_of=ahead[0]))
     assert [exceeded(slots, limit) for limit in FREE] == [[], []]
 
 
 def test_a_moment_given_back_goes_to_the_next_who_asks() -> None:
     """A call that is not made after all is not lost to the others, nor does it cost a place."""
     time, store = FakeTime(), MemoryStore()
-    pace = Pace(parse_limits("1/10s"), store, time.clock, time.sleep)
-    slots = [pace.reserve() for _ in range(4)]
-    pace.give_back(slots[1])
-    assert pace.estimate(1) == pytest.approx(10.25)
-    assert pace.reserve() == slots[1]
-    assert pace.reserve() == pytest.approx(slots[3] + 10.25)
+    budget = CallBudget(parse_limits("1/10s"), store, time.clock, time.sleep)
+    slots = [budget.reserve() for _ in range(4)]
+    budget.give_back(slots[1])
+    assert budget.estimate(1) == pytest.approx(10.25)
+    assert budget.reserve() == slots[1]
+    assert budget.reserve() == pytest.approx(slots[3] + 10.25)
 
 
 @given(gaps=st.lists(st.floats(0, 3), min_size=1, max_size=70))
 def test_calls_that_wait_go_as_soon_as_they_may(gaps: list[float]) -> None:
     """One caller who waits its turn never exceeds a limit, and never waits without need."""
     time = FakeTime()
-    pace = Pace(FREE, MemoryStore(), time.clock, time.sleep)
+    budget = CallBudget(FREE, MemoryStore(), time.clock, time.sleep)
     times: list[float] = []
     for gap in gaps:
         time.now += gap
         arrived = time.now
-        pace.wait()
+        budget.wait()
         earliest = max(
             [arrived] + [times[-n.calls] + n.seconds + 0.25 for n in FREE if len(times) >= n.calls]
         )
@@ -134,10 +145,10 @@ def test_a_full_budget_takes_the_minutes_it_must() -> None:
     """Of 61 calls the 31st goes after a minute, the 61st after two, each with its margin."""
     time = FakeTime()
     start = time.now
-    pace = Pace(FREE, MemoryStore(), time.clock, time.sleep)
+    budget = CallBudget(FREE, MemoryStore(), time.clock, time.sleep)
     times = []
     for _ in range(61):
-        pace.wait()
+        budget.wait()
         times.append(time.now - start)
     assert times[2] == 0.0
     assert [times[3], times[30], times[60]] == pytest.approx([1.25, 60.25, 120.5], abs=1e-4)
@@ -146,36 +157,36 @@ def test_a_full_budget_takes_the_minutes_it_must() -> None:
 def test_estimate_foretells_the_wait_and_reserves_nothing() -> None:
     """The time foretold for more calls is the time they take; asking changes nothing."""
     time = FakeTime()
-    pace = Pace(FREE, MemoryStore(), time.clock, time.sleep)
+    budget = CallBudget(FREE, MemoryStore(), time.clock, time.sleep)
     for _ in range(7):
-        pace.wait()
-    assert pace.estimate(0) == 0.0
-    foretold = pace.estimate(100)
-    assert pace.estimate(100) == foretold
+        budget.wait()
+    assert budget.estimate(0) == 0.0
+    foretold = budget.estimate(100)
+    assert budget.estimate(100) == foretold
     start = time.now
     for _ in range(100):
-        pace.wait()
+        budget.wait()
     assert time.now - start == pytest.approx(foretold, abs=1e-4)
 
 
 def test_remaining_counts_the_calls_that_need_no_wait() -> None:
     """Three calls are free at first, none after them, three again after the window."""
     time = FakeTime()
-    pace = Pace(FREE, MemoryStore(), time.clock, time.sleep)
-    counts = [pace.remaining()]
+    budget = CallBudget(FREE, MemoryStore(), time.clock, time.sleep)
+    counts = [budget.remaining()]
     for _ in range(3):
-        pace.wait()
-    counts.append(pace.remaining())
+        budget.wait()
+    counts.append(budget.remaining())
     time.now += 1.26
-    counts.append(pace.remaining())
+    counts.append(budget.remaining())
     assert counts == [3, 0, 3]
-    assert Pace(parse_limits("2/1s"), MemoryStore(), time.clock, time.sleep).remaining() == 2
+    assert CallBudget(parse_limits("2/1s"), MemoryStore(), time.clock, time.sleep).remaining() == 2
 
 
 def test_back_off_holds_everybody_up() -> None:
     """After a 429 seen by one, another one waits too, and for an hour at the longest."""
     time, store = FakeTime(), MemoryStore()
-    one, other = (Pace(FREE, store, time.clock, time.sleep) for _ in range(2))
+    one, other = (CallBudget(FREE, store, time.clock, time.sleep) for _ in range(2))
     one.back_off(time.now + 40.0)
     one.back_off(time.now + 10.0)
     assert other.wait() == pytest.approx(40.0)
@@ -186,19 +197,19 @@ def test_back_off_holds_everybody_up() -> None:
 def test_a_back_off_reaches_those_who_sleep_already() -> None:
     """A caller who wakes up into a back-off waits on, and its unused moment is given back."""
     time, store = FakeTime(), MemoryStore()
-    other = Pace(FREE, store, time.clock, time.sleep)
+    other = CallBudget(FREE, store, time.clock, time.sleep)
 
     def sleep(seconds: float) -> None:
         if not time.slept:
             other.back_off(time.now + 30.0)
         time.sleep(seconds)
 
-    pace = Pace(FREE, store, time.clock, sleep)
+    budget = CallBudget(FREE, store, time.clock, sleep)
     start = time.now
     for _ in range(4):
-        pace.wait()
+        budget.wait()
     assert time.now - start == pytest.approx(30.0, abs=1e-4)
-    assert len(store.read().slots) == 4
+    assert len(read_ledger(store).slots) == 4
 
 
 def test_one_who_wakes_up_late_reserves_again() -> None:
@@ -208,12 +219,12 @@ def test_one_who_wakes_up_late_reserves_again() -> None:
     def oversleep(seconds: float) -> None:
         time.sleep(seconds + (0.5 if len(time.slept) == 0 else 0.0))
 
-    pace = Pace(parse_limits("1/1s"), store, time.clock, oversleep)
+    budget = CallBudget(parse_limits("1/1s"), store, time.clock, oversleep)
     start = time.now
-    pace.wait()
-    pace.wait()
+    budget.wait()
+    budget.wait()
     assert time.now - start == pytest.approx(1.55, abs=1e-4)
-    assert [slot - start for slot in store.read().slots] == pytest.approx([1.55], abs=1e-4)
+    assert [slot - start for slot in read_ledger(store).slots] == pytest.approx([1.55], abs=1e-4)
 
 
 def test_an_interrupted_wait_gives_its_moment_back() -> None:
@@ -223,21 +234,21 @@ def test_an_interrupted_wait_gives_its_moment_back() -> None:
     def interrupted(seconds: float) -> None:
         raise KeyboardInterrupt
 
-    pace = Pace(parse_limits("1/60s"), store, time.clock, interrupted)
-    pace.wait()
+    budget = CallBudget(parse_limits("1/60s"), store, time.clock, interrupted)
+    budget.wait()
     with pytest.raises(KeyboardInterrupt):
-        pace.wait()
-    assert len(store.read().slots) == 1
+        budget.wait()
+    assert len(read_ledger(store).slots) == 1
 
 
 def test_long_waits_are_told(caplog: pytest.LogCaptureFixture) -> None:
     """A wait of more than a second is logged and told to the observer, a shorter one is not."""
     time, told = FakeTime(), []
     limits = parse_limits("1/0.5s,3/12s")
-    pace = Pace(limits, MemoryStore(), time.clock, time.sleep, observer=told.append)
+    budget = CallBudget(limits, MemoryStore(), time.clock, time.sleep, observer=told.append)
     with caplog.at_level(logging.INFO, logger="f1_bronze.openf1"):
         for _ in range(4):
-            pace.wait("laps")
+            budget.wait("laps")
     assert told == ["waiting 11 s for the API budget"]
     assert caplog.messages == ["waiting 11 s for the API budget (laps)"]
 
@@ -245,26 +256,21 @@ def test_long_waits_are_told(caplog: pytest.LogCaptureFixture) -> None:
 def test_a_clock_set_back_costs_one_wait_at_most() -> None:
     """When the clock goes back by an hour, calls wait as if no time had passed, not for an hour."""
     time, store = FakeTime(), MemoryStore()
-    pace = Pace(parse_limits("1/10s"), store, time.clock, time.sleep)
-    pace.wait()
+    budget = CallBudget(parse_limits("1/10s"), store, time.clock, time.sleep)
+    budget.wait()
     time.now -= 3600.0
-    assert pace.wait() == pytest.approx(10.25, abs=1e-4)
+    assert budget.wait() == pytest.approx(10.25, abs=1e-4)
 
 
 def test_a_damaged_ledger_counts_as_a_full_window() -> None:
     """When nobody knows how many calls went, the next waits for the longest window to pass."""
     time = FakeTime()
 
-    class Damaged(MemoryStore):
-        def change(self, step):  # type: ignore[no-untyped-def]  # as its parent
-            if not self._ledger.slots:
-                self._ledger = step(None)
-                return self._ledger
-            return super().change(step)
-
-    pace = Pace(FREE, Damaged(), time.clock, time.sleep)
-    assert pace.wait() == pytest.approx(60.25, abs=1e-4)
-    assert pace.wait() == 0.0
+    store = MemoryStore()
+    store.change(lambda text: b"{")
+    budget = CallBudget(FREE, store, time.clock, time.sleep)
+    assert budget.wait() == pytest.approx(60.25, abs=1e-4)
+    assert budget.wait() == 0.0
 
 
 def test_a_ledger_that_cannot_be_true_is_refused() -> None:
@@ -285,22 +291,134 @@ def test_a_ledger_that_cannot_be_true_is_refused() -> None:
 def test_an_unknown_store_is_refused_by_naming_the_known_ones(setting: str) -> None:
     """A setting that names no store says which there are, and does not repeat a password."""
     with pytest.raises(
-        PaceSettingError, match="file, file:/path or memory, to postgresql"
+        BudgetSettingError, match="file, file:/path or memory, or to postgresql"
     ) as raised:
-        rate_store(setting, "https://api.openf1.org/v1")
+        open_rate_store(setting, "https://api.openf1.org/v1")
     assert "hunter2" not in str(raised.value)
 
 
 def test_who_has_no_time_does_not_wait() -> None:
     """A wait that would be too long is refused at once, and its moment goes to the next."""
     time, store = FakeTime(), MemoryStore()
-    patient = Pace(parse_limits("1/60s"), store, time.clock, time.sleep)
-    hurried = Pace(parse_limits("1/60s"), store, time.clock, time.sleep, longest_wait=10.0)
+    patient = CallBudget(parse_limits("1/60s"), store, time.clock, time.sleep)
+    hurried = CallBudget(parse_limits("1/60s"), store, time.clock, time.sleep, longest_wait=10.0)
     assert hurried.wait() == 0.0
-    with pytest.raises(BudgetTaken, match="for the next 60 s, and 10 s were to spare") as refused:
+    with pytest.raises(BudgetTaken, match="for the next 60 s, and at most 10 s can") as refused:
         hurried.wait()
     assert refused.value.seconds == pytest.approx(60.25)
-    assert (time.slept, store.read().slots) == ([], (time.now,))
+    assert (time.slept, read_ledger(store).slots) == ([], (time.now,))
     time.now += 51
     assert hurried.wait() == pytest.approx(9.25)
     assert patient.wait() == pytest.approx(60.25)
+
+
+WINDOWS = (Limit(calls=2, seconds=3), Limit(calls=4, seconds=10))
+moments = st.integers(0, 60)  # whole seconds: exact, and they meet often
+
+
+def admitted(slots: list[float]) -> bool:
+    """Whether no window is overfull, by counting."""
+    return all(
+        sum(first <= slot < first + window.seconds for slot in slots) <= window.calls
+        for window in WINDOWS
+        for first in slots
+    )
+
+
+@given(wishes=st.lists(st.tuples(moments, st.booleans()), max_size=30), start=moments)
+def test_the_earliest_moment_is_admitted_and_none_before_it_is(
+    wishes: list[tuple[int, bool]], start: int
+) -> None:
+    """Against counting second by second, with reservations given back in between."""
+    slots: list[float] = []
+    for wish, gives_back in wishes:
+        slots = sorted([*slots, earliest(slots, wish, WINDOWS)])
+        assert admitted(slots)
+        if gives_back:
+            slots.pop(len(slots) // 2)
+    found = earliest(slots, start, WINDOWS)
+    assert admitted([*slots, found])
+    assert not any(admitted([*slots, float(t)]) for t in range(start, int(found)))
+
+
+def test_a_moment_given_back_is_the_next_one_taken() -> None:
+    """Who comes next takes the gap and does not queue behind all others."""
+    slots: list[float] = []
+    for _ in range(6):
+        slots.append(earliest(slots, 0.0, WINDOWS))
+    assert slots == [0, 0, 3, 3, 10, 10]
+    assert earliest([0, 3, 3, 10, 10], 0.0, WINDOWS) == 0.0
+    assert earliest([0, 0, 3, 10, 10], 1.0, WINDOWS) == 3.0
+
+
+@pytest.mark.parametrize(
+    ("limits", "seconds"),
+    [
+        ([(3, 1.0), (30, 60.0)], [1.25, 60.25]),
+        ([(6, 1.0), (60, 60.0)], [1.25, 60.25]),
+        ([(3, 1.0)], [1.05]),
+        ([(3, 1.0), (31, 10.0)], [1.05, 10.25]),
+        ([(3, 0.1)], [0.15]),
+        ([(100, 3600.0)], [3600.25]),
+    ],
+)
+def test_margins_are_generous_where_they_are_cheap(
+    limits: list[tuple[int, float]], seconds: list[float]
+) -> None:
+    """A quarter of a second where it costs little, a twentieth of the window where it would not."""
+    wide = add_margins([Limit(calls=calls, seconds=length) for calls, length in limits])
+    assert [window.seconds for window in wide] == pytest.approx(seconds)
+    assert [window.calls for window in wide] == [calls for calls, _ in limits]
+
+
+_WAITING = """
+import sys
+from f1_bronze.openf1.budget import CallBudget, parse_limits
+from f1_bronze.openf1.budget_stores import open_rate_store
+budget = CallBudget(parse_limits("1/11.75s"), open_rate_store("file:" + sys.argv[1], "http://x"))
+for _ in range(2):
+    budget.wait("laps", lambda message: print(message, flush=True))
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, -signal.SIGINT), (signal.SIGTERM, 128 + signal.SIGTERM)]
+)
+def test_a_waiting_process_ends_at_once_and_gives_its_call_back(
+    number: signal.Signals, status: int, tmp_path: Path
+) -> None:
+    """The wait of twelve seconds is told, cut short by either signal, and costs nobody a call."""
+    path = tmp_path / "rate"
+    process = subprocess.Popen(
+        [sys.executable, "-c", _WAITING, str(path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.stdout is not None
+    told = process.stdout.readline()
+    real_time.sleep(0.1)  # told before, asleep after
+    began = real_time.monotonic()
+    process.send_signal(number)
+    assert process.wait(10) == status
+    assert real_time.monotonic() - began < 2.0
+    assert told == "waiting 12 s for the API budget\n"
+    assert len(read_ledger(FileStore(path)).slots) == 1
+    assert 10.0 < CallBudget(parse_limits("1/11.75s"), FileStore(path)).estimate(1) < 12.0
+
+
+def test_who_handles_sigterm_already_keeps_it() -> None:
+    """A handler of the program, such as Dagster's, is called; ours is gone after the wait."""
+    called: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, frame: called.append(number))
+    try:
+        with exit_on_sigterm():
+            signal.raise_signal(signal.SIGTERM)
+        assert called == [signal.SIGTERM]
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        with pytest.raises(SystemExit) as raised, exit_on_sigterm():
+            signal.raise_signal(signal.SIGTERM)
+        assert raised.value.code == 143
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGTERM, before)

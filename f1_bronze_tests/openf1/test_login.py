@@ -7,11 +7,12 @@ import pytest
 import requests
 
 from f1_bronze.openf1.answers import OpenF1Error, Refused, Unavailable
-from f1_bronze.openf1.budget import MemoryStore, Pace, parse_limits
+from f1_bronze.openf1.budget import CallBudget, parse_limits
+from f1_bronze.openf1.budget_stores import MemoryStore
 from f1_bronze.openf1.client import OpenF1Client
 from f1_bronze.openf1.http import Credentials, Login, token_url
 
-from .fakes import KEY, LIVE, OK, FakeNetwork, FakeTime, Reply, client_of
+from .fakes import KEY, LIVE, OK, FakeNetwork, FakeTime, Reply, client_of, read_ledger
 
 LOGIN = Credentials(username="maria@example.org", password="hunter2-pässword")
 SECRETS = ("maria@example.org", "hunter2", "pässword", "token-0", "token-1", "proxypass")
@@ -154,10 +155,10 @@ def test_the_token_stays_with_its_host() -> None:
 def test_logins_go_in_their_turn() -> None:
     """A login is a call like any other for the shared budget and the counters."""
     time, store = FakeTime(), MemoryStore()
-    pace = Pace(parse_limits("100/600s"), store, time.clock, time.sleep)
-    client = logged_in(FakeNetwork(PaidApi()), time, pace=pace)
+    budget = CallBudget(parse_limits("100/600s"), store, time.clock, time.sleep)
+    client = logged_in(FakeNetwork(PaidApi()), time, budget=budget)
     client.get("laps", KEY)
-    assert (len(store.read().slots), client.counters.calls) == (2, 2)
+    assert (len(read_ledger(store).slots), client.counters.calls) == (2, 2)
 
 
 def test_half_a_login_is_refused() -> None:
