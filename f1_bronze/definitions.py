@@ -1,5 +1,9 @@
-"""What Dagster loads. Assembles, implements nothing."""
+"""What Dagster loads. Assembles, implements nothing.
 
+Dagster's concept: https://docs.dagster.io/guides/build/projects-and-components
+"""
+
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -19,13 +23,13 @@ from f1_bronze.settings import Settings
 def assemble(settings: Settings, **resources: Any) -> dg.Definitions:
     """All definitions for these settings; `resources` take the place of the usual ones."""
     usual = {
-        "openf1": openf1_resource(settings),
+        "deployment": Deployment(settings),
         "io_manager": ParquetLakeIOManager(
             lake_uri=settings.lake_uri, s3_writes=dict(settings.s3_writes)
         ),
         "judge": ByRules(),
+        "openf1": openf1_resource(settings),
         "progress": RunTally(),
-        "deployment": Deployment(settings),
     }
     return dg.Definitions(
         assets=[*ASSETS, coverage],
@@ -38,8 +42,16 @@ def assemble(settings: Settings, **resources: Any) -> dg.Definitions:
     )
 
 
+def load_scaffolded(folder: Path = Path(__file__).parent / "defs" / "scaffolded") -> dg.Definitions:
+    """What `dg scaffold defs` wrote; nothing is searched while it wrote nothing.
+
+    The search imports every library that offers components, dagster-aws among them: a code location
+    and each of its runs then take twice as long to load.
+    """
+    written = [path for path in folder.iterdir() if not path.name.startswith("__")]
+    return dg.load_from_defs_folder(path_within_project=folder) if written else dg.Definitions()
+
+
 _settings = Settings.read()
-
 open_deployment_logs(_settings)
-
-defs = assemble(_settings)
+defs = dg.Definitions.merge(assemble(_settings), load_scaffolded())

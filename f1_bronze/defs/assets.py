@@ -1,11 +1,13 @@
-"""The six bronze assets, in two groups that share a partition definition each.
+"""The six bronze assets: two ops, one per partition definition, each for many partitions.
 
-Belongs here: what the Dagster catalog says of each dataset, and which run makes which. Stays out:
-the work itself (ingestion.py). Why one op makes many partitions: docs/adr/0002.
+Why one op makes many: docs/adr/0002. Dagster's concept: https://docs.dagster.io/guides/build/assets
 """
 
+import sys
+import warnings
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import dagster as dg
 from pydantic import Field
@@ -25,33 +27,28 @@ from f1_bronze.lake.paths import dataset_folder
 GROUP = "bronze"
 
 OWNER = "team:data-platform"
-
-"""Whom the catalog names for every asset: a team, or somebody's e-mail address."""
+"""The owner of every asset in the catalog: a team, or a person's e-mail address."""
 
 FRESHNESS = dg.FreshnessPolicy.cron(
     deadline_cron="0 12 1 4-12 *", lower_bound_delta=timedelta(days=28)
 )
-
-"""Fresh: on the first of a month from April to December something landed in the 28 days before.
+"""Fresh: on the first of a month from April to December something was stored in the 28 days before.
 
 Quiet between seasons and in their breaks; what is late by a day is a check: docs/adr/0016.
 """
 
-_DOCS = "https://openf1.org/docs/#"
-
-_OF_A_SESSION = "year=…/grand_prix=…/session_type=…/{}_<session_key>.parquet"
-
 API_POOL = "openf1"
-
 """Pool of every run that asks the API: the UI shows under Deployment > Concurrency what waits."""
 
 MOST_PARTITIONS_A_RUN = 128
-
 """A season with every session type; a longer backfill is cut into runs of this many."""
+
+_DOCS = "https://openf1.org/docs/#"
+_FILE = "year=…/grand_prix=…/session_type=…/{}_<session_key>.parquet"
 
 
 class IngestConfig(dg.Config):
-    """What a run may be told."""
+    """What can be set in the launchpad."""
 
     accept_loss: bool = Field(
         default=False,
@@ -62,14 +59,14 @@ class IngestConfig(dg.Config):
     )
 
 
-def _spec(dataset: Dataset, partitions_def: dg.PartitionsDefinition[str]) -> dg.AssetSpec:
+def _spec(dataset: Dataset, group: DatasetGroup) -> dg.AssetSpec:
     upstream = [dg.AssetDep(asset_key(SESSIONS), partition_mapping=dg.IdentityPartitionMapping())]
     return dg.AssetSpec(
         key=asset_key(dataset),
         group_name=GROUP,
         description=dataset.description,
         deps=[] if dataset is SESSIONS else upstream,
-        partitions_def=partitions_def,
+        partitions_def=group.partitions_def,
         skippable=True,  # a run records partitions itself, and may record none
         kinds={"parquet", "openf1"},
         owners=[OWNER],
@@ -78,21 +75,42 @@ def _spec(dataset: Dataset, partitions_def: dg.PartitionsDefinition[str]) -> dg.
         freshness_policy=FRESHNESS,
         metadata={
             "dagster/column_schema": column_schema(dataset),
+            "dagster/code_references": _code_references(dataset),
             "openf1_endpoint": dataset.endpoint,
             "openf1_docs": dg.MetadataValue.url(_DOCS + dataset.endpoint.replace("_", "-")),
             "key": ", ".join(dataset.key),
             "session_types": ", ".join(sorted(dataset.session_types or {"all"})),
             "lake_path": dg.MetadataValue.path(
-                dataset_folder(dataset.name) + _OF_A_SESSION.format(dataset.name)
+                dataset_folder(dataset.name) + _FILE.format(dataset.name)
             ),
         },
     )
 
 
-def _ingesting(group: DatasetGroup) -> dg.AssetsDefinition:
+def _code_references(dataset: Dataset) -> dg.CodeReferencesMetadataValue:
+    """Where the dataset is declared, and the module of the op: the UI opens them in an editor.
+
+    (`with_source_code_references` knows the op alone, which all datasets share.)
+    """
+    module = str(sys.modules[f"f1_bronze.datasets.{dataset.name}"].__file__)
+    lines = Path(module).read_text(encoding="utf-8").splitlines()
+    starts = (n for n, line in enumerate(lines, 1) if line.startswith(f"{dataset.name.upper()} = "))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.BetaWarning)  # the UI shows them since Dagster 1.7
+        return dg.CodeReferencesMetadataValue(
+            code_references=[
+                dg.LocalFileCodeReference(
+                    file_path=module, line_number=next(starts, 1), label="declaration"
+                ),
+                dg.LocalFileCodeReference(file_path=__file__, line_number=1, label="ingestion"),
+            ]
+        )
+
+
+def _ingest_asset(group: DatasetGroup) -> dg.AssetsDefinition:
     @dg.multi_asset(
         name=group.op,
-        specs=[_spec(dataset, group.partitions_def) for dataset in group.datasets],
+        specs=[_spec(dataset, group) for dataset in group.datasets],
         check_specs=check_specs(group.datasets, group.partitions_def),
         can_subset=True,
         pool=API_POOL,
@@ -128,8 +146,7 @@ def _ingesting(group: DatasetGroup) -> dg.AssetsDefinition:
     return ingest
 
 
-ingest_sessions = _ingesting(SESSION_GROUP)
-
-ingest_races = _ingesting(RACE_GROUP)
+ingest_sessions = _ingest_asset(SESSION_GROUP)
+ingest_races = _ingest_asset(RACE_GROUP)
 
 ASSETS = (ingest_sessions, ingest_races)

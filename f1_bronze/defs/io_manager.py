@@ -1,21 +1,20 @@
-"""The one way in and out of the lake for Dagster.
+"""The IO manager: bronze partitions are stored through it, and other assets stored and loaded.
 
-Belongs here: bronze assets landing, downstream assets loading, and the ordinary IO manager for
-a user's own assets. Stays out: how a file is made and where it lies (lake/).
+Dagster's concept: https://docs.dagster.io/guides/build/io-managers
 """
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, get_origin
+from typing import TYPE_CHECKING, Any, Protocol, cast, get_origin
 from urllib.parse import quote
 
 import dagster as dg
 import pyarrow as pa
 from pydantic import Field
 
-from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.dataset import Dataset
-from f1_bronze.datasets.partition import PartitionKeyError, SessionPartition
+from f1_bronze.datasets.partition import SessionPartition
+from f1_bronze.defs.partitions import DATASET_BY_ASSET_KEY, parse_key
 from f1_bronze.lake.errors import NotInLake
 from f1_bronze.lake.lake import Lake
 from f1_bronze.lake.landing import Candidate, Landing
@@ -24,15 +23,20 @@ from f1_bronze.lake.s3 import S3Writes
 
 if TYPE_CHECKING:
     import pandas as pd
+    from mypy_boto3_s3 import S3Client
 
 
-_BRONZE: dict[tuple[str, ...], Dataset] = {
-    ("bronze", dataset.name): dataset for dataset in DATASETS
-}
+class _MakesS3Client(Protocol):
+    """What is used of `dagster_aws.s3.S3Resource`."""
+
+    def get_client(self) -> "S3Client":
+        """A client of boto3."""
 
 
 class ParquetLakeIOManager(dg.ConfigurableIOManager):
-    """Assets as Parquet in a lake: a local folder, or S3 through the standard AWS chain.
+    """Assets as Parquet in a lake: a local folder, or S3.
+
+    S3 is reached by the standard AWS chain, or through `s3`, a `dagster_aws.s3.S3Resource`.
 
     Out: an asset returns a pyarrow.Table, a pandas.DataFrame or a list of dicts; over several
     partitions, a dict of these by partition key. The file lies at
@@ -43,7 +47,7 @@ class ParquetLakeIOManager(dg.ConfigurableIOManager):
     In: the annotation of the input decides. `pyarrow.Table` (also without annotation) and
     `pandas.DataFrame` hold all partitions that the input needs, one below the other, with
     year, grand_prix and session_type in front; `dict` holds a table by partition key; `list` holds
-    records, for bronze datasets exactly as the API gave them. A partition that has not landed is
+    records, for bronze datasets exactly as the API gave them. A partition that is not stored is
     an error, unless the input carries the metadata `allow_missing_partitions: True`.
     """
 
@@ -52,14 +56,18 @@ class ParquetLakeIOManager(dg.ConfigurableIOManager):
         default={},
         description="How objects are written to S3: encryption, kms_key_id, storage_class.",
     )
+    # Any resource that makes a client: dagster_aws.s3 takes a second to import, and is only needed
+    # by those who pass its resource.
+    s3: dg.ResourceDependency[dg.ConfigurableResource[Any] | None] = None  # type: ignore[assignment]  # none is needed
 
     @cached_property
     def lake(self) -> Lake:
         """The lake itself, for what is neither an output nor an input."""
-        return Lake.at(self.lake_uri, S3Writes(**self.s3_writes))
+        client = cast("_MakesS3Client", self.s3).get_client if self.s3 is not None else None
+        return Lake.at(self.lake_uri, S3Writes(**self.s3_writes), client)
 
     def land(self, candidate: Candidate, *, accept_loss: bool = False) -> Landing:
-        """Bring one session of a bronze dataset into the lake; see `lake.landing.land`."""
+        """Store one session of a bronze dataset; see `lake.landing.land`."""
         return self.lake.land(candidate, accept_loss=accept_loss)
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
@@ -67,10 +75,10 @@ class ParquetLakeIOManager(dg.ConfigurableIOManager):
         if obj is None:
             return
         parts = tuple(context.asset_key.path)
-        if parts in _BRONZE:
+        if context.asset_key in DATASET_BY_ASSET_KEY:
             raise dg.Failure(
-                f"{'/'.join(parts)} is a bronze dataset and lands from OpenF1 only. Give your "
-                "asset another key.",
+                f"{'/'.join(parts)} is a bronze dataset, which is stored from OpenF1 only. Give "
+                "your asset another key.",
                 allow_retries=False,
             )
         keys = list(context.asset_partition_keys) if context.has_asset_partitions else [None]
@@ -102,7 +110,7 @@ class ParquetLakeIOManager(dg.ConfigurableIOManager):
         lenient = bool((context.definition_metadata or {}).get("allow_missing_partitions"))
         wanted = context.dagster_type.typing_type
         wanted = get_origin(wanted) or wanted
-        dataset = _BRONZE.get(parts)
+        dataset = DATASET_BY_ASSET_KEY.get(context.asset_key)
         if wanted is list and dataset is not None:
             return self._records(dataset, keys, lenient)
         tables: dict[str | None, pa.Table] = {}
@@ -152,9 +160,10 @@ def asset_path(parts: tuple[str, ...], partition_key: str | None) -> str:
     """
     folder = "/".join(parts)
     if partition_key is not None:
-        try:
-            folder += "/" + hive_folder(SessionPartition.parse(partition_key))
-        except PartitionKeyError:  # somebody's own partitions: any text
+        partition = parse_key(partition_key)
+        if partition is not None:
+            folder += "/" + hive_folder(partition)
+        else:  # somebody's own partitions: any text
             folder += f"/partition={quote(partition_key, safe='')}"
     return f"{folder}/{parts[-1]}.parquet"
 

@@ -1,6 +1,6 @@
-"""The sensors: what Dagster looks at by itself.
+"""The sensors by name; each is declared in a module of its own.
 
-Belongs here: the roll-call. Stays out: each sensor, which has a module of its own.
+Dagster's concept: https://docs.dagster.io/guides/automate/sensors
 """
 
 from f1_bronze.defs.automation.calendar_sensor import openf1_calendar

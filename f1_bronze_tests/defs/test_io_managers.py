@@ -216,4 +216,31 @@ def test_bronze_keys_are_taken(
         return ROWS
 
     result = run(laps, io_manager, instance, partition_key=RACE)
-    assert "lands from OpenF1 only" in str(result.all_events)
+    assert "stored from OpenF1 only" in str(result.all_events)
+
+
+def test_an_s3_resource_of_dagster_aws(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With `s3` the lake is reached by the client of that resource, not by the standard chain."""
+    from dagster_aws.s3 import S3Resource
+    from moto import mock_aws
+
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "")
+    with mock_aws():
+        s3 = S3Resource(
+            region_name="eu-central-1", aws_access_key_id="key", aws_secret_access_key="secret"
+        )
+        s3.get_client().create_bucket(
+            Bucket="lake", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
+        )
+        io_manager = ParquetLakeIOManager(lake_uri="s3://lake/f1", s3=s3)
+
+        @dg.asset
+        def teams() -> pa.Table:
+            return pa.table({"team": ["Ferrari"]})
+
+        resources = {"io_manager": io_manager}
+        assert dg.materialize([teams], resources=resources, instance=instance).success
+        listed = s3.get_client().list_objects_v2(Bucket="lake")["Contents"]
+    assert [found["Key"] for found in listed] == ["f1/teams/teams.parquet"]

@@ -1,8 +1,11 @@
 """Public names, spelled out: changing one breaks somebody's deployment."""
 
-import dagster as dg
+from pathlib import Path
 
-from f1_bronze.definitions import defs
+import dagster as dg
+import pytest
+
+from f1_bronze.definitions import defs, load_scaffolded
 from f1_bronze.defs.partitions import F1_RACE_SESSIONS, F1_SESSIONS
 
 SESSION_ASSETS = ["bronze/drivers", "bronze/laps", "bronze/results", "bronze/sessions"]
@@ -89,6 +92,37 @@ def test_the_catalog_names_whom_to_ask_and_where_to_look() -> None:
         "https://openf1.org/docs/#pit",
         f"bronze/pit_stops/{below}/pit_stops_<session_key>.parquet",
     )
+
+
+def test_the_catalog_leads_to_the_declaration() -> None:
+    """Each asset links the line that declares its dataset, and the module that ingests it."""
+    for spec in bronze_specs():
+        name = spec.key.path[-1]
+        declaration, ingestion = spec.metadata["dagster/code_references"].code_references
+        path = Path(declaration.file_path)
+        assert path.parts[-3:] == ("f1_bronze", "datasets", f"{name}.py")
+        line = path.read_text(encoding="utf-8").splitlines()[declaration.line_number - 1]
+        assert line.startswith(f"{name.upper()} = ")
+        assert ingestion.file_path.endswith("f1_bronze/defs/assets.py")
+
+
+def test_scaffolded_definitions_are_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `dg scaffold defs` writes into its folder is loaded; an empty folder is not searched."""
+    folder = tmp_path / "own_project" / "defs"
+    folder.mkdir(parents=True)
+    for package in (folder.parent, folder):
+        (package / "__init__.py").touch()
+    (tmp_path / "pyproject.toml").write_text(
+        '[tool.dg]\ndirectory_type = "project"\n[tool.dg.project]\nroot_module = "own_project"\n'
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    assert list(load_scaffolded(folder).assets or ()) == []
+    (folder / "standings.py").write_text(  # as `dg scaffold defs dagster.asset standings.py` does
+        "import dagster as dg\n\n\n@dg.asset\n"
+        "def standings(context: dg.AssetExecutionContext) -> dg.MaterializeResult: ...\n"
+    )
+    [asset] = load_scaffolded(folder).assets or ()
+    assert asset.key == dg.AssetKey("standings")
 
 
 def test_schedules_and_sensors() -> None:
