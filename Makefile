@@ -10,51 +10,49 @@ export GX_ANALYTICS_ENABLED := false
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export DAGSTER_HOME ?= $(CURDIR)/.dagster_home
 
-.PHONY: help run test check lint types ui docs suites bench spark clean
+.PHONY: help run ui check lint types test test-marked test-containers test-all docs bench spark clean
 
-help:
-	@echo "make run    land a race weekend of the embedded simulator in data/lake"
-	@echo "make test   run the tests"
-	@echo "make check  lint, types and tests, as CI does"
-	@echo "make ui     open the Dagster UI on the same instance and lake"
-	@echo "make docs   derive the pages of datasets, rules and metrics and the Glue tables"
-	@echo "make suites print the rules about rows as Great Expectations suites"
-	@echo "make bench  compare speeds, as ratios"
-	@echo "make clean  remove what these made, the demo's lake included"
+help: ## list these targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
 
-run: $(VENV)/run.stamp
+run: $(VENV)/run.stamp ## land a race weekend of the embedded simulator in data/lake
 	$(BIN)/f1-bronze ingest 2025 --grand-prix bahrain --offline
 
-test: $(VENV)/dev.stamp $(VENV)/servers.stamp
-	$(BIN)/python -m pytest -n $(WORKERS)
+ui: $(VENV)/run.stamp ## open the Dagster UI on the same instance and lake
+	$(BIN)/f1-bronze ui
 
-check: lint types test
+check: lint types test ## lint, types and the plain tests
 
-spark: $(VENV)/spark.stamp
-
-lint: $(VENV)/dev.stamp
+lint: $(VENV)/dev.stamp ## ruff: rules and format
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: $(VENV)/dev.stamp
+types: $(VENV)/dev.stamp ## mypy, strict on the package
 	$(BIN)/mypy
 
-ui: $(VENV)/run.stamp
-	$(BIN)/f1-bronze ui
+test: $(VENV)/dev.stamp ## the tests that need nothing but Python; a few minutes
+	$(BIN)/python -m pytest -n $(WORKERS) -m "not (slow or external or container)"
 
-docs: $(VENV)/run.stamp
+# One worker a core: these start servers and processes of their own.
+test-marked: $(VENV)/dev.stamp $(VENV)/servers.stamp ## the slow ones and those that need servers, a browser or Spark
+	$(BIN)/python -m pytest -n $(WORKERS) -m "(slow or external) and not container"
+
+test-containers: $(VENV)/dev.stamp $(VENV)/servers.stamp ## those that build and run containers; needs root and podman
+	$(BIN)/python -m pytest -m container
+
+test-all: test test-marked test-containers ## every test; what cannot run here is skipped with its reason
+
+docs: $(VENV)/dev.stamp ## derive docs/datasets.md, docs/rules.md and the Glue tables from the declarations
 	$(BIN)/python -m tools.dataset_docs > docs/datasets.md
 	$(BIN)/python -m tools.rule_docs docs/measured_rules.json > docs/rules.md
-	$(BIN)/python -m tools.metric_docs docs/monitoring.md
 	$(BIN)/python -m tools.glue_template > deploy/aws/tables.yaml
 
-suites: $(VENV)/run.stamp
-	@$(BIN)/python -m tools.suites
-
-bench: $(VENV)/run.stamp
+bench: $(VENV)/run.stamp ## compare speeds, as ratios
 	$(BIN)/python -m benchmarks
 
-clean:
+spark: $(VENV)/spark.stamp ## install PySpark for the test that reads the lake with it; needs Java
+
+clean: ## remove what these made, the demo's lake included
 	rm -rf $(VENV) data .dagster_home build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/bin/python:
@@ -70,7 +68,7 @@ $(VENV)/servers.stamp: | $(VENV)/bin/python
 	$(VENV)/servers/bin/python -m pip install --quiet ministack swift
 	@touch $@
 
-# PySpark is large: CI installs it, and without it the tests that need it are skipped.
+# PySpark is large: CI installs it, and without it the test that needs it is skipped.
 $(VENV)/spark.stamp: pyproject.toml | $(VENV)/dev.stamp
 	$(BIN)/python -m pip install --quiet --editable ".[spark]"
 	@touch $@

@@ -1,4 +1,4 @@
-"""Fixtures that the rooms share: a clean environment, the stand-in, a lake and an instance.
+"""Fixtures that the rooms share: a clean environment, the simulator, a lake and an instance.
 
 No test reads the settings of the machine it runs on, and none leaves loopback.
 """
@@ -13,19 +13,23 @@ import dagster as dg
 import hypothesis
 import pytest
 
-from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.definitions import assemble
-from f1_bronze.quality.verdicts import CheckVerdict
 from f1_bronze.settings import Settings
 from f1_bronze.simulator.invented import InventedSeasons
 from f1_bronze.simulator.server import Simulator
+
+from .commands import fast, run, run_process
+from .judges import NoVerdicts
+from .weekend import ingested_weekend, weekend
+
+__all__ = ["fast", "ingested_weekend", "run", "run_process", "weekend"]  # fixtures
 
 # Images often forbid bytecode; then each of hundreds of processes would compile all of this anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
-# Who starts the tests in the background of a script makes them, and the processes that they start,
-# deaf to the interrupts that some of them are about.
+# Tests that are started in the background of a script ignore interrupts, and so do the processes
+# that they start; some of them are about interrupts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -34,6 +38,21 @@ hypothesis.settings.register_profile(
     "untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("untimed")
+
+# Fixtures and parameters that stand for a server, a browser or Spark.
+EXTERNAL = {"browser", "ministack", "postgresql", "postgresql_server", "redis", "redis_server"}
+EXTERNAL |= {"spark", "swift", "ui"}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as external each test that has a fixture or a parameter named in EXTERNAL."""
+    for item in items:
+        parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
+        named = {value for value in parameters if isinstance(value, str)}
+        if not EXTERNAL.isdisjoint({*getattr(item, "fixturenames", ()), *named}):
+            item.add_marker("external")
+
 
 RECORDINGS = Path(__file__).parents[2] / "shared" / "openf1_recordings"
 needs_recordings = pytest.mark.skipif(
@@ -55,20 +74,20 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def seasons() -> InventedSeasons:
-    """The invented seasons; what was made once is remembered by every test of the process."""
+    """The invented seasons; made once for every test of the process."""
     return InventedSeasons()
 
 
 @pytest.fixture
 def simulator(seasons: InventedSeasons) -> Iterator[Simulator]:
-    """A stand-in without limits, fresh counters and no faults."""
+    """A simulator without limits, fresh counters and no faults."""
     with Simulator(seasons, limits=None) as running:
         yield running
 
 
 @pytest.fixture
 def settings(simulator: Simulator, tmp_path: Path) -> Settings:
-    """Settings for the stand-in and a lake of its own; calls are not slowed down."""
+    """Settings for the simulator and a lake of its own; calls are not slowed down."""
     return Settings.read(
         {
             "F1_BRONZE_OPENF1_URL": simulator.url,
@@ -86,18 +105,10 @@ def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
         yield made
 
 
-class Unjudged:
-    """Stands in for the judge where checks are not the point: it has no verdict on anything."""
-
-    def judge(self, *args: object, **kwargs: object) -> dict[SessionPartition, list[CheckVerdict]]:
-        """Nothing."""
-        return {}
-
-
 @pytest.fixture
 def definitions(settings: Settings) -> dg.Definitions:
-    """What Dagster would load with these settings, but for the judge."""
-    return assemble(settings, judge=Unjudged())
+    """What Dagster would load with these settings, but for the evaluation of checks."""
+    return assemble(settings, judge=NoVerdicts())
 
 
 @pytest.fixture

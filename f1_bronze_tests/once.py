@@ -1,7 +1,4 @@
-"""What is made once in a test run, however many workers it has.
-
-Belongs here: whose turn it is to make it. Stays out: what is made.
-"""
+"""What is made once in a test run, however many workers it has."""
 
 import fcntl
 import os
@@ -12,9 +9,9 @@ import pytest
 
 
 def made_once(folders: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
-    """The folder of this name that all workers of a run share, filled by the first who asks.
+    """The folder of this name that all workers of a run share, filled by the first that asks.
 
-    `make` gets a folder that is not there yet; where it fails, the next who asks tries again.
+    `make` gets a folder that is not there yet; where it fails, the next that asks tries again.
     """
     root = folders.getbasetemp()
     if "PYTEST_XDIST_TESTRUNUID" in os.environ:

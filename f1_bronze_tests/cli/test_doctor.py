@@ -26,7 +26,7 @@ from f1_bronze.simulator.faults import InjectedFault
 from f1_bronze.simulator.invented import InventedSeasons
 from f1_bronze.simulator.server import Simulator
 
-from .conftest import Run
+from ..commands import Run
 
 Ask = Callable[..., Result]
 

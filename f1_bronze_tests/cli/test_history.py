@@ -8,9 +8,7 @@ from f1_bronze.cli.history_command import history
 from f1_bronze.lake.lake import Lake
 from f1_bronze.lake.landing import Candidate, Landing
 
-from .weekend import DATASET, RACE, Weekend, ingested_weekend, weekend
-
-__all__ = ["ingested_weekend", "weekend"]  # fixtures
+from ..weekend import DATASET, RACE, Weekend
 
 LAPS = DATASET["laps"]
 FIRST = datetime(2125, 4, 20, 6, 0, tzinfo=UTC)

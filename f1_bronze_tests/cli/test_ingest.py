@@ -10,8 +10,8 @@ from f1_bronze.simulator.faults import InjectedFault
 from f1_bronze.simulator.server import Simulator
 from f1_bronze.simulator.sources import RecordedSeasons
 
+from ..commands import Run
 from ..conftest import RECORDINGS, needs_recordings
-from .conftest import Run
 
 WEEKEND = ("ingest", "2025", "--grand-prix", "bahrain")
 

@@ -16,9 +16,7 @@ from f1_bronze.telemetry.lineage.events import end_events, start_events
 from f1_bronze.telemetry.run_results import FailedPartition, RunResult
 
 from ..telemetry.lineage_examples import BEGUN_AT, RUN_ID, begun, check, finished, landed
-from .weekend import DATASET, RACE, Weekend, ingested_weekend, weekend
-
-__all__ = ["ingested_weekend", "weekend"]  # fixtures
+from ..weekend import DATASET, RACE, Weekend
 
 SECOND_RUN = "9e107d9d-372b-4b3e-8f5a-1f2e3d4c5b6a"
 PAGE = (Path(__file__).parents[2] / "docs/lineage.md").read_text("utf-8")

@@ -11,8 +11,9 @@ from f1_bronze.telemetry.metrics.measurement import run_metrics
 from f1_bronze.telemetry.metrics.metric_files import MetricFiles
 from f1_bronze.telemetry.run_results import RunEnd
 
+from ..commands import Ran
 from ..telemetry.metric_runs import QUALIFYING, finished, landed
-from .weekend import Ran, Weekend
+from ..weekend import Weekend
 
 
 @pytest.fixture

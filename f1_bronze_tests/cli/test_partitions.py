@@ -7,7 +7,7 @@ import pytest
 from f1_bronze.defs.automation.instance import open_instance
 from f1_bronze.simulator.server import Simulator
 
-from .conftest import Run
+from ..commands import Run
 
 
 def registered(name: str) -> list[str]:

@@ -8,11 +8,9 @@ import pytest
 from f1_bronze.cli.report_command import report
 from f1_bronze.defs.monitoring.report import render
 
+from ..chromium import Browser, chromium
 from ..defs.coverages import NASTY, every_state, report_of
-from .browser import Browser, chromium
-from .weekend import Weekend, ingested_weekend, weekend
-
-__all__ = ["ingested_weekend", "weekend"]  # fixtures
+from ..weekend import Weekend
 
 CONTRAST = """
 const channel = value => (value /= 255) <= .03928 ? value / 12.92 : ((value + .055) / 1.055) ** 2.4;

@@ -14,7 +14,7 @@ from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.lake.lake import Lake
 
-from .conftest import Run
+from ..commands import Run
 
 WEEKEND = ("ingest", "2025", "--grand-prix", "bahrain")
 LOGIN = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing-secret"}

@@ -14,8 +14,8 @@ from f1_bronze.lake.lake import Lake
 from f1_bronze.simulator.server import Simulator
 from f1_bronze.simulator.sources import RecordedSeasons
 
+from ..commands import Run
 from ..conftest import RECORDINGS, needs_recordings
-from .conftest import Run
 
 pytestmark = [needs_recordings, pytest.mark.slow]
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import requests
 
-from .conftest import Run
+from ..commands import Run
 
 
 @contextmanager

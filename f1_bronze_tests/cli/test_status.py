@@ -10,9 +10,7 @@ from f1_bronze.cli.status_command import is_complete, print_coverage, status, to
 from f1_bronze.defs.monitoring.coverage import Coverage
 
 from ..defs.coverages import MISSING_ROWS, NASTY, all_well, every_state
-from .weekend import Weekend, ingested_weekend, weekend
-
-__all__ = ["ingested_weekend", "weekend"]  # fixtures
+from ..weekend import Weekend
 
 
 def printed(

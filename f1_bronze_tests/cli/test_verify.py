@@ -10,9 +10,8 @@ import pytest
 from f1_bronze.cli.verify_command import verify
 from f1_bronze.datasets.partition import SessionPartition
 
-from .weekend import DATASET, RACE, Ran, Weekend, ingested_weekend, weekend
-
-__all__ = ["ingested_weekend", "weekend"]  # fixtures
+from ..commands import Ran
+from ..weekend import DATASET, RACE, Weekend
 
 LAPS = dg.AssetKey(["bronze", "laps"])
 QUALIFYING = SessionPartition.parse("2025/bahrain/qualifying")

@@ -21,7 +21,7 @@ from f1_bronze.defs.resources import Deployment
 from f1_bronze.settings import Settings
 from f1_bronze.simulator.faults import InjectedFault
 from f1_bronze.simulator.server import Simulator
-from f1_bronze_tests.conftest import Unjudged
+from f1_bronze_tests.judges import NoVerdicts
 
 from .calendars import remember
 from .test_checks import ROWS, Judging
@@ -215,7 +215,7 @@ def test_a_run_that_broke(settings: Settings, instance: dg.DagsterInstance, look
     """A run that broke without naming partitions is the reason of all that it was made for."""
     tags = {"dagster/partition": RACE}
     result = (
-        assemble(settings, judge=Unjudged(), openf1=Cut())
+        assemble(settings, judge=NoVerdicts(), openf1=Cut())
         .resolve_job_def("bronze_sessions")
         .execute_in_process(instance=instance, tags=tags, raise_on_error=False)
     )

@@ -16,7 +16,7 @@ from f1_bronze.lake.lake import Lake
 from f1_bronze.settings import Settings
 from f1_bronze.simulator.faults import InjectedFault
 from f1_bronze.simulator.server import Simulator
-from f1_bronze_tests.conftest import Unjudged
+from f1_bronze_tests.judges import NoVerdicts
 
 QUALIFYING, RACE = "2025/bahrain/qualifying", "2025/bahrain/race"
 NEXT = "2025/saudi_arabian/qualifying"
@@ -353,7 +353,7 @@ def test_a_lake_that_breaks_spares_the_api(
     (tmp_path / "lake" / "bronze").mkdir()
     (tmp_path / "lake" / "bronze" / "drivers").write_text("in the way")
     result = (
-        assemble(settings, judge=Unjudged())
+        assemble(settings, judge=NoVerdicts())
         .resolve_job_def("bronze_sessions")
         .execute_in_process(
             instance=instance,

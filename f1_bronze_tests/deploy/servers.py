@@ -30,7 +30,7 @@ def python_with(module: str) -> str:
     looked = [str(other), "-c", f"import {module}"]
     if other.exists() and subprocess.run(looked, capture_output=True, check=False).returncode == 0:
         return str(other)
-    pytest.skip(f"{module} is not installed here: make servers")
+    pytest.skip(f"{module} is not installed here: make test-marked installs it")
 
 
 @contextmanager

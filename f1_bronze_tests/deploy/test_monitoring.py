@@ -36,7 +36,7 @@ def own_session(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     """ministack, enforcing."""
     with ministack_cloud(tmp_path_factory.mktemp("ministack")) as running:
         yield running
@@ -163,10 +163,10 @@ def test_runbooks() -> None:
         assert (link, anchor in anchors) == (base, True), description
 
 
-def test_deployed(cloud: Cloud) -> None:
+def test_deployed(ministack: Cloud) -> None:
     """The stack makes the alarms, the topic with its reader, and the dashboard as written."""
-    outputs = deploy(cloud, NameSuffix="-a", AlarmEmail="race@example.org", LongestSeconds="60")
-    client = cloud.client("cloudwatch")
+    outputs = deploy(ministack, NameSuffix="-a", AlarmEmail="race@example.org", LongestSeconds="60")
+    client = ministack.client("cloudwatch")
     made = client.describe_alarms(AlarmTypes=["MetricAlarm", "CompositeAlarm"])
     found = {one["AlarmName"]: one for one in made["MetricAlarms"]}
     expected = alarms(NameSuffix="-a", LongestSeconds="60")
@@ -183,7 +183,7 @@ def test_deployed(cloud: Cloud) -> None:
         w["properties"]["alarms"] for w in json.loads(stored)["widgets"] if w["type"] == "alarm"
     ]
     assert set(shown) == {found[name]["AlarmArn"] for name in expected}
-    [mail] = cloud.client("sns").list_subscriptions_by_topic(TopicArn=outputs["TopicArn"])[
+    [mail] = ministack.client("sns").list_subscriptions_by_topic(TopicArn=outputs["TopicArn"])[
         "Subscriptions"
     ]
     assert (mail["Protocol"], mail["Endpoint"]) == ("email", "race@example.org")
@@ -225,14 +225,14 @@ def bad_and_good(now: datetime) -> tuple[list[Metric], list[Metric]]:
 
 
 @pytest.mark.slow
-def test_alarms_ring_and_stop(cloud: Cloud) -> None:
+def test_alarms_ring_and_stop(ministack: Cloud) -> None:
     """Real metrics of a bad run drive every alarm to ALARM, those of a good one back to OK.
 
     Each change is told to the topic; the composite follows.
     """
-    topic = deploy(cloud)["TopicArn"]
-    queue = reader(cloud, topic)
-    client = cloud.client("cloudwatch")
+    topic = deploy(ministack)["TopicArn"]
+    queue = reader(ministack, topic)
+    client = ministack.client("cloudwatch")
     sink = CloudWatchSink(client=lambda: client)
     bad, good = bad_and_good(datetime.now(UTC))
     assert {type(outcome) for outcome in sink.send(bad)} == {Sent}
@@ -241,12 +241,14 @@ def test_alarms_ring_and_stop(cloud: Cloud) -> None:
     time.sleep(4.1)
     sink.send(good)
     assert states(client, names) == dict.fromkeys(names, "OK")
-    assert told(cloud, queue) == {(name, state) for name in alarms() for state in ("ALARM", "OK")}
+    assert told(ministack, queue) == {
+        (name, state) for name in alarms() for state in ("ALARM", "OK")
+    }
 
 
-def reader(cloud: Cloud, topic: str) -> str:
+def reader(ministack: Cloud, topic: str) -> str:
     """The address of a queue that gets what the topic is told."""
-    client = cloud.client("sqs")
+    client = ministack.client("sqs")
     address: str = client.create_queue(QueueName="alarms")["QueueUrl"]
     asked = client.get_queue_attributes(QueueUrl=address, AttributeNames=["QueueArn"])
     arn = asked["Attributes"]["QueueArn"]
@@ -258,7 +260,7 @@ def reader(cloud: Cloud, topic: str) -> str:
     }
     policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
     client.set_queue_attributes(QueueUrl=address, Attributes={"Policy": policy})
-    cloud.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    ministack.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
     return address
 
 
@@ -269,10 +271,10 @@ def states(client: Any, names: set[str]) -> dict[str, str]:
     return {one["AlarmName"]: one["StateValue"] for one in every if one["AlarmName"] in names}
 
 
-def told(cloud: Cloud, queue: str) -> set[tuple[str, str]]:
+def told(ministack: Cloud, queue: str) -> set[tuple[str, str]]:
     """What the topic was told: alarms and their new states."""
     found: set[tuple[str, str]] = set()
-    client = cloud.client("sqs")
+    client = ministack.client("sqs")
     while messages := client.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get(
         "Messages"
     ):
@@ -283,13 +285,13 @@ def told(cloud: Cloud, queue: str) -> set[tuple[str, str]]:
     return found
 
 
-def test_sums(cloud: Cloud) -> None:
+def test_sums(ministack: Cloud) -> None:
     """CloudWatch's sums of two runs are theirs, whole and by dataset.
 
     A run that is delivered twice counts twice in sums; minimum and maximum, at which alarms look,
     stay as they are.
     """
-    client, now = cloud.client("cloudwatch"), datetime.now(UTC).replace(microsecond=0)
+    client, now = ministack.client("cloudwatch"), datetime.now(UTC).replace(microsecond=0)
     sink = CloudWatchSink(client=lambda: client)
     laps, more = landed("laps", rows=1_080), landed("drivers", rows=20)
     for run_id, what in (("one", (laps, more)), ("two", (laps,))):
@@ -373,10 +375,10 @@ def test_composite() -> None:
         assert actions == ["HasPager", [""], "AWS::NoValue"]
 
 
-def test_policy(cloud: Cloud) -> None:
+def test_policy(ministack: Cloud) -> None:
     """The policy's one action, held to our namespaces, is what sending needs."""
-    arn = deploy(cloud, NameSuffix="-b")["PolicyArn"]
-    version = cloud.client("iam").get_policy_version(PolicyArn=arn, VersionId="v1")
+    arn = deploy(ministack, NameSuffix="-b")["PolicyArn"]
+    version = ministack.client("iam").get_policy_version(PolicyArn=arn, VersionId="v1")
     document = version["PolicyVersion"]["Document"]
     assert [s["Action"] for s in document["Statement"]] == [["cloudwatch:PutMetricData"]]
     assert document["Statement"][0]["Condition"] == {
@@ -387,26 +389,26 @@ def test_policy(cloud: Cloud) -> None:
     # ministack does not tell its evaluator the namespace, so the condition is left out here.
     plain = {key: part for key, part in document["Statement"][0].items() if key != "Condition"}
     metrics = [one[0] for one in sent().values()]
-    allowed = cloud.client("cloudwatch", cloud.user({**document, "Statement": [plain]}))
+    allowed = ministack.client("cloudwatch", ministack.user({**document, "Statement": [plain]}))
     sink = CloudWatchSink(client=lambda: allowed, clock=lambda: MONDAY)
     assert {type(outcome) for outcome in sink.send(metrics)} == {Sent}
     other = {**plain, "Action": ["cloudwatch:GetMetricData"]}
-    nobody = cloud.client("cloudwatch", cloud.user({**document, "Statement": [other]}))
+    nobody = ministack.client("cloudwatch", ministack.user({**document, "Statement": [other]}))
     with pytest.raises(SinkUnavailable, match="Allow this identity cloudwatch:PutMetricData"):
         CloudWatchSink(client=lambda: nobody, clock=lambda: MONDAY).send(metrics)
 
 
-def test_log_group(cloud: Cloud) -> None:
+def test_log_group(ministack: Cloud) -> None:
     """The log group is made, and the policy lets lines be written to it and to no other."""
-    outputs = deploy(cloud, Environment="production", NameSuffix="-logs")
+    outputs = deploy(ministack, Environment="production", NameSuffix="-logs")
     assert outputs["LogGroupName"] == "/f1-bronze/production-logs"
-    groups = cloud.client("logs").describe_log_groups(logGroupNamePrefix=outputs["LogGroupName"])[
-        "logGroups"
-    ]
+    groups = ministack.client("logs").describe_log_groups(
+        logGroupNamePrefix=outputs["LogGroupName"]
+    )["logGroups"]
     assert [(one["logGroupName"], one["retentionInDays"]) for one in groups] == [
         (outputs["LogGroupName"], 90)
     ]
-    version = cloud.client("iam").get_policy_version(
+    version = ministack.client("iam").get_policy_version(
         PolicyArn=outputs["LogsPolicyArn"], VersionId="v1"
     )["PolicyVersion"]
     [statement] = version["Document"]["Statement"]

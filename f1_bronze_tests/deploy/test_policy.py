@@ -16,7 +16,7 @@ from f1_bronze.lake.lake import Lake
 from f1_bronze.lake.landing import Revision
 from f1_bronze.lake.s3 import S3Store
 
-from ..cli.conftest import Run
+from ..commands import Run
 from ..lake.candidates import candidate
 from ..lake.examples import BAHRAIN, lap
 from .clouds import CLOUDS, Cloud

@@ -30,7 +30,7 @@ from f1_bronze_tests.conftest import RECORDINGS, needs_recordings
 from tools.glue_template import template, template_text
 
 from ..deploy.servers import ROOT as LOGIN
-from ..deploy.servers import ministack
+from ..deploy.servers import ministack as serve_ministack
 
 ROOT = Path(__file__).parents[2]
 PARAMETERS = {"Bucket": "lake-bucket", "Prefix": "f1/"}
@@ -172,9 +172,9 @@ def test_ddl_quotes_what_has_quotes() -> None:
 
 
 @pytest.fixture
-def ministack_address(tmp_path: Path) -> Iterator[str]:
+def ministack(tmp_path: Path) -> Iterator[str]:
     """A server with CloudFormation and Glue."""
-    with ministack(tmp_path) as address:
+    with serve_ministack(tmp_path) as address:
         yield address
 
 
@@ -189,9 +189,9 @@ def client(service: str, address: str) -> Any:
     )
 
 
-def test_cloudformation_makes_the_tables(ministack_address: str) -> None:
+def test_cloudformation_makes_the_tables(ministack: str) -> None:
     """A stack of the template is a database whose tables are as declared."""
-    formation, name = client("cloudformation", ministack_address), f"tables-{uuid4().hex[:8]}"
+    formation, name = client("cloudformation", ministack), f"tables-{uuid4().hex[:8]}"
     formation.create_stack(
         StackName=name,
         TemplateBody=template_text(),
@@ -199,7 +199,7 @@ def test_cloudformation_makes_the_tables(ministack_address: str) -> None:
     )
     waiter = formation.get_waiter("stack_create_complete")
     waiter.wait(StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 30})
-    check_catalog(client("glue", ministack_address))
+    check_catalog(client("glue", ministack))
     formation.delete_stack(StackName=name)
 
 

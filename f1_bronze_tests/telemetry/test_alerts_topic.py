@@ -146,26 +146,26 @@ def test_limits_of_sns() -> None:
 
 
 @pytest.fixture
-def cloud(tmp_path: Path) -> Iterator[Cloud]:
+def ministack(tmp_path: Path) -> Iterator[Cloud]:
     """ministack, enforcing IAM."""
     with ministack_cloud(tmp_path) as running:
         yield running
 
 
 @pytest.mark.slow
-def test_the_policy(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_policy(ministack: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     """The template's policy lets its holder tell the alarms' topic and no other."""
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
-    outputs = deploy(cloud)
-    other = cloud.client("sns").create_topic(Name="other")["TopicArn"]
-    version = cloud.client("iam").get_policy_version(
+    outputs = deploy(ministack)
+    other = ministack.client("sns").create_topic(Name="other")["TopicArn"]
+    version = ministack.client("iam").get_policy_version(
         PolicyArn=outputs["AlertsPolicyArn"], VersionId="v1"
     )
     document = version["PolicyVersion"]["Document"]
     assert [(s["Action"], s["Resource"]) for s in document["Statement"]] == [
         (["sns:Publish"], outputs["TopicArn"])
     ]
-    holder = cloud.client("sns", cloud.user(document))
+    holder = ministack.client("sns", ministack.user(document))
     Topic(outputs["TopicArn"], client=lambda region: holder).send([ALERT])
     with pytest.raises(SinkUnavailable, match="Allow this identity sns:Publish"):
         Topic(other, client=lambda region: holder).send([ALERT])

@@ -1,8 +1,4 @@
-"""A headless Chromium at the Dagster UI: what a person does and sees there.
-
-Belongs here: opening pages, waiting for what they show, clicking, screenshots. Stays out:
-assertions about ours, servers (conftest.py).
-"""
+"""A headless Chromium at the Dagster UI: what a person does and sees there."""
 
 import re
 import time
@@ -10,28 +6,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from selenium import webdriver
 from selenium.common.exceptions import (
     ElementClickInterceptedException,
     StaleElementReferenceException,
 )
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 
+from ...chromium import start_driver
+
 PATIENCE = 20.0
 """Seconds that a page may take to show something, on a busy machine."""
-_QUIET = (
-    "--headless",
-    "--no-sandbox",  # CI runs as root, in a container
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-    "--proxy-server=direct://",
-)
 
 
 class NotShown(AssertionError):
@@ -41,15 +26,11 @@ class NotShown(AssertionError):
 class Browser:
     """One window. Paths are those of the UI, such as `/assets/bronze/laps`."""
 
-    def __init__(self, url: str, chromium: str, chromedriver: str, screenshots: Path) -> None:
-        options = webdriver.ChromeOptions()
-        options.binary_location = chromium
-        for flag in (*_QUIET, "--window-size=1500,1300"):
-            options.add_argument(flag)
-        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    def __init__(self, url: str, screenshots: Path) -> None:
         self._url = url
         self._screenshots = screenshots
-        self._driver = webdriver.Chrome(service=Service(chromedriver), options=options)
+        flags = ("--window-size=1500,1300", "--proxy-server=direct://")
+        self._driver = start_driver({"browser": "ALL"}, *flags)
 
     def close(self) -> None:
         """End the browser."""

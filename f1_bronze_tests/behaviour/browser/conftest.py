@@ -1,12 +1,7 @@
-"""A deployment with one race weekend and its UI, in a browser.
-
-Belongs here: the weekend with its troubles, the webserver, the browser, and what is needed for
-them. Stays out: what the pages must show (test_pages.py).
-"""
+"""A deployment with one race weekend, a webserver on it, and a browser at its UI."""
 
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -55,7 +50,7 @@ class Ui:
             return json.load(answer)["data"]
 
 
-def environ_of(folder: Path, **more: str) -> Mapping[str, str]:
+def deployment_environ(folder: Path, **more: str) -> Mapping[str, str]:
     """The environment of a deployment in a folder; nothing of the machine's own settings."""
     kept = {
         name: value
@@ -87,7 +82,7 @@ def land(folder: Path) -> None:
         simulator.control.add_faults(wrong)
         done = subprocess.run(
             [sys.executable, "-m", "f1_bronze.cli", "ingest", "2025", "--grand-prix", "bahrain"],
-            env=environ_of(folder, F1_BRONZE_OPENF1_URL=simulator.url),
+            env=deployment_environ(folder, F1_BRONZE_OPENF1_URL=simulator.url),
             capture_output=True,
             text=True,
             check=False,
@@ -100,18 +95,7 @@ def land(folder: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def programs() -> tuple[str, str]:
-    """Chromium and its driver; whoever asks for them is skipped where there are none."""
-    pytest.importorskip("selenium", reason="selenium is not installed")
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    chromedriver = shutil.which("chromedriver")
-    if not (chromium and chromedriver):
-        pytest.skip("chromium and chromedriver are not installed (apt-get install chromium-driver)")
-    return chromium, chromedriver
-
-
-@pytest.fixture(scope="session")
-def ui(programs: tuple[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ui]:
+def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ui]:
     """The webserver on the weekend, on a free port."""
     folder = made_once(tmp_path_factory, "weekend_for_the_ui", land)
     with socket.socket() as free:
@@ -123,7 +107,7 @@ def ui(programs: tuple[str, str], tmp_path_factory: pytest.TempPathFactory) -> I
             *("-h", "127.0.0.1", "-p", str(port)),
             *("-w", str(folder / "home" / "workspace.yaml")),
         ],
-        env=environ_of(folder),
+        env=deployment_environ(folder),
         cwd=folder,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -151,16 +135,15 @@ def wait_for(ui: Ui, webserver: "subprocess.Popen[bytes]") -> None:
 
 
 @pytest.fixture(scope="session")
-def window(
-    ui: Ui, programs: tuple[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator["Browser"]:
+def window(ui: Ui, tmp_path_factory: pytest.TempPathFactory) -> Iterator["Browser"]:
     """A browser at that UI."""
+    pytest.importorskip("selenium", reason="selenium is not installed")
     from .browsing import Browser
 
     kept = os.environ.get(SCREENSHOTS)
     folder = Path(kept) if kept else tmp_path_factory.mktemp("screenshots")
     folder.mkdir(parents=True, exist_ok=True)
-    browser = Browser(ui.url, *programs, folder)
+    browser = Browser(ui.url, folder)
     yield browser
     browser.close()
 

@@ -16,10 +16,8 @@ from f1_bronze.lake.local import LocalStore
 from f1_bronze.lake.verify import check_lake
 from f1_bronze.simulator.server import Simulator
 
-from ...cli.weekend import Weekend, ingested_weekend
+from ...weekend import Weekend
 from .season import HARMLESS, YEAR, bronze
-
-__all__ = ["ingested_weekend"]  # a fixture
 
 FILES = 10
 """How many a weekend has."""

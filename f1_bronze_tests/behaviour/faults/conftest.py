@@ -10,7 +10,6 @@ import pytest
 from f1_bronze.simulator.invented import InventedSeasons
 from f1_bronze.simulator.sources import SeasonSource
 
-from ...cli.conftest import run, run_process  # noqa: F401 - fixtures
 from ...once import made_once
 from .bench import LARGER_PART, PART, SEASON, Bench, ThinSource, content_of
 from .laws import Content

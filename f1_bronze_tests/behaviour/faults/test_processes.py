@@ -16,7 +16,7 @@ from f1_bronze.simulator.faults import InjectedFault
 from f1_bronze.simulator.invented import InventedSeasons
 from f1_bronze.simulator.server import Simulator
 
-from ...cli.conftest import Run
+from ...commands import Run
 from .bench import Bench, content_of
 from .laws import Content, assert_nothing_untrue, place_of
 

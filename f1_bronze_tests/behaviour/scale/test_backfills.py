@@ -12,7 +12,7 @@ from f1_bronze.simulator.faults import InjectedFault
 from f1_bronze.simulator.invented import InventedSeasons
 from f1_bronze.simulator.server import Simulator
 
-from ...cli.conftest import Run, environ, run  # noqa: F401 - a fixture
+from ...commands import Run, environ
 from ..faults.bench import ThinSource, content_of
 from .daemon import Deployment
 
@@ -37,7 +37,7 @@ def limited() -> Iterator[Simulator]:
 @pytest.mark.slow
 def test_a_backfill_across_seasons(
     limited: Simulator,
-    run: Run,  # noqa: F811
+    run: Run,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:

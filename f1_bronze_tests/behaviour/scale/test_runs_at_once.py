@@ -13,7 +13,7 @@ from f1_bronze.defs.automation.instance import open_instance
 from f1_bronze.defs.partitions import F1_SESSIONS
 from f1_bronze.simulator.server import Simulator
 
-from ...cli.conftest import Run, run  # noqa: F401 - a fixture
+from ...commands import Run
 
 PROCESSES, RUNS = 3, 12
 
@@ -21,7 +21,7 @@ PROCESSES, RUNS = 3, 12
 @pytest.mark.slow
 def test_no_run_finds_the_storage_locked(
     simulator: Simulator,
-    run: Run,  # noqa: F811
+    run: Run,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:

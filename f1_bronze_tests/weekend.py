@@ -15,8 +15,8 @@ from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.lake.lake import Lake
 
-from ..once import made_once
-from .conftest import Ran
+from .commands import Ran
+from .once import made_once
 
 RACE = SessionPartition.parse("2025/bahrain/race")
 DATASET = {dataset.name: dataset for dataset in DATASETS}

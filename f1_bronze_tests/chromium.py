@@ -1,16 +1,24 @@
-"""A headless Chromium, for what only a browser can tell of a page.
-
-Belongs here: starting it, and asking it. Stays out: assertions.
-"""
+"""A headless Chromium, for what only a browser shows of a page."""
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+_FLAGS = (
+    "--headless=new",
+    "--no-sandbox",  # CI runs as root, in a container
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
 
 
 class Browser:
@@ -52,20 +60,24 @@ class Browser:
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """A window that is closed afterwards; the test is skipped where there is no Chromium."""
-    program = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chrome"))), None)
-    driver = shutil.which("chromedriver")
-    if program is None or driver is None:
-        pytest.skip("needs chromium and chromedriver on the PATH")
-    webdriver = pytest.importorskip("selenium.webdriver")
-    options = webdriver.ChromeOptions()
-    options.binary_location = program
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run"):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    opened = webdriver.Chrome(
-        options=options, service=webdriver.ChromeService(executable_path=driver)
-    )
+    opened = start_driver({"browser": "ALL", "performance": "ALL"})
     try:
         yield Browser(opened)
     finally:
         opened.quit()
+
+
+def start_driver(logs: Mapping[str, str], *flags: str) -> Any:
+    """Selenium's driver of a new Chromium; the test is skipped where there is none."""
+    program = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chrome"))), None)
+    driver = shutil.which("chromedriver")
+    if program is None or driver is None:
+        pytest.skip("chromium and chromedriver are not installed (apt-get install chromium-driver)")
+    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
+    options = webdriver.ChromeOptions()
+    options.binary_location = program
+    for flag in (*_FLAGS, *flags):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", dict(logs))
+    service = webdriver.ChromeService(executable_path=driver)
+    return webdriver.Chrome(options=options, service=service)

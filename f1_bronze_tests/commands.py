@@ -19,7 +19,8 @@ import pytest
 from click.testing import CliRunner
 
 from f1_bronze.cli import main
-from f1_bronze_tests.conftest import Unjudged
+
+from .judges import NoVerdicts
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def run(tmp_path: Path) -> Run:
         with (
             patch.dict(os.environ, environ(tmp_path, settings)),
             patch("boto3.DEFAULT_SESSION", None),
-            patch("f1_bronze.definitions.ByRules", Unjudged),
+            patch("f1_bronze.definitions.ByRules", NoVerdicts),
             contextlib.chdir(tmp_path),
         ):
             result = CliRunner().invoke(main, words)
