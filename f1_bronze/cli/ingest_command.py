@@ -30,10 +30,10 @@ from f1_bronze.settings import Settings
 
 if TYPE_CHECKING:
     from f1_bronze.defs.automation.launch import Plan
-    from f1_bronze.defs.resources import OpenF1
     from f1_bronze.defs.run.tally import RunTally
     from f1_bronze.openf1.answers import Counters
     from f1_bronze.openf1.calendar import Calendar
+    from f1_bronze.openf1.shared_requests import OpenF1
 
 _MOST_KINDS_SHOWN = 20
 _MOST_FILES_SHOWN = 24

@@ -19,9 +19,9 @@ from f1_bronze.settings import HomeUnusable, SettingError, Settings, session_typ
 
 if TYPE_CHECKING:
     from f1_bronze.defs.automation.launch import Plan
-    from f1_bronze.defs.resources import OpenF1
     from f1_bronze.lake.lake import Lake
     from f1_bronze.openf1.calendar import Calendar
+    from f1_bronze.openf1.shared_requests import OpenF1
 
 FAILED, WRONG_USE, CLOSED, INTERRUPTED = 1, 2, 3, 130
 """Exit statuses. CLOSED: the API is closed for a live session, come back later."""

@@ -18,11 +18,11 @@ from f1_bronze.defs.checks import check_specs
 from f1_bronze.defs.io_manager import ParquetLakeIOManager
 from f1_bronze.defs.metadata import column_schema
 from f1_bronze.defs.partitions import RACE_GROUP, SESSION_GROUP, DatasetGroup, asset_key
-from f1_bronze.defs.resources import OpenF1
 from f1_bronze.defs.run.ingestion import Ingestion
 from f1_bronze.defs.run.judging import Judge
 from f1_bronze.defs.run.tally import RunTally, log_run
 from f1_bronze.lake.paths import dataset_folder
+from f1_bronze.openf1.shared_requests import OpenF1
 
 GROUP = "bronze"
 

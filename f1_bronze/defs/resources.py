@@ -5,7 +5,7 @@ Dagster's concept: https://docs.dagster.io/guides/build/external-resources
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -13,17 +13,14 @@ from typing import TYPE_CHECKING
 import dagster as dg
 from pydantic import Field
 
-from f1_bronze.datasets.dataset import Dataset
-from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.lake.errors import LakeUnavailable
 from f1_bronze.lake.lake import Lake
 from f1_bronze.lake.s3 import S3Writes
-from f1_bronze.openf1.answers import Counters, without_login
-from f1_bronze.openf1.batches import SessionAnswer, SessionRef, fetch_sessions
+from f1_bronze.openf1.answers import without_login
 from f1_bronze.openf1.breaker import Breaker
 from f1_bronze.openf1.budget import CallBudget, parse_limits
 from f1_bronze.openf1.budget_stores import open_rate_store
-from f1_bronze.openf1.calendar import Calendar, read_calendar
+from f1_bronze.openf1.shared_requests import OpenF1
 from f1_bronze.settings import PREFIX, PUBLIC_API, Settings
 
 if TYPE_CHECKING:
@@ -35,105 +32,6 @@ if TYPE_CHECKING:
     from f1_bronze.telemetry.lineage.summaries import Summaries
     from f1_bronze.telemetry.metrics.metric_kinds import Metric
     from f1_bronze.telemetry.outbound import Sink
-
-
-class OpenF1:
-    """OpenF1 as one process sees it: one client, each season's calendar read once.
-
-    `expect` says what several runs of this process will ask for between them; `answers` then asks
-    in batches across these runs.
-    """
-
-    def __init__(
-        self,
-        make_client: Callable[[], "OpenF1Client"],
-        *,
-        base_url: str,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-    ) -> None:
-        self._make_client = make_client
-        self._clock = clock
-        self.base_url = base_url
-        """The address of the API, without a slash at the end."""
-        self._ahead: dict[Dataset, Iterator[SessionAnswer]] = {}
-        self._kept: dict[tuple[Dataset, int], SessionAnswer] = {}
-        self._expected: set[tuple[Dataset, int]] = set()
-        self._calendars: dict[tuple[int, ...], Calendar] = {}
-        self._calendar_cost = Counters()
-        self._settled = Counters()
-
-    @cached_property
-    def client(self) -> "OpenF1Client":
-        """The client; made when first used, since many runs need no call at all."""
-        return self._make_client()
-
-    @property
-    def counters(self) -> Counters:
-        """What was asked so far; nothing at all when no call was needed."""
-        return self.client.counters if "client" in self.__dict__ else Counters()
-
-    @property
-    def unsettled(self) -> Counters:
-        """What was asked since the last run was settled: what the current run has cost."""
-        return self.counters - self._settled
-
-    def settle(self) -> None:
-        """The current run is over; what is asked from now on belongs to the next."""
-        self._settled = self.counters
-
-    def calendar(self, years: Sequence[int], placed: Mapping[int, SessionPartition]) -> Calendar:
-        """All ended sessions of these seasons, of every type, in two calls.
-
-        Three where meetings are missing and are asked for once more.
-
-        A season that was read before is not asked again: `OpenF1Error` is not remembered.
-        """
-        wanted = set(years)
-        for known, calendar in self._calendars.items():
-            if wanted <= set(known):
-                return calendar
-        before = self.client.counters
-        read = read_calendar(
-            self.client, sorted(wanted), now=self._clock(), session_types=None, placed=placed
-        )
-        self._calendar_cost = self.client.counters - before
-        self._calendars[tuple(sorted(wanted))] = read
-        return read
-
-    def take_calendar_cost(self) -> Counters:
-        """What the calendar that was read last has cost; nothing when that was told before."""
-        cost, self._calendar_cost = self._calendar_cost, Counters()
-        return cost
-
-    def expect(self, wanted: Mapping[Dataset, Sequence[SessionRef]]) -> None:
-        """The sessions that later calls of `answers` will ask for, in about that order."""
-        for dataset, refs in wanted.items():
-            self._ahead[dataset] = fetch_sessions(self.client, dataset, refs)
-            self._expected |= {(dataset, ref.session_key) for ref in refs}
-
-    def answers(self, dataset: Dataset, refs: Sequence[SessionRef]) -> Iterator[SessionAnswer]:
-        """An answer for each session, in order; at most one batch is held in memory.
-
-        What was expected comes from the batches of all that is expected, the rest from batches
-        of its own.
-        """
-        others = [ref for ref in refs if (dataset, ref.session_key) not in self._expected]
-        asked = fetch_sessions(self.client, dataset, others) if others else iter(())
-        for ref in refs:
-            expected = (dataset, ref.session_key) in self._expected
-            yield self._next_expected(dataset, ref.session_key) if expected else next(asked)
-
-    def _next_expected(self, dataset: Dataset, session_key: int) -> SessionAnswer:
-        self._expected.remove((dataset, session_key))
-        while (dataset, session_key) not in self._kept:
-            answer = next(self._ahead[dataset])
-            self._kept[dataset, answer.session_key] = answer
-        return self._kept.pop((dataset, session_key))
-
-    def close(self) -> None:
-        """Give the connections back."""
-        if "client" in self.__dict__:
-            self.client.close()
 
 
 class OpenF1Resource(dg.ConfigurableResource[OpenF1]):
@@ -156,11 +54,11 @@ class OpenF1Resource(dg.ConfigurableResource[OpenF1]):
 
     def create_resource(self, context: dg.InitResourceContext) -> OpenF1:
         """The plain object; nothing is sent yet."""
-        tell = context.log.info if context.log else None  # waits show in the run's log
-        return self.make_openf1(observer=tell)
+        # Waits show in the run's log.
+        return self.make_openf1(observer=context.log.info if context.log else None)
 
     def make_openf1(self, *, observer: Callable[[str], None] | None = None) -> OpenF1:
-        """The plain object; `observer` is told in a sentence what takes long."""
+        """The plain object; `observer` gets a sentence when something takes long."""
         return OpenF1(
             lambda: self.make_client(observer=observer),
             base_url=without_login(self.url.rstrip("/")),
@@ -171,7 +69,7 @@ class OpenF1Resource(dg.ConfigurableResource[OpenF1]):
         return CallBudget(parse_limits(self.limits), open_rate_store(self.rate_store, self.url))
 
     def make_client(self, *, observer: Callable[[str], None] | None = None) -> "OpenF1Client":
-        """A client with these settings; `observer` is told in a sentence what takes long."""
+        """A client with these settings; `observer` gets a sentence when something takes long."""
         from f1_bronze.openf1.client import OpenF1Client  # brings in requests
 
         return OpenF1Client(
@@ -210,19 +108,19 @@ class OpenF1Resource(dg.ConfigurableResource[OpenF1]):
 
 
 def openf1_resource(settings: Settings) -> OpenF1Resource:
-    """The resource of a deployment; in the UI secrets stay names of environment variables."""
+    """The resource of a deployment; the UI shows the names of environment variables, no secrets."""
     return OpenF1Resource(
-        url=_kept("OPENF1_URL", settings.openf1_url),
+        url=_hide_login("OPENF1_URL", settings.openf1_url),
         username=settings.openf1_username,
         password=dg.EnvVar("F1_BRONZE_OPENF1_PASSWORD") if settings.has_password else "",
         limits=settings.openf1_limits,
-        rate_store=_kept("RATE_STORE", settings.rate_store),
+        rate_store=_hide_login("RATE_STORE", settings.rate_store),
         breaker_failures=settings.breaker_failures,
         breaker_seconds=settings.breaker_seconds,
     )
 
 
-def _kept(name: str, address: str) -> str:
+def _hide_login(name: str, address: str) -> str:
     """The address, or where it can hold a password the name of its variable.
 
     A password is in the login before the host, or among the parameters behind it.

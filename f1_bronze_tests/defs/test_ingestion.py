@@ -464,7 +464,8 @@ def test_a_cause_is_told_once(materialize: Materialize, simulator: Simulator) ->
 
 def test_live_sessions_are_no_partitions(settings: Settings) -> None:
     """The calendar that a run reads leaves out what has not ended."""
-    from f1_bronze.defs.resources import OpenF1, openf1_resource
+    from f1_bronze.defs.resources import openf1_resource
+    from f1_bronze.openf1.shared_requests import OpenF1
 
     made = openf1_resource(settings)
     openf1 = OpenF1(

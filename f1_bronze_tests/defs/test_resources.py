@@ -7,8 +7,9 @@ import pytest
 
 from f1_bronze.datasets import DATASETS
 from f1_bronze.definitions import assemble
-from f1_bronze.defs.resources import OpenF1, openf1_resource, resolved
+from f1_bronze.defs.resources import openf1_resource, resolved
 from f1_bronze.openf1.batches import SessionRef
+from f1_bronze.openf1.shared_requests import OpenF1
 from f1_bronze.settings import Settings
 from f1_bronze.simulator.server import Simulator
 

@@ -17,7 +17,6 @@ from f1_bronze.defs.io_manager import ParquetLakeIOManager
 from f1_bronze.defs.partitions import DATASET_BY_ASSET_KEY, parse_key
 from f1_bronze.defs.record.latest import RecordedMaterialization, read_latest
 from f1_bronze.defs.record.tags import GOES_ON_WITH_TAG, PARENT_RUN
-from f1_bronze.defs.resources import OpenF1
 from f1_bronze.defs.run.check_context import RunCheckContext
 from f1_bronze.defs.run.failures import (
     IngestFailure,
@@ -41,6 +40,7 @@ from f1_bronze.lake.landing import Candidate, Landing, Revision
 from f1_bronze.openf1.answers import OpenF1Error
 from f1_bronze.openf1.batches import SessionAnswer, SessionRef, source_query, source_url
 from f1_bronze.openf1.calendar import CalendarSession
+from f1_bronze.openf1.shared_requests import OpenF1
 
 _log = logging.getLogger(__name__)
 

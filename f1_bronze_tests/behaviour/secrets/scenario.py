@@ -30,12 +30,13 @@ from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.definitions import assemble
 from f1_bronze.defs.automation.instance import open_instance
 from f1_bronze.defs.partitions import register
-from f1_bronze.defs.resources import OpenF1, openf1_resource, resolved
+from f1_bronze.defs.resources import openf1_resource, resolved
 from f1_bronze.openf1.breaker import Breaker
 from f1_bronze.openf1.budget import CallBudget, parse_limits
 from f1_bronze.openf1.budget_stores import MemoryStore
 from f1_bronze.openf1.client import OpenF1Client
 from f1_bronze.openf1.http import Credentials
+from f1_bronze.openf1.shared_requests import OpenF1
 from f1_bronze.settings import Settings
 from f1_bronze.simulator.behaviour import Behaviour, PaidLogin
 from f1_bronze.simulator.invented import InventedSeasons

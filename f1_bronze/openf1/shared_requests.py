@@ -1,0 +1,114 @@
+"""OpenF1 as one process uses it: asked once for what several runs need between them."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from f1_bronze.datasets.dataset import Dataset
+from f1_bronze.datasets.partition import SessionPartition
+from f1_bronze.openf1.answers import Counters
+from f1_bronze.openf1.batches import SessionAnswer, SessionRef, fetch_sessions
+from f1_bronze.openf1.calendar import Calendar, read_calendar
+
+if TYPE_CHECKING:
+    from f1_bronze.openf1.client import OpenF1Client
+
+
+class OpenF1:
+    """One client, each season's calendar read once, and batches across runs.
+
+    `expect` says what several runs of this process will ask for between them; `answers` then asks
+    in batches across these runs.
+    """
+
+    def __init__(
+        self,
+        make_client: Callable[[], "OpenF1Client"],
+        *,
+        base_url: str,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._make_client = make_client
+        self._clock = clock
+        self.base_url = base_url
+        """The address of the API, without a slash at the end."""
+        self._ahead: dict[Dataset, Iterator[SessionAnswer]] = {}
+        self._kept: dict[tuple[Dataset, int], SessionAnswer] = {}
+        self._expected: set[tuple[Dataset, int]] = set()
+        self._calendars: dict[tuple[int, ...], Calendar] = {}
+        self._calendar_cost = Counters()
+        self._settled = Counters()
+
+    @cached_property
+    def client(self) -> "OpenF1Client":
+        """The client; made when first used, since many runs need no call at all."""
+        return self._make_client()
+
+    @property
+    def counters(self) -> Counters:
+        """What was asked so far; nothing at all when no call was needed."""
+        return self.client.counters if "client" in self.__dict__ else Counters()
+
+    @property
+    def unsettled(self) -> Counters:
+        """What was asked since the last run was settled: what the current run has cost."""
+        return self.counters - self._settled
+
+    def settle(self) -> None:
+        """The current run is over; later calls belong to the next."""
+        self._settled = self.counters
+
+    def calendar(self, years: Sequence[int], placed: Mapping[int, SessionPartition]) -> Calendar:
+        """All ended sessions of these seasons, of every type, in two calls.
+
+        Three where meetings are missing and are asked for once more.
+
+        A season that was read before is not asked again: `OpenF1Error` is not remembered.
+        """
+        wanted = set(years)
+        for known, calendar in self._calendars.items():
+            if wanted <= set(known):
+                return calendar
+        before = self.client.counters
+        read = read_calendar(
+            self.client, sorted(wanted), now=self._clock(), session_types=None, placed=placed
+        )
+        self._calendar_cost = self.client.counters - before
+        self._calendars[tuple(sorted(wanted))] = read
+        return read
+
+    def take_calendar_cost(self) -> Counters:
+        """What the calendar that was read last has cost; nothing when that was taken before."""
+        cost, self._calendar_cost = self._calendar_cost, Counters()
+        return cost
+
+    def expect(self, wanted: Mapping[Dataset, Sequence[SessionRef]]) -> None:
+        """The sessions that later calls of `answers` will ask for, in about that order."""
+        for dataset, refs in wanted.items():
+            self._ahead[dataset] = fetch_sessions(self.client, dataset, refs)
+            self._expected |= {(dataset, ref.session_key) for ref in refs}
+
+    def answers(self, dataset: Dataset, refs: Sequence[SessionRef]) -> Iterator[SessionAnswer]:
+        """An answer for each session, in order; at most one batch is held in memory.
+
+        What was expected comes from the batches of all that is expected, the rest from batches
+        of its own.
+        """
+        others = [ref for ref in refs if (dataset, ref.session_key) not in self._expected]
+        asked = fetch_sessions(self.client, dataset, others) if others else iter(())
+        for ref in refs:
+            expected = (dataset, ref.session_key) in self._expected
+            yield self._next_expected(dataset, ref.session_key) if expected else next(asked)
+
+    def _next_expected(self, dataset: Dataset, session_key: int) -> SessionAnswer:
+        self._expected.remove((dataset, session_key))
+        while (dataset, session_key) not in self._kept:
+            answer = next(self._ahead[dataset])
+            self._kept[dataset, answer.session_key] = answer
+        return self._kept.pop((dataset, session_key))
+
+    def close(self) -> None:
+        """Give the connections back."""
+        if "client" in self.__dict__:
+            self.client.close()
