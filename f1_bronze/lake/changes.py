@@ -42,13 +42,31 @@ class ChangedRow:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LostRows:
+    """Rows of one key of which the new content has no equal and no other in their place.
+
+    Attributes:
+        rows: how many different rows are lost.
+        of: how many different rows of that key there were.
+        differ_in: the columns in which these differ; empty where there was one.
+    """
+
+    key: RowKey
+    rows: int
+    of: int
+    differ_in: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Changes:
     """Rows that came, went or changed; a key is listed once per row concerned.
 
     A key that several rows share (pit stops have such) is compared as a group: what the new
-    group has fewer of is removed, never silently changed.
+    group has fewer of is removed, never silently changed. Of rows that were equal in every field
+    one is enough: its twins are removed, and nothing is lost with them.
 
     Attributes:
+        lost: what of `removed` the new content no longer has in any row.
         changed_values: the old and new values of the changed rows whose key is unique on both
             sides; for others no one can tell which row became which.
         omitted: how many rows a shortened JSON form does not list.
@@ -58,6 +76,7 @@ class Changes:
     removed: tuple[RowKey, ...] = ()
     changed: tuple[RowKey, ...] = ()
     changed_values: tuple[ChangedRow, ...] = ()
+    lost: tuple[LostRows, ...] = ()
     omitted: int = 0
 
     def to_json(self, dataset: Dataset, *, limit: int | None = None) -> dict[str, Any]:
@@ -74,7 +93,7 @@ class Changes:
             name: [dict(zip(dataset.key, key, strict=True)) for key in keys]
             for name, keys in lists.items()
         }
-        listed = set(lists["changed"])
+        listed, removed = set(lists["changed"]), set(lists["removed"])
         document["changed_values"] = [
             {
                 "key": dict(zip(dataset.key, row.key, strict=True)),
@@ -85,6 +104,16 @@ class Changes:
             }
             for row in self.changed_values
             if row.key in listed
+        ]
+        document["lost"] = [
+            {
+                "key": dict(zip(dataset.key, lost.key, strict=True)),
+                "rows": lost.rows,
+                "of": lost.of,
+                "differ_in": list(lost.differ_in),
+            }
+            for lost in self.lost
+            if lost.key in removed
         ]
         if limit is not None:
             total = len(self.added) + len(self.removed) + len(self.changed)
@@ -109,6 +138,15 @@ class Changes:
                 )
                 for row in document["changed_values"]
             ),
+            lost=tuple(
+                LostRows(
+                    key=to_key(lost["key"]),
+                    rows=lost["rows"],
+                    of=lost["of"],
+                    differ_in=tuple(lost["differ_in"]),
+                )
+                for lost in document.get("lost", ())
+            ),
             omitted=document.get("omitted", 0),
         )
 
@@ -131,9 +169,14 @@ def change_table(dataset: Dataset, changes: Changes) -> list[tuple[str, str, str
         parts = zip(dataset.key, key, strict=True)
         return ", ".join(f"{n} {v}" for n, v in parts if n != "session_key") or "the row"
 
-    lines: list[tuple[str, str, str | None, Any, Any]] = []
-    for what, keys in (("added", changes.added), ("removed", changes.removed)):
-        lines += [(what, named(key), None, None, None) for key in keys]
+    lines: list[tuple[str, str, str | None, Any, Any]] = [
+        ("added", named(key), None, None, None) for key in changes.added
+    ]
+    lost = Counter({one.key: one.rows for one in changes.lost})
+    for key in changes.removed:
+        what = "removed" if lost[key] else "equal twin removed"
+        lost[key] -= 1 if lost[key] else 0
+        lines.append((what, named(key), None, None, None))
     for row in changes.changed_values:
         lines += [("changed", named(row.key), v.column, v.before, v.after) for v in row.values]
     listed = {row.key for row in changes.changed_values}
@@ -155,6 +198,7 @@ def compare(
     removed: list[RowKey] = []
     changed: list[RowKey] = []
     rows: list[ChangedRow] = []
+    lost: list[LostRows] = []
     for key in sorted(old.keys() | new.keys(), key=lambda k: [(v is None, v or 0) for v in k]):
         was, now = old.get(key, []), new.get(key, [])
         if len(was) == len(now) == 1 and was[0][0] == now[0][0]:
@@ -167,11 +211,21 @@ def compare(
         if len(was) == len(now) == 1:
             values = _compare_values(dataset, was[0][1], now[0][1])
             rows.append(ChangedRow(key=key, values=values))
+        if (missing := len(had.keys() - has.keys()) - came) > 0:
+            different = list(dict(was).values())
+            columns = [
+                value.column
+                for other in different[1:]
+                for value in _compare_values(dataset, different[0], other)
+            ]
+            differ_in = tuple(dict.fromkeys(columns))
+            lost.append(LostRows(key=key, rows=missing, of=len(different), differ_in=differ_in))
     return Changes(
         added=tuple(added),
         removed=tuple(removed),
         changed=tuple(changed),
         changed_values=tuple(rows),
+        lost=tuple(lost),
     )
 
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 from f1_bronze.datasets.dataset import Dataset
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.lake import paths
-from f1_bronze.lake.changes import NO_CHANGES, Changes, RowKey, compare
+from f1_bronze.lake.changes import NO_CHANGES, Changes, LostRows, compare
 from f1_bronze.lake.errors import Conflict, InvalidRecord, PartitionOccupied
 from f1_bronze.lake.parquet import file_bytes, make_provenance, read_file
 from f1_bronze.lake.records import to_records, to_rows
@@ -77,9 +77,9 @@ class Landing:
         return int(self.table.num_rows)
 
     @property
-    def missing_keys(self) -> tuple[RowKey, ...]:
-        """Keys that the lake holds and a refused answer does not."""
-        return self.changes.removed if self.revision is Revision.REFUSED else ()
+    def lost(self) -> tuple[LostRows, ...]:
+        """What the lake holds and a refused answer does not."""
+        return self.changes.lost if self.revision is Revision.REFUSED else ()
 
 
 def land(
@@ -94,7 +94,8 @@ def land(
     - nothing there yet: written (`new`, or `empty` when the answer had no rows), after a mark of
       its arrival;
     - same content and schema: nothing is written (`unchanged`);
-    - rows added or changed: the old file is copied to `revisions/` first (`changed`);
+    - rows added or changed, or the twin of an equal row gone: the old file is copied to
+      `revisions/` first (`changed`);
     - rows missing: the current file stays, the candidate is kept aside (`refused`), unless the
       loss is accepted: then it replaces the file like any other (`changed`).
 
@@ -162,7 +163,7 @@ class _Attempt:
         if current.provenance.content_sha256 == rows.content_sha256 and same_schema:
             return self._landing(Revision.UNCHANGED)
         changes = self._compare_with(current.records(dataset))
-        if changes.removed and not accept_loss:
+        if changes.lost and not accept_loss:
             aside = paths.refused_path(self._aside, rows.content_sha256)
             self._store.write(aside, self._data, self._notes)
             return self._landing(Revision.REFUSED, changes, aside)

@@ -17,6 +17,7 @@ from f1_bronze.lake.changes import (
     ChangedRow,
     ChangedValue,
     Changes,
+    LostRows,
     change_table,
     compare,
 )
@@ -40,6 +41,11 @@ def key(lap_number: int | None) -> tuple[int, int, int | None]:
     return (RACE_KEY, 4, lap_number)
 
 
+def lost(lap_number: int | None) -> LostRows:
+    """The only row of a lap."""
+    return LostRows(key=key(lap_number), rows=1, of=1)
+
+
 def row(lap_number: int, *values: tuple[str, Any, Any]) -> ChangedRow:
     return ChangedRow(
         key=(RACE_KEY, 4, lap_number),
@@ -53,7 +59,9 @@ def row(lap_number: int, *values: tuple[str, Any, Any]) -> ChangedRow:
         pytest.param([], [], NO_CHANGES, id="nothing"),
         pytest.param([lap(1), lap(2)], [lap(2), lap(1)], NO_CHANGES, id="another order"),
         pytest.param([lap(1)], [lap(1), lap(2)], Changes(added=(key(2),)), id="added"),
-        pytest.param([lap(2), lap(1)], [lap(1)], Changes(removed=(key(2),)), id="removed"),
+        pytest.param(
+            [lap(2), lap(1)], [lap(1)], Changes(removed=(key(2),), lost=(lost(2),)), id="removed"
+        ),
         pytest.param(
             [lap(1), lap(2)],
             [lap(1), lap(2, st_speed=302)],
@@ -79,6 +87,7 @@ def row(lap_number: int, *values: tuple[str, Any, Any]) -> ChangedRow:
             Changes(
                 added=(key(2), key(11)),
                 removed=(key(9), key(10)),
+                lost=(lost(9), lost(10)),
                 changed=(key(3),),
                 changed_values=(
                     row(
@@ -108,7 +117,7 @@ def test_changes_of_laps(
             [pit_stop(10), pit_stop(10)],
             [pit_stop(10)],
             Changes(removed=(key(10),)),
-            id="one of two equal rows went",
+            id="the twin of an equal row went",
         ),
         pytest.param(
             [pit_stop(10)],
@@ -125,25 +134,44 @@ def test_changes_of_laps(
         pytest.param(
             [pit_stop(10, pit_duration=1), pit_stop(10, pit_duration=2)],
             [pit_stop(10, pit_duration=3)],
-            Changes(removed=(key(10),), changed=(key(10),)),
+            Changes(
+                removed=(key(10),),
+                changed=(key(10),),
+                lost=(LostRows(key=key(10), rows=1, of=2, differ_in=("pit_duration",)),),
+            ),
             id="two became another one",
+        ),
+        pytest.param(
+            [pit_stop(10), pit_stop(10)],
+            [pit_stop(10, pit_duration=3)],
+            Changes(removed=(key(10),), changed=(key(10),)),
+            id="two equal rows became another one",
+        ),
+        pytest.param(
+            [pit_stop(10), pit_stop(10), pit_stop(10, pit_duration=1), pit_stop(11)],
+            [pit_stop(10), pit_stop(11)],
+            Changes(
+                removed=(key(10), key(10)),
+                lost=(LostRows(key=key(10), rows=1, of=2, differ_in=("pit_duration",)),),
+            ),
+            id="a twin and another row of its key went",
         ),
         pytest.param(
             [pit_stop(None)],
             [pit_stop(30)],
-            Changes(added=(key(30),), removed=(key(None),)),
+            Changes(added=(key(30),), removed=(key(None),), lost=(lost(None),)),
             id="lap number was filled in",
         ),
         pytest.param(
             [pit_stop(30), pit_stop(None)],
             [pit_stop(30)],
-            Changes(removed=(key(None),)),
+            Changes(removed=(key(None),), lost=(lost(None),)),
             id="row without a lap went",
         ),
         pytest.param(
             [pit_stop(1)],
             [{**pit_stop(1), "lap_number": True}],
-            Changes(added=(key(None),), removed=(key(1),)),
+            Changes(added=(key(None),), removed=(key(1),), lost=(lost(1),)),
             id="true is not lap 1",
         ),
     ],
@@ -160,6 +188,20 @@ def test_the_count_is_right(before: list[dict[str, Any]], after: list[dict[str, 
     """Rows before, less those removed, plus those added, are the rows after."""
     changes = compare(PIT_STOPS, before, after)
     assert len(before) - len(changes.removed) + len(changes.added) == len(after)
+
+
+@given(before=answers, after=answers)
+def test_what_is_lost(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> None:
+    """Nothing is lost where every row of before is in after, however often; and where nothing is
+    lost or changed, every row of before is there."""
+    changes = compare(PIT_STOPS, before, after)
+    gone = set(map(json_text, before)) - set(map(json_text, after))
+    if not gone:
+        assert changes.lost == ()
+    if not changes.changed:
+        assert sum(one.rows for one in changes.lost) == len(gone)
+    removed = Counter(changes.removed)
+    assert all(1 <= one.rows <= removed[one.key] for one in changes.lost)
 
 
 @given(before=answers, after=answers)
@@ -244,8 +286,13 @@ def test_lines_of_changes() -> None:
         "removed": [],
         "changed": [],
         "changed_values": [],
+        "lost": [],
         "omitted": 3,
     }
+    twins = compare(PIT_STOPS, [pit_stop(1), pit_stop(1)], [pit_stop(1)])
+    assert change_table(PIT_STOPS, twins) == [
+        ("equal twin removed", "driver_number 4, lap_number 1", None, None, None)
+    ]
 
 
 def key_of(record: dict[str, Any]) -> tuple[Any, ...]:

@@ -11,7 +11,7 @@ from f1_bronze.datasets.dataset import Dataset
 from f1_bronze.datasets.laps import LAPS
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.datasets.pit_stops import PIT_STOPS
-from f1_bronze.lake.changes import NO_CHANGES, ChangedRow, ChangedValue, Changes
+from f1_bronze.lake.changes import NO_CHANGES, ChangedRow, ChangedValue, Changes, LostRows
 from f1_bronze.lake.errors import ForeignFile, InvalidRecord, LakeUnavailable, PartitionOccupied
 from f1_bronze.lake.landing import Landing, Revision
 from f1_bronze.lake.parquet import read_file
@@ -32,6 +32,11 @@ LOCAL = pytest.mark.parametrize("store", ["local"], indirect=True)
 
 def key(lap_number: int | None) -> tuple[int, int, int | None]:
     return (RACE_KEY, 4, lap_number)
+
+
+def lost(lap_number: int | None) -> LostRows:
+    """The only row of a lap."""
+    return LostRows(key=key(lap_number), rows=1, of=1)
 
 
 def changed(lap_number: int, **values: tuple[Any, Any]) -> Changes:
@@ -110,7 +115,7 @@ def test_new(store: RecordingStore, land_it: Land, held: Callable[[], Any]) -> N
     assert landing.uri == store.uri(PATH)
     assert landing.rows == 2
     assert landing.changes == Changes(added=(key(1), key(2)))
-    assert landing.missing_keys == ()
+    assert landing.lost == ()
     assert landing.content_sha256 == to_rows(LAPS, TWO).content_sha256
     assert landing.absent_columns == ()
     assert store.written == [MARK, PATH]
@@ -178,9 +183,12 @@ def test_refused(store: RecordingStore, land_it: Land) -> None:
     landing = land_it([lap(2, st_speed=1), lap(4)])
     aside = f"{KEPT}refused_{sha12([lap(2, st_speed=1), lap(4)])}.parquet"
     assert landing.revision is Revision.REFUSED
-    assert landing.missing_keys == (key(1), key(3))
+    assert landing.lost == (lost(1), lost(3))
     assert landing.changes == dataclasses.replace(
-        changed(2, st_speed=(301, 1)), added=(key(4),), removed=(key(1), key(3))
+        changed(2, st_speed=(301, 1)),
+        added=(key(4),),
+        removed=(key(1), key(3)),
+        lost=(lost(1), lost(3)),
     )
     assert landing.uri == store.uri(aside)
     assert landing.rows == 2
@@ -201,7 +209,7 @@ def test_lost_row_is_refused_whatever_came_instead(
     land_it(TWO)
     landing = land_it([lap(1), *more])
     assert landing.revision is Revision.REFUSED
-    assert landing.missing_keys == (key(2),)
+    assert landing.lost == (lost(2),)
     assert held() == TWO
 
 
@@ -240,8 +248,8 @@ def test_accepted_loss(store: RecordingStore, land_it: Land, held: Callable[[], 
     copy = f"{KEPT}20250414T060200_000000Z_{sha12([*TWO, lap(3)])}.parquet"
     assert landing.revision is Revision.CHANGED
     assert landing.uri == store.uri(PATH)
-    assert landing.changes == Changes(removed=(key(3),))
-    assert landing.missing_keys == ()
+    assert landing.changes == Changes(removed=(key(3),), lost=(lost(3),))
+    assert landing.lost == ()
     assert store.written == [copy, PATH]
     assert store.read(copy) == old
     assert held() == TWO
@@ -254,7 +262,7 @@ def test_accepted_loss_of_everything(land_it: Land, held: Callable[[], Any]) -> 
     assert land_it(TWO, accept_loss=True).revision is Revision.UNCHANGED
     landing = land_it([], accept_loss=True)
     assert landing.revision is Revision.CHANGED
-    assert landing.changes == Changes(removed=(key(1), key(2)))
+    assert landing.changes == Changes(removed=(key(1), key(2)), lost=(lost(1), lost(2)))
     assert held() == []
 
 
@@ -291,7 +299,7 @@ def test_empty_after_rows_is_refused(
     land_it(TWO)
     landing = land_it([])
     assert landing.revision is Revision.REFUSED
-    assert landing.missing_keys == (key(1), key(2))
+    assert landing.lost == (lost(1), lost(2))
     assert held() == TWO
 
 
@@ -360,9 +368,9 @@ def test_rows_that_share_a_key(store: RecordingStore, land_it: Land) -> None:
     """Pit stops of one key: one of them lost is refused, one corrected is a change."""
     two = [pit_stop(10, pit_duration=20.0), pit_stop(10, pit_duration=21.0)]
     assert land_it(two, dataset=PIT_STOPS).revision is Revision.NEW
-    lost = land_it([pit_stop(10, pit_duration=20.0)], dataset=PIT_STOPS)
-    assert lost.revision is Revision.REFUSED
-    assert lost.missing_keys == (key(10),)
+    refused = land_it([pit_stop(10, pit_duration=20.0)], dataset=PIT_STOPS)
+    assert refused.revision is Revision.REFUSED
+    assert refused.lost == (LostRows(key=key(10), rows=1, of=2, differ_in=("pit_duration",)),)
     corrected = [pit_stop(10, pit_duration=20.0), pit_stop(10, pit_duration=22.0)]
     landing = land_it(corrected, dataset=PIT_STOPS)
     assert landing.revision is Revision.CHANGED
@@ -371,11 +379,27 @@ def test_rows_that_share_a_key(store: RecordingStore, land_it: Land) -> None:
 
 @LOCAL
 def test_equal_rows(store: RecordingStore, land_it: Land) -> None:
-    """A row that came twice is stored twice, and once less is refused."""
+    """A row that came twice is stored twice; that its twin goes loses nothing, the row itself
+    would."""
     twice = [pit_stop(None), pit_stop(None)]
     assert land_it(twice, dataset=PIT_STOPS).rows == 2
     assert land_it(twice, dataset=PIT_STOPS).revision is Revision.UNCHANGED
-    assert land_it([pit_stop(None)], dataset=PIT_STOPS).missing_keys == (key(None),)
+    healed = land_it([pit_stop(None)], dataset=PIT_STOPS)
+    assert (healed.revision, healed.rows) == (Revision.CHANGED, 1)
+    assert healed.changes == Changes(removed=(key(None),))
+    refused = land_it([], dataset=PIT_STOPS)
+    assert refused.revision is Revision.REFUSED
+    assert refused.lost == (lost(None),)
+
+
+@LOCAL
+def test_twin_that_goes_with_another_row(store: RecordingStore, land_it: Land) -> None:
+    """An answer without a twin and without another row is refused for the other row alone."""
+    land_it([lap(1), lap(1), lap(2)])
+    refused = land_it([lap(1)])
+    assert refused.revision is Revision.REFUSED
+    assert refused.changes.removed == (key(1), key(2))
+    assert refused.lost == (lost(2),)
 
 
 @LOCAL

@@ -190,7 +190,7 @@ def test_overtaken_by_more_rows(store: RecordingStore) -> None:
         ]
     )
     assert (first.revision, second.revision) == (Revision.CHANGED, Revision.REFUSED)
-    assert second.missing_keys == ((RACE_KEY, 4, 3),)
+    assert [one.key for one in second.lost] == [(RACE_KEY, 4, 3)]
     current = read_history(store, LAPS, BAHRAIN).contents[-1].file
     assert current is not None
     assert current.records(LAPS) == larger

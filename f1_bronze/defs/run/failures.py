@@ -17,6 +17,7 @@ from f1_bronze.defs.record.tags import (
     RETRY_AT_TAG,
     TRIGGER_TAG,
 )
+from f1_bronze.lake.changes import LostRows
 from f1_bronze.lake.errors import LakeUnavailable
 from f1_bronze.lake.landing import Landing
 from f1_bronze.openf1.answers import ClosedForLiveSession, Counters, Unavailable
@@ -111,17 +112,27 @@ def to_failure(failures: Sequence[IngestFailure], counters: Counters) -> dg.Fail
 
 def refused(dataset: Dataset, landing: Landing) -> RowsMissing:
     """Why a smaller answer did not become the content of its partition."""
-    keys = landing.missing_keys
-    shown = ", ".join(str(dict(zip(dataset.key, key, strict=True))) for key in keys[:_KEYS_SHOWN])
+    lost = landing.lost
+    shown = ", ".join(_lost_text(dataset, one) for one in lost[:_KEYS_SHOWN])
+    rows = sum(one.rows for one in lost)
     return RowsMissing(
-        f"OpenF1's answer lacks {len(keys)} rows that the lake has ({shown}"
-        f"{', …' if len(keys) > _KEYS_SHOWN else ''}). The lake keeps its rows, the smaller answer "
+        f"OpenF1's answer lacks {rows} row{'s' if rows > 1 else ''} that the lake has ({shown}"
+        f"{', …' if len(lost) > _KEYS_SHOWN else ''}). The lake keeps its rows, the smaller answer "
         f"is kept at {landing.uri}. OpenF1 usually restores such rows within days: materialize "
         "again later. If they are gone for good, accept the answer: "
         "`f1-bronze ingest … --accept-loss`, or in the UI 'Open launchpad' with the config "
         "ops: {ingest_sessions: {config: {accept_loss: true}}} (for stints and pit_stops: "
         "ingest_races)."
     )
+
+
+def _lost_text(dataset: Dataset, lost: LostRows) -> str:
+    """The key, and where the answer has a row of that key too, what it does not have."""
+    key = str(dict(zip(dataset.key, lost.key, strict=True)))
+    if lost.of == 1:
+        return key
+    differ = f", which differ in {', '.join(lost.differ_in)}"
+    return f"{key}: {lost.rows} of {lost.of} rows{differ}"
 
 
 def rules_broken(verdict: CheckVerdict) -> RulesBroken | None:

@@ -1,0 +1,1 @@
+"""What upstream gets wrong or changes later: contradictions, duplicates, new names."""
