@@ -5,9 +5,7 @@ from pathlib import Path
 import pytest
 
 from f1_bronze_tests.behaviour.upstream.season import PARTITION, drivers, results, serve
-from f1_bronze_tests.cli.conftest import Run, run, run_process
-
-__all__ = ["run", "run_process"]  # fixtures
+from f1_bronze_tests.commands import Run
 
 INGEST = (
     "ingest",
