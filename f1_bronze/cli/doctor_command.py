@@ -7,7 +7,6 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from f1_bronze.cli.options import FAILED, as_json_option
-from f1_bronze.settings import PREFIX, SETTINGS, SettingError, Settings, dagster_home
+from f1_bronze.settings import SETTINGS, SettingError, Settings, dagster_home, find_unknown
 
 if TYPE_CHECKING:
     from f1_bronze.lake.stores import ObjectStore
@@ -98,19 +97,16 @@ def _checks(environ: Mapping[str, str], observer: Callable[[str], None]) -> Iter
 
 
 def _settings(environ: Mapping[str, str]) -> Iterator[Check]:
-    known = [setting.variable for setting in SETTINGS]
-    names = ", ".join(name for name in known if environ.get(name))
+    names = ", ".join(one.variable for one in SETTINGS if environ.get(one.variable))
     detail = f"{names} set, the others have their defaults" if names else "all have their defaults"
     yield Check(check="settings", state=State.OK, detail=detail)
-    for name in sorted(environ):
-        if name.startswith(PREFIX) and name not in known:
-            near = get_close_matches(name, known, n=1)
-            yield Check(
-                check="settings",
-                state=State.WARNING,
-                detail=f"{name} is set, but there is no such setting.",
-                remedy=f"Did you mean {near[0]}?" if near else "Unset it; see f1-bronze settings.",
-            )
+    for name, meant in find_unknown(environ).items():
+        yield Check(
+            check="settings",
+            state=State.WARNING,
+            detail=f"{name} is set, but there is no such setting.",
+            remedy=f"Did you mean {meant}?" if meant else "Unset it; see f1-bronze settings.",
+        )
 
 
 def _api(settings: Settings, observer: Callable[[str], None]) -> Iterator[Check]:

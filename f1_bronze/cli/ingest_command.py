@@ -7,11 +7,12 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
+from pydantic import SecretStr
 
 from f1_bronze.cli.options import (
     CLOSED,
@@ -102,12 +103,13 @@ def _simulator(settings: Settings) -> Iterator[Settings]:
     click.echo("Simulated data from the embedded simulator.", err=True)
     with Simulator(InventedSeasons()) as simulator:
         # Free access, with a call budget of its own: the real one is not touched.
-        yield replace(
-            settings,
-            openf1_url=simulator.url,
-            openf1_username="",
-            has_password=False,
-            rate_store="memory",
+        yield settings.model_copy(
+            update={
+                "openf1_url": simulator.url,
+                "openf1_username": "",
+                "openf1_password": SecretStr(""),
+                "rate_store": "memory",
+            }
         )
 
 

@@ -15,7 +15,7 @@ import click
 from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.dataset import Dataset
 from f1_bronze.datasets.partition import PartitionKeyError
-from f1_bronze.settings import HomeUnusable, SettingError, Settings, session_type_selection
+from f1_bronze.settings import HomeUnusable, SettingError, Settings, parse_session_types
 
 if TYPE_CHECKING:
     from f1_bronze.defs.automation.launch import Plan
@@ -206,4 +206,4 @@ class Selection:
 
 def select_session_types(typed: tuple[str, ...], settings: Settings) -> frozenset[str] | None:
     """The session types that were typed, else those of the settings; None for every type."""
-    return session_type_selection(",".join(typed)) if typed else settings.session_types
+    return parse_session_types(",".join(typed)) if typed else settings.session_types

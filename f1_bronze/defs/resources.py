@@ -112,11 +112,11 @@ def openf1_resource(settings: Settings) -> OpenF1Resource:
     return OpenF1Resource(
         url=_hide_login("OPENF1_URL", settings.openf1_url),
         username=settings.openf1_username,
-        password=dg.EnvVar("F1_BRONZE_OPENF1_PASSWORD") if settings.has_password else "",
+        password=dg.EnvVar("F1_BRONZE_OPENF1_PASSWORD") if settings.openf1_password else "",
         limits=settings.openf1_limits,
         rate_store=_hide_login("RATE_STORE", settings.rate_store),
-        breaker_failures=settings.breaker_failures,
-        breaker_seconds=settings.breaker_seconds,
+        breaker_failures=settings.openf1_breaker_failures,
+        breaker_seconds=settings.openf1_breaker_seconds,
     )
 
 

@@ -101,7 +101,7 @@ def test_lines_for_people(ask: Ask) -> None:
     ("variable", "value", "says"),
     [
         ("ENVIRONMENT", "moon", "it takes one of dev, staging, production"),
-        ("OPENF1_URL", "ftp://me:hunter2@host", "no http(s) address"),
+        ("OPENF1_URL", "ftp://me:hunter2@host", "not an http(s) address; set one"),
         ("OPENF1_USERNAME", "me", "set both or none"),
         ("S3_ENCRYPTION", "rot13", "it takes one of AES256, aws:kms, aws:kms:dsse, or nothing"),
         ("S3_KMS_KEY_ID", "key-1", "is used with F1_BRONZE_S3_ENCRYPTION aws:kms only"),

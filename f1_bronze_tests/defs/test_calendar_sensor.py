@@ -1,12 +1,12 @@
 """The calendar becomes partitions by itself, cheaply, and what OpenF1 changes is reported."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
 import pytest
+from pydantic import SecretStr
 
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.defs.automation.calendar_sensor import openf1_calendar
@@ -98,10 +98,10 @@ def test_45_minutes_after_the_end(ticks: Ticks, minute: int, found: list[str]) -
 
 def test_types_of_the_settings(ticks: Ticks) -> None:
     """What is not ingested becomes no partition, and all types do when all are wanted."""
-    ticks.settings = replace(ticks.settings, session_types=frozenset({"practice_1"}))
+    ticks.settings = ticks.settings.model_copy(update={"session_types": frozenset({"practice_1"})})
     ticks.calendar()
     assert keys(ticks.instance) == ["2025/australian/practice_1"]
-    ticks.settings = replace(ticks.settings, session_types=None)
+    ticks.settings = ticks.settings.model_copy(update={"session_types": None})
     ticks.calendar()
     # Three days of testing, then the weekend, whatever was registered first.
     assert [key.split("/")[2] for key in keys(ticks.instance)] == [
@@ -115,7 +115,7 @@ def test_two_seasons_run_at_the_turn_of_the_year(
 ) -> None:
     """In December the next season is asked for too; that it is not listed yet is no error."""
     with Simulator(InventedSeasons(years=[2025]), limits=None) as simulator:
-        of_2025 = replace(settings, openf1_url=simulator.url)
+        of_2025 = settings.model_copy(update={"openf1_url": simulator.url})
         ticks = Ticks(instance, of_2025, utc(2025, 12, 8, 6))
         ticks.calendar()
         [sessions, _] = simulator.control.requests()
@@ -164,7 +164,9 @@ def test_paid_access_is_never_closed(
     """Who pays is answered during a session too: the login and two calls."""
     simulator.control.change_behaviour(credentials={"username": "me", "password": "secret"})
     monkeypatch.setenv("F1_BRONZE_OPENF1_PASSWORD", "secret")
-    ticks.settings = replace(ticks.settings, openf1_username="me", has_password=True)
+    ticks.settings = ticks.settings.model_copy(
+        update={"openf1_username": "me", "openf1_password": SecretStr("hunter2")}
+    )
     ticks.calendar()
     ticks.now = utc(2025, 3, 21, 4)
     ticks.calendar()
@@ -222,7 +224,9 @@ def test_a_budget_that_others_use_is_not_waited_for(
     store = FileStore(tmp_path / "rate.json")
     limits = "1/60s"
     CallBudget(parse_limits(limits), store).reserve()
-    ticks.settings = replace(ticks.settings, openf1_limits=limits, rate_store=f"file:{store.path}")
+    ticks.settings = ticks.settings.model_copy(
+        update={"openf1_limits": limits, "rate_store": f"file:{store.path}"}
+    )
     reason = ticks.calendar().skip_message
     assert reason.startswith("The call budget is reserved by others for the next 6")
     ledger = store.read()
@@ -344,7 +348,7 @@ def test_a_foreign_cursor_is_replaced(ticks: Ticks) -> None:
 def test_new_sessions_at_once(ticks: Ticks, materialize: Materialize) -> None:
     """With the setting on, what the season lacks is asked for once, then each new session; what a
     run has tried and failed to store is not asked for again."""
-    ticks.settings = replace(ticks.settings, ingest_new=True)
+    ticks.settings = ticks.settings.model_copy(update={"ingest_new": True})
     result = ticks.calendar()
     assert asked(result.run_requests) == [
         ("bronze_sessions", ["sessions", "drivers", "results", "laps"], QUALIFYING, RACE),

@@ -1,7 +1,6 @@
 """The state of every dataset of every session, each reached as a user would reach it."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -55,7 +54,7 @@ def look(instance: dg.DagsterInstance, settings: Settings) -> Look:
     """The coverage of 2025 as it is now."""
 
     def look(*years: int, now: datetime | None = None, **how: Any) -> Coverage:
-        eager = replace(settings, ingest_new=True)
+        eager = settings.model_copy(update={"ingest_new": True})
         deployment = Deployment(eager, clock=lambda: now or datetime.now(UTC))
         return read_coverage(instance, deployment, years or (2025,), **how)
 

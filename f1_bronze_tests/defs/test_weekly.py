@@ -1,7 +1,6 @@
 """A week's run: what is new, what is lacking, what may have been corrected, and no week is lost."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -156,7 +155,7 @@ def unreadable(
     else:
         # Where the budget cannot be reserved nobody may ask.
         nowhere = {"budget": "file:/proc/rate.json", "setting": "nowhere"}[request.param]
-        ticks.settings = replace(usual, rate_store=nowhere)
+        ticks.settings = usual.model_copy(update={"rate_store": nowhere})
 
     def mend() -> None:
         ticks.settings = usual
