@@ -9,6 +9,7 @@ from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.defs.monitoring.coverage import Cell, Coverage, State
 from f1_bronze.defs.monitoring.report import Report
 from f1_bronze.defs.record.check_results import CheckState
+from f1_bronze.lake.changes import ChangedRow, ChangedValue, Changes
 
 NOW = datetime(2025, 12, 24, 18, 0, tzinfo=UTC)
 STORED = datetime(2025, 12, 1, 6, 0, tzinfo=UTC)
@@ -16,10 +17,8 @@ DATASET = {dataset.name: dataset for dataset in DATASETS}
 PLACES = ("australian", "bahrain", "monaco")
 NASTY = '<img src="https://example.com/x" onerror="alert(1)">'
 MISSING_ROWS = "OpenF1's answer lacks 4 rows. Materialize again later."
-CHANGED = (
-    "| what | row | column | before | after |\n"
-    "| --- | --- | --- | --- | --- |\n"
-    f"| changed | driver_number 4 | team_name | a\\|b | {NASTY} |"
+CORRECTED = ChangedRow(
+    key=(907048, 4), values=(ChangedValue(column="team_name", before="a|b", after=NASTY),)
 )
 
 
@@ -91,7 +90,7 @@ UNUSUAL: dict[tuple[str, str], dict[str, Any]] = {
     ("2025/bahrain/race", "drivers"): {"state": State.OUTDATED},
     ("2025/bahrain/race", "results"): {
         "revision": "changed",
-        "what_changed": CHANGED,
+        "changes": Changes(changed=(CORRECTED.key,), changed_values=(CORRECTED,)),
     },
     ("2025/bahrain/race", "laps"): {"state": State.REFUSED, "error": MISSING_ROWS},
     ("2025/monaco/qualifying", "results"): {

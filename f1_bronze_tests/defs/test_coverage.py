@@ -17,6 +17,7 @@ from f1_bronze.defs.partitions import asset_key, register
 from f1_bronze.defs.record.calendar_memory import SeenSession
 from f1_bronze.defs.record.failure_causes import FailureHistory
 from f1_bronze.defs.resources import Deployment
+from f1_bronze.lake.changes import change_table
 from f1_bronze.settings import Settings
 from f1_bronze.simulator.faults import InjectedFault
 from f1_bronze.simulator.server import Simulator
@@ -90,7 +91,7 @@ def test_a_stored_weekend(materialize: Materialize, look: Look) -> None:
     assert coverage.counts() == {"landed": 10}
     assert [session.key for session in coverage.sessions] == [QUALIFYING, RACE]
     laps = cell(coverage, "laps")
-    assert (laps.rows, laps.revision, laps.what_changed) == (1080, "new", "All rows are new.")
+    assert (laps.rows, laps.revision, laps.changes) == (1080, "new", None)
     assert (laps.error, laps.checks, laps.severity, laps.has_content) == (None, (), None, True)
     assert laps.stored_at is not None
     assert began < laps.stored_at < datetime.now(UTC) + timedelta(seconds=1)
@@ -132,8 +133,13 @@ def test_a_session_that_was_corrected(
     coverage = look()
     assert coverage.counts() == {"landed": 3, "outdated": 1, "missing": 6}
     assert cell(coverage, "drivers").state == "outdated"
-    assert cell(coverage, "sessions").revision == "changed"
-    assert "| location | Sakhir | x |" in cell(coverage, "sessions").what_changed
+    sessions = cell(coverage, "sessions")
+    assert sessions.revision == "changed"
+    assert "| location | Sakhir | x |" in sessions.what_changed
+    assert sessions.changes is not None
+    assert change_table(DATASET["sessions"], sessions.changes) == [
+        ("changed", "the row", "location", "Sakhir", "x")
+    ]
     materialize("bronze_sessions", RACE, select=["drivers"])
     assert cell(look(), "drivers").state == "landed"
 
@@ -256,7 +262,7 @@ def test_a_run_that_ended_without_a_word(
     instance.report_run_failed(run)
     laps = cell(look(), "laps")
     assert laps.error == "The run ended before it came to this. Materialize it again."
-    gone = FailureHistory(instance).of("no such run", DATASET["laps"], RACE)
+    gone = FailureHistory(instance).failure("no such run", DATASET["laps"], RACE)
     assert gone is not None
     assert (gone.is_running, gone.error) == (
         False,

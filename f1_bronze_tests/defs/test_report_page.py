@@ -8,13 +8,13 @@ from datetime import timedelta
 from html.parser import HTMLParser
 
 from f1_bronze.datasets.partition import SessionPartition
-from f1_bronze.defs.monitoring.coverage import Coverage, State
+from f1_bronze.defs.monitoring.coverage import Cell, Coverage, State
 from f1_bronze.defs.monitoring.problems import list_problems, standings
-from f1_bronze.defs.monitoring.report import count, render, verdict
+from f1_bronze.defs.monitoring.report import corrections, count, render, verdict
 from f1_bronze.defs.monitoring.row_bands import HEIGHT, draw_charts
+from f1_bronze.lake.changes import Changes
 
 from .coverages import (
-    CHANGED,
     DATASET,
     NASTY,
     NOW,
@@ -53,6 +53,12 @@ class Page(HTMLParser):
         return [attributes for name, attributes in self.elements if name == tag]
 
 
+def with_cell(coverage: Coverage, cell: Cell) -> Coverage:
+    """The coverage with another cell in the place of one."""
+    place = (cell.partition.key, cell.dataset.name)
+    return replace(coverage, cells={**coverage.cells, place: cell})
+
+
 def test_it_loads_nothing() -> None:
     """One file: no script, no picture, no style but its own, and a policy that forbids others."""
     page = Page(render(report_of(every_state())))
@@ -88,7 +94,7 @@ def test_everything_is_escaped() -> None:
     page = Page(html)
     assert NASTY not in html
     assert html.count("&lt;img src=&#34;https://example.com/x&#34;") == 5
-    assert page.words.count(NASTY) == 2
+    assert page.words.count(NASTY) == 3
     assert "s3://lake/<prefix>/" in page.words
 
 
@@ -218,11 +224,23 @@ def test_row_counts() -> None:
 
 
 def test_corrections() -> None:
-    """What OpenF1 corrected is shown with its time; what is new is counted."""
-    words = Page(render(report_of(every_state()))).words
+    """What OpenF1 corrected is shown with its time, value by value; what is new is counted."""
+    coverage = every_state()
+    words = Page(render(report_of(coverage))).words
     at = words.index("results of 2025/bahrain/race", words.index("What changed"))
     assert words[at + 1] == "corrected, 2025-12-01 06:00 UTC"
-    assert words[at + 2] == CHANGED
+    assert words[at + 2 : at + 12] == [
+        *("what", "row", "column", "before", "after"),
+        *("changed", "driver_number 4", "team_name", "a|b", NASTY),
+    ]
+    changed = coverage.cells["2025/bahrain/race", "results"]
+    many = Changes(added=tuple((907048, number) for number in range(30)), omitted=5)
+    [correction] = corrections(with_cell(coverage, replace(changed, changes=many)))
+    assert (len(correction.rows), correction.more) == (20, 15)
+    assert correction.rows[0] == ("added", "driver_number 0", "", "", "")
+    older = replace(changed, changes=None, what_changed="| changed | 4 |")
+    page = Page(render(report_of(with_cell(coverage, older))))
+    assert "| changed | 4 |" in page.words
 
 
 def test_the_verdict() -> None:

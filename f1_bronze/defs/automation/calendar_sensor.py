@@ -168,7 +168,7 @@ class CalendarTick:
         stored = {
             partition.key for partitions in seasons.stored.values() for partition in partitions
         }
-        recorded = (recorded_keys(self._instance, asset_key(ds), keys) for ds in DATASETS)
+        recorded = (recorded_keys(self._instance, ds, keys) for ds in DATASETS)
         return (set(keys) & stored).union(*recorded)
 
     def _remove(self, keys: Sequence[str]) -> frozenset[str]:

@@ -97,7 +97,7 @@ def request_new(
     and, where OpenF1 was closed or out of reach, to `openf1_reopened`."""
     done = stored_and_recorded(instance, seasons)
     busy = under_way(instance, now)
-    tried = {ds.name: set(parse_keys(unmet_attempts(instance, asset_key(ds)))) for ds in DATASETS}
+    tried = {ds.name: set(parse_keys(unmet_attempts(instance, ds))) for ds in DATASETS}
     held = {name: done[name] | busy[name] | tried[name] for name in done}
     return _to_requests(instance, seasons, held, "new", {TRIGGER_TAG: BY_CALENDAR})
 
@@ -109,7 +109,7 @@ def stored_and_recorded(
     keys = [session.partition.key for session in seasons.wanted]
     return {
         dataset.name: set(seasons.stored[dataset.name])
-        & set(parse_keys(recorded_keys(instance, asset_key(dataset), keys)))
+        & set(parse_keys(recorded_keys(instance, dataset, keys)))
         for dataset in DATASETS
     }
 

@@ -5,10 +5,9 @@ The states come from Dagster's record and the names of the lake's files; OpenF1 
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
 import dagster as dg
 
@@ -19,12 +18,11 @@ from f1_bronze.datasets.sessions import SESSIONS
 from f1_bronze.defs.monitoring.overdue import due
 from f1_bronze.defs.partitions import asset_key, read_registered
 from f1_bronze.defs.record.calendar_memory import remembered_ends
-from f1_bronze.defs.record.check_results import CheckState, check_states
-from f1_bronze.defs.record.failure_causes import FailureHistory, LastFailure
-from f1_bronze.defs.record.latest import latest_materializations, unmet_attempts
+from f1_bronze.defs.record.check_results import CheckState, read_checks
+from f1_bronze.defs.record.failure_causes import FailureHistory, LastFailure, RowsMissing
+from f1_bronze.defs.record.latest import RecordedMaterialization, read_latest
 from f1_bronze.defs.resources import Deployment
-from f1_bronze.defs.run.failures import RowsMissing
-from f1_bronze.defs.run.materialization import SESSION_END
+from f1_bronze.lake.changes import Changes
 
 OVERDUE = "overdue"
 """The label of a dataset that is missing and should be stored by now."""
@@ -82,7 +80,9 @@ class Cell:
         is_due: whether it should be stored by now.
         rows: how many the lake holds; None where nothing was stored.
         stored_at: the latest materialization, UTC.
-        revision: what the latest answer was, with `what_changed` in Markdown.
+        revision: what the latest answer was.
+        changes: what it changed, as data; None where nothing, in a new one and in older records.
+        what_changed: the same as text.
         error: why it failed or was refused, with the remedy; its run is `run_id`.
         checks: the latest results; empty where no check has ever run.
     """
@@ -94,6 +94,7 @@ class Cell:
     rows: int | None = None
     stored_at: datetime | None = None
     revision: str | None = None
+    changes: Changes | None = None
     what_changed: str = ""
     error: str | None = None
     run_id: str | None = None
@@ -178,20 +179,17 @@ def read_coverage(
     """
     sessions = tuple(p for p in read_registered(instance).sessions if p.year in years)
     keys = [partition.key for partition in sessions]
-    recorded = {d: latest_materializations(instance, asset_key(d), keys) for d in DATASETS}
-    session_versions = {
-        key: (record.event_log_entry.tags or {}).get("dagster/data_version")
-        for key, record in recorded[SESSIONS].items()
-    }
-    ended_at = _ends(instance, recorded[SESSIONS], keys)
+    recorded = {dataset: read_latest(instance, dataset, keys) for dataset in DATASETS}
+    ended_at = {key: end for key, end in remembered_ends(instance).items() if key in set(keys)}
+    ended_at |= {key: one.session_end for key, one in recorded[SESSIONS].items() if one.session_end}
     failures = FailureHistory(instance)
-    checks = check_states(instance, keys, with_rules=with_rules)
+    checks = read_checks(instance, keys, with_rules=with_rules)
     cells: dict[tuple[str, str], Cell] = {}
     unregistered: set[SessionPartition] = set()
     for dataset in DATASETS:
         in_lake = deployment.lake.stored_partitions(dataset.name, years)
         unregistered |= in_lake - set(sessions)
-        attempts = unmet_attempts(instance, asset_key(dataset))
+        failed = failures.latest(dataset, keys)
         for partition in sessions:
             key = partition.key
             cells[key, dataset.name] = _cell(
@@ -199,10 +197,10 @@ def read_coverage(
                 partition,
                 is_due=_is_due(partition, ended_at.get(key), deployment),
                 in_lake=partition in in_lake,
-                record=recorded[dataset].get(key),
-                failure=failures.of(attempts[key], dataset, key) if key in attempts else None,
+                recorded=recorded[dataset].get(key),
+                failure=failed.get(key),
                 checks=checks.get((key, dataset.name), ()),
-                session_version=session_versions.get(key) if dataset is not SESSIONS else None,
+                session=recorded[SESSIONS].get(key),
             )
     return Coverage(
         sessions=sessions,
@@ -210,20 +208,6 @@ def read_coverage(
         ended_at=ended_at,
         unregistered=tuple(sorted(unregistered)),
     )
-
-
-def _ends(
-    instance: dg.DagsterInstance,
-    recorded_sessions: Mapping[str, dg.EventLogRecord],
-    keys: Collection[str],
-) -> dict[str, datetime]:
-    ends = {key: end for key, end in remembered_ends(instance).items() if key in set(keys)}
-    for key, record in recorded_sessions.items():
-        event = record.asset_materialization
-        end = event.metadata.get(SESSION_END) if event else None
-        if isinstance(end, dg.TimestampMetadataValue):
-            ends[key] = datetime.fromtimestamp(end.value, UTC)
-    return ends
 
 
 def _is_due(partition: SessionPartition, end: datetime | None, deployment: Deployment) -> bool:
@@ -240,46 +224,53 @@ def _cell(
     *,
     is_due: bool,
     in_lake: bool,
-    record: dg.EventLogRecord | None,
+    recorded: RecordedMaterialization | None,
     failure: LastFailure | None,
     checks: tuple[CheckState, ...],
-    session_version: str | None,
+    session: RecordedMaterialization | None,
 ) -> Cell:
     if not dataset.exists_for(partition.session_type):
         return Cell(dataset=dataset, partition=partition, state=State.NONE)
-    event = record.asset_materialization if record else None
-
-    def metadata(name: str) -> Any:
-        return event.metadata[name].value if event and name in event.metadata else None
-
     if failure is not None:
         refused = failure.kind == RowsMissing.__name__
         state = State.RUNNING if failure.is_running else State.REFUSED if refused else State.FAILED
-    elif record is None or event is None:
+    elif recorded is None:
         state = State.UNRECORDED if in_lake else State.MISSING
     elif not in_lake:
         state = State.MISSING
-    elif _is_outdated(dataset, record.event_log_entry.tags or {}, session_version):
+    elif _is_outdated(dataset, recorded, session):
         state = State.OUTDATED
     else:
-        state = State.EMPTY if metadata("dagster/row_count") == 0 else State.LANDED
-    return Cell(
+        state = State.EMPTY if recorded.rows == 0 else State.LANDED
+    cell = Cell(
         dataset=dataset,
         partition=partition,
         state=state,
         is_due=is_due,
-        rows=metadata("dagster/row_count"),
-        stored_at=datetime.fromtimestamp(record.timestamp, UTC) if record else None,
-        revision=metadata("revision"),
-        what_changed=metadata("what_changed") or "",
         error=failure.error if failure else None,
-        run_id=failure.run_id if failure else record.run_id if record else None,
-        checks=checks if event else (),
+        run_id=failure.run_id if failure else None,
+    )
+    if recorded is None:
+        return cell
+    return replace(
+        cell,
+        rows=recorded.rows,
+        stored_at=recorded.recorded_at,
+        revision=recorded.value("revision"),
+        changes=recorded.changes(dataset),
+        what_changed=recorded.value("what_changed") or "",
+        run_id=cell.run_id or recorded.run_id,
+        checks=checks,
     )
 
 
-def _is_outdated(dataset: Dataset, tags: Mapping[str, str], session_version: str | None) -> bool:
+def _is_outdated(
+    dataset: Dataset, recorded: RecordedMaterialization, session: RecordedMaterialization | None
+) -> bool:
     """Whether it was stored under other columns, or before its session's own row was corrected."""
-    if tags.get("dagster/code_version") != str(dataset.schema_version):
+    if recorded.schema_version != str(dataset.schema_version):
         return True
-    return bool(session_version) and tags.get(_UPSTREAM_VERSION, session_version) != session_version
+    version = session.data_version if session else None
+    if dataset is SESSIONS or version is None:
+        return False
+    return recorded.tags.get(_UPSTREAM_VERSION, version) != version

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from f1_bronze.datasets import DATASETS
 from f1_bronze.defs.assets import OWNER
+from f1_bronze.defs.metadata import markdown_table, show_path
 from f1_bronze.defs.monitoring.coverage import Cell, Coverage, State, read_coverage
 from f1_bronze.defs.monitoring.overdue import overdue_sessions
 from f1_bronze.defs.monitoring.problems import list_problems
@@ -19,7 +20,6 @@ from f1_bronze.defs.partitions import asset_key, read_registered
 from f1_bronze.defs.record.calendar_memory import remembered_ends
 from f1_bronze.defs.record.runs import planned_datasets
 from f1_bronze.defs.resources import Deployment
-from f1_bronze.defs.run.materialization import as_path, markdown_table
 from f1_bronze.telemetry.alerts.wording import OverdueSession
 
 COVERAGE = dg.AssetKey(["monitoring", "coverage"])
@@ -105,7 +105,7 @@ def coverage(
             "rules_broken_error": severities.count("ERROR"),
             "rules_broken_warn": severities.count("WARN"),
             OVERDUE_SESSIONS: dg.MetadataValue.json([session.key for session in overdue]),
-            "report": dg.MetadataValue.path(as_path(page)),
+            "report": dg.MetadataValue.path(show_path(page)),
         },
         check_results=[on_time(overdue, bool(remembered_ends(instance))), usable(found)],
     )

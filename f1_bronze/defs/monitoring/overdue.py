@@ -9,7 +9,7 @@ import dagster as dg
 
 from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.partition import SessionPartition
-from f1_bronze.defs.partitions import asset_key, parse_key
+from f1_bronze.defs.partitions import parse_key
 from f1_bronze.defs.record.calendar_memory import remembered_ends
 from f1_bronze.defs.record.latest import recorded_keys
 from f1_bronze.defs.resources import Deployment
@@ -66,9 +66,7 @@ def overdue_sessions(
         if is_wanted and due_at <= now <= end + WATCHED:
             ends[partition] = end
     keys = {partition.key for partition in ends}
-    recorded = {
-        dataset.name: recorded_keys(instance, asset_key(dataset), keys) for dataset in DATASETS
-    }
+    recorded = {dataset.name: recorded_keys(instance, dataset, keys) for dataset in DATASETS}
     found = []
     for partition, end in sorted(ends.items(), key=lambda item: (item[1], item[0].key)):
         missing = tuple(

@@ -15,8 +15,9 @@ import dagster as dg
 from f1_bronze import __version__
 from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.partition import SessionPartition
+from f1_bronze.defs.metadata import CHANGES_SHOWN
 from f1_bronze.defs.monitoring.coverage import MEANINGS, SIGNS, Cell, Coverage, State
-from f1_bronze.defs.monitoring.problems import RuleStanding, list_problems, standings
+from f1_bronze.defs.monitoring.problems import RuleStanding, as_text, list_problems, standings
 from f1_bronze.defs.monitoring.row_bands import (
     HEIGHT,
     WIDTH,
@@ -27,6 +28,7 @@ from f1_bronze.defs.monitoring.row_bands import (
     usual_rows,
 )
 from f1_bronze.defs.resources import Deployment
+from f1_bronze.lake.changes import CHANGE_COLUMNS, change_table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,6 +123,7 @@ def render(report: Report) -> str:
         charts=draw_charts(report.coverage, report.usual),
         chart={"width": WIDTH, "height": HEIGHT},
         corrections=corrections(report.coverage),
+        change_columns=CHANGE_COLUMNS,
         new=[(dataset.name, new[dataset.name]) for dataset in DATASETS if new[dataset.name]],
     )
 
@@ -140,10 +143,35 @@ def count(report: Report) -> dict[str, Any]:
     }
 
 
-def corrections(coverage: Coverage) -> list[Cell]:
-    """The cells whose latest answer differed from what was stored, the latest first."""
+@dataclass(frozen=True, kw_only=True)
+class Correction:
+    """What the latest answer changed of what was stored before.
+
+    `rows` are those of the table of changes, as text; empty in records of older releases, which
+    have only the cell's `what_changed`. `more` says how many are not shown.
+    """
+
+    cell: Cell
+    rows: tuple[tuple[str, ...], ...]
+    more: int
+
+
+def corrections(coverage: Coverage) -> list[Correction]:
+    """The corrections of the latest answers, the latest first."""
     changed = [c for c in coverage.chronological() if c.revision == "changed" and c.stored_at]
-    return sorted(changed, key=lambda cell: cell.stored_at or datetime.min, reverse=True)
+    changed.sort(key=lambda cell: cell.stored_at or datetime.min, reverse=True)
+    return [_correction(cell) for cell in changed]
+
+
+def _correction(cell: Cell) -> Correction:
+    if cell.changes is None:
+        return Correction(cell=cell, rows=(), more=0)
+    table = change_table(cell.dataset, cell.changes)
+    rows = tuple(
+        (what, row, column, as_text(before), as_text(after)) if column else (what, row, "", "", "")
+        for what, row, column, before, after in table[:CHANGES_SHOWN]
+    )
+    return Correction(cell=cell, rows=rows, more=len(table) - len(rows) + cell.changes.omitted)
 
 
 def verdict(coverage: Coverage, rules: Sequence[RuleStanding]) -> str:

@@ -9,8 +9,8 @@ from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.dataset import Dataset
 from f1_bronze.datasets.sessions import SESSIONS
 from f1_bronze.defs.monitoring.coverage import Cell, Coverage
-from f1_bronze.defs.partitions import asset_key, read_registered
-from f1_bronze.defs.record.latest import latest_materializations
+from f1_bronze.defs.partitions import read_registered
+from f1_bronze.defs.record.latest import read_latest
 from f1_bronze.defs.run.check_context import EARLIER_SESSIONS
 from f1_bronze.quality.racing.volume import ENOUGH_SEEN, usual_band
 
@@ -38,7 +38,8 @@ def usual_rows(instance: dg.DagsterInstance, coverage: Coverage) -> Bands:
         here = {key for key, name in coverage.cells if name == dataset.name}
         counts = {key: coverage.cells[key, dataset.name].rows for key in here}
         elsewhere = {key for keys in earlier.values() for key in keys} - here
-        counts |= _recorded_rows(instance, dataset, elsewhere)
+        recorded = read_latest(instance, dataset, elsewhere)
+        counts |= {key: materialization.rows for key, materialization in recorded.items()}
         for key, keys in earlier.items():
             seen = [rows for one in keys if (rows := counts.get(one))]
             if len(seen) >= ENOUGH_SEEN:
@@ -57,18 +58,6 @@ def _earlier_sessions(keys: Sequence[str], coverage: Coverage) -> dict[str, list
             earlier[key] = same[-EARLIER_SESSIONS:]
         same.append(key)
     return earlier
-
-
-def _recorded_rows(
-    instance: dg.DagsterInstance, dataset: Dataset, keys: set[str]
-) -> dict[str, int | None]:
-    counts: dict[str, int | None] = {}
-    for key, record in latest_materializations(instance, asset_key(dataset), keys).items():
-        event = record.asset_materialization
-        rows = event.metadata.get("dagster/row_count") if event is not None else None
-        if isinstance(rows, dg.IntMetadataValue):
-            counts[key] = rows.value
-    return counts
 
 
 def is_unusual(rows: int, band: Band) -> bool:

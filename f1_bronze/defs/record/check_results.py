@@ -116,6 +116,3 @@ def _evaluation(record: AssetCheckExecutionRecord) -> dg.AssetCheckEvaluation | 
     if event is None or record.status is CheckStatus.PLANNED:
         return None
     return event.get_dagster_event().asset_check_evaluation_data
-
-
-check_states = read_checks  # until monitoring uses the new name

@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 
 from f1_bronze.datasets.dataset import Dataset
-from f1_bronze.defs.partitions import asset_key
+from f1_bronze.defs.record.latest import unmet_attempts
 
 NOT_REACHED = "The run ended before it came to this. Materialize it again."
 
@@ -100,11 +100,9 @@ class FailureHistory:
 
     def latest(self, dataset: Dataset, partition_keys: Collection[str]) -> dict[str, LastFailure]:
         """By key, the partitions whose last planned materialization has not happened, and why."""
-        attempts = self._instance.event_log_storage.get_latest_asset_partition_materialization_attempts_without_materializations(  # noqa: E501
-            asset_key(dataset)
-        )
+        attempts = unmet_attempts(self._instance, dataset)
         failures = {
-            key: self.failure(attempts[key][0], dataset, key)
+            key: self.failure(attempts[key], dataset, key)
             for key in partition_keys
             if key in attempts
         }
@@ -124,8 +122,6 @@ class FailureHistory:
             error=None if run.is_running else failure.message if failure else run.message,
             run_id=run_id,
         )
-
-    of = failure  # until monitoring uses `latest`
 
     def _read(self, run_id: str) -> _FailedRun:
         run = self._instance.get_run_by_id(run_id)

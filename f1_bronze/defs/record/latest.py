@@ -123,22 +123,22 @@ def read_latest(
 
 
 def recorded_keys(
-    instance: dg.DagsterInstance, key: dg.AssetKey, partition_keys: Collection[str]
+    instance: dg.DagsterInstance, dataset: Dataset, partition_keys: Collection[str]
 ) -> set[str]:
     """Those of the partitions that have ever been materialized."""
     if not partition_keys:
         return set()
     return set(
         instance.get_latest_storage_id_by_partition(
-            key, dg.DagsterEventType.ASSET_MATERIALIZATION, set(partition_keys)
+            asset_key(dataset), dg.DagsterEventType.ASSET_MATERIALIZATION, set(partition_keys)
         )
     )
 
 
-def unmet_attempts(instance: dg.DagsterInstance, key: dg.AssetKey) -> dict[str, str]:
+def unmet_attempts(instance: dg.DagsterInstance, dataset: Dataset) -> dict[str, str]:
     """The latest run of each partition that it was to materialize and has not, or not yet."""
     attempts = instance.event_log_storage.get_latest_asset_partition_materialization_attempts_without_materializations(  # noqa: E501  Dagster's name
-        key
+        asset_key(dataset)
     )
     return {partition_key: run_id for partition_key, (run_id, _) in attempts.items()}
 
@@ -153,20 +153,3 @@ def read_materializations(
         dg.AssetRecordsFilter(asset_key=key, storage_ids=list(storage_ids)), limit=len(storage_ids)
     ).records
     return [one for one in map(RecordedMaterialization.read, records) if one is not None]
-
-
-def latest_materializations(
-    instance: dg.DagsterInstance, key: dg.AssetKey, partition_keys: Collection[str]
-) -> dict[str, dg.EventLogRecord]:
-    """Until monitoring uses `read_latest`: the records themselves."""
-    if not partition_keys:
-        return {}
-    latest = instance.get_latest_storage_id_by_partition(
-        key, dg.DagsterEventType.ASSET_MATERIALIZATION, set(partition_keys)
-    )
-    if not latest:
-        return {}
-    records = instance.fetch_materializations(
-        dg.AssetRecordsFilter(asset_key=key, storage_ids=list(latest.values())), limit=len(latest)
-    ).records
-    return {record.partition_key: record for record in records if record.partition_key}

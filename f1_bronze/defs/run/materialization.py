@@ -18,14 +18,13 @@ from f1_bronze.defs.metadata import (
     FASTEST_LAP,
     REPEATED_FROM,
     ROW_COUNT,
+    SESSION_END,
     SESSION_START,
     column_schema,
     show_changes,
     show_path,
     show_rows,
 )
-from f1_bronze.defs.metadata import SESSION_END as SESSION_END
-from f1_bronze.defs.metadata import markdown_table as markdown_table
 from f1_bronze.defs.partitions import asset_key
 from f1_bronze.defs.record.latest import RecordedMaterialization, read_latest
 from f1_bronze.lake.changes import NO_CHANGES
@@ -33,7 +32,6 @@ from f1_bronze.lake.landing import Landing, Revision
 from f1_bronze.openf1.answers import Counters
 from f1_bronze.openf1.batches import SessionAnswer
 
-as_path = show_path  # until monitoring imports these from defs.metadata
 CHANGES_STORED = 200
 """Rows that came, went or changed and are kept as data in an event; a correction has a few."""
 
