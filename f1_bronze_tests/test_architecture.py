@@ -87,14 +87,12 @@ def imports(module: Path) -> Iterator[str]:
 BELOW_RECORD = {"partitions", "metadata"}
 WORK = {"run", "automation", "outbound", "monitoring"}
 EXCEPTIONS: dict[tuple[str, str], str] = {
-    ("automation", "assets"): "since the move",
-    ("automation", "jobs"): "since the move",
+    ("automation", "assets"): "how many partitions a run takes, and the pool of the API",
+    ("automation", "jobs"): "sensors name the jobs that they request",
     ("automation", "resources"): "sensors take the Deployment",
-    ("automation", "run"): "since the move",
-    ("monitoring", "assets"): "since the move",
+    ("monitoring", "assets"): "all assets have one owner",
     ("monitoring", "resources"): "coverage is that of a Deployment",
-    ("monitoring", "run"): "since the move",
-    ("outbound", "monitoring"): "since the move",
+    ("outbound", "monitoring"): "alerts name the sessions that are overdue",
     ("outbound", "resources"): "sensors take the Deployment",
     ("outbound", "run"): "since the move",
     ("run", "checks"): "a run yields the results of its checks",

@@ -30,6 +30,9 @@ UNFINISHED = [
 ]
 """Statuses of runs that are under way or will be."""
 
+EARLIER_SESSIONS = 20
+"""How many sessions of the same type make the band that row counts are held against."""
+
 _YEAR_OF_UNKNOWN = 10_000
 """Keys that are no session's are ordered behind all seasons."""
 
@@ -119,6 +122,13 @@ class Registered:
     def keys(self, dataset: Dataset) -> tuple[str, ...]:
         """The keys of the definition by which a dataset is partitioned."""
         return self.session_keys if dataset in SESSION_GROUP.datasets else self.race_keys
+
+    def earlier(self, partition: SessionPartition) -> list[str]:
+        """The keys of the latest sessions of its type before it, at most 20, the latest first."""
+        keys = self.session_keys
+        place = keys.index(partition.key) if partition.key in keys else len(keys)
+        same_type = [k for k in keys[:place] if k.rpartition("/")[2] == partition.session_type]
+        return same_type[: -EARLIER_SESSIONS - 1 : -1]
 
 
 def read_registered(instance: dg.DagsterInstance) -> Registered:

@@ -11,7 +11,6 @@ from f1_bronze.datasets.sessions import SESSIONS
 from f1_bronze.defs.monitoring.coverage import Cell, Coverage
 from f1_bronze.defs.partitions import read_registered
 from f1_bronze.defs.record.latest import read_latest
-from f1_bronze.defs.run.check_context import EARLIER_SESSIONS
 from f1_bronze.quality.racing.volume import ENOUGH_SEEN, usual_band
 
 WIDTH, HEIGHT = 260, 72
@@ -32,7 +31,8 @@ def usual_rows(instance: dg.DagsterInstance, coverage: Coverage) -> Bands:
 
     Two queries a dataset, for the sessions of earlier seasons.
     """
-    earlier = _earlier_sessions(read_registered(instance).session_keys, coverage)
+    registered = read_registered(instance)
+    earlier = {session.key: registered.earlier(session) for session in coverage.sessions}
     bands: dict[tuple[str, str], Band] = {}
     for dataset in DATASETS:
         here = {key for key, name in coverage.cells if name == dataset.name}
@@ -45,19 +45,6 @@ def usual_rows(instance: dg.DagsterInstance, coverage: Coverage) -> Bands:
             if len(seen) >= ENOUGH_SEEN:
                 bands[key, dataset.name] = usual_band(seen)
     return bands
-
-
-def _earlier_sessions(keys: Sequence[str], coverage: Coverage) -> dict[str, list[str]]:
-    """For each session the latest registered ones of its type before it."""
-    wanted = {partition.key for partition in coverage.sessions}
-    by_type: dict[str, list[str]] = {}
-    earlier: dict[str, list[str]] = {}
-    for key in keys:
-        same = by_type.setdefault(key.rpartition("/")[2], [])
-        if key in wanted:
-            earlier[key] = same[-EARLIER_SESSIONS:]
-        same.append(key)
-    return earlier
 
 
 def is_unusual(rows: int, band: Band) -> bool:

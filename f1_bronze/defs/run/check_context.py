@@ -16,9 +16,6 @@ from f1_bronze.defs.record.latest import RecordedMaterialization, read_latest
 from f1_bronze.lake.errors import NotInLake
 from f1_bronze.lake.lake import Lake
 
-EARLIER_SESSIONS = 20
-"""How many sessions of the same type make the band that row counts are held against."""
-
 _READERS = 8
 
 Place = tuple[str, SessionPartition]
@@ -67,10 +64,7 @@ class RunCheckContext:
 
     def earlier_rows(self, dataset: Dataset, partition: SessionPartition) -> Sequence[int]:
         """Row counts of the sessions of that type before this one, the latest first."""
-        keys = self._registered.keys(dataset)
-        place = keys.index(partition.key) if partition.key in keys else len(keys)
-        same_type = [k for k in keys[:place] if k.rpartition("/")[2] == partition.session_type]
-        earlier = same_type[: -EARLIER_SESSIONS - 1 : -1]
+        earlier = self._registered.earlier(partition)
         counts = {p.key: table.num_rows for p, table in self._kept.get(dataset.name, {}).items()}
         for key, recorded in self._read_latest(dataset, set(earlier) - counts.keys()).items():
             if recorded.rows is not None:
