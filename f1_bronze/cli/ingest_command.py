@@ -201,10 +201,10 @@ def _execute_runs(
 
 def _unreadable_sessions(calendar: Calendar) -> Iterator[str]:
     """Sessions that the calendar lists in a way that cannot be asked for: a gap to report."""
-    from f1_bronze.openf1.calendar import Reason
+    from f1_bronze.openf1.calendar import LeftOutReason
 
     for left in calendar.left_out:
-        if left.reason is Reason.UNPLACEABLE:
+        if left.reason is LeftOutReason.UNPLACEABLE:
             yield (
                 f"session {left.session_key or 'without a key'} ({left.name}) of the calendar is "
                 "listed in a way that cannot be read, and was left out; run this again later, and "

@@ -1,9 +1,4 @@
-"""Which sessions exist, and the partition of each.
-
-Belongs here: reading sessions and meetings, what is left out and why, the choice of Grands Prix.
-Stays out: how names become slugs (grand_prix.py), how partitions stay apart (placement.py) and
-registering them with Dagster (defs/).
-"""
+"""The calendar: which sessions exist, the partition of each, and which are left out and why."""
 
 import difflib
 import logging
@@ -17,7 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from f1_bronze.datasets.partition import SessionPartition, slug
 from f1_bronze.openf1.answers import OpenF1Error
-from f1_bronze.openf1.partition_names import Entry, is_meeting, moment, place, without_grand_prix
+from f1_bronze.openf1.partition_names import (
+    ListedSession,
+    assign_partitions,
+    is_meeting,
+    parse_time,
+    without_grand_prix,
+)
 
 if TYPE_CHECKING:
     from f1_bronze.openf1.client import OpenF1Client  # brings in requests
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 _log = logging.getLogger("f1_bronze.openf1")
 
 SETTLING = timedelta(minutes=45)
-
 """How long after its scheduled end a session counts as live: until then its data is incomplete."""
 
 _SECOND_LOOK = 2.0  # seconds
@@ -40,7 +40,7 @@ class UnknownGrandPrix(OpenF1Error):
     """No Grand Prix of the calendar has that name: choose one of those that exist."""
 
 
-class Reason(StrEnum):
+class LeftOutReason(StrEnum):
     """Why a session of the calendar is no partition."""
 
     CANCELLED = "cancelled"
@@ -60,7 +60,7 @@ class LeftOut:
     session_key: int | None
     year: int | None
     name: str
-    reason: Reason
+    reason: LeftOutReason
     grand_prix: str | None = None
     partition: SessionPartition | None = None
     date_start: datetime | None = None
@@ -85,7 +85,7 @@ class CalendarSession:
 class Calendar:
     """Sessions in the order of their start, and what was left out.
 
-    `nameless` are years of which hardly a meeting was listed: places name their Grands Prix.
+    `nameless` are years of which hardly any meeting was listed: places name their Grands Prix.
     """
 
     sessions: tuple[CalendarSession, ...]
@@ -122,30 +122,29 @@ def read_calendar(
     if now.tzinfo is None:
         raise ValueError("`now` must say its offset; use datetime.now(UTC).")
     wanted = sorted(set(years))
-    records = _sessions(client, wanted, may_be_absent)
-    entries, left_out = _entries(records, wanted)
-    meetings, nameless = _meetings(client, wanted, entries, looks)
+    records = _fetch_sessions(client, wanted, may_be_absent)
+    listed, left_out = _read_sessions(records, wanted)
+    meetings, nameless = _fetch_meetings(client, wanted, listed, looks)
     sessions = []
-    for entry in place(entries, meetings, placed):
-        reason = _reason(entry, now, session_types, settling)
-        if reason is None and entry.partition is not None:
-            sessions.append(_session(entry, entry.partition))
+    for session in assign_partitions(listed, meetings, placed):
+        reason = _why_left_out(session, now, session_types, settling)
+        if reason is None and session.partition is not None:
+            sessions.append(_to_calendar_session(session, session.partition))
         else:
-            left_out.append(_left_out(entry, reason or Reason.UNPLACEABLE))
+            left_out.append(_to_left_out(session, reason or LeftOutReason.UNPLACEABLE))
     _log_left_out(left_out)
     return Calendar(sessions=tuple(sessions), left_out=tuple(left_out), nameless=tuple(nameless))
 
 
-def _sessions(
+def _fetch_sessions(
     client: "OpenF1Client", years: Sequence[int], may_be_absent: Collection[int]
 ) -> list[dict[str, Any]]:
     """The session records of these years; records that cannot be read prove no year unknown."""
-
     needed = set(years) - set(may_be_absent)
 
     def validate(records: list[dict[str, Any]]) -> str | None:
-        read = [Entry.read(record) for record in records]
-        known = {entry.year for entry in read if entry is not None}
+        read = [ListedSession.read(record) for record in records]
+        known = {session.year for session in read if session is not None}
         strange = None in read and not (known and known.issuperset(needed))
         return "records that are no sessions" if strange else None
 
@@ -159,12 +158,12 @@ def _sessions(
     return records
 
 
-def _meetings(
-    client: "OpenF1Client", years: Sequence[int], entries: Sequence[Entry], looks: int
+def _fetch_meetings(
+    client: "OpenF1Client", years: Sequence[int], sessions: Sequence[ListedSession], looks: int
 ) -> tuple[list[dict[str, Any]], list[int]]:
     """The meeting records of these years, and the years of which most are missing at every look.
 
-    What sessions are named now they are named for good, so a slip of the API must not name them.
+    Sessions keep the name that they are given now, so a slip of the API must not name them.
     """
 
     def validate(records: list[dict[str, Any]]) -> str | None:
@@ -174,26 +173,26 @@ def _meetings(
     asked = [("year", year) for year in years]
     records = client.get("meetings", asked, validate=validate).records
     for _ in range(looks - 1):
-        if not (lacking := _years_without_meetings(records, entries)):
+        if not (lacking := _years_without_meetings(records, sessions)):
             break
-        _log.info("OpenF1 lists hardly a meeting of %s; asking once more.", lacking)
+        _log.info("OpenF1 lists hardly any meeting of %s; asking once more.", lacking)
         client.pause(_SECOND_LOOK)
         records = [*records, *client.get("meetings", asked, validate=validate).records]
     if not records:
         _log.warning("OpenF1 lists no meetings of %s; places name the Grands Prix.", list(years))
-    return records, _years_without_meetings(records, entries)
+    return records, _years_without_meetings(records, sessions)
 
 
 def _years_without_meetings(
-    records: Iterable[Mapping[str, Any]], entries: Iterable[Entry]
+    records: Iterable[Mapping[str, Any]], sessions: Iterable[ListedSession]
 ) -> list[int]:
     """Years in which most sessions name a meeting that is not listed."""
     listed = {record["meeting_key"] for record in records if is_meeting(record)}
     named, found = Counter[int](), Counter[int]()
-    for entry in entries:
-        if entry.meeting_key is not None:
-            named[entry.year] += 1
-            found[entry.year] += entry.meeting_key in listed
+    for session in sessions:
+        if session.meeting_key is not None:
+            named[session.year] += 1
+            found[session.year] += session.meeting_key in listed
     return sorted(year for year in named if 2 * found[year] < named[year])
 
 
@@ -211,7 +210,7 @@ def select_grands_prix(calendar: Calendar, names: Collection[str]) -> Calendar:
         near = nearest(name, known)
         meant = f"did you mean {' or '.join(near)}? " if near else ""
         raise UnknownGrandPrix(
-            f"No Grand Prix is named {name!r}; {meant}choose from {', '.join(sorted(known))}."
+            f"There is no Grand Prix {name!r}; {meant}choose from {', '.join(sorted(known))}."
         )
     return replace(
         calendar,
@@ -229,24 +228,24 @@ def _wanted(name: str) -> str:
     return slug(without_grand_prix(name.replace("_", " "))) or name
 
 
-def _entries(
+def _read_sessions(
     records: Iterable[Mapping[str, Any]], years: Collection[int]
-) -> tuple[list[Entry], list[LeftOut]]:
+) -> tuple[list[ListedSession], list[LeftOut]]:
     """What can be read of the records, in the order of their start, and what cannot."""
-    entries: dict[int, Entry] = {}
+    sessions: dict[int, ListedSession] = {}
     left_out = []
     for record in records:
-        entry = Entry.read(record)
-        if entry is None or entry.year not in years:
+        session = ListedSession.read(record)
+        if session is None or session.year not in years:
             left_out.append(_unreadable(record))
-        elif entry.session_key not in entries:
-            entries[entry.session_key] = entry
-    return sorted(entries.values(), key=lambda e: (e.date_start, e.session_key)), left_out
+        elif session.session_key not in sessions:
+            sessions[session.session_key] = session
+    return sorted(sessions.values(), key=lambda e: (e.date_start, e.session_key)), left_out
 
 
 def _unreadable(record: Mapping[str, Any]) -> LeftOut:
     key, year = record.get("session_key"), record.get("year")
-    lacking = [name for name in ("date_start", "date_end") if moment(record.get(name)) is None]
+    lacking = [name for name in ("date_start", "date_end") if parse_time(record.get(name)) is None]
     _log.warning(
         "Session %s (%s, %s) cannot be placed and is left out: session_key, session_name, year or "
         "a date is missing or makes no sense%s.",
@@ -256,61 +255,67 @@ def _unreadable(record: Mapping[str, Any]) -> LeftOut:
         session_key=key if type(key) is int else None,
         year=year if type(year) is int else None,
         name=str(record.get("session_name") or "unnamed"),
-        reason=Reason.UNPLACEABLE,
+        reason=LeftOutReason.UNPLACEABLE,
     )
 
 
-def _reason(
-    entry: Entry, now: datetime, session_types: Collection[str] | None, settling: timedelta
-) -> Reason | None:
-    """Why an entry is no partition, None when it is one; the wish comes first: short logs."""
-    if entry.partition is None:
-        return Reason.UNPLACEABLE
-    if session_types is not None and entry.partition.session_type not in session_types:
-        return Reason.NOT_SELECTED
-    if entry.cancelled:
-        return Reason.CANCELLED
-    if now < entry.date_start:
-        return Reason.FUTURE
-    if now < entry.date_end + settling:
-        return Reason.LIVE
+def _why_left_out(
+    session: ListedSession,
+    now: datetime,
+    session_types: Collection[str] | None,
+    settling: timedelta,
+) -> LeftOutReason | None:
+    """Why a session is no partition, if so; the selection comes first, which keeps logs short."""
+    if session.partition is None:
+        return LeftOutReason.UNPLACEABLE
+    if session_types is not None and session.partition.session_type not in session_types:
+        return LeftOutReason.NOT_SELECTED
+    if session.cancelled:
+        return LeftOutReason.CANCELLED
+    if now < session.date_start:
+        return LeftOutReason.FUTURE
+    if now < session.date_end + settling:
+        return LeftOutReason.LIVE
     return None
 
 
-def _session(entry: Entry, partition: SessionPartition) -> CalendarSession:
+def _to_calendar_session(session: ListedSession, partition: SessionPartition) -> CalendarSession:
     return CalendarSession(
         partition=partition,
-        session_key=entry.session_key,
-        meeting_key=entry.meeting_key,
-        session_name=entry.session_name,
-        grand_prix_name=entry.grand_prix_name,
-        date_start=entry.date_start,
-        date_end=entry.date_end,
-        record=entry.record,
+        session_key=session.session_key,
+        meeting_key=session.meeting_key,
+        session_name=session.session_name,
+        grand_prix_name=session.grand_prix_name,
+        date_start=session.date_start,
+        date_end=session.date_end,
+        record=session.record,
     )
 
 
-def _left_out(entry: Entry, reason: Reason) -> LeftOut:
+def _to_left_out(session: ListedSession, reason: LeftOutReason) -> LeftOut:
     return LeftOut(
-        session_key=entry.session_key,
-        year=entry.year,
-        name=f"{entry.grand_prix_name} {entry.session_name}",
+        session_key=session.session_key,
+        year=session.year,
+        name=f"{session.grand_prix_name} {session.session_name}",
         reason=reason,
-        grand_prix=entry.partition.grand_prix if entry.partition else None,
-        partition=entry.partition,
-        date_start=entry.date_start,
-        date_end=entry.date_end,
+        grand_prix=session.partition.grand_prix if session.partition else None,
+        partition=session.partition,
+        date_start=session.date_start,
+        date_end=session.date_end,
     )
 
 
 def _log_left_out(left_out: Iterable[LeftOut]) -> None:
     counts = Counter(left.reason for left in left_out)
+    unselected = counts[LeftOutReason.NOT_SELECTED]
     for left in left_out:
-        if left.reason is not Reason.NOT_SELECTED:
+        if left.reason is not LeftOutReason.NOT_SELECTED:
             _log.info(
                 "%s: %s %s (session %s) is no partition",
                 *(left.reason, left.year, left.name, left.session_key),
                 extra={"session_key": left.session_key, "reason": str(left.reason)},
             )
-    if counts[Reason.NOT_SELECTED]:
-        _log.info("%d sessions are of types that are not selected", counts[Reason.NOT_SELECTED])
+    if unselected:
+        _log.info(
+            "%d sessions are of types that are not selected", counts[LeftOutReason.NOT_SELECTED]
+        )

@@ -1,8 +1,4 @@
-"""A partition for each session, no two alike and none that ever moves.
-
-Belongs here: joining sessions to meetings, and keeping partitions apart. Stays out: what is left
-out of the calendar (calendar.py) and how names become slugs (grand_prix.py).
-"""
+"""The partition of each session: its names from the calendar, no two alike, and none that moves."""
 
 import logging
 import re
@@ -14,10 +10,11 @@ from typing import Any
 
 from f1_bronze.datasets.partition import PartitionKeyError, SessionPartition, slug
 
+_log = logging.getLogger("f1_bronze.openf1")
+
 _GRAND_PRIX = re.compile(r"\bgrand\s+prix\b", re.IGNORECASE)
-
 _RENAMED_TYPES = {"sprint_shootout": "sprint_qualifying"}  # renamed upstream in January 2026
-
+_PLACES = ("location", "circuit_short_name", "country_name")
 _UNKNOWN_START = datetime.max.replace(tzinfo=UTC)
 
 
@@ -29,6 +26,36 @@ def session_type_slug(session_name: str) -> str:
     """
     type_slug = slug(session_name)
     return _RENAMED_TYPES.get(type_slug, type_slug)
+
+
+def without_grand_prix(name: str) -> str:
+    """The name without the words "Grand Prix".
+
+    >>> without_grand_prix("São Paulo Grand Prix")
+    'São Paulo'
+    """
+    return " ".join(_GRAND_PRIX.sub(" ", name).split())
+
+
+def parse_time(value: object) -> datetime | None:
+    """A timestamp of OpenF1 in UTC; None when it is not one, or has no offset."""
+    if not isinstance(value, str):
+        return None
+    try:
+        parsed = datetime.fromisoformat(value)
+        return parsed.astimezone(UTC) if parsed.tzinfo else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def is_meeting(record: Mapping[str, Any]) -> bool:
+    """Whether a record has what sessions are joined and named by.
+
+    >>> is_meeting({"meeting_key": 1229, "meeting_name": "Bahrain Grand Prix"}), is_meeting({})
+    (True, False)
+    """
+    name = record.get("meeting_name")
+    return type(record.get("meeting_key")) is int and isinstance(name, str) and bool(name.strip())
 
 
 def grand_prix_slugs(meetings: Iterable[Mapping[str, Any]]) -> dict[int, str]:
@@ -44,7 +71,9 @@ def grand_prix_slugs(meetings: Iterable[Mapping[str, Any]]) -> dict[int, str]:
         key = meeting.get("meeting_key")
         if type(key) is int:
             by_key.setdefault(key, meeting)
-    in_order = sorted(by_key, key=lambda key: (_start(by_key[key]), key))
+    in_order = sorted(
+        by_key, key=lambda key: (parse_time(by_key[key].get("date_start")) or _UNKNOWN_START, key)
+    )
     plain = {key: _plain_slug(key, by_key[key]) for key in in_order}
     slugs: dict[int, str] = {}
     taken: set[str] = set()
@@ -59,62 +88,23 @@ def grand_prix_slugs(meetings: Iterable[Mapping[str, Any]]) -> dict[int, str]:
     return slugs
 
 
-def is_meeting(record: Mapping[str, Any]) -> bool:
-    """Whether a record has what sessions are joined and named by.
-
-    >>> is_meeting({"meeting_key": 1229, "meeting_name": "Bahrain Grand Prix"}), is_meeting({})
-    (True, False)
-    """
-    name = record.get("meeting_name")
-    return type(record.get("meeting_key")) is int and isinstance(name, str) and bool(name.strip())
-
-
-def without_grand_prix(name: str) -> str:
-    """The name without the words "Grand Prix".
-
-    >>> without_grand_prix("São Paulo Grand Prix")
-    'São Paulo'
-    """
-    return " ".join(_GRAND_PRIX.sub(" ", name).split())
-
-
-def moment(value: object) -> datetime | None:
-    """A timestamp of OpenF1 in UTC; None when it is none or does not say its offset."""
-    if not isinstance(value, str):
-        return None
-    try:
-        parsed = datetime.fromisoformat(value)
-        return parsed.astimezone(UTC) if parsed.tzinfo else None
-    except (ValueError, OverflowError):
-        return None
-
-
 def _plain_slug(key: int, meeting: Mapping[str, Any]) -> str:
     names = (meeting.get(field) for field in ("meeting_name", "location", "country_name"))
     slugs = (slug(without_grand_prix(name)) for name in names if isinstance(name, str))
     return next(filter(None, slugs), f"meeting_{abs(key)}")
 
 
-def _start(meeting: Mapping[str, Any]) -> datetime:
-    return moment(meeting.get("date_start")) or _UNKNOWN_START
-
-
-_log = logging.getLogger("f1_bronze.openf1")
-
-_PLACES = ("location", "circuit_short_name", "country_name")
-
-
 @dataclass(frozen=True, kw_only=True)
-class Entry:
-    """A session record that can be read, on its way into the calendar.
+class ListedSession:
+    """A readable session record, on its way into the calendar.
 
-    `home` is the meeting_key, or a negative stand-in shared by sessions of one place that have
-    none. `partition` is None until placed, and stays so where no key can be formed.
+    `weekend` is the meeting_key, or a negative stand-in shared by sessions of one place that have
+    none. `partition` is None until assigned, and stays so where no key can be formed.
     """
 
     session_key: int
     meeting_key: int | None
-    home: int
+    weekend: int
     year: int
     session_name: str
     date_start: datetime
@@ -125,10 +115,10 @@ class Entry:
     partition: SessionPartition | None = None
 
     @classmethod
-    def read(cls, record: Mapping[str, Any]) -> "Entry | None":
-        """The entry of a raw record; None when it lacks what a partition is made of."""
+    def read(cls, record: Mapping[str, Any]) -> "ListedSession | None":
+        """The session of a raw record; None when it lacks what a partition is made of."""
         key, year, name = (record.get(f) for f in ("session_key", "year", "session_name"))
-        start, end = moment(record.get("date_start")), moment(record.get("date_end"))
+        start, end = parse_time(record.get("date_start")), parse_time(record.get("date_end"))
         if type(key) is not int or type(year) is not int or not isinstance(name, str):
             return None
         if not name.strip() or start is None or end is None:
@@ -138,7 +128,7 @@ class Entry:
         return cls(
             session_key=key,
             meeting_key=meeting_key,
-            home=-key if meeting_key is None else meeting_key,
+            weekend=-key if meeting_key is None else meeting_key,
             year=year,
             session_name=name,
             date_start=start,
@@ -148,82 +138,40 @@ class Entry:
         )
 
 
-def place(
-    entries: Sequence[Entry],
+def assign_partitions(
+    sessions: Sequence[ListedSession],
     meetings: Iterable[Mapping[str, Any]],
     placed: Mapping[int, SessionPartition],
-) -> list[Entry]:
-    """The entries (in the order of their start) with name and partition.
+) -> list[ListedSession]:
+    """The sessions (in the order of their start) with name and partition.
 
     Every session takes part, also one that is cancelled or yet to come, so that neither the time
-    of reading nor a cancellation moves a name. Sessions in `placed` stay where they are; a new
-    one whose place is taken gets its meeting's key as a suffix, or its own where the meeting is
-    the same. A place held by a session that is not listed here at all (invented data in the same
+    of reading nor a cancellation moves a name. Sessions in `placed` keep their partition; a new
+    one whose partition is taken gets its meeting's key as a suffix, or its own where the meeting
+    is the same. A partition of a session that is not listed here at all (invented data in the same
     lake, or a session that upstream lost) is no reason to give another a name that it would keep:
-    landing there is refused, aloud.
+    storing it there is refused, with an error.
     """
-    named = _with_homes(entries, {m["meeting_key"]: m for m in _readable(meetings)})
-    owner: dict[SessionPartition, int | None] = {
-        placed[entry.session_key]: entry.home for entry, _ in named if entry.session_key in placed
-    }
+    named = _add_names(sessions, {m["meeting_key"]: m for m in _with_key(meetings)})
+    owners = {placed[one.session_key]: one.weekend for one, _ in named if one.session_key in placed}
     result = []
-    for entry, grand_prix in named:
-        partition = _partition(entry, grand_prix)
-        if stays := placed.get(entry.session_key):
-            if partition != stays:
+    for session, grand_prix in named:
+        partition = _to_partition(session, grand_prix)
+        if kept := placed.get(session.session_key):
+            if partition != kept:
                 _log.warning(
                     "Session %d is named %s upstream now and stays in partition %s",
-                    *(entry.session_key, partition.key if partition else "nothing", stays.key),
+                    *(session.session_key, partition.key if partition else "nothing", kept.key),
                 )
-            partition = stays
+            partition = kept
         elif partition is not None:
-            partition = _free(entry, partition, owner)
-            owner[partition] = entry.home
-        result.append(replace(entry, partition=partition))
+            partition = _make_unique(session, partition, owners)
+            owners[partition] = session.weekend
+        result.append(replace(session, partition=partition))
     return result
 
 
-def _with_homes(
-    entries: Sequence[Entry], meetings: Mapping[int, Mapping[str, Any]]
-) -> list[tuple[Entry, str]]:
-    """Each entry with the name and the slug of its Grand Prix."""
-    homes: dict[int, dict[int, Mapping[str, Any]]] = defaultdict(dict)
-    for meeting in meetings.values():
-        if type(meeting.get("year")) is int:
-            homes[meeting["year"]][meeting["meeting_key"]] = meeting
-    strays: dict[tuple[int, str], int] = {}
-    settled = []
-    for entry in entries:
-        home = entry.home
-        if entry.meeting_key is None:
-            home = strays.setdefault((entry.year, slug(_own_place(entry.record))), home)
-        elif home in meetings:
-            # Also where the meeting itself names no year, or another one.
-            homes[entry.year].setdefault(home, meetings[home])
-        if home not in homes[entry.year]:
-            homes[entry.year][home] = _own_meeting(entry, home)
-            if meetings:
-                _log.warning(
-                    "Meeting %s of session %d is not listed; its place names the Grand Prix",
-                    *(entry.meeting_key, entry.session_key),
-                )
-        settled.append(replace(entry, home=home))
-    slugs = {year: grand_prix_slugs(of_year.values()) for year, of_year in homes.items()}
-    named = []
-    for entry in settled:
-        meeting = homes[entry.year][entry.home]
-        name = meeting.get("meeting_name") or meeting.get("location") or ""
-        cancelled = entry.cancelled or meeting.get("is_cancelled") is True
-        named.append(
-            (
-                replace(entry, grand_prix_name=str(name), cancelled=cancelled),
-                slugs[entry.year][entry.home],
-            )
-        )
-    return named
-
-
-def _readable(meetings: Iterable[Mapping[str, Any]]) -> Iterable[Mapping[str, Any]]:
+def _with_key(meetings: Iterable[Mapping[str, Any]]) -> Iterable[Mapping[str, Any]]:
     for meeting in meetings:
         if type(meeting.get("meeting_key")) is int:
             yield meeting
@@ -231,46 +179,78 @@ def _readable(meetings: Iterable[Mapping[str, Any]]) -> Iterable[Mapping[str, An
             _log.warning("A meeting without meeting_key is passed over: %s", meeting.get("year"))
 
 
-def _own_place(record: Mapping[str, Any]) -> str:
+def _add_names(
+    sessions: Sequence[ListedSession], meetings: Mapping[int, Mapping[str, Any]]
+) -> list[tuple[ListedSession, str]]:
+    """Each session with the name and the slug of its Grand Prix."""
+    by_year: dict[int, dict[int, Mapping[str, Any]]] = defaultdict(dict)
+    for key, meeting in meetings.items():
+        if type(meeting.get("year")) is int:
+            by_year[meeting["year"]][key] = meeting
+    stand_ins: dict[tuple[int, str], int] = {}
+    joined = []
+    for session in sessions:
+        weekend, place = session.weekend, _place(session.record)
+        if session.meeting_key is None:
+            weekend = stand_ins.setdefault((session.year, slug(place)), weekend)
+        elif weekend in meetings:
+            # Also where the meeting itself has no year, or another one.
+            by_year[session.year].setdefault(weekend, meetings[weekend])
+        if weekend not in by_year[session.year]:
+            by_year[session.year][weekend] = {
+                "meeting_key": weekend,
+                "location": place,
+                "date_start": session.date_start.isoformat(),
+            }
+            if meetings:
+                _log.warning(
+                    "Meeting %s of session %d is not listed; its place names the Grand Prix",
+                    *(session.meeting_key, session.session_key),
+                )
+        joined.append(replace(session, weekend=weekend))
+    slugs = {year: grand_prix_slugs(of_year.values()) for year, of_year in by_year.items()}
+    named = []
+    for session in joined:
+        meeting = by_year[session.year][session.weekend]
+        name = meeting.get("meeting_name") or meeting.get("location") or ""
+        cancelled = session.cancelled or meeting.get("is_cancelled") is True
+        session = replace(session, grand_prix_name=str(name), cancelled=cancelled)
+        named.append((session, slugs[session.year][session.weekend]))
+    return named
+
+
+def _place(record: Mapping[str, Any]) -> str:
     names = (record.get(field) for field in _PLACES)
     return next((name for name in names if isinstance(name, str) and slug(name)), "")
 
 
-def _own_meeting(entry: Entry, key: int) -> dict[str, Any]:
-    """A stand-in for a meeting that is not listed, made of the session's own fields."""
-    return {
-        "meeting_key": key,
-        "location": _own_place(entry.record),
-        "date_start": entry.date_start.isoformat(),
-    }
-
-
-def _partition(entry: Entry, grand_prix: str) -> SessionPartition | None:
+def _to_partition(session: ListedSession, grand_prix: str) -> SessionPartition | None:
     try:
         return SessionPartition(
-            year=entry.year,
+            year=session.year,
             grand_prix=grand_prix,
-            session_type=session_type_slug(entry.session_name),
+            session_type=session_type_slug(session.session_name),
         )
     except PartitionKeyError:
         _log.warning(
             "Session %d (%s, %d) has no name that makes a partition key and is left out",
-            *(entry.session_key, entry.session_name, entry.year),
+            *(session.session_key, session.session_name, session.year),
         )
         return None
 
 
-def _free(
-    entry: Entry, partition: SessionPartition, owner: Mapping[SessionPartition, int | None]
+def _make_unique(
+    session: ListedSession, partition: SessionPartition, owners: Mapping[SessionPartition, int]
 ) -> SessionPartition:
     """The partition, with a suffix where another session has it."""
-    if partition not in owner:
+    if partition not in owners:
         return partition
-    if owner[partition] != entry.home:
-        moved = replace(partition, grand_prix=f"{partition.grand_prix}_{abs(entry.home)}")
-        if moved not in owner:
+    if owners[partition] != session.weekend:
+        suffixed = f"{partition.grand_prix}_{abs(session.weekend)}"
+        moved = replace(partition, grand_prix=suffixed)
+        if moved not in owners:
             return moved
     moved = partition
-    while moved in owner:
-        moved = replace(moved, grand_prix=f"{moved.grand_prix}_{entry.session_key}")
+    while moved in owners:
+        moved = replace(moved, grand_prix=f"{moved.grand_prix}_{session.session_key}")
     return moved

@@ -17,7 +17,7 @@ from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.openf1.answers import Malformed, Unavailable
 from f1_bronze.openf1.calendar import (
     Calendar,
-    Reason,
+    LeftOutReason,
     UnknownGrandPrix,
     UnknownSeason,
     read_calendar,
@@ -176,7 +176,7 @@ def test_a_record_that_cannot_be_placed_is_left_out(
     """A record lacking key, name, year or a date is left out with a warning, the rest stays."""
     read = calendar_of([session(1) | lack, session(2, "Qualifying")], [meeting()])
     assert keys_of(read) == {2: "2025/bahrain/qualifying"}
-    assert [left.reason for left in read.left_out] == [Reason.UNPLACEABLE]
+    assert [left.reason for left in read.left_out] == [LeftOutReason.UNPLACEABLE]
     assert any(record.levelno == logging.WARNING for record in caplog.records)
 
 
@@ -385,7 +385,7 @@ def test_grands_prix_are_chosen_by_slug_or_name() -> None:
     with pytest.raises(UnknownGrandPrix) as raised:
         select_grands_prix(read, ["bahrein"])
     assert str(raised.value) == (
-        "No Grand Prix is named 'bahrein'; did you mean bahrain? "
+        "There is no Grand Prix 'bahrein'; did you mean bahrain? "
         "choose from bahrain, dutch, sao_paulo."
     )
 
@@ -418,7 +418,7 @@ def test_the_recorded_season_of_2024() -> None:
     assert keys[9472] == "2024/bahrain/race"
     starts = [s.date_start for s in read.sessions]
     assert starts == sorted(starts)
-    assert Counter(left.reason for left in read.left_out) == {Reason.NOT_SELECTED: 75}
+    assert Counter(left.reason for left in read.left_out) == {LeftOutReason.NOT_SELECTED: 75}
 
 
 def test_recorded_sprints_are_apart_from_races() -> None:

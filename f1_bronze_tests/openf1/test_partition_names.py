@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from f1_bronze.openf1.partition_names import grand_prix_slugs, moment, session_type_slug
+from f1_bronze.openf1.partition_names import grand_prix_slugs, parse_time, session_type_slug
 
 
 def meeting(
@@ -125,8 +125,8 @@ def test_session_types(name: str, expected: str) -> None:
 
 def test_moments_say_their_offset() -> None:
     """A timestamp becomes UTC; without an offset, or of another type, it is none."""
-    read = moment("2024-03-02T18:00:00+03:00")
+    read = parse_time("2024-03-02T18:00:00+03:00")
     assert read is not None
     assert read.isoformat() == "2024-03-02T15:00:00+00:00"
-    assert [moment(wrong) for wrong in ("2024-03-02T18:00:00", "soon", 5, None)] == [None] * 4
-    assert moment("0001-01-01T00:00:00+05:00") is None
+    assert [parse_time(wrong) for wrong in ("2024-03-02T18:00:00", "soon", 5, None)] == [None] * 4
+    assert parse_time("0001-01-01T00:00:00+05:00") is None

@@ -9,7 +9,7 @@ from typing import Any
 
 import dagster as dg
 
-from f1_bronze.openf1.calendar import Calendar, Reason
+from f1_bronze.openf1.calendar import Calendar, LeftOutReason
 
 FORMAT = 1
 
@@ -150,7 +150,7 @@ def seen_sessions(calendar: Calendar) -> dict[int, SeenSession]:
             name=left.name,
             start=left.date_start,
             end=left.date_end,
-            cancelled=left.reason is Reason.CANCELLED,
+            cancelled=left.reason is LeftOutReason.CANCELLED,
         )
         for left in calendar.left_out
         if left.session_key is not None
