@@ -1,17 +1,15 @@
-"""Great Expectations at work: one suite on one frame, once per dataset and run.
-
-Belongs here: running a suite and reading from its result which rows are not as demanded. Stays
-out: how a suite is built (suites.py), what becomes of the rows (rows.py).
-"""
+"""Rules about single rows, checked by Great Expectations: one suite on one frame per dataset."""
 
 import importlib.util
 import json
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
 
 from f1_bronze.datasets.conditions import (
     AsPartition,
@@ -28,13 +26,15 @@ from f1_bronze.datasets.conditions import (
 from f1_bronze.datasets.dataset import (
     EXTRA_FIELDS,
     PARTITION_COLUMNS,
+    ColumnType,
     Dataset,
     Rule,
     Scope,
     Severity,
 )
-from f1_bronze.quality.context import JudgedRows
-from f1_bronze.quality.verdicts import MOST_ROWS_SHOWN, RuleVerdict
+from f1_bronze.datasets.partition import SessionPartition
+from f1_bronze.quality.context import to_frame
+from f1_bronze.quality.verdicts import MOST_ROWS_SHOWN, RuleVerdict, json_ready
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,69 +46,185 @@ if TYPE_CHECKING:
         EphemeralDataContext,
     )
 
-
-_NOT_WANTED = ("pyspark", "pyspark.sql.connect")
-
-_NOT_YET = "scipy.stats"
-
-
-@cache
-def great_expectations() -> Any:
-    """The library, without analytics and without Spark; the first call takes two seconds."""
-    # Some 1.x releases read this when imported, before a context's own switch can be used.
-    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
-    # It imports PySpark where that is installed, and PySpark 4 takes a process whose main module
-    # is no file (python -c, a spawned worker) for its own doctests and ends it with status 0.
-    hidden = [name for name in _NOT_WANTED if name not in sys.modules]
-    for name in hidden:
-        sys.modules[name] = None  # type: ignore[assignment] # how Python says: there is none
-    _import_when_touched(_NOT_YET)
-    try:
-        import great_expectations as library
-    finally:
-        for name in hidden:
-            del sys.modules[name]
-    return library
-
-
-def _import_when_touched(name: str) -> None:
-    """Let a module be loaded by the first who uses it.
-
-    Great Expectations imports scipy.stats, which takes a second, for expectations about
-    distributions, of which no rule is one.
-    """
-    spec = None if name in sys.modules else importlib.util.find_spec(name)
-    if spec is None or spec.loader is None:
-        return
-    spec.loader = importlib.util.LazyLoader(spec.loader)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    parent, _, leaf = name.rpartition(".")
-    setattr(sys.modules[parent], leaf, module)
-
+# Receives a suite's result as JSON-ready data.
+KeepResult = Callable[[Mapping[str, Any]], None]
 
 _SEVERITIES = {Severity.ERROR: "critical", Severity.WARN: "warning"}
+_EXAMPLES = 3
+# What is kept of the library's result of one expectation.
+_KEPT = ("element_count", "missing_count", "unexpected_count", "unexpected_percent")
 
 
 class SuiteIncomplete(Exception):
     """Great Expectations dropped a rule of a dataset."""
 
 
+class RuleNotTested(Exception):
+    """Great Expectations could not test a rule."""
+
+
+class RowBatch:
+    """All rows of the sessions that are checked together, session by session.
+
+    Attributes:
+        partitions: the sessions in the order of their rows.
+        frame: the rows, see `to_frame`.
+        places: for each row the place of its session in `partitions`.
+    """
+
+    def __init__(self, dataset: Dataset, tables: Mapping[SessionPartition, pa.Table]) -> None:
+        import numpy as np
+
+        self.dataset = dataset
+        self.partitions: Sequence[SessionPartition] = tuple(tables)
+        self.frame = to_frame(dataset, tables)
+        rows = [table.num_rows for table in tables.values()]
+        self.places: npt.NDArray[np.intp] = np.repeat(np.arange(len(rows), dtype=np.intp), rows)
+
+    def per_session(self, rows: "npt.NDArray[np.bool_] | npt.NDArray[np.intp]") -> list[int]:
+        """How many of these rows (a mask, or positions) each session has."""
+        import numpy as np
+
+        counts = np.bincount(self.places[rows], minlength=len(self.partitions))
+        return [int(count) for count in counts]
+
+
+def check_rows(batch: RowBatch, keep: KeepResult | None = None) -> dict[str, list[RuleVerdict]]:
+    """By rule a verdict for each session, in the order of `batch.partitions`.
+
+    The library's own verdict is over all sessions at once and goes to `keep`.
+    """
+    import numpy as np
+
+    none = np.array([], dtype=np.intp)
+    rules = row_rules(batch.dataset)
+    failing = failing_rows(batch, keep) if rules and len(batch.frame) else {}
+    return {rule.name: _verdicts(batch, rule, failing.get(rule.name, none)) for rule in rules}
+
+
 def row_rules(dataset: Dataset) -> tuple[Rule, ...]:
-    """The rules that Great Expectations tests: those that a row fulfils or not."""
+    """The rules that Great Expectations tests: those that a row passes or not."""
     return tuple(rule for rule in dataset.rules if isinstance(rule.condition, RowCondition))
+
+
+def failing_rows(
+    batch: RowBatch, keep: KeepResult | None = None
+) -> "Mapping[str, npt.NDArray[np.intp]]":
+    """By rule the positions of the rows that fail, whatever its scope and `mostly`.
+
+    `RuleNotTested` when the library failed to test a rule, which it reports like a failed rule.
+    """
+    import numpy as np
+
+    result = _validate(batch)
+    failing: dict[str, npt.NDArray[np.intp]] = {}
+    for one in result.results:
+        config = one.expectation_config
+        name = (config.meta or {})["rule"] if config else None
+        if config is None or "unexpected_index_list" not in one.result:
+            raise RuleNotTested(
+                f"Great Expectations could not test the rule {name!r} of {batch.dataset.name}: "
+                f"{one.exception_info}. Compare its declaration in f1_bronze/datasets/"
+                f"{batch.dataset.name}.py with the types of its columns."
+            )
+        failing[str(name)] = np.array(sorted(one.result["unexpected_index_list"]), dtype=np.intp)
+    if keep is not None:
+        keep(_summary(batch, result))
+    return failing
+
+
+def count_checked(batch: RowBatch, rule: Rule) -> Sequence[int]:
+    """How many rows of each session the rule is about, scope left aside."""
+    import numpy as np
+
+    frame, condition = batch.frame, rule.condition
+    checked = np.ones(len(frame), dtype=np.bool_)
+    if isinstance(condition, NotNull):
+        for flag in condition.unless:
+            checked &= frame[flag].eq(False).to_numpy(dtype=np.bool_, na_value=False)
+        if condition.or_else:
+            checked &= frame[condition.or_else].isna().to_numpy()
+    elif isinstance(condition, RowCondition) and not isinstance(condition, TypeIs):
+        checked &= frame[list(condition.columns)].notna().all(axis="columns").to_numpy()
+    return batch.per_session(checked)
+
+
+def _verdicts(batch: RowBatch, rule: Rule, failing: "npt.NDArray[np.intp]") -> list[RuleVerdict]:
+    checked, counts = count_checked(batch, rule), batch.per_session(failing)
+    spans = _spans(batch, rule)
+    verdicts = []
+    for place, partition in enumerate(batch.partitions):
+        if not rule.scope.covers(partition.year, partition.session_type):
+            verdicts.append(RuleVerdict.out_of_scope(rule, partition))
+            continue
+        own = failing[batch.places[failing] == place] if counts[place] else failing[:0]
+        rows = _evidence(batch, rule, own[:MOST_ROWS_SHOWN])
+        verdicts.append(
+            RuleVerdict.by_count(
+                rule,
+                rows_seen=checked[place],
+                unexpected_count=counts[place],
+                unexpected_rows=rows,
+                also=spans.get(place) or _examples(rule, rows),
+            )
+        )
+    return verdicts
+
+
+def _evidence(
+    batch: RowBatch, rule: Rule, positions: "npt.NDArray[np.intp]"
+) -> list[dict[str, Any]]:
+    """These rows with their key and the columns in question."""
+    assert isinstance(rule.condition, RowCondition)
+    names = list(dict.fromkeys([*batch.dataset.key, *rule.condition.columns]))
+    if not isinstance(rule.condition, TypeIs):
+        rows = batch.frame.loc[positions, names]
+        return [json_ready(row) for row in rows.to_dict("records")]
+    # A value that does not fit its column is in extra_fields, under the field's name.
+    column = batch.dataset.column(rule.condition.column)
+    rows = batch.frame.loc[positions, [*names, EXTRA_FIELDS]]
+    return [
+        json_ready(row) | {column.name: json.loads(extra)[column.field]}
+        for row, extra in zip(rows[names].to_dict("records"), rows[EXTRA_FIELDS], strict=True)
+    ]
+
+
+def _spans(batch: RowBatch, rule: Rule) -> dict[int, str]:
+    """For bounds: from where to where the values of each session go."""
+    if not isinstance(rule.condition, Between):
+        return {}
+    values = batch.frame[rule.condition.column].groupby(batch.places).agg(["min", "max"])
+    return {
+        int(place): f"from {low:,.10g} to {high:,.10g}"
+        for place, low, high in values.dropna().itertuples()
+    }
+
+
+def _examples(rule: Rule, rows: Sequence[dict[str, Any]]) -> str:
+    """Some of the values that fail."""
+    if isinstance(rule.condition, NotNull) or not isinstance(rule.condition, RowCondition):
+        return ""
+    names = [name for name in rule.condition.columns if name not in PARTITION_COLUMNS]
+    values = [", ".join(str(row[name]) for name in names) for row in rows]
+    distinct = list(dict.fromkeys(values))[:_EXAMPLES]
+    return f"for example {'; '.join(distinct)}" if distinct else ""
+
+
+def build_suite(dataset: Dataset) -> "ExpectationSuite":
+    """The suite of a dataset; `SuiteIncomplete` when the library dropped or altered a rule."""
+    wanted = [expectation(dataset, rule) for rule in row_rules(dataset)]
+    return complete_suite(f"bronze_{dataset.name}", wanted)
 
 
 def expectation(dataset: Dataset, rule: Rule) -> dict[str, Any]:
     """A rule as the library's configuration; `meta` names the rule.
 
-    ValueError for a rule that no row fulfils alone.
+    ValueError for a rule that is not about single rows.
     """
     if not isinstance(rule.condition, RowCondition):
         raise ValueError(f"The rule {rule.name!r} of {dataset.name} is about more than a row.")
-    kind, arguments = _demand(dataset, rule.condition)
-    if conditions := [*_in_scope(rule.scope), *_excepted(rule.condition)]:
+    kind, arguments = _requirement(dataset, rule.condition)
+    if conditions := [*_in_scope(rule.scope), *_without_exceptions(rule.condition)]:
         arguments["row_condition"] = (
             conditions[0] if len(conditions) == 1 else {"type": "and", "conditions": conditions}
         )
@@ -118,12 +234,6 @@ def expectation(dataset: Dataset, rule: Rule) -> dict[str, Any]:
         "severity": _SEVERITIES[rule.severity],
         "meta": {"rule": rule.name, "check": rule.check.value, "says": rule.says},
     }
-
-
-def build_suite(dataset: Dataset) -> "ExpectationSuite":
-    """The suite of a dataset; `SuiteIncomplete` when the library dropped or altered a rule."""
-    wanted = [expectation(dataset, rule) for rule in row_rules(dataset)]
-    return complete_suite(f"bronze_{dataset.name}", wanted)
 
 
 def complete_suite(name: str, wanted: Sequence[Mapping[str, Any]]) -> "ExpectationSuite":
@@ -140,73 +250,60 @@ def complete_suite(name: str, wanted: Sequence[Mapping[str, Any]]) -> "Expectati
     if lost or len(kept) != len(wanted):
         raise SuiteIncomplete(
             f"Great Expectations did not take these rules of {name} as they are: "
-            f"{lost or 'one of two with the same name'}. Mend the names of expectations and "
-            "arguments in f1_bronze/quality/suites.py, or install the version of the library "
-            "that pyproject.toml asks for."
+            f"{lost or 'one of two with the same name'}. Correct the names of expectations and "
+            "arguments in f1_bronze/quality/gx.py, or install the version of the library that "
+            "pyproject.toml asks for."
         )
     return suite
 
 
 def _same(wanted: Mapping[str, Any], kept: Mapping[str, Any]) -> bool:
-    """Whether the library kept what was asked of it; arguments go by their JSON."""
-    return bool(
-        kept.get("type") == wanted["type"]
-        and kept.get("severity") == wanted["severity"]
-        and _argued(kept.get("kwargs", {})) == _argued(wanted["kwargs"])
-    )
+    """Whether the library kept what it was given; it leaves out `mostly` where that is 1."""
+
+    def arguments(one: Mapping[str, Any]) -> Any:
+        given = one.get("kwargs", {}).items()
+        return json.loads(json.dumps({n: v for n, v in given if not (n == "mostly" and v == 1)}))
+
+    return all(kept.get(name) == wanted[name] for name in ("type", "severity")) and arguments(
+        kept
+    ) == arguments(wanted)
 
 
-def _argued(arguments: Mapping[str, Any]) -> Any:
-    """The arguments without `mostly` where it is 1, which the library leaves out."""
-    plain = {n: v for n, v in arguments.items() if not (n == "mostly" and v == 1)}
-    return json.loads(json.dumps(plain))
-
-
-def _demand(dataset: Dataset, condition: RowCondition) -> tuple[str, dict[str, Any]]:
+def _requirement(dataset: Dataset, condition: RowCondition) -> tuple[str, dict[str, Any]]:
+    """The type of the expectation and its arguments."""
     match condition:
-        case NotNull(column=column):
+        case NotNull(column):
             return "expect_column_values_to_not_be_null", {"column": column}
-        case Between(column=column, low=low, high=high):
-            bounds = {"min_value": low, "max_value": high}
-            return "expect_column_values_to_be_between", {"column": column, **bounds}
-        case WholeNumber(column=column, low=low, high=high):
-            allowed = list(range(low, high + 1))
-            return "expect_column_values_to_be_in_set", {"column": column, "value_set": allowed}
-        case OneOf(column=column, values=values):
-            return (
-                "expect_column_values_to_be_in_set",
-                {"column": column, "value_set": list(values)},
-            )
-        case Matches(column=column, pattern=pattern):
+        case Between(column, low, high):
+            bounds = {"column": column, "min_value": low, "max_value": high}
+            return "expect_column_values_to_be_between", bounds
+        case WholeNumber(column, low, high):
+            allowed = {"column": column, "value_set": list(range(low, high + 1))}
+            return "expect_column_values_to_be_in_set", allowed
+        case OneOf(column, values):
+            allowed = {"column": column, "value_set": list(values)}
+            return "expect_column_values_to_be_in_set", allowed
+        case Matches(column, pattern):
             return "expect_column_values_to_match_regex", {"column": column, "regex": pattern}
-        case TypeIs(column=column):
+        case TypeIs(column):
             # A value that does not fit its column is kept under the field's name.
             kept = "[{,]" + re.escape(json.dumps(dataset.column(column).field)) + ":"
-            return (
-                "expect_column_values_to_not_match_regex",
-                {"column": EXTRA_FIELDS, "regex": kept},
-            )
-        case Unique(columns=(column,)):
+            unfit = {"column": EXTRA_FIELDS, "regex": kept}
+            return "expect_column_values_to_not_match_regex", unfit
+        case Unique((column,)):
             return "expect_column_values_to_be_unique", {"column": column}
-        case Unique(columns=columns):
-            return (
-                "expect_compound_columns_to_be_unique",
-                {"column_list": list(columns), "ignore_row_if": "any_value_is_missing"},
-            )
-        case Later(column=column, than=than):
-            return (
-                "expect_column_pair_values_a_to_be_greater_than_b",
-                {"column_A": column, "column_B": than, "ignore_row_if": "either_value_is_missing"},
-            )
-        case AsPartition(column=column, folder=folder):
-            return (
-                "expect_column_pair_values_to_be_equal",
-                {
-                    "column_A": column,
-                    "column_B": folder,
-                    "ignore_row_if": "either_value_is_missing",
-                },
-            )
+        case Unique(columns):
+            pairs = {"column_list": list(columns), "ignore_row_if": "any_value_is_missing"}
+            return "expect_compound_columns_to_be_unique", pairs
+        case Later(column, than):
+            pair = {"column_A": column, "column_B": than, "ignore_row_if": _EITHER_MISSING}
+            return "expect_column_pair_values_a_to_be_greater_than_b", pair
+        case AsPartition(column, folder):
+            pair = {"column_A": column, "column_B": folder, "ignore_row_if": _EITHER_MISSING}
+            return "expect_column_pair_values_to_be_equal", pair
+
+
+_EITHER_MISSING = "either_value_is_missing"
 
 
 def _in_scope(scope: Scope) -> list[dict[str, Any]]:
@@ -220,7 +317,7 @@ def _in_scope(scope: Scope) -> list[dict[str, Any]]:
     return conditions
 
 
-def _excepted(condition: RowCondition) -> list[dict[str, Any]]:
+def _without_exceptions(condition: RowCondition) -> list[dict[str, Any]]:
     if not isinstance(condition, NotNull):
         return []
     conditions = [_comparison(flag, "==", False) for flag in condition.unless]
@@ -239,59 +336,19 @@ def _comparison(column: str, operator: str, parameter: Any) -> dict[str, Any]:
     }
 
 
-KeepResult = Callable[[Mapping[str, Any]], None]
-
-"""What becomes of a suite's result as JSON-ready data, for example a run's metadata."""
-
-_KEPT = (
-    "element_count",
-    "missing_count",
-    "unexpected_count",
-    "unexpected_percent",
-    "partial_unexpected_counts",
-)
-
-
-class RuleNotTested(Exception):
-    """Great Expectations could not test a rule."""
-
-
-def unexpected_rows(
-    judged: JudgedRows, keep: KeepResult | None = None
-) -> "Mapping[str, npt.NDArray[np.intp]]":
-    """By rule the positions of the rows that are not as demanded, wherever they are.
-
-    The library's own verdict is over all sessions at once and goes to `keep`. `RuleNotTested`
-    when it failed to test a rule, which it tells like a rule that was broken.
-    """
-    import numpy as np
-
-    result = _validated(judged)
-    found: dict[str, npt.NDArray[np.intp]] = {}
-    for one in result.results:
-        config = one.expectation_config
-        name = (config.meta or {})["rule"] if config else None
-        if config is None or "unexpected_index_list" not in one.result:
-            raise RuleNotTested(
-                f"Great Expectations could not test the rule {name!r} of {judged.dataset.name}: "
-                f"{one.exception_info}. Hold its declaration in f1_bronze/datasets/"
-                f"{judged.dataset.name}.py against the types of its columns."
-            )
-        found[str(name)] = np.array(sorted(one.result["unexpected_index_list"]), dtype=np.intp)
-    if keep is not None:
-        keep(_small(judged, result))
-    return found
-
-
-def _validated(judged: JudgedRows) -> "ExpectationSuiteValidationResult":
-    suite, frames = _prepared(judged.dataset)
-    return frames.get_batch(batch_parameters={"dataframe": judged.frame}).validate(
+def _validate(batch: RowBatch) -> "ExpectationSuiteValidationResult":
+    suite, frames = _prepare(batch.dataset)
+    moments = [c.name for c in batch.dataset.columns if c.type is ColumnType.TIMESTAMP]
+    # All are UTC; the library compares moments in a way that pandas will not allow for those
+    # that say so.
+    frame = batch.frame.assign(**{name: batch.frame[name].dt.tz_localize(None) for name in moments})
+    return frames.get_batch(batch_parameters={"dataframe": frame}).validate(
         suite, result_format={"result_format": "COMPLETE", "include_unexpected_rows": False}
     )
 
 
 @cache  # building these takes as long as a small validation
-def _prepared(dataset: Dataset) -> "tuple[ExpectationSuite, BatchDefinition[Any]]":
+def _prepare(dataset: Dataset) -> "tuple[ExpectationSuite, BatchDefinition[Any]]":
     suite = build_suite(dataset)
     source = _context().data_sources.add_or_update_pandas(f"lake_{dataset.name}")
     asset = source.add_dataframe_asset(dataset.name)
@@ -309,113 +366,51 @@ def _context() -> "EphemeralDataContext":
     return context
 
 
-def _small(judged: JudgedRows, result: "ExpectationSuiteValidationResult") -> dict[str, Any]:
+def _summary(batch: RowBatch, result: "ExpectationSuiteValidationResult") -> dict[str, Any]:
     """The library's result in its own shape, without the lists of values and rows."""
     plain: dict[str, Any] = result.to_json_dict()  # type: ignore[no-untyped-call] # theirs
     for one in plain["results"]:
-        one["result"] = {name: one["result"][name] for name in _KEPT if name in one["result"]}
-        one["result"]["partial_unexpected_counts"] = one["result"].get(
-            "partial_unexpected_counts", []
-        )[:5]
+        counts = one["result"].get("partial_unexpected_counts", [])[:5]
+        kept = {name: one["result"][name] for name in _KEPT if name in one["result"]}
+        one["result"] = {**kept, "partial_unexpected_counts": counts}
     plain["meta"] = {
         "great_expectations_version": plain["meta"].get("great_expectations_version"),
-        "dataset": judged.dataset.name,
-        "sessions": len(judged.partitions),
-        "rows": judged.table.num_rows,
+        "dataset": batch.dataset.name,
+        "sessions": len(batch.partitions),
+        "rows": len(batch.frame),
     }
     return plain
 
 
-_EXAMPLES = 3
+@cache
+def great_expectations() -> Any:
+    """The library, without analytics and without Spark; the first call takes two seconds."""
+    # Some 1.x releases read this when imported, before a context's own switch can be used.
+    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+    # It imports PySpark where that is installed, and PySpark 4 takes a process whose main module
+    # is no file (python -c, a spawned worker) for its own doctests and ends it with status 0.
+    hidden = [name for name in ("pyspark", "pyspark.sql.connect") if name not in sys.modules]
+    for name in hidden:
+        sys.modules[name] = None  # type: ignore[assignment] # how Python says: there is none
+    # It imports scipy.stats, which takes a second, for expectations about distributions, of which
+    # no rule is one.
+    _import_when_used("scipy.stats")
+    try:
+        import great_expectations as library
+    finally:
+        for name in hidden:
+            del sys.modules[name]
+    return library
 
 
-def row_verdicts(
-    judged: JudgedRows, keep: KeepResult | None = None
-) -> dict[str, list[RuleVerdict]]:
-    """By rule a verdict for each session, in the order of `judged.partitions`."""
-    rules = row_rules(judged.dataset)
-    if not rules:
-        return {}
-    import numpy as np
-
-    nothing = np.array([], dtype=np.intp)
-    found = unexpected_rows(judged, keep) if judged.table.num_rows else {}
-    return {rule.name: _verdicts(judged, rule, found.get(rule.name, nothing)) for rule in rules}
-
-
-def looked_at(judged: JudgedRows, rule: Rule) -> Sequence[int]:
-    """How many rows of each session the rule is about, scope left aside."""
-    import numpy as np
-
-    frame, condition = judged.frame, rule.condition
-    looked = np.ones(len(frame), dtype=np.bool_)
-    if isinstance(condition, NotNull):
-        for flag in condition.unless:
-            looked &= frame[flag].eq(False).to_numpy(dtype=np.bool_, na_value=False)
-        if condition.or_else:
-            looked &= frame[condition.or_else].isna().to_numpy()
-    elif isinstance(condition, RowCondition) and not isinstance(condition, TypeIs):
-        looked &= frame[list(condition.columns)].notna().all(axis="columns").to_numpy()
-    return judged.per_session(looked)
-
-
-def _verdicts(
-    judged: JudgedRows, rule: Rule, unexpected: "npt.NDArray[np.intp]"
-) -> list[RuleVerdict]:
-    seen, counts = looked_at(judged, rule), judged.per_session(unexpected)
-    shown = dict(_shown(judged, rule, unexpected))
-    spans = _spans(judged, rule)
-    verdicts = []
-    for place, partition in enumerate(judged.partitions):
-        if not rule.scope.covers(partition.year, partition.session_type):
-            verdicts.append(RuleVerdict.out_of_scope(rule, partition))
-            continue
-        rows = shown.get(place, [])
-        verdicts.append(
-            RuleVerdict.by_count(
-                rule,
-                rows_seen=seen[place],
-                unexpected_count=counts[place],
-                unexpected_rows=rows,
-                also=spans.get(place) or _examples(rule, rows),
-            )
-        )
-    return verdicts
-
-
-def _shown(
-    judged: JudgedRows, rule: Rule, unexpected: "npt.NDArray[np.intp]"
-) -> Iterable[tuple[int, list[dict[str, Any]]]]:
-    """For each session with offenders its first ones, with key and the columns in question."""
-    assert isinstance(rule.condition, RowCondition)
-    names = [*judged.dataset.key, *rule.condition.columns]
-    retyped = isinstance(rule.condition, TypeIs)
-    for place, positions in judged.by_session(unexpected, MOST_ROWS_SHOWN):
-        rows = judged.shown(positions, [*names, EXTRA_FIELDS] if retyped else names)
-        if retyped:
-            (column,) = rule.condition.columns
-            field = judged.dataset.column(column).field
-            for row in rows:
-                row[column] = json.loads(row.pop(EXTRA_FIELDS))[field]
-        yield place, rows
-
-
-def _spans(judged: JudgedRows, rule: Rule) -> dict[int, str]:
-    """For bounds: from where to where the values of each session go."""
-    if not isinstance(rule.condition, Between):
-        return {}
-    values = judged.frame[rule.condition.column].groupby(judged.places).agg(["min", "max"])
-    return {
-        int(place): f"from {low:,.10g} to {high:,.10g}"
-        for place, low, high in values.dropna().itertuples()
-    }
-
-
-def _examples(rule: Rule, rows: Sequence[dict[str, Any]]) -> str:
-    """Some of the values that were not as demanded."""
-    if isinstance(rule.condition, NotNull) or not isinstance(rule.condition, RowCondition):
-        return ""
-    names = [name for name in rule.condition.columns if name not in PARTITION_COLUMNS]
-    values = [", ".join(str(row[name]) for name in names) for row in rows]
-    distinct = list(dict.fromkeys(values))[:_EXAMPLES]
-    return f"for example {'; '.join(distinct)}" if distinct else ""
+def _import_when_used(name: str) -> None:
+    """Let a module be loaded when its first attribute is used."""
+    spec = None if name in sys.modules else importlib.util.find_spec(name)
+    if spec is None or spec.loader is None:
+        return
+    spec.loader = importlib.util.LazyLoader(spec.loader)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    parent, _, leaf = name.rpartition(".")
+    setattr(sys.modules[parent], leaf, module)

@@ -1,11 +1,7 @@
-"""Verdicts of the rules on what one session holds as a whole: its rows, columns and fields.
-
-Belongs here: the conditions of shape, which no single row fulfils. Stays out: rows (rows.py), other
-sessions and datasets (racing/).
-"""
+"""Rules about what one session holds as a whole: its rows, columns and fields."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,187 +18,176 @@ from f1_bronze.datasets.conditions import (
 )
 from f1_bronze.datasets.dataset import EXTRA_FIELDS, Dataset, Rule
 from f1_bronze.datasets.schema import arrow_schema
-from f1_bronze.quality.context import Subject
+from f1_bronze.quality.context import SessionRows, to_declared_schema
 from f1_bronze.quality.verdicts import MOST_ROWS_SHOWN, RuleVerdict, json_ready
 
+# Where `extra_fields` lists the declared fields that a record does not have.
 _ABSENT = "$absent"
 
-"""Where `extra_fields` lists the declared fields that a record does not have."""
+# By field the rows that have it, and its value there.
+_Values = dict[str, dict[int, Any]]
+
+
+def check_session(
+    dataset: Dataset, rules: Sequence[Rule], session: SessionRows
+) -> dict[str, RuleVerdict]:
+    """By rule the verdict on one session."""
+    return _Session(dataset, session).verdicts(rules)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Drift:
-    """What the records of one session have otherwise than declared, from `extra_fields`.
+class _Drift:
+    """How the records of one session differ from the declaration, according to `extra_fields`.
 
     Attributes:
-        new: by field that is not declared the rows that have it, and its value there.
-        changed: the same for declared fields whose value their column could not hold.
-        gone: by declared field that is missing the rows that lack it.
+        new: fields that are not declared.
+        changed: declared fields whose value their column could not hold.
+        gone: by declared field the rows that lack it.
     """
 
-    new: dict[str, dict[int, Any]] = field(default_factory=dict)
-    changed: dict[str, dict[int, Any]] = field(default_factory=dict)
+    new: _Values = field(default_factory=dict)
+    changed: _Values = field(default_factory=dict)
     gone: dict[str, list[int]] = field(default_factory=dict)
 
-    @classmethod
-    def of(cls, dataset: Dataset, table: pa.Table) -> "Drift":
-        """The drift of a table in the declared schema."""
-        drift = cls()
-        extras = table.column(EXTRA_FIELDS)
-        if extras.null_count == len(extras):
-            return drift
-        declared = {column.field for column in dataset.columns}
-        for row, text in enumerate(extras.to_pylist()):
-            extra: dict[str, Any] = json.loads(text) if text is not None else {}
-            for name in extra.pop(_ABSENT, ()):
-                drift.gone.setdefault(name, []).append(row)
-            for name, value in extra.items():
-                # A name that begins with $ is stored with a second one.
-                kept = drift.changed if name in declared else drift.new
-                kept.setdefault(name.removeprefix("$"), {})[row] = value
+
+def _read_drift(dataset: Dataset, table: pa.Table) -> _Drift:
+    drift = _Drift()
+    extras = table.column(EXTRA_FIELDS)
+    if extras.null_count == len(extras):
         return drift
+    declared = {column.field for column in dataset.columns}
+    for row, text in enumerate(extras.to_pylist()):
+        extra: dict[str, Any] = json.loads(text) if text is not None else {}
+        for name in extra.pop(_ABSENT, ()):
+            drift.gone.setdefault(name, []).append(row)
+        for name, value in extra.items():
+            values = drift.changed if name in declared else drift.new
+            # A name that begins with $ is stored with a second one.
+            values.setdefault(name.removeprefix("$"), {})[row] = value
+    return drift
 
 
-def shape_verdicts(
-    dataset: Dataset, rules: Sequence[Rule], subject: Subject, table: pa.Table
-) -> dict[str, RuleVerdict]:
-    """By rule the verdict on one session; `table` are its rows in the declared schema."""
-    drift = Drift.of(dataset, table)
-    verdicts = {}
-    for rule in rules:
-        assert isinstance(rule.condition, SessionCondition)
-        verdicts[rule.name] = _verdict(dataset, rule, rule.condition, subject, table, drift)
-    return verdicts
+class _Session:
+    """One session with what its rules share: the rows in the declared schema, and the drift."""
+
+    def __init__(self, dataset: Dataset, session: SessionRows) -> None:
+        self._dataset, self._session = dataset, session
+        self._table = to_declared_schema(dataset, session.table)
+        self._rows: int = self._table.num_rows
+        self._drift = _read_drift(dataset, self._table)
+
+    def verdicts(self, rules: Iterable[Rule]) -> dict[str, RuleVerdict]:
+        return {
+            rule.name: self._verdict(rule, rule.condition)
+            for rule in rules
+            if isinstance(rule.condition, SessionCondition)
+        }
+
+    def _verdict(self, rule: Rule, condition: SessionCondition) -> RuleVerdict:
+        match condition:
+            case RowCount(low, high):
+                passed = low <= self._rows and (high is None or self._rows <= high)
+                observed = _count_rows(self._rows)
+                return RuleVerdict.make(
+                    rule, passed=passed, observed=observed, rows_seen=self._rows
+                )
+            case ColumnsAsDeclared():
+                stored = self._session.table.schema
+                differences = _differences(arrow_schema(self._dataset), stored)
+                return RuleVerdict.make(
+                    rule,
+                    passed=not differences,
+                    observed="; ".join(differences) or f"{len(stored)} columns",
+                    rows_seen=self._rows,
+                )
+            case OneSession():
+                return self._one_session(rule)
+            case NoNewFields():
+                return self._no_drift(rule, self._drift.new, "new")
+            case NoTypesChanged():
+                return self._no_drift(rule, self._drift.changed, "does not fit")
+            case NoFieldsGone(come_and_go):
+                return self._no_fields_gone(rule, come_and_go)
+
+    def _one_session(self, rule: Rule) -> RuleVerdict:
+        counts = {
+            entry["values"]: entry["counts"]
+            for entry in self._table.column("session_key").value_counts().to_pylist()
+            if entry["values"] is not None
+        }
+        if not counts:
+            return RuleVerdict.not_checked(rule, "no rows to check")
+        most = max(counts, key=lambda key: counts[key])
+        foreign = {key: count for key, count in sorted(counts.items()) if key != most}
+        return RuleVerdict.make(
+            rule,
+            passed=not foreign,
+            observed=f"session_key {', '.join(str(key) for key in (most, *foreign))}",
+            rows_seen=sum(counts.values()),
+            unexpected_count=sum(foreign.values()),
+            unexpected_rows=[{"session_key": key} for key in foreign],
+        )
+
+    def _no_drift(self, rule: Rule, fields: _Values, what: str) -> RuleVerdict:
+        types = {column.field: column.type.value for column in self._dataset.columns}
+        findings = []
+        for name, values in fields.items():
+            example = json.dumps(next(iter(values.values())), ensure_ascii=False)[:60]
+            declared = f"; {types[name]} is declared" if name in types else ""
+            where = _count_rows(len(values))
+            findings.append(f"{name} {what} in {where}, for example {example}{declared}")
+        rows = {row for values in fields.values() for row in values}
+        return self._drifted(rule, findings, len(rows), self._evidence(rows, fields))
+
+    def _no_fields_gone(self, rule: Rule, come_and_go: Sequence[str]) -> RuleVerdict:
+        known = {self._dataset.column(name).field for name in come_and_go}
+        missing = [name for name in self._session.absent_columns if name not in known]
+        lacking = {name: rows for name, rows in self._drift.gone.items() if name not in known}
+        findings = [f"{name} is gone" for name in missing]
+        findings += [f"{name} is gone from {_count_rows(len(r))}" for name, r in lacking.items()]
+        rows = {row for rows in lacking.values() for row in rows}
+        count = self._rows if missing else len(rows)
+        return self._drifted(rule, findings, count, self._evidence(rows, {}))
+
+    def _drifted(
+        self, rule: Rule, findings: Sequence[str], count: int, evidence: list[dict[str, Any]]
+    ) -> RuleVerdict:
+        if not self._rows:
+            return RuleVerdict.not_checked(rule, "no rows to check")
+        return RuleVerdict.make(
+            rule,
+            passed=not findings,
+            observed="; ".join(findings) or "none",
+            rows_seen=self._rows,
+            unexpected_count=count,
+            unexpected_rows=evidence,
+        )
+
+    def _evidence(self, rows: Iterable[int], fields: _Values) -> list[dict[str, Any]]:
+        """The first of these rows: their key, and the values that are in no column."""
+        first = sorted(rows)[:MOST_ROWS_SHOWN]
+        if not first:
+            return []
+        keys = self._table.select(list(self._dataset.key)).take(first).to_pylist()
+        return [
+            json_ready(key | {n: values[row] for n, values in fields.items() if row in values})
+            for row, key in zip(first, keys, strict=True)
+        ]
 
 
-def _verdict(
-    dataset: Dataset,
-    rule: Rule,
-    condition: SessionCondition,
-    subject: Subject,
-    table: pa.Table,
-    drift: Drift,
-) -> RuleVerdict:
-    rows = table.num_rows
-    match condition:
-        case RowCount(at_least=low, at_most=high):
-            passed = low <= rows and (high is None or rows <= high)
-            return RuleVerdict.make(rule, passed=passed, observed=_rows(rows), rows_seen=rows)
-        case ColumnsAsDeclared():
-            differences = _differences(arrow_schema(dataset), subject.table.schema)
-            return RuleVerdict.make(
-                rule,
-                passed=not differences,
-                observed="; ".join(differences) or f"{len(subject.table.schema)} columns",
-                rows_seen=rows,
-                unexpected_count=0,
-            )
-        case OneSession():
-            return _one_session(rule, table)
-        case NoNewFields():
-            return _drifted(dataset, rule, table, drift.new, "new", {})
-        case NoTypesChanged():
-            types = {column.field: column.type.value for column in dataset.columns}
-            return _drifted(dataset, rule, table, drift.changed, "does not fit", types)
-        case NoFieldsGone(come_and_go=names):
-            expected = {dataset.column(name).field for name in names}
-            missing = [n for n in subject.absent_columns if n not in expected]
-            lacking = {n: rows for n, rows in drift.gone.items() if n not in expected}
-            return _gone(dataset, rule, table, missing, lacking)
-
-
-def _rows(count: int) -> str:
+def _count_rows(count: int) -> str:
     return f"{count:,} row{'' if count == 1 else 's'}"
 
 
 def _differences(declared: pa.Schema, stored: pa.Schema) -> list[str]:
-    """What a schema has otherwise than declared, in words."""
-    told = [f"{name} is missing" for name in declared.names if name not in stored.names]
-    told += [f"{name} is not declared" for name in stored.names if name not in declared.names]
-    told += [
+    """How a schema differs from the declared one, in words."""
+    found = [f"{name} is missing" for name in declared.names if name not in stored.names]
+    found += [f"{name} is not declared" for name in stored.names if name not in declared.names]
+    found += [
         f"{one.name} is {stored.field(one.name).type} instead of {one.type}"
         for one in declared
         if stored.names.count(one.name) == 1 and not stored.field(one.name).type.equals(one.type)
     ]
-    if not told and stored.names != declared.names:
-        told = [f"the order is {', '.join(stored.names)}"]
-    return told
-
-
-def _one_session(rule: Rule, table: pa.Table) -> RuleVerdict:
-    counts = {
-        entry["values"]: entry["counts"]
-        for entry in table.column("session_key").value_counts().to_pylist()
-        if entry["values"] is not None
-    }
-    if not counts:
-        return RuleVerdict.not_checked(rule, "no rows to check")
-    most = max(counts, key=lambda key: counts[key])
-    foreign = {key: count for key, count in counts.items() if key != most}
-    return RuleVerdict.make(
-        rule,
-        passed=not foreign,
-        observed=f"session_key {', '.join(str(key) for key in (most, *sorted(foreign)))}",
-        rows_seen=sum(counts.values()),
-        unexpected_count=sum(foreign.values()),
-        unexpected_rows=tuple({"session_key": key} for key in sorted(foreign)[:MOST_ROWS_SHOWN]),
-    )
-
-
-def _drifted(
-    dataset: Dataset,
-    rule: Rule,
-    table: pa.Table,
-    fields: Mapping[str, Mapping[int, Any]],
-    word: str,
-    types: Mapping[str, str],
-) -> RuleVerdict:
-    told = []
-    for name, values in fields.items():
-        example = json.dumps(next(iter(values.values())), ensure_ascii=False)[:60]
-        kind = f"; {types[name]} is declared" if name in types else ""
-        told.append(f"{name} {word} in {_rows(len(values))}, for example {example}{kind}")
-    offenders = {row for values in fields.values() for row in values}
-    return RuleVerdict.make(
-        rule,
-        passed=not offenders if table.num_rows else None,
-        observed="; ".join(told) or ("none" if table.num_rows else "no rows to check"),
-        rows_seen=table.num_rows,
-        unexpected_count=len(offenders),
-        unexpected_rows=_evidence(dataset, table, sorted(offenders), fields),
-    )
-
-
-def _gone(
-    dataset: Dataset,
-    rule: Rule,
-    table: pa.Table,
-    missing: Sequence[str],
-    lacking: Mapping[str, Sequence[int]],
-) -> RuleVerdict:
-    told = [f"{name} is gone" for name in missing]
-    told += [f"{name} is gone from {_rows(len(rows))}" for name, rows in lacking.items()]
-    offenders = {row for rows in lacking.values() for row in rows}
-    return RuleVerdict.make(
-        rule,
-        passed=not told if table.num_rows else None,
-        observed="; ".join(told) or ("none" if table.num_rows else "no rows to check"),
-        rows_seen=table.num_rows,
-        unexpected_count=table.num_rows if missing else len(offenders),
-        unexpected_rows=_evidence(dataset, table, sorted(offenders), {}),
-    )
-
-
-def _evidence(
-    dataset: Dataset,
-    table: pa.Table,
-    rows: Sequence[int],
-    fields: Mapping[str, Mapping[int, Any]],
-) -> tuple[dict[str, Any], ...]:
-    """The first of these rows: their key, and the values that are in no column."""
-    first = list(rows[:MOST_ROWS_SHOWN])
-    keys = table.select(list(dataset.key)).take(first).to_pylist() if first else []
-    return tuple(
-        json_ready({**key, **{n: values[row] for n, values in fields.items() if row in values}})
-        for row, key in zip(first, keys, strict=True)
-    )
+    if not found and stored.names != declared.names:
+        found = [f"the order is {', '.join(stored.names)}"]
+    return found

@@ -16,7 +16,7 @@ from f1_bronze.definitions import assemble, defs
 from f1_bronze.defs.checks import evidence, summary
 from f1_bronze.defs.partitions import RACE_GROUP, SESSION_GROUP, register
 from f1_bronze.defs.run.tally import RunTally
-from f1_bronze.quality.context import Subject, Surroundings
+from f1_bronze.quality.context import CheckContext, SessionRows
 from f1_bronze.quality.verdicts import CheckVerdict, RuleVerdict
 from f1_bronze.settings import Settings
 from f1_bronze.simulator.faults import InjectedFault
@@ -80,18 +80,18 @@ class Judging:
     def judge(
         self,
         dataset: Dataset,
-        subjects: Mapping[SessionPartition, Subject],
-        surroundings: Surroundings,
+        sessions: Mapping[SessionPartition, SessionRows],
+        context: CheckContext,
         *,
         keep: Callable[[Mapping[str, Any]], None],
     ) -> dict[SessionPartition, Sequence[CheckVerdict]]:
         """The verdicts, one for each check that the dataset has."""
-        self.shown += [(dataset.name, p.key, s.table.num_rows) for p, s in subjects.items()]
+        self.shown += [(dataset.name, p.key, s.table.num_rows) for p, s in sessions.items()]
         if self.error is not None and dataset.name == self._dataset:
             raise self.error
         keep({"success": not self._broken})
         verdicts: dict[SessionPartition, Sequence[CheckVerdict]] = {}
-        for partition in subjects:
+        for partition in sessions:
             broken = self._broken if (dataset.name, partition.key) == self._where else ()
             verdicts[partition] = [
                 replace(

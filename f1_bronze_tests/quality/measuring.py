@@ -11,10 +11,10 @@ from typing import Any
 
 from f1_bronze.datasets import DATASETS
 
-from .landed import Landed, recorded, rules_of
+from .fake_lake import FakeLake, recorded, rules_of
 
 
-def measured(landed: Landed) -> dict[str, dict[str, dict[str, Any]]]:
+def measured(lake: FakeLake) -> dict[str, dict[str, dict[str, Any]]]:
     """By dataset and rule: sessions and rows that were checked, and how many passed."""
     figures: dict[str, dict[str, dict[str, Any]]] = {}
     for dataset in DATASETS:
@@ -22,7 +22,7 @@ def measured(landed: Landed) -> dict[str, dict[str, dict[str, Any]]]:
             rule.name: {"sessions": 0, "sessions_passed": 0, "rows": 0, "rows_passed": 0}
             for rule in dataset.rules
         }
-        for checks in landed.judged(dataset.name).values():
+        for checks in lake.verdicts(dataset.name).values():
             for name, verdict in rules_of(checks).items():
                 if verdict.passed is None:
                     continue

@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from .landed import Records
+from .fake_lake import Records
 
 Change = Callable[[Records], Records]
 
@@ -72,7 +72,7 @@ def _none(records: Records) -> Records:
 
 
 def _null(column: str, *, row: int = 0) -> Callable[[pa.Table], pa.Table]:
-    """A null that no answer could bring into the lake, for the last fence behind it."""
+    """A null that no answer can bring into the lake; the rule is the last line of defence."""
 
     def change(table: pa.Table) -> pa.Table:
         return _with(table, column, lambda values: values.__setitem__(row, None))

@@ -11,8 +11,8 @@ from typing import Any
 
 from f1_bronze.datasets.partition import SessionPartition
 
-from .landed import Landed, Records
-from .paddock import QUALIFYING, RACE, Paddock
+from .fake_lake import FakeLake, Records
+from .racing_fixtures import QUALIFYING, RACE, RacingSessions
 
 Identity = tuple[object, ...]
 IMOLA = SessionPartition.parse("2024/emilia_romagna/race")
@@ -31,24 +31,26 @@ class Mutation:
     """
 
     identity: tuple[str, ...]
-    change: Callable[[Records, Landed], list[Identity]]
+    change: Callable[[Records, FakeLake], list[Identity]]
     companions: frozenset[str] = frozenset()
-    arrange: Callable[[Paddock], Paddock] = lambda paddock: paddock
+    arrange: Callable[[RacingSessions], RacingSessions] = lambda racing: racing
     partition: SessionPartition = RACE
 
-    def applied(self, paddock: Paddock, dataset: str) -> tuple[Paddock, list[Identity]]:
+    def applied(
+        self, racing: RacingSessions, dataset: str
+    ) -> tuple[RacingSessions, list[Identity]]:
         """The broken sessions, and who must be named."""
         named: list[Identity] = []
 
         def change(records: Records) -> Records:
-            named.extend(self.change(records, paddock.landed))
+            named.extend(self.change(records, racing.lake))
             return records
 
-        broken = self.arrange(paddock).but(dataset, self.partition, change)
+        broken = self.arrange(racing).but_with(dataset, self.partition, change)
         return broken, sorted(named, key=str)
 
 
-def _added_for_nobody(records: Records, landed: Landed) -> list[Identity]:
+def _added_for_nobody(records: Records, lake: FakeLake) -> list[Identity]:
     records.append({**records[-1], "driver_number": NOBODY} | _unclassified(records[-1]))
     return [(NOBODY,)]
 
@@ -59,40 +61,40 @@ def _unclassified(record: dict[str, Any]) -> dict[str, Any]:
     return {"lap_number": 1} if "lap_duration" in record else {}
 
 
-def _only_a_few_before(paddock: Paddock) -> Paddock:
-    return replace(paddock, earlier={RACE: [1, 3, 2, 1, 2]})
+def _only_a_few_before(racing: RacingSessions) -> RacingSessions:
+    return replace(racing, earlier={RACE: [1, 3, 2, 1, 2]})
 
 
-def _a_hole_in_the_season(paddock: Paddock) -> Paddock:
-    return replace(paddock, missing=[IMOLA])
+def _a_hole_in_the_season(racing: RacingSessions) -> RacingSessions:
+    return replace(racing, missing=[IMOLA])
 
 
-def _a_year_earlier(records: Records, landed: Landed) -> list[Identity]:
+def _a_year_earlier(records: Records, lake: FakeLake) -> list[Identity]:
     for name in ("date_start", "date_end"):
         records[0][name] = records[0][name].replace("2024-", "2023-")
     return [(2024,)]
 
 
-def _nine_hours(records: Records, landed: Landed) -> list[Identity]:
+def _nine_hours(records: Records, lake: FakeLake) -> list[Identity]:
     start = datetime.fromisoformat(records[0]["date_start"])
     records[0]["date_end"] = (start + timedelta(hours=9)).isoformat()
     return [(9.0,)]
 
 
-def _a_team_stays_away(records: Records, landed: Landed) -> list[Identity]:
+def _a_team_stays_away(records: Records, lake: FakeLake) -> list[Identity]:
     team = records[0]["team_name"]
     records[:] = [record for record in records if record["team_name"] != team]
     return [(18,)]
 
 
-def _a_driver_changes_teams(records: Records, landed: Landed) -> list[Identity]:
+def _a_driver_changes_teams(records: Records, lake: FakeLake) -> list[Identity]:
     old, new = records[0]["team_name"], records[1]["team_name"]
     assert old != new
     records[0]["team_name"] = new
     return [(old,), (new,)]
 
 
-def _the_last_result_is_lost(records: Records, landed: Landed) -> list[Identity]:
+def _the_last_result_is_lost(records: Records, lake: FakeLake) -> list[Identity]:
     return [(records.pop()["driver_number"],)]
 
 
@@ -103,25 +105,25 @@ def _placed(records: Records) -> Records:
     )
 
 
-def _two_in_fourth_position(records: Records, landed: Landed) -> list[Identity]:
+def _two_in_fourth_position(records: Records, lake: FakeLake) -> list[Identity]:
     fourth, fifth = _placed(records)[3:5]
     fifth["position"] = 4
     return [(fourth["driver_number"],), (fifth["driver_number"],)]
 
 
-def _the_last_falls_back(records: Records, landed: Landed) -> list[Identity]:
+def _the_last_falls_back(records: Records, lake: FakeLake) -> list[Identity]:
     last = _placed(records)[-1]
     last["position"] += 1
     return [(last["driver_number"],)]
 
 
-def _the_winner_is_late(records: Records, landed: Landed) -> list[Identity]:
+def _the_winner_is_late(records: Records, lake: FakeLake) -> list[Identity]:
     winner = _placed(records)[0]
     winner["gap_to_leader"] = 0.001
     return [(winner["driver_number"],)]
 
 
-def _two_gaps_change_places(records: Records, landed: Landed) -> list[Identity]:
+def _two_gaps_change_places(records: Records, lake: FakeLake) -> list[Identity]:
     second, third = _placed(records)[1:3]
     second["gap_to_leader"], third["gap_to_leader"] = (
         third["gap_to_leader"],
@@ -130,7 +132,7 @@ def _two_gaps_change_places(records: Records, landed: Landed) -> list[Identity]:
     return [(third["driver_number"],)]
 
 
-def _three_points_too_few(records: Records, landed: Landed) -> list[Identity]:
+def _three_points_too_few(records: Records, lake: FakeLake) -> list[Identity]:
     second = _placed(records)[1]
     second["points"] -= 3
     return [(second["driver_number"],)]
@@ -141,13 +143,13 @@ def _by_driver(records: Records, number: str) -> list[Records]:
     return [list(rows) for _, rows in groupby(ordered, key=lambda record: record["driver_number"])]
 
 
-def _tenth_laps_are_lost(records: Records, landed: Landed) -> list[Identity]:
+def _tenth_laps_are_lost(records: Records, lake: FakeLake) -> list[Identity]:
     going_on = {record["driver_number"] for record in records if record["lap_number"] == 11}
     records[:] = [record for record in records if record["lap_number"] != 10]
     return [(driver, 11) for driver in going_on]
 
 
-def _two_drivers_lose_their_last_laps(records: Records, landed: Landed) -> list[Identity]:
+def _two_drivers_lose_their_last_laps(records: Records, lake: FakeLake) -> list[Identity]:
     losers = {
         rows[0]["driver_number"]: len(rows) - 5 for rows in _by_driver(records, "lap_number")[:2]
     }
@@ -159,7 +161,7 @@ def _two_drivers_lose_their_last_laps(records: Records, landed: Landed) -> list[
     return [(driver,) for driver in losers]
 
 
-def _sectors_grow(records: Records, landed: Landed) -> list[Identity]:
+def _sectors_grow(records: Records, lake: FakeLake) -> list[Identity]:
     grown = [
         record
         for record in records
@@ -172,14 +174,14 @@ def _sectors_grow(records: Records, landed: Landed) -> list[Identity]:
     return [(record["driver_number"], record["lap_number"]) for record in grown]
 
 
-def _early_laps_at_a_walk(records: Records, landed: Landed) -> list[Identity]:
+def _early_laps_at_a_walk(records: Records, lake: FakeLake) -> list[Identity]:
     early = [record for record in records if record["lap_number"] <= 3]
     for record in early:
         record["st_speed"] = 9
     return [(record["driver_number"], record["lap_number"]) for record in early]
 
 
-def _tenth_laps_start_with_the_ninth(records: Records, landed: Landed) -> list[Identity]:
+def _tenth_laps_start_with_the_ninth(records: Records, lake: FakeLake) -> list[Identity]:
     starts = {r["driver_number"]: r["date_start"] for r in records if r["lap_number"] == 9}
     tenth = [record for record in records if record["lap_number"] == 10]
     for record in tenth:
@@ -192,15 +194,15 @@ def _fastest(records: Records) -> dict[str, Any]:
     return min(timed, key=lambda record: float(record["lap_duration"]))
 
 
-def _the_fastest_lap_takes_twenty_seconds(records: Records, landed: Landed) -> list[Identity]:
+def _the_fastest_lap_takes_twenty_seconds(records: Records, lake: FakeLake) -> list[Identity]:
     fastest = _fastest(records)
     fastest |= {"lap_duration": 20.0, "duration_sector_1": None}
     return [(fastest["driver_number"], fastest["lap_number"])]
 
 
-def _another_of_the_first_ten_was_faster(records: Records, landed: Landed) -> list[Identity]:
+def _another_of_the_first_ten_was_faster(records: Records, lake: FakeLake) -> list[Identity]:
     fastest = _fastest(records)
-    first_ten = {r["driver_number"] for r in _placed(landed.records["results"][RACE])[:10]}
+    first_ten = {r["driver_number"] for r in _placed(lake.records["results"][RACE])[:10]}
     assert fastest["driver_number"] in first_ten
     other = next(
         record
@@ -212,34 +214,34 @@ def _another_of_the_first_ten_was_faster(records: Records, landed: Landed) -> li
     return [(fastest["driver_number"],), (other["driver_number"],)]
 
 
-def _second_stints_begin_late(records: Records, landed: Landed) -> list[Identity]:
+def _second_stints_begin_late(records: Records, lake: FakeLake) -> list[Identity]:
     second = [record for record in records if record["stint_number"] == 2]
     for record in second:
         record["lap_start"] += 2
     return [(record["driver_number"], 2) for record in second]
 
 
-def _a_last_stint_ends_before_it_starts(records: Records, landed: Landed) -> list[Identity]:
+def _a_last_stint_ends_before_it_starts(records: Records, lake: FakeLake) -> list[Identity]:
     last = next(rows[-1] for rows in _by_driver(records, "stint_number") if len(rows) > 1)
     last["lap_end"] = last["lap_start"] - 1
     return [(last["driver_number"], last["stint_number"])]
 
 
-def _two_last_stints_end_early(records: Records, landed: Landed) -> list[Identity]:
+def _two_last_stints_end_early(records: Records, lake: FakeLake) -> list[Identity]:
     last = [rows[-1] for rows in _by_driver(records, "stint_number") if len(rows) > 1][:2]
     for record in last:
         record["lap_end"] -= 2
     return [(record["driver_number"],) for record in last]
 
 
-def _first_stints_on_ancient_tyres(records: Records, landed: Landed) -> list[Identity]:
+def _first_stints_on_ancient_tyres(records: Records, lake: FakeLake) -> list[Identity]:
     first = [record for record in records if record["stint_number"] == 1]
     for record in first:
         record["tyre_age_at_start"] = 80
     return [(record["driver_number"], 1) for record in first]
 
 
-def _stops_on_the_third_lap(records: Records, landed: Landed) -> list[Identity]:
+def _stops_on_the_third_lap(records: Records, lake: FakeLake) -> list[Identity]:
     first = {record["driver_number"]: record for record in reversed(records)}.values()
     for record in first:
         record["lap_number"] = 3
@@ -249,7 +251,7 @@ def _stops_on_the_third_lap(records: Records, landed: Landed) -> list[Identity]:
 _KNOWN = Mutation(identity=("driver_number",), change=_added_for_nobody)
 _AS_USUAL = Mutation(
     identity=("session_key",),
-    change=lambda records, landed: [(records[0]["session_key"],)],
+    change=lambda records, lake: [(records[0]["session_key"],)],
     arrange=_only_a_few_before,
 )
 _DRIVER = ("driver_number",)
@@ -261,7 +263,7 @@ RACING_MUTATIONS: Mapping[tuple[str, str], Mutation] = {
     ("sessions", "takes its usual time"): Mutation(identity=("hours",), change=_nine_hours),
     ("sessions", "season is whole"): Mutation(
         identity=("year", "grand_prix", "session_type"),
-        change=lambda records, landed: [(IMOLA.year, IMOLA.grand_prix, IMOLA.session_type)],
+        change=lambda records, lake: [(IMOLA.year, IMOLA.grand_prix, IMOLA.session_type)],
         arrange=_a_hole_in_the_season,
         partition=QUALIFYING,  # the latest of its season, which tells of it
     ),

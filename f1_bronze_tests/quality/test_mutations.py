@@ -11,10 +11,10 @@ import pytest
 
 from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.partition import SessionPartition
-from f1_bronze.quality.context import Subject
+from f1_bronze.quality.context import SessionRows
 from f1_bronze.simulator.invented import InventedSeasons
 
-from .landed import BY_NAME, Landed, Records, invented_sessions, rules_of
+from .fake_lake import BY_NAME, FakeLake, Records, invented_sessions, rules_of
 from .mutations import MUTATIONS, Mutation
 from .racing_mutations import RACING_MUTATIONS
 
@@ -29,40 +29,42 @@ class Judged:
     broken: dict[str, set[str]]
 
 
-def _copy(sound: Landed, into: Landed, original: SessionPartition, number: int) -> SessionPartition:
+def _copy(
+    sound: FakeLake, into: FakeLake, original: SessionPartition, number: int
+) -> SessionPartition:
     """The session once more, under a key of its own."""
     copy = replace(original, grand_prix=f"copy_{number}")
     key = _KEYS_FROM + number
-    for name, subjects in sound.subjects.items():
-        if original not in subjects:
+    for name, sessions in sound.sessions.items():
+        if original not in sessions:
             continue
-        subject = subjects[original]
-        table = subject.table
+        rows = sessions[original]
+        table = rows.table
         keys = pa.array([key] * table.num_rows, type=pa.int64())
         place = table.column_names.index("session_key")
         table = table.set_column(place, table.schema.field("session_key"), keys)
-        into.subjects[name][copy] = Subject(table=table, absent_columns=subject.absent_columns)
+        into.sessions[name][copy] = SessionRows(table=table, absent_columns=rows.absent_columns)
         into.records[name][copy] = sound.records[name][original]
     return copy
 
 
-def _break(landed: Landed, mutation: Mutation, partition: SessionPartition, number: int) -> None:
+def _break(lake: FakeLake, mutation: Mutation, partition: SessionPartition, number: int) -> None:
     name = mutation.dataset
     if mutation.records is not None:
         key = _KEYS_FROM + number
         records: Records = [
-            {**record, "session_key": key} for record in landed.records[name][partition]
+            {**record, "session_key": key} for record in lake.records[name][partition]
         ]
-        landed.land(BY_NAME[name], partition, mutation.records(records))
+        lake.store(BY_NAME[name], partition, mutation.records(records))
     if mutation.table is not None:
-        subject = landed.subjects[name][partition]
-        landed.subjects[name][partition] = replace(subject, table=mutation.table(subject.table))
+        rows = lake.sessions[name][partition]
+        lake.sessions[name][partition] = replace(rows, table=mutation.table(rows.table))
 
 
-def _failing(landed: Landed) -> dict[SessionPartition, set[str]]:
+def _failing(lake: FakeLake) -> dict[SessionPartition, set[str]]:
     failing: dict[SessionPartition, set[str]] = {}
     for dataset in DATASETS:
-        for partition, checks in landed.judged(dataset.name).items():
+        for partition, checks in lake.verdicts(dataset.name).items():
             failing.setdefault(partition, set()).update(
                 f"{dataset.name}: {name}"
                 for name, verdict in rules_of(checks).items()
@@ -76,14 +78,14 @@ def judged(seasons: InventedSeasons) -> Judged:
     """Every mutation's session, judged once; five sound copies of each come before."""
     originals = sorted({mutation.of for mutation in MUTATIONS})
     sound = invented_sessions(seasons, originals)
-    landed, broken = Landed(), {}
+    lake, broken = FakeLake(), {}
     for number, original in enumerate([SessionPartition.parse(key) for key in originals] * 5):
-        _copy(sound, landed, original, number)
+        _copy(sound, lake, original, number)
     for number, mutation in enumerate(MUTATIONS, start=1_000):
-        partition = _copy(sound, landed, SessionPartition.parse(mutation.of), number)
-        _break(landed, mutation, partition, number)
+        partition = _copy(sound, lake, SessionPartition.parse(mutation.of), number)
+        _break(lake, mutation, partition, number)
         broken[partition] = mutation.name + str(number)
-    failing = _failing(landed)
+    failing = _failing(lake)
     return Judged(
         undisturbed={p.key: rules for p, rules in failing.items() if p not in broken},
         broken={broken[p]: rules for p, rules in failing.items() if p in broken},

@@ -8,8 +8,8 @@ from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.datasets.results import RESULTS
 from f1_bronze.quality.racing.classification import FASTEST_LAP_SEASONS, FULL_POINTS, POINTS_TABLES
 
-from .landed import Landed
-from .paddock import Paddock, identities
+from .fake_lake import FakeLake
+from .racing_fixtures import RacingSessions, identities
 
 FULL = list(FULL_POINTS)
 SHORTENED = [19.0, 14.0, 12.0, 10.0, 8.0, 6.0, 4.0, 3.0, 2.0, 1.0]
@@ -19,8 +19,8 @@ KEY = 9000
 def findings_of(year: int, session_type: str, points: Sequence[float]) -> tuple[list[object], str]:
     """Positions with other points than the table gives, and the table that was taken."""
     partition = SessionPartition(year=year, grand_prix="somewhere", session_type=session_type)
-    landed = Landed()
-    landed.land(
+    lake = FakeLake()
+    lake.store(
         RESULTS,
         partition,
         [
@@ -33,7 +33,7 @@ def findings_of(year: int, session_type: str, points: Sequence[float]) -> tuple[
             for place in range(1, 21)
         ],
     )
-    findings = Paddock(landed=landed, usual=landed).findings("results", "points by the table")
+    findings = RacingSessions(lake=lake, usual=lake).findings("results", "points by the table")
     positions = [position for (position,) in identities(findings, KEY, ["position"])]
     return positions, findings.observed[KEY]
 

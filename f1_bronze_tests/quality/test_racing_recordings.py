@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from f1_bronze.datasets.dataset import Severity
-from f1_bronze.quality.racing.findings import Around
+from f1_bronze.quality.racing.findings import CheckedSessions
 
-from .landed import BY_NAME, recorded
-from .paddock import broken_rules, racing_rules
+from .fake_lake import BY_NAME, recorded
+from .racing_fixtures import broken_rules, racing_rules
 
 RECORDINGS = Path(__file__).parents[3] / "shared" / "openf1_recordings"
 KNOWN_HOLES = {
@@ -24,11 +24,11 @@ KNOWN_HOLES = {
 )
 def test_a_recorded_season() -> None:
     """Of 61 sessions two are at fault, by one rule each, and that is no ERROR."""
-    landed = recorded(RECORDINGS)
+    lake = recorded(RECORDINGS)
     broken = {
         (name, rule, partition.key)
         for name, dataset in BY_NAME.items()
-        for rule, partition in broken_rules(Around(dataset, landed.subjects[name], landed))
+        for rule, partition in broken_rules(CheckedSessions(dataset, lake.all_tables(name), lake))
     }
     assert broken == KNOWN_HOLES
     errors = {(n, r.name) for n in BY_NAME for r in racing_rules(n) if r.severity is Severity.ERROR}

@@ -23,7 +23,7 @@ Place = tuple[str, SessionPartition]
 
 
 class RunCheckContext:
-    """The port `quality.context.Surroundings`: tables of this run first, then lake and record."""
+    """The port `quality.context.CheckContext`: tables of this run first, then lake and record."""
 
     def __init__(self, lake: Lake, instance: dg.DagsterInstance) -> None:
         self._lake, self._instance = lake, instance
@@ -85,7 +85,7 @@ class RunCheckContext:
         ]
         return [seconds for seconds in found if isinstance(seconds, float)]
 
-    def not_landed(self, dataset: Dataset, year: int) -> Sequence[SessionPartition]:
+    def missing_sessions(self, dataset: Dataset, year: int) -> Sequence[SessionPartition]:
         """Registered sessions of the season, up to the latest of this run, that the lake lacks.
 
         Later ones are left to the runs that will come to them.

@@ -16,7 +16,7 @@ from f1_bronze.defs.run.check_context import RunCheckContext
 from f1_bronze.lake.lake import Lake
 from f1_bronze.lake.landing import Landing
 from f1_bronze.lake.paths import validation_path
-from f1_bronze.quality.context import Subject, Surroundings
+from f1_bronze.quality.context import CheckContext, SessionRows
 from f1_bronze.quality.verdicts import CheckVerdict
 
 
@@ -26,8 +26,8 @@ class Judge(Protocol):
     def judge(
         self,
         dataset: Dataset,
-        subjects: Mapping[SessionPartition, Subject],
-        surroundings: Surroundings,
+        sessions: Mapping[SessionPartition, SessionRows],
+        context: CheckContext,
         *,
         keep: Callable[[Mapping[str, Any]], None],
     ) -> Mapping[SessionPartition, Sequence[CheckVerdict]]:
@@ -40,15 +40,15 @@ class ByRules:
     def judge(
         self,
         dataset: Dataset,
-        subjects: Mapping[SessionPartition, Subject],
-        surroundings: Surroundings,
+        sessions: Mapping[SessionPartition, SessionRows],
+        context: CheckContext,
         *,
         keep: Callable[[Mapping[str, Any]], None],
     ) -> Mapping[SessionPartition, Sequence[CheckVerdict]]:
         """See `quality.judge.judge`."""
         from f1_bronze.quality.judge import judge  # the library takes seconds to import
 
-        return judge(dataset, subjects, surroundings, keep=keep)
+        return judge(dataset, sessions, context, keep=keep)
 
 
 class RunChecks:
@@ -67,13 +67,13 @@ class RunChecks:
         self._run_id, self._judge = run_id, judge
         self.context = RunCheckContext(lake, instance)
         """What this run has stored and read; charts look at it too."""
-        self._subjects: dict[Dataset, dict[SessionPartition, Subject]] = {}
+        self._sessions: dict[Dataset, dict[SessionPartition, SessionRows]] = {}
 
     def add(self, dataset: Dataset, partition: SessionPartition, landing: Landing) -> None:
         """The partition holds this now."""
         self.context.keep(dataset, partition, landing.table)
-        subject = Subject(table=landing.table, absent_columns=landing.absent_columns)
-        self._subjects.setdefault(dataset, {})[partition] = subject
+        rows = SessionRows(table=landing.table, absent_columns=landing.absent_columns)
+        self._sessions.setdefault(dataset, {})[partition] = rows
 
     def add_stored(self, dataset: Dataset, partitions: Collection[SessionPartition]) -> None:
         """These partitions hold what the lake has; one that is not stored is left out."""
@@ -82,27 +82,27 @@ class RunChecks:
             if partition in stored:
                 file = self._lake.read(dataset, partition)
                 self.context.keep(dataset, partition, file.table)
-                self._subjects.setdefault(dataset, {})[partition] = Subject(
+                self._sessions.setdefault(dataset, {})[partition] = SessionRows(
                     table=file.table, absent_columns=file.provenance.absent_columns
                 )
 
     def unchecked(self, dataset: Dataset) -> list[SessionPartition]:
         """The partitions of a dataset that have not been checked yet."""
-        return list(self._subjects.get(dataset, ()))
+        return list(self._sessions.get(dataset, ()))
 
     def evaluate(self, dataset: Dataset) -> Iterator[tuple[CheckVerdict, dg.AssetCheckEvaluation]]:
         """The verdicts on all that was added of a dataset, partition by partition.
 
         They come after the materializations that they are about, and refer to them.
         """
-        subjects = self._subjects.pop(dataset, {})
+        sessions = self._sessions.pop(dataset, {})
         key = asset_key(dataset)
-        if not subjects or not any(one.asset_key == key for one in self._selected):
+        if not sessions or not any(one.asset_key == key for one in self._selected):
             return
         verdicts = self._judge.judge(
-            dataset, subjects, self.context, keep=lambda result: self._keep(dataset, result)
+            dataset, sessions, self.context, keep=lambda result: self._keep(dataset, result)
         )
-        latest = read_latest(self._instance, dataset, {partition.key for partition in subjects})
+        latest = read_latest(self._instance, dataset, {partition.key for partition in sessions})
         for partition, checks in verdicts.items():
             for verdict in checks:
                 if dg.AssetCheckKey(key, verdict.check) in self._selected:

@@ -1,77 +1,73 @@
-"""Rules of who drives: the grid, and that every other dataset knows nobody else.
-
-Belongs here: rules about drivers, of whichever dataset. Stays out: how they fared
-(classification.py).
-"""
+"""Rules about who drives: the grid, and that every other dataset has the same drivers."""
 
 from typing import TYPE_CHECKING
 
+from f1_bronze.datasets.dataset import CLASSIFIED_TYPES
 from f1_bronze.datasets.drivers import DRIVERS
-from f1_bronze.quality.racing.findings import Around, Findings, per_session
+from f1_bronze.quality.racing.findings import DRIVER, CheckedSessions, Findings, per_session
 
 if TYPE_CHECKING:
     import pandas as pd
 
-
-_DRIVER = ["session_key", "driver_number"]
-
 _FIRST_YEAR_OF_22_CARS = 2026
-
 _TESTING = "testing|day_"
 
-_CONTESTED = frozenset({"race", "sprint", "qualifying", "sprint_qualifying"})
 
-
-def driver_is_known(own: "pd.DataFrame", around: Around) -> Findings:
-    """Every driver of these rows is among the session's drivers; an offence is a driver."""
-    mine, drivers, reasons = around.beside(own, DRIVERS)
-    seen = mine.groupby(_DRIVER).size().rename("rows").reset_index()
-    known = drivers[_DRIVER].drop_duplicates().assign(known=True)
-    merged = seen.merge(known, on=_DRIVER, how="left")
+def drivers_known(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findings:
+    """Every driver of these rows is among the session's drivers."""
+    mine, drivers, reasons = sessions.compare(rows, DRIVERS)
+    seen = mine.groupby(DRIVER).size().rename("rows").reset_index()
+    known = drivers[DRIVER].drop_duplicates().assign(known=True)
+    merged = seen.merge(known, on=DRIVER, how="left")
     return Findings(
-        offences=merged.loc[merged["known"].isna(), [*_DRIVER, "rows"]],
-        looked_at=per_session(seen),
-        not_judged=reasons,
+        failing=merged.loc[merged["known"].isna(), [*DRIVER, "rows"]],
+        checked=per_session(seen),
+        things="drivers",
+        not_checked=reasons,
     )
 
 
-def every_driver_has_a_result(own: "pd.DataFrame", around: Around) -> Findings:
-    """Who was entered is classified, retired, disqualified or did not start, but is listed."""
-    mine, drivers, reasons = around.beside(own, DRIVERS)
-    entered = drivers.drop_duplicates(_DRIVER)[[*_DRIVER, "full_name", "team_name"]]
-    listed = mine[_DRIVER].drop_duplicates().assign(listed=True)
-    merged = entered.merge(listed, on=_DRIVER, how="left")
+def every_driver_has_a_result(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findings:
+    """Every driver of the session has a row, also one who did not finish or start."""
+    mine, drivers, reasons = sessions.compare(rows, DRIVERS)
+    entered = drivers.drop_duplicates(DRIVER)[[*DRIVER, "full_name", "team_name"]]
+    listed = mine[DRIVER].drop_duplicates().assign(listed=True)
+    merged = entered.merge(listed, on=DRIVER, how="left")
     return Findings(
-        offences=merged.loc[merged["listed"].isna(), [*_DRIVER, "full_name", "team_name"]],
-        looked_at=per_session(entered),
-        not_judged=reasons,
+        failing=merged.loc[merged["listed"].isna(), [*DRIVER, "full_name", "team_name"]],
+        checked=per_session(entered),
+        things="drivers",
+        not_checked=reasons,
     )
 
 
-def number_of_drivers(own: "pd.DataFrame", around: Around) -> Findings:
-    """As many as the season has cars, one fewer at most where it counts."""
+def as_many_drivers_as_cars(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findings:
+    """As many drivers as the season has cars, one fewer at most where it counts."""
     session = ["year", "grand_prix", "session_type", "session_key"]
-    grids = own.groupby(session)["driver_number"].nunique().rename("drivers").reset_index()
+    grids = rows.groupby(session)["driver_number"].nunique().rename("drivers").reset_index()
     cars = grids["year"].ge(_FIRST_YEAR_OF_22_CARS).map({True: 22, False: 20})
     testing = (grids["grand_prix"] + "/" + grids["session_type"]).str.contains(_TESTING)
-    contested = grids["session_type"].isin(_CONTESTED)
+    classified = grids["session_type"].isin(CLASSIFIED_TYPES)
     # A reserve who takes a seat in practice may be listed beside its owner; in testing a day
     # may belong to one driver of a team alone.
-    least = (cars - 1).where(contested, cars - 2).mask(testing, cars // 2)
-    most = cars.where(contested, cars + 6).mask(testing, cars * 2)
+    least = (cars - 1).where(classified, cars - 2).mask(testing, cars // 2)
+    most = cars.where(classified, cars + 6).mask(testing, cars * 2)
     grids = grids.assign(least=least, most=most)
     wrong = grids[(grids["drivers"] < least) | (grids["drivers"] > most)]
-    seen = grids.set_index("session_key")["drivers"].to_dict()
     return Findings(
-        offences=wrong[["session_key", "drivers", "least", "most"]],
-        looked_at=per_session(grids),
-        observed={int(str(key)): f"{drivers} drivers" for key, drivers in seen.items()},
+        failing=wrong[["session_key", "drivers", "least", "most"]],
+        checked=per_session(grids),
+        things="sessions",
+        observed={
+            int(str(key)): f"{one.drivers} drivers, expected {one.least} to {one.most}"
+            for key, one in grids.set_index("session_key").iterrows()
+        },
     )
 
 
-def two_cars_a_team(own: "pd.DataFrame", around: Around) -> Findings:
-    """A team enters two cars; an offence is a team."""
-    named = own[own["team_name"].notna()]
+def two_cars_a_team(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findings:
+    """Each team has two drivers."""
+    named = rows[rows["team_name"].notna()]
     cars = named.groupby(["session_key", "team_name"])["driver_number"].nunique()
     teams = cars.rename("cars").reset_index()
-    return Findings(offences=teams[teams["cars"] != 2], looked_at=per_session(teams))
+    return Findings(failing=teams[teams["cars"] != 2], checked=per_session(teams), things="teams")

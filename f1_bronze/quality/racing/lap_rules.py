@@ -1,113 +1,103 @@
-"""Rules of `laps`: numbers, times, speeds, and what results say of them.
-
-Belongs here: what holds from lap to lap. Stays out: single values (their columns' rules).
-"""
+"""Rules of `laps`: numbers, times, speeds, and what results say about them."""
 
 from typing import TYPE_CHECKING
 
 from f1_bronze.datasets.results import RESULTS
 from f1_bronze.quality.racing.classification import FASTEST_LAP_SEASONS, FULL_POINTS
-from f1_bronze.quality.racing.findings import Around, Findings, per_session
+from f1_bronze.quality.racing.findings import DRIVER, CheckedSessions, Findings, per_session
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-_DRIVER = ["session_key", "driver_number"]
-
-_LAP = [*_DRIVER, "lap_number"]
-
+_LAP = [*DRIVER, "lap_number"]
 _SECTORS = ["duration_sector_1", "duration_sector_2", "duration_sector_3"]
-
 _SPEEDS = ["i1_speed", "i2_speed", "st_speed"]
 
-_SECTOR_TOLERANCE = 0.01
-
-_ROUNDING = 1e-6
-
-_SLOWEST, _FASTEST = 30, 400
-
+_SECTOR_TOLERANCE = 0.01 + 1e-6  # seconds; the little more is what binary floats round away
+_SLOWEST, _FASTEST = 30, 400  # km/h
 _EXTRA_LAPS = 1
-
 _ENOUGH_SEEN = 3
-
-_ANY_CIRCUIT = (50.0, 240.0)
-
-"""Seconds: from a short circuit in the dry to the longest one in heavy rain."""
+_ANY_CIRCUIT = (50.0, 240.0)  # seconds, from a short dry circuit to the longest in heavy rain
 
 
-def lap_numbers_are_contiguous(own: "pd.DataFrame", around: Around) -> Findings:
-    """A driver's laps are 1, 2, 3, …; an offence is a lap that does not follow the one before."""
-    laps = own[_LAP].drop_duplicates().sort_values(_LAP)
-    before = laps.groupby(_DRIVER)["lap_number"].shift(fill_value=0)
+def lap_numbers_contiguous(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findings:
+    """A driver's laps are 1, 2, 3, …; a lap fails that does not follow the one before."""
+    laps = rows[_LAP].drop_duplicates().sort_values(_LAP)
+    before = laps.groupby(DRIVER)["lap_number"].shift(fill_value=0)
     wrong = laps.assign(laps_missing=laps["lap_number"] - before - 1)[
         laps["lap_number"] - before > 1
     ]
-    return Findings(offences=wrong, looked_at=per_session(laps))
+    return Findings(failing=wrong, checked=per_session(laps), things="laps")
 
 
-def laps_are_as_in_results(own: "pd.DataFrame", around: Around) -> Findings:
-    """Each driver's last lap is the number of laps in results; an offence is a driver."""
-    mine, results, reasons = around.beside(own, RESULTS)
-    counted = results.loc[results["number_of_laps"].notna(), [*_DRIVER, "number_of_laps"]]
-    driven = mine.groupby(_DRIVER)["lap_number"].max().rename("last_lap").reset_index()
-    merged = counted.drop_duplicates(_DRIVER).merge(driven, on=_DRIVER, how="left")
+def laps_as_in_results(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findings:
+    """Each driver's last lap is the number of laps in results, or one more."""
+    mine, results, reasons = sessions.compare(rows, RESULTS)
+    counted = results.loc[results["number_of_laps"].notna(), [*DRIVER, "number_of_laps"]]
+    driven = mine.groupby(DRIVER)["lap_number"].max().rename("last_lap").reset_index()
+    merged = counted.drop_duplicates(DRIVER).merge(driven, on=DRIVER, how="left")
     # The lap on which a car stopped has a row and does not count.
     more = merged["last_lap"].fillna(0) - merged["number_of_laps"]
     return Findings(
-        offences=merged[~more.between(0, _EXTRA_LAPS)],
-        looked_at=per_session(merged),
-        not_judged=reasons,
+        failing=merged[~more.between(0, _EXTRA_LAPS)],
+        checked=per_session(merged),
+        things="drivers",
+        not_checked=reasons,
     )
 
 
-def sectors_add_up(own: "pd.DataFrame", around: Around) -> Findings:
+def sectors_add_up(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findings:
     """The three sectors make the lap, to a hundredth of a second."""
-    timed = own[own["lap_duration"].notna() & own[_SECTORS].notna().all(axis=1)]
+    timed = rows[rows["lap_duration"].notna() & rows[_SECTORS].notna().all(axis=1)]
     off = timed[_SECTORS].sum(axis=1) - timed["lap_duration"]
-    wrong = timed.assign(seconds_off=off.round(3))[off.abs() > _SECTOR_TOLERANCE + _ROUNDING]
+    wrong = timed.assign(seconds_off=off.round(3))[off.abs() > _SECTOR_TOLERANCE]
     return Findings(
-        offences=wrong[[*_LAP, *_SECTORS, "lap_duration", "seconds_off"]],
-        looked_at=per_session(timed),
+        failing=wrong[[*_LAP, *_SECTORS, "lap_duration", "seconds_off"]],
+        checked=per_session(timed),
+        things="laps",
     )
 
 
-def speeds_are_plausible(own: "pd.DataFrame", around: Around) -> Findings:
+def speeds_plausible(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findings:
     """No car passes a speed trap at a walk or faster than any ever did."""
-    measured = own[own[_SPEEDS].notna().any(axis=1)]
+    measured = rows[rows[_SPEEDS].notna().any(axis=1)]
     wrong = ((measured[_SPEEDS] < _SLOWEST) | (measured[_SPEEDS] > _FASTEST)).any(axis=1)
     return Findings(
-        offences=measured.loc[wrong, [*_LAP, *_SPEEDS]], looked_at=per_session(measured)
+        failing=measured.loc[wrong, [*_LAP, *_SPEEDS]],
+        checked=per_session(measured),
+        things="laps",
     )
 
 
-def laps_start_in_order(own: "pd.DataFrame", around: Around) -> Findings:
+def laps_start_in_order(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findings:
     """A driver's next lap starts later than the one before."""
-    dated = own.loc[own["date_start"].notna(), [*_LAP, "date_start"]].sort_values(_LAP)
-    before = dated.groupby(_DRIVER)["date_start"].shift()
+    dated = rows.loc[rows["date_start"].notna(), [*_LAP, "date_start"]].sort_values(_LAP)
+    before = dated.groupby(DRIVER)["date_start"].shift()
     wrong = dated.assign(start_before=before)[dated["date_start"] <= before]
-    return Findings(offences=wrong, looked_at=per_session(dated))
+    return Findings(failing=wrong, checked=per_session(dated), things="laps")
 
 
-def fastest_lap_is_plausible(own: "pd.DataFrame", around: Around) -> Findings:
+def fastest_lap_plausible(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findings:
     """Within what the circuit has seen; where little is known, within wider bounds."""
     import pandas as pd
 
-    timed = own[own["lap_duration"].notna()]
+    timed = rows[rows["lap_duration"].notna()]
     fastest = timed.loc[timed.groupby("session_key")["lap_duration"].idxmin()]
     bounds = {
-        key: _bounds(sorted(around.fastest_laps(key))) for key in fastest["session_key"].tolist()
+        key: _bounds(sorted(sessions.fastest_laps(key))) for key in fastest["session_key"].tolist()
     }
     limits = pd.DataFrame(
         [(key, *bound) for key, bound in bounds.items()], columns=["session_key", "least", "most"]
     ).astype({"session_key": "int64"})
     merged = fastest[[*_LAP, "lap_duration"]].merge(limits, on="session_key")
     wrong = merged[~merged["lap_duration"].between(merged["least"], merged["most"])]
-    untimed = set(own["session_key"]) - set(timed["session_key"])
+    untimed = set(rows["session_key"]) - set(timed["session_key"])
     return Findings(
-        offences=wrong,
-        looked_at=per_session(fastest),
-        not_judged=dict.fromkeys(untimed, "no lap has a time"),
+        failing=wrong,
+        checked=per_session(fastest),
+        things="laps",
+        not_checked=dict.fromkeys(untimed, "no lap has a time"),
         observed={
             int(str(key)): f"{row.lap_duration:.3f} s, expected {row.least:.0f} to {row.most:.0f} s"
             for key, row in merged.set_index("session_key").iterrows()
@@ -126,17 +116,18 @@ def _bounds(known: list[float]) -> tuple[float, float]:
     return 0.88 * seen[0], 1.4 * seen[len(seen) // 2]
 
 
-def fastest_lap_has_its_point(own: "pd.DataFrame", around: Around) -> Findings:
-    """While it was given: who of the first ten has one point more drove the fastest lap."""
-    first, last = FASTEST_LAP_SEASONS
-    races = own[own["session_type"].eq("race") & own["year"].between(first, last)]
-    mine, results, reasons = around.beside(races[races["lap_duration"].notna()], RESULTS)
-    first_ten = results.loc[results["position"].le(10), [*_DRIVER, "position", "points"]]
+def fastest_lap_has_its_point(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findings:
+    """While it was given: the one of the first ten who has a point more drove the fastest lap."""
+    races = rows[rows["session_type"].eq("race") & rows["year"].between(*FASTEST_LAP_SEASONS)]
+    mine, results, reasons = sessions.compare(races[races["lap_duration"].notna()], RESULTS)
+    first_ten = results.loc[results["position"].le(10), [*DRIVER, "position", "points"]]
     extra = first_ten["points"] - first_ten["position"].map(dict(enumerate(FULL_POINTS, start=1)))
-    # Other points than these are a shortened race, and the rule of points tells of the rest.
+    # Other points than these are a shortened race; the rest is for the rule about points.
     usual = extra.isin([0, 1]).groupby(first_ten["session_key"]).transform("all")
-    best = mine.groupby(_DRIVER)["lap_duration"].min().rename("best_lap").reset_index()
-    merged = first_ten[usual].assign(has_point=extra.eq(1)).merge(best, on=_DRIVER)
+    best = mine.groupby(DRIVER)["lap_duration"].min().rename("best_lap").reset_index()
+    merged = first_ten[usual].assign(has_point=extra.eq(1)).merge(best, on=DRIVER)
     fastest = merged["session_key"].map(best.groupby("session_key")["best_lap"].min())
     wrong = merged[merged["has_point"] != merged["best_lap"].eq(fastest)]
-    return Findings(offences=wrong, looked_at=per_session(merged), not_judged=reasons)
+    return Findings(
+        failing=wrong, checked=per_session(merged), things="drivers", not_checked=reasons
+    )

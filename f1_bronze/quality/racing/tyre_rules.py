@@ -1,32 +1,25 @@
-"""Rules of `stints`: one set of tyres after the other, from the first lap to the last.
-
-Belongs here: how stints follow each other and the laps. Stays out: pit stops (stopping.py).
-"""
+"""Rules of `stints` and `pit_stops`: sets of tyres from the first lap to the last."""
 
 from typing import TYPE_CHECKING
 
 from f1_bronze.datasets.laps import LAPS
 from f1_bronze.datasets.stints import STINTS
-from f1_bronze.quality.racing.findings import Around, Findings, per_session
+from f1_bronze.quality.racing.findings import DRIVER, CheckedSessions, Findings, per_session
 
 if TYPE_CHECKING:
     import pandas as pd
 
-
-_DRIVER = ["session_key", "driver_number"]
-
-_STINT = [*_DRIVER, "stint_number"]
-
-_OLDEST_TYRES = 50
-
+_STINT = [*DRIVER, "stint_number"]
+_STOP = [*DRIVER, "lap_number"]
+_OLDEST_TYRES = 50  # laps
 _LAPS_OFF = 1
 
 
-def stints_follow_each_other(own: "pd.DataFrame", around: Around) -> Findings:
+def stints_follow_each_other(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findings:
     """The first begins on lap 1, each next one after the one before, or on its last lap."""
-    stints = own[[*_STINT, "lap_start", "lap_end"]].sort_values(_STINT)
-    first = ~stints.duplicated(_DRIVER)
-    before = stints.groupby(_DRIVER)["lap_end"].shift().mask(first, 0)
+    stints = rows[[*_STINT, "lap_start", "lap_end"]].sort_values(_STINT)
+    first = ~stints.duplicated(DRIVER)
+    before = stints.groupby(DRIVER)["lap_end"].shift().mask(first, 0)
     stints = stints.assign(lap_end_before=before)
     known = stints[stints["lap_start"].notna() & before.notna()]
     # Upstream counts the lap into the pits to both stints in one session of eight.
@@ -34,8 +27,9 @@ def stints_follow_each_other(own: "pd.DataFrame", around: Around) -> Findings:
     wrong = (known["lap_start"] < least) | (known["lap_start"] > known["lap_end_before"] + 1)
     shared = known["lap_start"].eq(known["lap_end_before"])
     return Findings(
-        offences=known[wrong],
-        looked_at=per_session(known),
+        failing=known[wrong],
+        checked=per_session(known),
+        things="stints",
         observed={
             int(str(key)): f"{count} stints begin on the last lap of the one before"
             for key, count in shared.groupby(known["session_key"]).sum().items()
@@ -44,59 +38,59 @@ def stints_follow_each_other(own: "pd.DataFrame", around: Around) -> Findings:
     )
 
 
-def stints_end_after_they_start(own: "pd.DataFrame", around: Around) -> Findings:
+def stints_end_after_they_start(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findings:
     """No stint ends before the lap on which it began."""
-    known = own[own["lap_start"].notna() & own["lap_end"].notna()]
+    known = rows[rows["lap_start"].notna() & rows["lap_end"].notna()]
     wrong = known["lap_end"] < known["lap_start"]
     return Findings(
-        offences=known.loc[wrong, [*_STINT, "lap_start", "lap_end"]], looked_at=per_session(known)
+        failing=known.loc[wrong, [*_STINT, "lap_start", "lap_end"]],
+        checked=per_session(known),
+        things="stints",
     )
 
 
-def last_stint_reaches_the_last_lap(own: "pd.DataFrame", around: Around) -> Findings:
-    """Each driver's stints end where the laps end, give or take one; an offence is a driver."""
-    mine, laps, reasons = around.beside(own, LAPS)
-    driven = laps.groupby(_DRIVER)["lap_number"].max().rename("last_lap").reset_index()
+def last_stint_reaches_the_last_lap(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findings:
+    """Each driver's stints end where the laps end, give or take one."""
+    mine, laps, reasons = sessions.compare(rows, LAPS)
+    driven = laps.groupby(DRIVER)["lap_number"].max().rename("last_lap").reset_index()
     # A stint whose end is null may well reach it.
-    open_ended = mine.loc[mine["lap_end"].isna(), _DRIVER].drop_duplicates().assign(open=True)
-    ends = mine.groupby(_DRIVER)["lap_end"].max().rename("last_stint_ends").reset_index()
-    merged = driven.merge(ends, on=_DRIVER, how="left").merge(open_ended, on=_DRIVER, how="left")
-    merged = merged.loc[merged["open"].isna(), [*_DRIVER, "last_lap", "last_stint_ends"]]
+    open_ended = mine.loc[mine["lap_end"].isna(), DRIVER].drop_duplicates().assign(open=True)
+    ends = mine.groupby(DRIVER)["lap_end"].max().rename("last_stint_ends").reset_index()
+    merged = driven.merge(ends, on=DRIVER, how="left").merge(open_ended, on=DRIVER, how="left")
+    merged = merged.loc[merged["open"].isna(), [*DRIVER, "last_lap", "last_stint_ends"]]
     off = merged["last_stint_ends"].fillna(0) - merged["last_lap"]
     return Findings(
-        offences=merged[off.abs() > _LAPS_OFF], looked_at=per_session(merged), not_judged=reasons
+        failing=merged[off.abs() > _LAPS_OFF],
+        checked=per_session(merged),
+        things="drivers",
+        not_checked=reasons,
     )
 
 
-def tyre_age_is_plausible(own: "pd.DataFrame", around: Around) -> Findings:
-    """A set put on has not been driven further than sets last, and never less than nothing."""
-    known = own[own["tyre_age_at_start"].notna()]
+def tyre_age_plausible(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findings:
+    """A set that is put on has 0 to 50 laps on it."""
+    known = rows[rows["tyre_age_at_start"].notna()]
     wrong = ~known["tyre_age_at_start"].between(0, _OLDEST_TYRES)
     return Findings(
-        offences=known.loc[wrong, [*_STINT, "compound", "tyre_age_at_start"]],
-        looked_at=per_session(known),
+        failing=known.loc[wrong, [*_STINT, "compound", "tyre_age_at_start"]],
+        checked=per_session(known),
+        things="stints",
     )
 
 
-_DRIVER_stopping = ["session_key", "driver_number"]
-
-_STOP = [*_DRIVER_stopping, "lap_number"]
-
-_LAPS_OFF_stopping = 1
-
-
-def pit_stops_end_stints(own: "pd.DataFrame", around: Around) -> Findings:
+def stops_end_stints(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findings:
     """On the lap of a stop, give or take one, a stint of that driver ends."""
-    mine, stints, reasons = around.beside(own[own["lap_number"].notna()], STINTS)
+    mine, stints, reasons = sessions.compare(rows[rows["lap_number"].notna()], STINTS)
     stops = mine[[*_STOP, "date"]].reset_index(drop=True)
-    ends = stints.loc[stints["lap_end"].notna(), [*_DRIVER_stopping, "lap_end"]]
-    pairs = stops.reset_index(names="stop").merge(ends, on=_DRIVER_stopping)
+    ends = stints.loc[stints["lap_end"].notna(), [*DRIVER, "lap_end"]]
+    pairs = stops.reset_index(names="stop").merge(ends, on=DRIVER)
     off = (pairs["lap_number"] - pairs["lap_end"]).abs()
-    matched = set(pairs.loc[off <= _LAPS_OFF_stopping, "stop"])
+    matched = set(pairs.loc[off <= _LAPS_OFF, "stop"])
     nearest = pairs.assign(off=off).sort_values("off").drop_duplicates("stop").set_index("stop")
     stops = stops.assign(nearest_stint_ends=nearest["lap_end"])
     return Findings(
-        offences=stops[~stops.index.isin(matched)],
-        looked_at=per_session(stops),
-        not_judged=reasons,
+        failing=stops[~stops.index.isin(matched)],
+        checked=per_session(stops),
+        things="stops",
+        not_checked=reasons,
     )

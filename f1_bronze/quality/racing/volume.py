@@ -1,47 +1,43 @@
-"""The rule of how many: rows of a session beside those of earlier ones of its type.
-
-Belongs here: the band and what is learnt for it. Stays out: where earlier counts come from
-(`Surroundings.earlier_rows`).
-"""
+"""How many rows a session usually has: a band around earlier sessions of its type."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from f1_bronze.quality.racing.findings import Around, Findings, per_session
+from f1_bronze.quality.racing.findings import CheckedSessions, Findings, per_session
 
 if TYPE_CHECKING:
     import pandas as pd
-
 
 ENOUGH_SEEN = 5
 
 _LEAST, _MOST = 0.7, 1.4
 
 
-def rows_are_as_many_as_usual(own: "pd.DataFrame", around: Around) -> Findings:
-    """Within a band around what earlier sessions of that type had; an offence is a session."""
+def rows_as_many_as_usual(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findings:
+    """The number of rows is within the band of the earlier sessions of that type."""
     import pandas as pd
 
-    counts = dict.fromkeys(around.partitions, 0) | per_session(own)
-    looked_at: dict[int, int] = {}
-    not_judged: dict[int, str] = {}
+    counts = dict.fromkeys(sessions.partitions, 0) | per_session(rows)
+    checked: dict[int, int] = {}
+    not_checked: dict[int, str] = {}
     observed: dict[int, str] = {}
-    offences: list[tuple[int, int, int, int]] = []
-    for key, rows in counts.items():
-        # Sessions without a row are told of elsewhere; to learn from them would hide the next.
-        seen = [count for count in around.earlier_rows(key) if count]
+    failing: list[tuple[int, int, int, int]] = []
+    for key, count in counts.items():
+        # Sessions without a row are reported elsewhere; to learn from them would hide the next.
+        seen = [earlier for earlier in sessions.earlier_rows(key) if earlier]
         if len(seen) < ENOUGH_SEEN:
-            not_judged[key] = f"{len(seen)} earlier sessions of that type, {ENOUGH_SEEN} needed"
+            not_checked[key] = f"{len(seen)} earlier sessions of that type, {ENOUGH_SEEN} needed"
             continue
         least, most = usual_band(seen)
-        looked_at[key] = 1
-        observed[key] = f"{rows} rows, expected {least} to {most}"
-        if not least <= rows <= most:
-            offences.append((key, rows, least, most))
+        checked[key] = 1
+        observed[key] = f"{count} rows, expected {least} to {most}"
+        if not least <= count <= most:
+            failing.append((key, count, least, most))
     return Findings(
-        offences=pd.DataFrame(offences, columns=["session_key", "rows", "least", "most"]),
-        looked_at=looked_at,
-        not_judged=not_judged,
+        failing=pd.DataFrame(failing, columns=["session_key", "rows", "least", "most"]),
+        checked=checked,
+        things="sessions",
+        not_checked=not_checked,
         observed=observed,
     )
 

@@ -9,9 +9,9 @@ from f1_bronze.datasets.drivers import DRIVERS
 from f1_bronze.datasets.laps import LAPS
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.lake.records import to_rows
-from f1_bronze.quality.context import Subject, conformed
+from f1_bronze.quality.context import SessionRows, to_declared_schema
 from f1_bronze.quality.gx import row_rules
-from f1_bronze.quality.session_rules import shape_verdicts
+from f1_bronze.quality.session_rules import check_session
 from f1_bronze.quality.verdicts import RuleVerdict
 
 from ..lake.examples import lap
@@ -24,17 +24,17 @@ def driver(number: int, **fields: Any) -> dict[str, Any]:
     return {**record, "session_key": 10014, "driver_number": number, **fields}
 
 
-def judged(dataset: Dataset, records: list[dict[str, Any]], rule: str) -> RuleVerdict:
+def verdict_on(dataset: Dataset, records: list[dict[str, Any]], rule: str) -> RuleVerdict:
     """The verdict of one rule of shape on an answer."""
     rows = to_rows(dataset, records)
-    subject = Subject(table=rows.table, absent_columns=rows.absent)
+    session = SessionRows(table=rows.table, absent_columns=rows.absent)
     declared = [r for r in dataset.rules if r.name == rule]
-    return shape_verdicts(dataset, declared, subject, rows.table)[rule]
+    return check_session(dataset, declared, session)[rule]
 
 
 def test_new_field() -> None:
     """A field that is not declared is named with the rows that have it and a value."""
-    verdict = judged(LAPS, [lap(1), lap(2, tyre="SOFT"), lap(3, tyre="HARD")], "no new fields")
+    verdict = verdict_on(LAPS, [lap(1), lap(2, tyre="SOFT"), lap(3, tyre="HARD")], "no new fields")
     assert verdict.passed is False
     assert verdict.observed == 'tyre new in 2 rows, for example "SOFT"'
     assert (verdict.rows_seen, verdict.unexpected_count) == (3, 2)
@@ -48,7 +48,7 @@ def test_new_field() -> None:
 
 def test_new_field_that_begins_with_a_dollar() -> None:
     """The lake doubles a leading $; the verdict names the field as upstream does."""
-    verdict = judged(LAPS, [lap(1, **{"$absent": 1})], "no new fields")
+    verdict = verdict_on(LAPS, [lap(1, **{"$absent": 1})], "no new fields")
     assert verdict.observed == "$absent new in 1 row, for example 1"
 
 
@@ -66,7 +66,7 @@ def test_new_field_that_begins_with_a_dollar() -> None:
 )
 def test_retyped_value(fields: dict[str, Any], told: str) -> None:
     """A value that its column could not hold, or not give back, is named with the type."""
-    verdict = judged(LAPS, [lap(1), lap(2, **fields)], "no types changed")
+    verdict = verdict_on(LAPS, [lap(1), lap(2, **fields)], "no types changed")
     assert verdict.passed is False
     assert verdict.observed == f"{told} is declared"
     assert verdict.unexpected_rows[0]["lap_number"] == 2
@@ -77,7 +77,7 @@ def test_field_gone_from_all_rows() -> None:
     records = [lap(1), lap(2)]
     for record in records:
         del record["i1_speed"]
-    verdict = judged(LAPS, records, "no fields gone")
+    verdict = verdict_on(LAPS, records, "no fields gone")
     assert (verdict.passed, verdict.observed) == (False, "i1_speed is gone")
     assert (verdict.rows_seen, verdict.unexpected_count) == (2, 2)
 
@@ -86,7 +86,7 @@ def test_field_gone_from_some_rows() -> None:
     """A declared field that some records lack is named with their number."""
     shorter = lap(2)
     del shorter["i1_speed"]
-    verdict = judged(LAPS, [lap(1), shorter], "no fields gone")
+    verdict = verdict_on(LAPS, [lap(1), shorter], "no fields gone")
     assert (verdict.passed, verdict.observed) == (False, "i1_speed is gone from 1 row")
     assert verdict.unexpected_rows == ({"session_key": 10014, "driver_number": 4, "lap_number": 2},)
 
@@ -95,13 +95,13 @@ def test_field_that_comes_and_goes() -> None:
     """A field that is known to come and go is no news, in all rows or in some."""
     without = driver(4)
     del without["country_code"]
-    assert judged(DRIVERS, [without], "no fields gone").passed is True
-    assert judged(DRIVERS, [driver(1), without], "no fields gone").passed is True
+    assert verdict_on(DRIVERS, [without], "no fields gone").passed is True
+    assert verdict_on(DRIVERS, [driver(1), without], "no fields gone").passed is True
 
 
 def test_rows_of_two_sessions() -> None:
     """A row of another session is counted and its key named."""
-    verdict = judged(LAPS, [lap(1), lap(2), lap(3, session=9999)], "one session")
+    verdict = verdict_on(LAPS, [lap(1), lap(2), lap(3, session=9999)], "one session")
     assert (verdict.passed, verdict.observed) == (False, "session_key 10014, 9999")
     assert (verdict.unexpected_count, verdict.unexpected_rows) == (1, ({"session_key": 9999},))
 
@@ -109,8 +109,8 @@ def test_rows_of_two_sessions() -> None:
 def columns(change: Any) -> RuleVerdict:
     table = change(to_rows(LAPS, [lap(1)]).table)
     declared = [rule for rule in LAPS.rules if rule.name == "columns as declared"]
-    whole = conformed(LAPS, table)
-    verdicts = shape_verdicts(LAPS, declared, Subject(table=table), whole)
+    whole = to_declared_schema(LAPS, table)
+    verdicts = check_session(LAPS, declared, SessionRows(table=table))
     assert whole.num_rows == 1
     return verdicts["columns as declared"]
 

@@ -1,4 +1,4 @@
-"""The judge: verdicts of all rules for each session, whatever has landed."""
+"""Verdicts of all rules for each session, whatever is stored."""
 
 import json
 from dataclasses import replace
@@ -14,7 +14,7 @@ from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.quality.judge import judge
 from f1_bronze.simulator.invented import InventedSeasons
 
-from .landed import Landed, Records, invented_sessions, rules_of
+from .fake_lake import FakeLake, Records, invented_sessions, rules_of
 
 RACE = SessionPartition.parse("2025/belgian/race")
 OTHER_RACE = SessionPartition.parse("2026/australian/race")
@@ -22,7 +22,7 @@ QUALIFYING = SessionPartition.parse("2025/belgian/qualifying")
 
 
 @pytest.fixture(scope="module")
-def landed(seasons: InventedSeasons) -> Landed:
+def lake(seasons: InventedSeasons) -> FakeLake:
     return invented_sessions(seasons, [RACE.key, OTHER_RACE.key, QUALIFYING.key])
 
 
@@ -36,10 +36,10 @@ def untimed(share: float) -> Any:
 
 
 @pytest.mark.parametrize("dataset", DATASETS, ids=lambda dataset: dataset.name)
-def test_every_rule_is_told_of_in_its_check(landed: Landed, dataset: Dataset) -> None:
+def test_every_rule_is_in_the_verdict_of_its_check(lake: FakeLake, dataset: Dataset) -> None:
     """Each session has the same checks, and each check its rules in the order of declaration."""
-    verdicts = landed.judged(dataset.name)
-    assert list(verdicts) == list(landed.subjects[dataset.name])
+    verdicts = lake.verdicts(dataset.name)
+    assert list(verdicts) == list(lake.sessions[dataset.name])
     for partition, checks in verdicts.items():
         assert [one.check for one in checks] == [Check.SCHEMA, Check.VALUES, Check.RACING]
         for one in checks:
@@ -49,9 +49,9 @@ def test_every_rule_is_told_of_in_its_check(landed: Landed, dataset: Dataset) ->
 
 
 @pytest.mark.parametrize("dataset", DATASETS, ids=lambda dataset: dataset.name)
-def test_nothing_landed(landed: Landed, dataset: Dataset) -> None:
+def test_nothing_to_check(lake: FakeLake, dataset: Dataset) -> None:
     """Without sessions there are no verdicts, and nothing is asked of anyone."""
-    assert judge(dataset, {}, landed) == {}
+    assert judge(dataset, {}, lake) == {}
 
 
 def empty(records: Records) -> Records:
@@ -60,10 +60,10 @@ def empty(records: Records) -> Records:
 
 @pytest.mark.parametrize("dataset", DATASETS, ids=lambda dataset: dataset.name)
 @pytest.mark.parametrize("others", [True, False], ids=["among others", "alone"])
-def test_session_without_rows(landed: Landed, dataset: Dataset, others: bool) -> None:
-    """A true empty breaks the rule on rows alone; rules on rows have nothing to look at."""
-    without = landed.but(dataset.name, RACE, empty)
-    checks = without.judged(dataset.name, None if others else [RACE])[RACE]
+def test_session_without_rows(lake: FakeLake, dataset: Dataset, others: bool) -> None:
+    """A true empty breaks the rule on rows alone; rules on rows have nothing to check."""
+    without = lake.but_with(dataset.name, RACE, empty)
+    checks = without.verdicts(dataset.name, None if others else [RACE])[RACE]
     verdicts = rules_of(check for check in checks if check.check != Check.RACING)
     failed = {name for name, verdict in verdicts.items() if verdict.passed is False}
     assert failed == {"one row" if dataset.name == "sessions" else "at least one row"}
@@ -72,28 +72,28 @@ def test_session_without_rows(landed: Landed, dataset: Dataset, others: bool) ->
     assert verdicts["columns as declared"].passed is True
 
 
-def test_mostly_is_a_share_of_the_session(landed: Landed) -> None:
+def test_mostly_is_a_share_of_the_session(lake: FakeLake) -> None:
     """Six of a hundred untimed laps are too many for a race, however many others there are."""
     rule = "lap_duration not null in races"
     for share, passed in ((0.03, True), (0.06, False)):
-        verdicts = landed.but("laps", RACE, untimed(share)).judged("laps")
+        verdicts = lake.but_with("laps", RACE, untimed(share)).verdicts("laps")
         assert rules_of(verdicts[RACE])[rule].passed is passed
         assert rules_of(verdicts[OTHER_RACE])[rule].passed is True
 
 
-def test_session_out_of_scope_is_not_judged(landed: Landed) -> None:
+def test_session_out_of_scope_is_not_checked(lake: FakeLake) -> None:
     """A rule on races says nothing of a qualifying, and says why."""
-    verdict = rules_of(landed.judged("laps")[QUALIFYING])["lap_duration not null in races"]
+    verdict = rules_of(lake.verdicts("laps")[QUALIFYING])["lap_duration not null in races"]
     assert verdict.passed is None
     assert verdict.observed == "not about qualifying in 2025"
     assert (verdict.rows_seen, verdict.unexpected_count) == (0, 0)
 
 
-def test_evidence(landed: Landed) -> None:
+def test_evidence(lake: FakeLake) -> None:
     """A verdict counts all offenders and shows the first twenty with key and value, as JSON."""
-    verdicts = landed.but("laps", RACE, untimed(0.5)).judged("laps")[RACE]
+    verdicts = lake.but_with("laps", RACE, untimed(0.5)).verdicts("laps")[RACE]
     verdict = rules_of(verdicts)["lap_duration not null in races"]
-    laps = len(landed.records["laps"][RACE])
+    laps = len(lake.records["laps"][RACE])
     assert verdict.rows_seen == laps
     assert verdict.unexpected_count >= laps // 2
     assert len(verdict.unexpected_rows) == 20
@@ -111,31 +111,31 @@ def test_evidence(landed: Landed) -> None:
             json.dumps(rule.unexpected_rows, allow_nan=False)
 
 
-def test_bounds_tell_from_where_to_where(landed: Landed) -> None:
+def test_bounds_show_the_span(lake: FakeLake) -> None:
     """The observed value of a rule with bounds is the span of the session's values."""
-    numbers = [record["lap_number"] for record in landed.records["laps"][RACE]]
-    verdict = rules_of(landed.judged("laps")[RACE])["lap_number 1 to 100"]
-    told = f"all {len(numbers)} rows pass; from 1 to {max(numbers)}"
-    assert (verdict.passed, verdict.observed) == (True, told)
+    numbers = [record["lap_number"] for record in lake.records["laps"][RACE]]
+    verdict = rules_of(lake.verdicts("laps")[RACE])["lap_number 1 to 100"]
+    observed = f"all {len(numbers)} rows pass; from 1 to {max(numbers)}"
+    assert (verdict.passed, verdict.observed) == (True, observed)
 
 
-def test_what_was_retyped_is_shown_as_it_came(landed: Landed) -> None:
+def test_what_was_retyped_is_shown_as_it_came(lake: FakeLake) -> None:
     """A time that came as a text is null in its column; the evidence shows the text."""
 
     def as_text(records: Records) -> Records:
         records[0]["lap_duration"] = "1:47.2"
         return records
 
-    verdicts = rules_of(landed.but("laps", RACE, as_text).judged("laps")[RACE])
+    verdicts = rules_of(lake.but_with("laps", RACE, as_text).verdicts("laps")[RACE])
     verdict = verdicts["lap_duration is a number"]
     assert verdict.passed is False
     assert verdict.unexpected_rows[0]["lap_duration"] == "1:47.2"
     assert verdict.observed.endswith("; for example 1:47.2")
 
 
-def test_severity_of_a_check_is_that_of_its_worst_rule(landed: Landed) -> None:
-    """A check with a broken ERROR rule is an ERROR and tells it first."""
-    broken = landed.but("laps", RACE, untimed(0.6)).judged("laps")[RACE]
+def test_severity_of_a_check_is_that_of_its_worst_rule(lake: FakeLake) -> None:
+    """A check with a failed ERROR rule is an ERROR and names it first."""
+    broken = lake.but_with("laps", RACE, untimed(0.6)).verdicts("laps")[RACE]
     values = next(check for check in broken if check.check == Check.VALUES)
     assert values.severity is Severity.ERROR
     assert [verdict.name for verdict in values.failed] == [
@@ -144,16 +144,16 @@ def test_severity_of_a_check_is_that_of_its_worst_rule(landed: Landed) -> None:
     ]
 
 
-def test_two_partitions_with_one_session(landed: Landed) -> None:
-    """The same session under two names is noticed in both, because all are judged at once."""
-    twice = Landed()
+def test_two_partitions_with_one_session(lake: FakeLake) -> None:
+    """The same session under two names is noticed in both, because all are checked at once."""
+    twice = FakeLake()
     for partition in (RACE, QUALIFYING):
-        twice.land(DATASETS[0], partition, landed.records["sessions"][RACE])
-    for checks in twice.judged("sessions").values():
+        twice.store(DATASETS[0], partition, lake.records["sessions"][RACE])
+    for checks in twice.verdicts("sessions").values():
         assert rules_of(checks)["keys unique"].passed is False
 
 
-def test_racing_rule_without_a_function(landed: Landed) -> None:
+def test_racing_rule_without_a_function(lake: FakeLake) -> None:
     """A declared rule that nobody tests is an error, not a rule that holds."""
     unwritten = Rule(
         name="champagne",
@@ -163,11 +163,4 @@ def test_racing_rule_without_a_function(landed: Landed) -> None:
         why="There always was.",
     )
     with pytest.raises(DeclarationError, match=r"without a function: \['champagne'\]"):
-        judge(replace(LAPS, rules=(*LAPS.rules, unwritten)), landed.subjects["laps"], landed)
-
-
-def test_function_without_a_rule(landed: Landed) -> None:
-    """A function that no rule asks for is an error too, even when nothing has landed."""
-    fewer = tuple(rule for rule in LAPS.rules if rule.name != "sectors add up")
-    with pytest.raises(DeclarationError, match=r"without a rule: \['sectors add up'\]"):
-        judge(replace(LAPS, rules=fewer), {}, landed)
+        judge(replace(LAPS, rules=(*LAPS.rules, unwritten)), lake.sessions["laps"], lake)

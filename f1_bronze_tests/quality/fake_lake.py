@@ -1,7 +1,4 @@
-"""Sessions as they would lie in the lake, for the judge: recorded ones, invented ones, broken ones.
-
-Belongs here: a fake of the port `Surroundings` and the ways to fill it. Stays out: assertions.
-"""
+"""Sessions as the lake would have them: recorded ones, invented ones, and changes of these."""
 
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -17,7 +14,7 @@ from f1_bronze.datasets.dataset import Dataset
 from f1_bronze.datasets.partition import SessionPartition, slug
 from f1_bronze.lake.records import to_rows
 from f1_bronze.openf1.partition_names import grand_prix_slugs, session_type_slug
-from f1_bronze.quality.context import Subject
+from f1_bronze.quality.context import SessionRows
 from f1_bronze.quality.judge import judge
 from f1_bronze.quality.verdicts import CheckVerdict, RuleVerdict
 from f1_bronze.simulator.invented import InventedSeasons
@@ -28,85 +25,89 @@ Records = list[dict[str, Any]]
 
 
 @dataclass
-class Landed:
-    """A lake in memory; sessions are landed in the order of the calendar.
+class FakeLake:
+    """A lake in memory, which is a `CheckContext`; sessions are in the order of the calendar.
 
     Attributes:
         records: by dataset and session what the API answered.
-        subjects: by dataset and session how that is stored.
+        sessions: by dataset and session how that is stored.
     """
 
     records: dict[str, dict[SessionPartition, Records]] = field(
         default_factory=lambda: {dataset.name: {} for dataset in DATASETS}
     )
-    subjects: dict[str, dict[SessionPartition, Subject]] = field(
+    sessions: dict[str, dict[SessionPartition, SessionRows]] = field(
         default_factory=lambda: {dataset.name: {} for dataset in DATASETS}
     )
 
-    def land(
+    def store(
         self, dataset: Dataset, partition: SessionPartition, records: Iterable[Record]
     ) -> None:
         """Put the answer of one session there."""
         answer = [dict(record) for record in records]
         rows = to_rows(dataset, answer)
         self.records[dataset.name][partition] = answer
-        self.subjects[dataset.name][partition] = Subject(
+        self.sessions[dataset.name][partition] = SessionRows(
             table=rows.table, absent_columns=rows.absent
         )
 
-    def but(
+    def but_with(
         self, dataset: str, partition: SessionPartition, change: Callable[[Records], Records]
-    ) -> "Landed":
+    ) -> "FakeLake":
         """The same lake with one session's answer changed."""
-        other = Landed(
+        other = FakeLake(
             records={name: dict(sessions) for name, sessions in self.records.items()},
-            subjects={name: dict(sessions) for name, sessions in self.subjects.items()},
+            sessions={name: dict(sessions) for name, sessions in self.sessions.items()},
         )
         copied = [dict(record) for record in self.records[dataset][partition]]
-        other.land(BY_NAME[dataset], partition, change(copied))
+        other.store(BY_NAME[dataset], partition, change(copied))
         return other
 
-    def judged(
+    def verdicts(
         self, dataset: str, partitions: Collection[SessionPartition] | None = None
     ) -> dict[SessionPartition, tuple[CheckVerdict, ...]]:
-        """The verdicts on what has landed of a dataset."""
-        subjects = self.subjects[dataset]
+        """The verdicts on what is stored of a dataset."""
+        subjects = self.sessions[dataset]
         if partitions is not None:
             subjects = {partition: subjects[partition] for partition in partitions}
         return judge(BY_NAME[dataset], subjects, self)
 
+    def all_tables(self, dataset: str) -> dict[SessionPartition, pa.Table]:
+        """Every stored session of a dataset."""
+        return {partition: rows.table for partition, rows in self.sessions[dataset].items()}
+
     def tables(
         self, dataset: Dataset, partitions: Sequence[SessionPartition]
     ) -> Mapping[SessionPartition, pa.Table]:
-        """What has landed of a dataset."""
-        landed = self.subjects[dataset.name]
-        return {p: landed[p].table for p in partitions if p in landed}
+        """What is stored of a dataset."""
+        stored = self.sessions[dataset.name]
+        return {p: stored[p].table for p in partitions if p in stored}
 
     def earlier_rows(self, dataset: Dataset, partition: SessionPartition) -> Sequence[int]:
-        """Row counts of the sessions of that type that were landed before, the latest first."""
+        """Row counts of the sessions of that type that were stored before, the latest first."""
         same = [
             other
-            for other in self.subjects[dataset.name]
+            for other in self.sessions[dataset.name]
             if other.session_type == partition.session_type
         ]
         before = same[: same.index(partition)] if partition in same else same
-        return [self.subjects[dataset.name][other].table.num_rows for other in reversed(before)]
+        return [self.sessions[dataset.name][other].table.num_rows for other in reversed(before)]
 
     def fastest_laps(self, partition: SessionPartition) -> Sequence[float]:
         """The best of each other session on the same circuit."""
         circuit = self._circuit(partition)
         best = [
             pc.min(subject.table.column("lap_duration")).as_py()
-            for other, subject in self.subjects["laps"].items()
+            for other, subject in self.sessions["laps"].items()
             if other != partition and self._circuit(other) == circuit
         ]
         return [lap for lap in best if lap is not None]
 
     def _circuit(self, partition: SessionPartition) -> int | None:
-        table = self.subjects["sessions"][partition].table
+        table = self.sessions["sessions"][partition].table
         return table.column("circuit_key")[0].as_py() if table.num_rows else None
 
-    def not_landed(self, dataset: Dataset, year: int) -> Sequence[SessionPartition]:
+    def missing_sessions(self, dataset: Dataset, year: int) -> Sequence[SessionPartition]:
         """Nothing: the lake is complete."""
         return ()
 
@@ -116,9 +117,9 @@ def rules_of(checks: Iterable[CheckVerdict]) -> dict[str, RuleVerdict]:
     return {verdict.name: verdict for check in checks for verdict in check.rules}
 
 
-def recorded(folder: Path) -> Landed:
-    """Every recorded session with whatever was recorded of it; unrecorded files have not landed."""
-    landed = Landed()
+def recorded(folder: Path) -> FakeLake:
+    """Every recorded session with what was recorded of it, and nothing else."""
+    lake = FakeLake()
     sessions = [
         record
         for file in sorted((folder / "sessions").glob("*.json"))
@@ -139,19 +140,19 @@ def recorded(folder: Path) -> Landed:
             grand_prix=slugs.get(record["meeting_key"], slug(record["location"])),
             session_type=session_type_slug(record["session_name"]),
         )
-        landed.land(DATASETS[0], partition, [record])
+        lake.store(DATASETS[0], partition, [record])
         for dataset, path in answers.items():
             if dataset.exists_for(partition.session_type) and path.exists():
-                landed.land(dataset, partition, json.loads(path.read_bytes()))
-    return landed
+                lake.store(dataset, partition, json.loads(path.read_bytes()))
+    return lake
 
 
-def invented(seasons: InventedSeasons, year: int, session_types: Collection[str]) -> Landed:
+def invented(seasons: InventedSeasons, year: int, session_types: Collection[str]) -> FakeLake:
     """Every session of these types that a season of the simulator has."""
     return _made(seasons, {year}, lambda partition: partition.session_type in session_types)
 
 
-def invented_sessions(seasons: InventedSeasons, keys: Collection[str]) -> Landed:
+def invented_sessions(seasons: InventedSeasons, keys: Collection[str]) -> FakeLake:
     """Sessions as the simulator makes them, by partition key."""
     years = {SessionPartition.parse(key).year for key in keys}
     return _made(seasons, years, lambda partition: partition.key in keys)
@@ -159,8 +160,8 @@ def invented_sessions(seasons: InventedSeasons, keys: Collection[str]) -> Landed
 
 def _made(
     seasons: InventedSeasons, years: Collection[int], wanted: Callable[[SessionPartition], bool]
-) -> Landed:
-    landed = Landed()
+) -> FakeLake:
+    lake = FakeLake()
     slugs: dict[int, str] = {}
     for year in years:
         slugs |= grand_prix_slugs([m for m in seasons.meetings() if m["year"] == year])
@@ -174,9 +175,9 @@ def _made(
         )
         if not wanted(partition):
             continue
-        landed.land(DATASETS[0], partition, [record])
+        lake.store(DATASETS[0], partition, [record])
         for dataset in DATASETS[1:]:
             if dataset.exists_for(partition.session_type):
                 rows = seasons.rows(dataset.endpoint, int(record["session_key"]))
-                landed.land(dataset, partition, rows)
-    return landed
+                lake.store(dataset, partition, rows)
+    return lake
