@@ -36,7 +36,7 @@ class Mutation:
     arrange: Callable[[RacingSessions], RacingSessions] = lambda racing: racing
     partition: SessionPartition = RACE
 
-    def applied(
+    def applied_to(
         self, racing: RacingSessions, dataset: str
     ) -> tuple[RacingSessions, list[Identity]]:
         """The broken sessions, and who must be named."""

@@ -33,7 +33,7 @@ def test_rules_hold_on_simulated_sessions(racing: RacingSessions, dataset: str) 
 def test_rule_notices_its_mutation(racing: RacingSessions, dataset: str, rule: str) -> None:
     """The rule and its companions alone fail, in that session alone, naming the rows at fault."""
     mutation = RACING_MUTATIONS[dataset, rule]
-    broken, named = mutation.apply(racing, dataset)
+    broken, named = mutation.applied_to(racing, dataset)
     findings = broken.findings(dataset, rule)
     key = racing.key(mutation.partition)
     assert named
