@@ -96,10 +96,10 @@ def test_commands_can_be_typed(page: Path) -> None:
             if not line.startswith("f1-bronze "):
                 continue
             words = shlex.split(line, comments=True)[1:]
-            subcommand = main.commands[words[0]]
+            subcommand = main.get_command(click.Context(main), words[0])
+            assert subcommand is not None, line
             words = [str(ROOT / "docs") if word == "recordings" else word for word in words[1:]]
-            with subcommand.make_context(words[0] if words else "", list(words)) as context:
-                assert isinstance(context, click.Context)
+            subcommand.make_context("f1-bronze", words)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

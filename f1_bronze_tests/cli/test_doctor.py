@@ -3,7 +3,7 @@
 import json
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -15,7 +15,6 @@ import boto3
 import dagster as dg
 import pytest
 from click.testing import CliRunner, Result
-from moto.server import ThreadedMotoServer
 
 from f1_bronze.cli.doctor_command import doctor
 from f1_bronze.datasets.partition import SessionPartition
@@ -244,21 +243,12 @@ def test_options_for_s3_without_s3(ask: Ask) -> None:
     assert (result.exit_code, states(result)["lake"]) == (0, "warning")
 
 
-@pytest.fixture(scope="module")
-def moto() -> Iterator[str]:
-    """moto's server, not looking at credentials."""
-    running = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    running.start()
-    yield "http://{}:{}".format(*running.get_host_and_port())
-    running.stop()
-
-
 @pytest.fixture
-def on_s3(ask: Ask, moto: str, monkeypatch: pytest.MonkeyPatch) -> tuple[Ask, str]:
+def on_s3(ask: Ask, moto_server: str, monkeypatch: pytest.MonkeyPatch) -> tuple[Ask, str]:
     """The command with an AWS chain that leads to moto, and the name of a bucket there."""
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     for name, value in {
-        "AWS_ENDPOINT_URL": moto,
+        "AWS_ENDPOINT_URL": moto_server,
         "AWS_ACCESS_KEY_ID": "dummy-id",
         "AWS_SECRET_ACCESS_KEY": "dummy-secret",
         "AWS_DEFAULT_REGION": "us-east-1",

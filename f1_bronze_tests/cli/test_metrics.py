@@ -31,7 +31,7 @@ def with_metrics(tmp_path: Path) -> Weekend:
             run_id=name,
             ended_at=now - timedelta(days=days, minutes=1),
             seconds=12.5,
-            landed=(landed("laps", rows=rows), landed("drivers", QUALIFYING, 20)),
+            stored=(landed("laps", rows=rows), landed("drivers", QUALIFYING, 20)),
         )
         files.send(run_metrics(run, environment="dev"))
     return Weekend(tmp_path)
@@ -96,7 +96,7 @@ def test_json(with_metrics: Weekend) -> None:
 
 def test_two_environments(with_metrics: Weekend) -> None:
     """Where deployments share a lake, each has its own lines."""
-    run = finished(run_id="staged", ended_at=datetime.now(UTC), landed=(landed("laps", rows=5),))
+    run = finished(run_id="staged", ended_at=datetime.now(UTC), stored=(landed("laps", rows=5),))
     files = MetricFiles(LocalStore(with_metrics.folder / "lake"))
     files.send(run_metrics(run, environment="staging"))
     lines = [

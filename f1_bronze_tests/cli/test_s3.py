@@ -8,7 +8,6 @@ from typing import Any
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.partition import SessionPartition
@@ -20,24 +19,16 @@ WEEKEND = ("ingest", "2025", "--grand-prix", "bahrain")
 LOGIN = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing-secret"}
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    """A moto server for the tests of this module."""
-    running = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    running.start()
-    host, port = running.get_host_and_port()
-    yield f"http://{host}:{port}"
-    running.stop()
-
-
 @pytest.fixture
-def aws(server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def aws(moto_server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The standard AWS chain points at the server, and a bucket is there."""
-    for name, value in (LOGIN | {"AWS_ENDPOINT_URL": server, "AWS_REGION": "us-east-1"}).items():
+    for name, value in (
+        LOGIN | {"AWS_ENDPOINT_URL": moto_server, "AWS_REGION": "us-east-1"}
+    ).items():
         monkeypatch.setenv(name, value)
     client("s3").create_bucket(Bucket="lake-bucket")
-    yield server
-    urllib.request.urlopen(f"{server}/moto-api/reset", data=b"")
+    yield moto_server
+    urllib.request.urlopen(f"{moto_server}/moto-api/reset", data=b"")
 
 
 def client(service: str) -> Any:

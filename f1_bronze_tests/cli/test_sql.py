@@ -6,7 +6,6 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,6 @@ import boto3
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
-from moto.server import ThreadedMotoServer
 
 from f1_bronze.cli.sql_command import ROWS_SHOWN, sql
 from f1_bronze.datasets import DATASETS
@@ -206,20 +204,10 @@ def test_a_wrong_query_as_json(lake: str) -> None:
     assert told["message"].startswith("Binder Error: Referenced column")
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    """A moto server for the tests of this module."""
-    running = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    running.start()
-    host, port = running.get_host_and_port()
-    yield f"http://{host}:{port}"
-    running.stop()
-
-
 @pytest.fixture
-def aws(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def aws(moto_server: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The standard AWS chain points at the server, and a bucket is there."""
-    monkeypatch.setenv("AWS_ENDPOINT_URL", server)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", moto_server)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing-secret")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
