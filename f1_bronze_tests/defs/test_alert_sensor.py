@@ -23,7 +23,7 @@ from f1_bronze.simulator.server import Simulator
 from f1_bronze.telemetry.alerts.wording import Alert
 from f1_bronze.telemetry.outbound import Dropped, Outcome, Sent, SinkUnavailable
 from f1_bronze.telemetry.outbound import Sink as AlertSink
-from f1_bronze_tests.defs.test_checks import Judging
+from f1_bronze_tests.defs.fake_judge import FakeJudge
 from f1_bronze_tests.telemetry.alert_receiver import Receiver, receiving
 
 QUALIFYING, RACE = "2025/bahrain/qualifying", "2025/bahrain/race"
@@ -52,13 +52,13 @@ def fails(settings: Settings, simulator: Simulator, instance: dg.DagsterInstance
         kind: str = "unknown_path",
         *,
         dataset: str = "laps",
-        judge: Judging | None = None,
+        judge: FakeJudge | None = None,
         **tags: str,
     ) -> str:
         simulator.control.reset()
         if judge is None:
             simulator.control.add_faults(InjectedFault(kind=kind, endpoint=dataset))
-        definitions = assemble(settings, judge=judge or Judging())
+        definitions = assemble(settings, judge=judge or FakeJudge())
         result = definitions.resolve_job_def("bronze_sessions").execute_in_process(
             instance=instance,
             raise_on_error=False,
@@ -235,8 +235,8 @@ def test_what_dagster_retries_is_no_news(sensor: Sensor, sink: Sink, fails: Fail
 
 def test_a_failed_check_is_told_once(sensor: Sensor, sink: Sink, fails: Fails) -> None:
     """An ERROR is told with its check; the week after, still there, it is not told again."""
-    fails(judge=Judging(Severity.ERROR))
-    fails(judge=Judging(Severity.ERROR))
+    fails(judge=FakeJudge(Severity.ERROR))
+    fails(judge=FakeJudge(Severity.ERROR))
     assert sensor.tick() == "1 alert sent."
     [alert] = sink.taken
     assert alert.subject == f"f1_bronze dev: 1 check of {RACE} failed"

@@ -1,6 +1,6 @@
-"""What Dagster hears of a partition that was judged: evaluations, severities, and a run's end."""
+"""The results of checks in Dagster: evaluations, severities, and how a run ends."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,106 +9,19 @@ import dagster as dg
 import pytest
 
 from f1_bronze.datasets import DATASETS
-from f1_bronze.datasets.conditions import Across
-from f1_bronze.datasets.dataset import Check, Dataset, Rule, Severity
+from f1_bronze.datasets.dataset import Check, Severity
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.definitions import assemble, defs
 from f1_bronze.defs.checks import evidence, summary
 from f1_bronze.defs.partitions import RACE_GROUP, SESSION_GROUP, register
 from f1_bronze.defs.run.tally import RunTally
-from f1_bronze.quality.context import CheckContext, SessionRows
-from f1_bronze.quality.verdicts import CheckVerdict, RuleVerdict
 from f1_bronze.settings import Settings
 from f1_bronze.simulator.faults import InjectedFault
 from f1_bronze.simulator.server import Simulator
+from f1_bronze_tests.defs.fake_judge import BROKEN, FakeJudge, verdict
 
 QUALIFYING, RACE = "2025/bahrain/qualifying", "2025/bahrain/race"
 DATASET = {dataset.name: dataset for dataset in DATASETS}
-ROWS = ({"driver_number": 4, "lap_number": 7}, {"driver_number": 44, "lap_number": 9})
-
-
-def rule(name: str, severity: Severity) -> Rule:
-    """A rule that says little."""
-    return Rule(
-        name=name,
-        severity=severity,
-        condition=Across(),
-        says="Laps have a time.",
-        why="A lap without one is no lap.",
-    )
-
-
-SOUND, UNSEEN = rule("sound", Severity.ERROR), rule("unseen", Severity.WARN)
-BROKEN = {severity: rule(f"broken_{severity.lower()}", severity) for severity in Severity}
-
-
-def verdict(
-    *broken: Severity, dataset: str = "laps", check: Check = Check.VALUES, partition: str = RACE
-) -> CheckVerdict:
-    """A check with one rule that holds, one that was not judged, and these that are broken."""
-    rules = [
-        RuleVerdict.make(SOUND, passed=True, observed="fine", rows_seen=50),
-        RuleVerdict.not_checked(UNSEEN, "-"),
-        *(
-            RuleVerdict.make(
-                BROKEN[severity],
-                passed=False,
-                observed="2 laps without a time",
-                rows_seen=50,
-                unexpected_count=2,
-                unexpected_rows=ROWS,
-            )
-            for severity in broken
-        ),
-    ]
-    return CheckVerdict(
-        dataset=dataset,
-        check=check.value,
-        partition=SessionPartition.parse(partition),
-        rules=tuple(rules),
-    )
-
-
-class Judging:
-    """A judge that has the verdict ready, and remembers what it was shown."""
-
-    def __init__(self, *broken: Severity, only: str = RACE, dataset: str = "laps") -> None:
-        self._broken, self._only, self._dataset = broken, only, dataset
-        self.shown: list[tuple[str, str, int]] = []
-        self.error: Exception | None = None
-
-    def judge(
-        self,
-        dataset: Dataset,
-        sessions: Mapping[SessionPartition, SessionRows],
-        context: CheckContext,
-        *,
-        keep: Callable[[Mapping[str, Any]], None],
-    ) -> dict[SessionPartition, Sequence[CheckVerdict]]:
-        """The verdicts, one for each check that the dataset has."""
-        self.shown += [(dataset.name, p.key, s.table.num_rows) for p, s in sessions.items()]
-        if self.error is not None and dataset.name == self._dataset:
-            raise self.error
-        keep({"success": not self._broken})
-        verdicts: dict[SessionPartition, Sequence[CheckVerdict]] = {}
-        for partition in sessions:
-            broken = self._broken if (dataset.name, partition.key) == self._where else ()
-            verdicts[partition] = [
-                replace(
-                    verdict(*(broken if check is Check.VALUES else ())),
-                    dataset=dataset.name,
-                    check=check.value,
-                    partition=partition,
-                )
-                for check in dataset.checks
-            ]
-        return verdicts
-
-    @property
-    def _where(self) -> tuple[str, str]:
-        return self._dataset, self._only
-
-
 Run = Callable[..., dg.ExecuteInProcessResult]
 
 
@@ -118,7 +31,11 @@ def run(settings: Settings, instance: dg.DagsterInstance) -> Run:
     register(instance, [SessionPartition.parse(key) for key in (QUALIFYING, RACE)])
 
     def make(
-        judge: Judging, *, account: RunTally | None = None, job: str = "bronze_sessions", **how: Any
+        judge: FakeJudge,
+        *,
+        account: RunTally | None = None,
+        job: str = "bronze_sessions",
+        **how: Any,
     ) -> dg.ExecuteInProcessResult:
         tags = {
             "dagster/asset_partition_range_start": QUALIFYING,
@@ -159,7 +76,7 @@ def test_names_of_checks() -> None:
 
 def test_each_partition_has_its_own_result(run: Run, instance: dg.DagsterInstance) -> None:
     """In a run over several partitions each has every check, tied to its own materialization."""
-    judge = Judging()
+    judge = FakeJudge()
     result = run(judge)
     assert result.success
     found = evaluations(result)
@@ -177,32 +94,32 @@ def test_each_partition_has_its_own_result(run: Run, instance: dg.DagsterInstanc
     for key in (QUALIFYING, RACE):
         target = found["laps", "values", key].target_materialization_data
         assert (target.storage_id, target.run_id) == (stored[key], result.run_id)
-    assert judge.shown[:2] == [("sessions", QUALIFYING, 1), ("sessions", RACE, 1)]
+    assert judge.given[:2] == [("sessions", QUALIFYING, 1), ("sessions", RACE, 1)]
 
 
 def test_a_broken_error_rule_fails_the_run_and_hides_nothing(
     run: Run, instance: dg.DagsterInstance
 ) -> None:
-    """The partition has landed and is shown as such; the check is red, the run names the rule."""
+    """The partition is stored and shown as such; the check is red, the run names the rule."""
     account = RunTally()
-    result = run(Judging(Severity.ERROR, Severity.WARN), account=account)
+    result = run(FakeJudge(Severity.ERROR, Severity.WARN), account=account)
     assert not result.success
-    told = failure(result).splitlines()[0]
-    assert told.startswith(f"{RACE} laps: The check values found rows that must not be used")
-    assert "broken_error: 2 laps without a time" in told
+    first_line = failure(result).splitlines()[0]
+    assert first_line.startswith(f"{RACE} laps: The check values found rows that must not be used")
+    assert "broken_error: 2 laps without a time" in first_line
     one = evaluations(result)["laps", "values", RACE]
     assert (one.passed, one.severity) == (False, dg.AssetCheckSeverity.ERROR)
     assert evaluations(result)["laps", "values", QUALIFYING].passed
-    landed = {e.partition for e in result.all_events if e.is_step_materialization}
-    assert landed == {QUALIFYING, RACE}
+    stored_names = {e.partition for e in result.all_events if e.is_step_materialization}
+    assert stored_names == {QUALIFYING, RACE}
     laps = account.by_dataset["laps"]
     assert (laps.sessions, laps.failed, laps.checks, laps.checks_failed) == (2, 0, 6, 1)
 
 
 def test_a_broken_warning_lets_the_run_succeed(run: Run) -> None:
-    """A rule that a person should look at warns; the run succeeds and the command tells of it."""
+    """A rule that a person should look at warns; the run succeeds and the command reports it."""
     account = RunTally()
-    result = run(Judging(Severity.WARN), account=account)
+    result = run(FakeJudge(Severity.WARN), account=account)
     assert result.success
     one = evaluations(result)["laps", "values", RACE]
     assert (one.passed, one.severity) == (False, dg.AssetCheckSeverity.WARN)
@@ -210,61 +127,61 @@ def test_a_broken_warning_lets_the_run_succeed(run: Run) -> None:
     assert account.failures == []
 
 
-def test_a_judge_that_breaks_keeps_nothing_from_landing(run: Run) -> None:
-    """When the checks of one dataset cannot be evaluated the others land, and the run says so."""
-    judge = Judging(dataset="drivers")
+def test_checks_that_crash_keep_nothing_from_being_stored(run: Run) -> None:
+    """When the checks of one dataset crash everything is stored, and the run says so."""
+    judge = FakeJudge(dataset="drivers")
     judge.error = RuntimeError("no verdict")
     account = RunTally()
     result = run(judge, account=account)
     assert not result.success
-    landed = {e.asset_key.path[-1] for e in result.all_events if e.is_step_materialization}
-    assert landed == {"sessions", "drivers", "results", "laps"}
-    told = failure(result).splitlines()
-    assert len(told) == 1
-    assert "drivers of 2 sessions" in told[0]
-    assert "RuntimeError: no verdict" in told[0]
+    stored_names = {e.asset_key.path[-1] for e in result.all_events if e.is_step_materialization}
+    assert stored_names == {"sessions", "drivers", "results", "laps"}
+    failed_lines = failure(result).splitlines()
+    assert len(failed_lines) == 1
+    assert "drivers of 2 sessions" in failed_lines[0]
+    assert "RuntimeError: no verdict" in failed_lines[0]
     assert account.by_dataset["drivers"].failed == 0
 
 
-def test_what_an_earlier_attempt_landed_is_judged_too(run: Run, simulator: Simulator) -> None:
-    """A further attempt judges what it tells again, from the lake: the first may have died
-    between landing and judging."""
+def test_what_an_earlier_attempt_stored_is_checked_too(run: Run, simulator: Simulator) -> None:
+    """A further attempt checks what it records again, from the lake: the first may have died
+    between storing and checking."""
     simulator.control.add_faults(InjectedFault(kind="unknown_path", endpoint="laps"))
-    first = run(Judging())
+    first = run(FakeJudge())
     simulator.control.reset()
-    judge = Judging()
+    judge = FakeJudge()
     tags = {"dagster/parent_run_id": first.run_id, "dagster/is_resume_retry": "true"}
     again = run(judge, tags=tags)
     assert again.success
     assert simulator.control.state()["by_endpoint"] == {"laps": 1}
-    assert ("drivers", RACE, 20) in judge.shown
+    assert ("drivers", RACE, 20) in judge.given
     assert len(evaluations(again)) == len(SESSION_GROUP.datasets) * 3 * 2
 
 
 def test_a_file_that_cannot_be_read_stops_no_other(
     run: Run, simulator: Simulator, tmp_path: Path
 ) -> None:
-    """A further attempt whose earlier drivers were damaged meanwhile still lands its laps."""
+    """A further attempt whose earlier drivers were damaged meanwhile still stores its laps."""
     simulator.control.add_faults(InjectedFault(kind="unknown_path", endpoint="laps"))
-    first = run(Judging())
+    first = run(FakeJudge())
     simulator.control.reset()
     for file in (tmp_path / "lake/bronze/drivers").rglob("*.parquet"):
         file.write_bytes(b"torn")
     tags = {"dagster/parent_run_id": first.run_id, "dagster/is_resume_retry": "true"}
-    again = run(Judging(), tags=tags)
-    [told] = failure(again).splitlines()
-    assert "drivers of 2 sessions" in told
-    assert "TornFile" in told
+    again = run(FakeJudge(), tags=tags)
+    [line] = failure(again).splitlines()
+    assert "drivers of 2 sessions" in line
+    assert "TornFile" in line
     assert "laps" in {e.asset_key.path[-1] for e in again.all_events if e.is_step_materialization}
 
 
 def test_checks_alone_ask_nothing_of_the_api(
     run: Run, simulator: Simulator, settings: Settings, instance: dg.DagsterInstance
 ) -> None:
-    """'Execute check' judges what the lake holds, without a call and without a materialization."""
-    run(Judging())
+    """'Execute check' checks what the lake holds, without a call and without a materialization."""
+    run(FakeJudge())
     simulator.control.reset()
-    judge = Judging(Severity.ERROR)
+    judge = FakeJudge(Severity.ERROR)
     definitions = assemble(settings, judge=judge)
     job = dg.define_asset_job(
         "only_checks", selection=dg.AssetSelection.checks_for_assets(*definitions.assets[:1])
@@ -285,9 +202,9 @@ def test_checks_alone_ask_nothing_of_the_api(
 
 
 def test_races_have_their_own_checks(run: Run) -> None:
-    """Stints and pit stops are judged in their own run."""
+    """Stints and pit stops are checked in their own run."""
     result = run(
-        Judging(),
+        FakeJudge(),
         job="bronze_races",
         tags={
             "dagster/asset_partition_range_start": RACE,
@@ -299,7 +216,7 @@ def test_races_have_their_own_checks(run: Run) -> None:
 
 
 def test_evidence_names_rules_and_rows() -> None:
-    """An evaluation lists every rule, broken ones first, with the rows that broke them."""
+    """An evaluation lists every rule, failed ones first, with the rows that fail."""
     one = verdict(Severity.WARN, Severity.ERROR)
     assert one.severity is Severity.ERROR
     assert summary(one) == "broken_error: 2 laps without a time (and 1 more)"

@@ -24,7 +24,7 @@ from f1_bronze.simulator.server import Simulator
 from f1_bronze_tests.judges import NoVerdicts
 
 from .calendars import remember
-from .test_checks import ROWS, Judging
+from .fake_judge import ROWS, FakeJudge
 
 QUALIFYING, RACE = "2025/bahrain/qualifying", "2025/bahrain/race"
 RACE_ENDED = datetime(2025, 4, 13, 17, 0, tzinfo=UTC)
@@ -297,7 +297,7 @@ class Changing:
     """A judge that can be another one for the next run."""
 
     def __init__(self) -> None:
-        self.now = Judging()
+        self.now = FakeJudge()
 
     def judge(self, *args: Any, **how: Any) -> Any:
         """What the judge of the moment says."""
@@ -313,7 +313,7 @@ def test_what_the_checks_said(
     job = assemble(settings, judge=judge).resolve_job_def("bronze_sessions")
 
     def run(*broken: Severity) -> None:
-        judge.now = Judging(*broken, dataset="drivers")
+        judge.now = FakeJudge(*broken, dataset="drivers")
         job.execute_in_process(
             instance=instance,
             tags={"dagster/partition": RACE},

@@ -12,6 +12,7 @@ from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.definitions import assemble
 from f1_bronze.defs.partitions import register
+from f1_bronze.defs.record.latest import read_latest
 from f1_bronze.lake.lake import Lake
 from f1_bronze.settings import Settings
 from f1_bronze.simulator.faults import InjectedFault
@@ -38,7 +39,7 @@ def lake(settings: Settings) -> Lake:
     return Lake.at(settings.lake_uri)
 
 
-def landed(result: dg.ExecuteInProcessResult) -> list[tuple[str, str]]:
+def stored(result: dg.ExecuteInProcessResult) -> list[tuple[str, str]]:
     """Dataset and partition of each materialization, in order."""
     return [
         (event.asset_key.path[-1], event.partition)
@@ -79,13 +80,13 @@ def statuses(instance: dg.DagsterInstance, dataset: str) -> tuple[set[str], set[
     )
 
 
-def test_a_weekend_lands_in_one_run(
+def test_a_weekend_is_stored_in_one_run(
     materialize: Materialize, simulator: Simulator, lake: Lake
 ) -> None:
     """Two sessions cost one call per dataset and two for the calendar, and every row is there."""
     result = materialize("bronze_sessions", QUALIFYING, RACE)
     assert result.success
-    assert sorted(landed(result)) == sorted(
+    assert sorted(stored(result)) == sorted(
         (name, key)
         for name in ("sessions", "drivers", "results", "laps")
         for key in (QUALIFYING, RACE)
@@ -150,14 +151,14 @@ def test_metadata_and_data_version(
 
 
 def test_calls_add_up(materialize: Materialize, simulator: Simulator) -> None:
-    """The calls that the materializations name are the calls that were made."""
+    """The calls that the materializations record are the calls that were made."""
     result = materialize("bronze_sessions", QUALIFYING, RACE)
-    told = sum(
+    recorded = sum(
         event.materialization.metadata["api_requests"].value
         for event in result.all_events
         if event.is_step_materialization
     )
-    assert told == simulator.control.state()["calls"] == 5
+    assert recorded == simulator.control.state()["calls"] == 5
 
 
 def test_the_same_again_writes_nothing(materialize: Materialize, settings: Settings) -> None:
@@ -173,34 +174,34 @@ def test_the_same_again_writes_nothing(materialize: Materialize, settings: Setti
 def test_races_need_no_calendar(
     materialize: Materialize, simulator: Simulator, settings: Settings
 ) -> None:
-    """Once a session has landed, the lake knows its key: stints and pit stops cost a call each."""
+    """Once a session is stored, the lake knows its key: stints and pit stops cost a call each."""
     materialize("bronze_sessions", RACE, select=["sessions"])
     simulator.control.reset()
     result = materialize("bronze_races", RACE)
     assert result.success
-    assert sorted(landed(result)) == [("pit_stops", RACE), ("stints", RACE)]
+    assert sorted(stored(result)) == [("pit_stops", RACE), ("stints", RACE)]
     assert simulator.control.state()["by_endpoint"] == {"stints": 1, "pit": 1}
 
 
 def test_races_without_sessions_ask_the_calendar(
     materialize: Materialize, simulator: Simulator
 ) -> None:
-    """Stints of a session that has not landed are found through the calendar."""
+    """Stints of a session that is not stored are found through the calendar."""
     result = materialize("bronze_races", RACE, select=["stints"])
-    assert landed(result) == [("stints", RACE)]
+    assert stored(result) == [("stints", RACE)]
     assert simulator.control.state()["by_endpoint"] == {"sessions": 1, "meetings": 1, "stints": 1}
 
 
 def test_an_optional_dataset_fails_alone(
     materialize: Materialize, simulator: Simulator, instance: dg.DagsterInstance
 ) -> None:
-    """Laps that cannot be had keep nothing else from landing, and do not land as empty."""
+    """Laps that cannot be had keep nothing else from being stored, and are not stored as empty."""
     simulator.control.add_faults(
         InjectedFault(kind="unknown_path", endpoint="laps"),
     )
     result = materialize("bronze_sessions", QUALIFYING, RACE)
     assert not result.success
-    assert {name for name, _ in landed(result)} == {"sessions", "drivers", "results"}
+    assert {name for name, _ in stored(result)} == {"sessions", "drivers", "results"}
     assert failure(result).startswith(f"{QUALIFYING} laps and 1 more (laps of 2 sessions): OpenF1")
     assert statuses(instance, "laps") == (set(), {QUALIFYING, RACE})
     assert statuses(instance, "drivers") == ({QUALIFYING, RACE}, set())
@@ -209,7 +210,7 @@ def test_an_optional_dataset_fails_alone(
 def test_one_session_fails_alone(
     materialize: Materialize, simulator: Simulator, instance: dg.DagsterInstance
 ) -> None:
-    """A record without its key fails its own partition and dataset; the rest of the batch lands."""
+    """A record without its key fails its own partition and dataset; the rest is stored."""
     simulator.control.add_faults(
         InjectedFault(
             kind="edit",
@@ -220,8 +221,8 @@ def test_one_session_fails_alone(
     )
     result = materialize("bronze_sessions", QUALIFYING, RACE)
     assert not result.success
-    assert ("results", QUALIFYING) in landed(result)
-    assert ("results", RACE) not in landed(result)
+    assert ("results", QUALIFYING) in stored(result)
+    assert ("results", RACE) not in stored(result)
     first_line = failure(result).splitlines()[0]
     assert first_line.startswith(f"{RACE} results: A record of results has no driver_number")
     assert statuses(instance, "results") == ({QUALIFYING}, {RACE})
@@ -230,7 +231,7 @@ def test_one_session_fails_alone(
 def test_a_body_that_is_no_json_is_no_empty_answer(
     materialize: Materialize, simulator: Simulator, settings: Settings
 ) -> None:
-    """HTML with status 200 is repeated, and fails in the end: nothing lands for it."""
+    """HTML with status 200 is asked again, and the answer that follows is stored."""
     simulator.control.add_faults(InjectedFault(kind="html_200", endpoint="drivers", times=1))
     assert materialize("bronze_sessions", RACE).success
     materialized = Path(settings.lake_uri, "bronze/drivers").rglob("*.parquet")
@@ -238,10 +239,10 @@ def test_a_body_that_is_no_json_is_no_empty_answer(
     assert simulator.control.state()["by_endpoint"]["drivers"] == 2
 
 
-def test_a_true_empty_answer_lands_as_empty(
+def test_an_answer_without_rows_is_stored_as_empty(
     materialize: Materialize, simulator: Simulator, lake: Lake
 ) -> None:
-    """No rows are stored as a file with the full schema and no rows, and told as `empty`."""
+    """It becomes a file with the full schema and no rows, and the revision is `empty`."""
     simulator.control.add_faults(InjectedFault(kind="empty", endpoint="laps"))
     result = materialize("bronze_sessions", RACE)
     assert result.success
@@ -283,9 +284,9 @@ def test_a_correction_is_changed_and_a_loss_refused(
 
 
 def test_a_correction_names_rows_and_columns(
-    materialize: Materialize, simulator: Simulator
+    materialize: Materialize, simulator: Simulator, instance: dg.DagsterInstance
 ) -> None:
-    """The materialization of a correction shows which values of which rows changed."""
+    """A correction's materialization shows which values changed, and has them as data."""
     first = materialize("bronze_sessions", RACE, select=["sessions", "results"])
     assert what_changed(first) == "All rows are new."
     simulator.control.set_faults(
@@ -303,8 +304,15 @@ def test_a_correction_names_rows_and_columns(
     assert head == "| what | row | column | before | after |"
     assert re.fullmatch(r"\| changed \| driver_number \d+ \| points \| 2[56].0 \| 0.0 \|", points)
     assert re.fullmatch(r"\| changed \| driver_number \d+ \| dsq \| False \| True \|", dsq)
+    recorded = read_latest(instance, DATASET["results"], {RACE})[RACE].changes(DATASET["results"])
+    assert recorded is not None
+    [row] = recorded.changed_values
+    assert [(v.column, v.before, v.after) for v in row.values][1] == ("dsq", False, True)
     again = materialize("bronze_sessions", RACE, select=["results"])
     assert what_changed(again) == "Nothing."
+    assert (
+        read_latest(instance, DATASET["results"], {RACE})[RACE].changes(DATASET["results"]) is None
+    )
 
 
 def what_changed(result: dg.ExecuteInProcessResult) -> str:
@@ -336,10 +344,10 @@ def test_closed_for_a_live_session(materialize: Materialize, simulator: Simulato
 def test_a_partition_without_a_session(
     materialize: Materialize, instance: dg.DagsterInstance
 ) -> None:
-    """A key that the calendar does not have fails with the reason, and the others land."""
+    """A key that the calendar does not have fails with the reason, and the others are stored."""
     register(instance, [SessionPartition.parse("2025/atlantis/race")])
     result = materialize("bronze_sessions", NEXT, "2025/atlantis/race", select=["sessions"])
-    assert landed(result) == [("sessions", NEXT)]
+    assert stored(result) == [("sessions", NEXT)]
     assert failure(result).startswith(
         "2025/atlantis/race sessions: OpenF1's calendar has no ended session of this name."
     )
@@ -365,7 +373,7 @@ def test_a_lake_that_breaks_spares_the_api(
         )
     )
     assert not result.success
-    assert {name for name, _ in landed(result)} == {"sessions"}
+    assert {name for name, _ in stored(result)} == {"sessions"}
     assert "The lake folder cannot be used: could not " in failure(result).splitlines()[0]
     assert "and 5 more (drivers, results, laps of 2 sessions)" in failure(result).splitlines()[0]
     assert "laps" not in simulator.control.state()["by_endpoint"]
@@ -374,7 +382,7 @@ def test_a_lake_that_breaks_spares_the_api(
 def test_a_second_attempt_asks_only_for_what_is_missing(
     materialize: Materialize, simulator: Simulator, instance: dg.DagsterInstance
 ) -> None:
-    """Re-executed from failure, a run asks for what did not land, and nothing landed turns red."""
+    """Re-executed from failure, a run asks for what is not stored, and nothing stored turns red."""
     fault = InjectedFault(kind="unknown_path", endpoint="laps")
     simulator.control.add_faults(fault)
     first = materialize("bronze_sessions", QUALIFYING, RACE)
@@ -388,10 +396,10 @@ def test_a_second_attempt_asks_only_for_what_is_missing(
     second = materialize("bronze_sessions", QUALIFYING, RACE, tags=again)
     assert simulator.control.state()["by_endpoint"] == {"laps": 1}
     assert statuses(instance, "drivers") == ({QUALIFYING, RACE}, set())
-    told = [e.materialization.metadata for e in second.all_events if e.is_step_materialization]
-    assert {each["told_again_from"].value for each in told} == {first.run_id}
-    assert {each["api_requests"].value for each in told} == {0}
-    assert {each["revision"].value for each in told} == {"new"}
+    repeated = [e.materialization.metadata for e in second.all_events if e.is_step_materialization]
+    assert {each["told_again_from"].value for each in repeated} == {first.run_id}
+    assert {each["api_requests"].value for each in repeated} == {0}
+    assert {each["revision"].value for each in repeated} == {"new"}
     simulator.control.set_faults([])
     third = materialize(
         "bronze_sessions", QUALIFYING, RACE, tags={**again, "dagster/parent_run_id": second.run_id}
@@ -400,10 +408,10 @@ def test_a_second_attempt_asks_only_for_what_is_missing(
     assert statuses(instance, "laps") == ({QUALIFYING, RACE}, set())
 
 
-def test_what_landed_since_is_not_hidden(
+def test_what_was_stored_since_is_not_hidden(
     materialize: Materialize, simulator: Simulator, instance: dg.DagsterInstance
 ) -> None:
-    """A further attempt of an old run does not tell again what another run has corrected since."""
+    """A further attempt of an old run does not repeat what another run has corrected since."""
     simulator.control.add_faults(InjectedFault(kind="unknown_path", endpoint="laps"))
     old = materialize("bronze_sessions", RACE, RACE)
     correction = InjectedFault(
@@ -414,12 +422,12 @@ def test_what_landed_since_is_not_hidden(
     again = {"dagster/parent_run_id": old.run_id, "dagster/is_resume_retry": "true"}
     further = materialize("bronze_sessions", RACE, RACE, tags=again)
     assert revisions(further)[("results", RACE)] == "unchanged"
-    told = {
+    repeated = {
         event.asset_key.path[-1]
         for event in further.all_events
         if event.is_step_materialization and "told_again_from" in event.materialization.metadata
     }
-    assert told == {"sessions", "drivers"}
+    assert repeated == {"sessions", "drivers"}
 
 
 def test_re_executing_all_asks_for_everything(
@@ -436,10 +444,10 @@ def test_re_executing_all_asks_for_everything(
 def test_a_key_added_by_hand_fails_alone(
     materialize: Materialize, instance: dg.DagsterInstance
 ) -> None:
-    """A key that names no session fails with what to do; the others land."""
+    """A key that is no session's fails with what to do; the others are stored."""
     instance.add_dynamic_partitions("f1_sessions", ["foo"])
     result = materialize("bronze_sessions", NEXT, "foo", select=["sessions"])
-    assert landed(result) == [("sessions", NEXT)]
+    assert stored(result) == [("sessions", NEXT)]
     assert failure(result).startswith("foo sessions: 'foo' is no session's key. ")
     register(instance, [SessionPartition.parse("2024/bahrain/race")])
     assert instance.get_dynamic_partitions("f1_sessions") == [
@@ -451,7 +459,7 @@ def test_a_key_added_by_hand_fails_alone(
     ]
 
 
-def test_a_cause_is_told_once(materialize: Materialize, simulator: Simulator) -> None:
+def test_each_cause_has_one_line(materialize: Materialize, simulator: Simulator) -> None:
     """However many partitions fail of one cause, another cause is not hidden behind them."""
     simulator.control.add_faults(
         InjectedFault(kind="unknown_path", endpoint="drivers"),
@@ -498,8 +506,8 @@ def test_partitions_are_in_sync_until_their_upstream_changes(
     instance: dg.DagsterInstance,
     definitions: dg.Definitions,
 ) -> None:
-    """Dagster calls what landed fresh, also when the session lands again unchanged, and out of
-    sync when the session's own row was corrected, until it lands again."""
+    """Dagster calls what was stored fresh, also when the session is stored again unchanged, and out
+    of sync when the session's own row was corrected, until it is stored again."""
     materialize("bronze_sessions", QUALIFYING, RACE)
     materialize("bronze_races", RACE)
     for dataset in DATASET:

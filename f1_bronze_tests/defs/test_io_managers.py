@@ -1,4 +1,4 @@
-"""One IO manager for every way in and out of the lake."""
+"""The IO manager stores and loads the assets of users, and loads bronze."""
 
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ def driver(session_key: int, number: int) -> dict[str, Any]:
 
 @pytest.fixture
 def io_manager(tmp_path: Path, instance: dg.DagsterInstance) -> ParquetLakeIOManager:
-    """A lake in which the drivers of a qualifying have landed, and of the race two more."""
+    """A lake in which the drivers of a qualifying are stored, and of the race two more."""
     made = ParquetLakeIOManager(lake_uri=str(tmp_path / "lake"))
     for key, session_key, numbers in ((QUALIFYING, 1, [4]), (RACE, 2, [16, 44])):
         made.land(

@@ -72,9 +72,9 @@ def test_the_catalog_explains_each_asset() -> None:
     )
 
 
-def test_the_catalog_names_whom_to_ask_and_where_to_look() -> None:
+def test_the_catalog_has_owner_link_and_place() -> None:
     """Each asset has an owner, a link to OpenF1's own description, and its place in the lake."""
-    told = {
+    shown = {
         spec.key.path[-1]: (
             list(spec.owners),
             spec.metadata["openf1_docs"].value,
@@ -83,12 +83,12 @@ def test_the_catalog_names_whom_to_ask_and_where_to_look() -> None:
         for spec in bronze_specs()
     }
     below = "year=…/grand_prix=…/session_type=…"
-    assert told["results"] == (
+    assert shown["results"] == (
         ["team:data-platform"],
         "https://openf1.org/docs/#session-result",
         f"bronze/results/{below}/results_<session_key>.parquet",
     )
-    assert told["pit_stops"][1:] == (
+    assert shown["pit_stops"][1:] == (
         "https://openf1.org/docs/#pit",
         f"bronze/pit_stops/{below}/pit_stops_<session_key>.parquet",
     )

@@ -62,6 +62,16 @@ def test_nothing_moves_under_a_run(
     assert read_registered(instance).session_keys == ("2023/z/race", "2025/a/race")
 
 
+def test_a_key_added_by_hand_is_listed_apart(instance: dg.DagsterInstance) -> None:
+    """Anybody can add a key in the UI: it is no session, keeps its place, and hinders nothing."""
+    register(instance, parsed("2025/a/race"))
+    instance.add_dynamic_partitions("f1_sessions", ["foo"])
+    registered = read_registered(instance)
+    assert registered.session_keys == ("2025/a/race", "foo")
+    assert registered.sessions == (SessionPartition.parse("2025/a/race"),)
+    assert registered.added_by_hand == ("foo",)
+
+
 KEYS = st.lists(
     st.builds("{}/{}/race".format, st.integers(2020, 2023), st.sampled_from("abcdefgh")),
     unique=True,

@@ -18,7 +18,7 @@ from f1_bronze.defs.partitions import register
 from f1_bronze.defs.record.runs import read_run_result
 from f1_bronze.lake.lake import Lake
 from f1_bronze.settings import Settings
-from f1_bronze_tests.defs.test_checks import Judging
+from f1_bronze_tests.defs.fake_judge import FakeJudge
 
 from .deployment import QUALIFYING, RACE, Deployment, bronze, silver
 
@@ -32,7 +32,7 @@ def land(settings: Settings, instance: dg.DagsterInstance) -> Land:
 
     def run(*broken: Severity, job: str = "bronze_sessions") -> None:
         names = {"bronze_sessions": ("laps", "results"), "bronze_races": ("stints",)}[job]
-        assemble(settings, judge=Judging(*broken)).resolve_job_def(job).execute_in_process(
+        assemble(settings, judge=FakeJudge(*broken)).resolve_job_def(job).execute_in_process(
             instance=instance,
             raise_on_error=False,
             partition_key=RACE,

@@ -1,51 +1,34 @@
-"""Tags by which runs are told apart, ours and those of Dagster that no public name stands for.
-
-Belongs here: names of run tags and their values. Stays out: what follows from them.
-"""
+"""Names of run tags, ours and those of Dagster that have no public name."""
 
 RETRY_AT_TAG = "f1_bronze/retry_at"
+"""The moment (ISO 8601, UTC) at which a run that met a closed API or an outage is resumed."""
 
-"""Run tag: the moment (ISO 8601, UTC) at which a run that met a closed API or an outage goes on."""
+TRIGGER_TAG = "f1_bronze/trigger"
+"""Who asked for the run, where it was not a person in the UI."""
 
-TRIGGER_TAG, BY_COMMAND = "f1_bronze/trigger", "command"
-
-"""Run tag: who asked for the run, where it was no person in the UI."""
-
-BY_WEEK, BY_CALENDAR = "week", "calendar"
-
-"""The weekly run, and new sessions that are ingested as soon as they are there."""
+BY_COMMAND, BY_WEEK, BY_CALENDAR = "command", "week", "calendar"
+"""The command, the weekly run, and new sessions that are ingested as soon as they are listed."""
 
 WEEK_TAG = "f1_bronze/week"
-
-"""Run tag: the Monday (YYYY-MM-DD) of the weekly run that a run belongs to."""
+"""The Monday (YYYY-MM-DD) of the weekly run that a run belongs to."""
 
 CLOSED_RUN_TAG = "f1_bronze/closed_run"
+"""The run that met the closure or outage; differs where a re-execution inherited the tag."""
 
-"""Run tag: the run that met the closure or outage; differs where a re-execution inherited it."""
-
-GOES_ON_WITH_TAG = "f1_bronze/goes_on_with"
-
-"""Run tag: the run whose further attempt this is, where our sensor made it."""
+RESUMED_RUN_TAG = "f1_bronze/goes_on_with"
+"""The run that this one resumes, where our sensor launched it."""
 
 ATTEMPT_TAG = "f1_bronze/attempt"
-
-"""Run tag: which attempt this is of a run that met a closed API or an outage."""
+"""Which attempt this is of a run that met a closed API or an outage."""
 
 HISTORICAL_TAG = "f1_bronze/historical"
-
-"""Run tag: whether past seasons are filled in ("true"), which metrics tell apart from the rest."""
+"""Whether past seasons are filled in ("true"), which metrics tell apart from the rest."""
 
 LEFT_OUT_BY_TAG = "f1_bronze/left_out_by"
-
-"""Run tag: the run whose failure kept a backfill from starting this one."""
-
-RANGE_START, RANGE_END = (
-    "dagster/asset_partition_range_start",
-    "dagster/asset_partition_range_end",
-)
+"""The run whose failure kept a backfill from starting this one."""
 
 PARTITION = "dagster/partition"
-
+RANGE_START = "dagster/asset_partition_range_start"
+RANGE_END = "dagster/asset_partition_range_end"
 ROOT_RUN, PARENT_RUN = "dagster/root_run_id", "dagster/parent_run_id"
-
 BACKFILL, SCHEDULE, SENSOR = "dagster/backfill", "dagster/schedule_name", "dagster/sensor_name"

@@ -16,7 +16,7 @@ from f1_bronze.datasets.sessions import SESSIONS
 from f1_bronze.defs.io_manager import ParquetLakeIOManager
 from f1_bronze.defs.partitions import DATASET_BY_ASSET_KEY, parse_key
 from f1_bronze.defs.record.latest import RecordedMaterialization, read_latest
-from f1_bronze.defs.record.tags import GOES_ON_WITH_TAG, PARENT_RUN
+from f1_bronze.defs.record.tags import PARENT_RUN, RESUMED_RUN_TAG
 from f1_bronze.defs.run.check_context import RunCheckContext
 from f1_bronze.defs.run.failures import (
     IngestFailure,
@@ -326,7 +326,7 @@ def _earlier_attempts(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Itera
     tags = run.tags
     while PARENT_RUN in tags and (
         any(tag in tags for tag in _RESUMES)
-        or tags.get(GOES_ON_WITH_TAG) == tags[PARENT_RUN]  # by our sensor, after a closure
+        or tags.get(RESUMED_RUN_TAG) == tags[PARENT_RUN]  # by our sensor, after a closure
     ):
         parent = instance.get_run_by_id(tags[PARENT_RUN])
         if parent is None:

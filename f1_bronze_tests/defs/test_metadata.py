@@ -1,4 +1,4 @@
-"""What a materialization tells of a partition."""
+"""What the UI shows of a change."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,8 +18,8 @@ def stop(lane: float) -> dict[str, Any]:
     return {"session_key": 1, "driver_number": 4, "lap_number": 9, "lane_duration": lane}
 
 
-def test_rows_that_share_a_key_are_told_as_changed(tmp_path: Path) -> None:
-    """Where no one can tell which row became which, the key is told all the same."""
+def test_rows_that_share_a_key_are_listed_as_changed(tmp_path: Path) -> None:
+    """Where no one can say which row became which, the key is listed all the same."""
     lake = Lake.at(str(tmp_path))
 
     def land(*lanes: float) -> str:
@@ -34,5 +34,5 @@ def test_rows_that_share_a_key_are_told_as_changed(tmp_path: Path) -> None:
         return show_changes(PIT_STOPS, lake.land(candidate).changes)
 
     land(21.0, 22.0)
-    told = land(21.0, 23.5).splitlines()
-    assert told[2:] == ["| changed | driver_number 4, lap_number 9 |  |  |  |"]
+    lines = land(21.0, 23.5).splitlines()
+    assert lines[2:] == ["| changed | driver_number 4, lap_number 9 |  |  |  |"]

@@ -15,7 +15,7 @@ from f1_bronze.settings import Settings
 from f1_bronze.simulator.faults import InjectedFault
 from f1_bronze.simulator.server import Simulator
 from f1_bronze.telemetry.run_results import FailedPartition, RunEnd, RunResult, Trigger
-from f1_bronze_tests.defs.test_checks import Judging
+from f1_bronze_tests.defs.fake_judge import FakeJudge
 
 QUALIFYING, RACE = "2025/bahrain/qualifying", "2025/bahrain/race"
 Materialize = Callable[..., dg.ExecuteInProcessResult]
@@ -36,7 +36,7 @@ def record(instance: dg.DagsterInstance, run_id: str) -> RunResult:
 def test_a_run_that_succeeded(
     materialize: Materialize, instance: dg.DagsterInstance, simulator: Simulator
 ) -> None:
-    """Everything that landed is there with what its materialization said, and the run's calls."""
+    """What was stored is there with its materialization's metadata, and the run's calls."""
     result = materialize("bronze_sessions", QUALIFYING, RACE)
     run = record(instance, result.run_id)
     assert (run.end, run.error, run.failed) == (RunEnd.SUCCESS, None, ())
@@ -57,7 +57,7 @@ def test_a_run_that_succeeded(
     assert 0 < run.seconds < 600
 
 
-def test_times_of_a_session_that_landed_before(
+def test_times_of_a_session_that_was_stored_before(
     materialize: Materialize, instance: dg.DagsterInstance
 ) -> None:
     """A run of races alone knows when the sessions were, from what an earlier run recorded."""
@@ -72,7 +72,7 @@ def test_times_of_a_session_that_landed_before(
 def test_a_run_in_which_one_failed(
     materialize: Materialize, instance: dg.DagsterInstance, simulator: Simulator
 ) -> None:
-    """What did not land is named with its error, and the failure's first line is kept."""
+    """What is not stored is listed with its error, and the failure's first line is kept."""
     simulator.control.add_faults(InjectedFault(kind="unknown_path", endpoint="laps"))
     result = materialize("bronze_sessions", RACE, RACE)
     run = record(instance, result.run_id)
@@ -89,13 +89,13 @@ def test_a_run_in_which_one_failed(
 def test_a_run_that_was_cancelled(
     materialize: Materialize, instance: dg.DagsterInstance, simulator: Simulator
 ) -> None:
-    """Where no failure names what is missing, it is all that was planned and did not land."""
+    """Where no failure lists what is missing, it is all that was planned and is not stored."""
     result = materialize("bronze_sessions", QUALIFYING, RACE, select=["sessions", "drivers"])
     run = instance.get_run_by_id(result.run_id)
     instance.report_run_canceled(run)
     ended = record(instance, result.run_id)
     assert ended.end is RunEnd.CANCELED
-    assert ended.failed == ()  # it had landed all before it was cancelled
+    assert ended.failed == ()  # all was stored before it was cancelled
     planned = instance.create_run_for_job(
         assemble(Settings.read({})).resolve_job_def("bronze_sessions"),
         tags={"dagster/partition": RACE},
@@ -109,9 +109,9 @@ def test_a_run_that_was_cancelled(
 
 
 def test_checks_are_read_back(settings: Settings, instance: dg.DagsterInstance) -> None:
-    """Each evaluation with its rules; a check that failed is no dataset that did not land."""
+    """Each evaluation with its rules; a check that failed is not a dataset that failed."""
     result = (
-        assemble(settings, judge=Judging(Severity.ERROR, dataset="drivers"))
+        assemble(settings, judge=FakeJudge(Severity.ERROR, dataset="drivers"))
         .resolve_job_def("bronze_sessions")
         .execute_in_process(
             instance=instance, raise_on_error=False, tags={"dagster/partition": RACE}
@@ -131,10 +131,34 @@ def test_checks_are_read_back(settings: Settings, instance: dg.DagsterInstance) 
     assert failed.rules[2]["unexpected_count"] == 2
 
 
-def test_a_further_attempt_tells_again(
+def test_checks_alone_name_the_file_that_they_checked(
+    settings: Settings, instance: dg.DagsterInstance, materialize: Materialize
+) -> None:
+    """ "Execute check" stores nothing; its results refer to the file that an earlier run stored."""
+    first = record(instance, materialize("bronze_sessions", RACE, RACE).run_id)
+    definitions = assemble(settings, judge=FakeJudge())
+    job = dg.define_asset_job(
+        "only_checks", selection=dg.AssetSelection.checks_for_assets(*definitions.assets[:1])
+    )
+    alone = dg.Definitions(
+        assets=definitions.assets,
+        jobs=[job],
+        resources=definitions.resources,
+        executor=dg.in_process_executor,
+    )
+    result = alone.resolve_job_def("only_checks").execute_in_process(
+        instance=instance, tags={"dagster/partition": RACE}
+    )
+    run = record(instance, result.run_id)
+    assert run.stored == ()
+    uris = {one.dataset: one.uri for one in first.stored}
+    assert {check.dataset: check.uri for check in run.checks} == uris
+
+
+def test_a_further_attempt_records_again(
     materialize: Materialize, instance: dg.DagsterInstance, simulator: Simulator
 ) -> None:
-    """What an earlier attempt landed is marked, and the parent is known."""
+    """What an earlier attempt stored is marked, and the parent is known."""
     simulator.control.add_faults(InjectedFault(kind="unknown_path", endpoint="laps"))
     first = materialize("bronze_sessions", RACE, RACE)
     simulator.control.reset()
@@ -170,7 +194,7 @@ def test_who_asked(
     trigger: Trigger,
     historical: bool,
 ) -> None:
-    """Tags tell whether a clock or a person asked, and whether the past is filled in."""
+    """Tags say whether a clock or a person asked, and whether the past is filled in."""
     result = materialize("bronze_sessions", RACE, RACE, select=["sessions"], tags=tags)
     begun = record(instance, result.run_id).start
     assert (begun.trigger, begun.historical) == (trigger, historical)
