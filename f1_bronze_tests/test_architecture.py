@@ -94,10 +94,8 @@ EXCEPTIONS: dict[tuple[str, str], str] = {
     ("monitoring", "resources"): "coverage is that of a Deployment",
     ("outbound", "monitoring"): "alerts name the sessions that are overdue",
     ("outbound", "resources"): "sensors take the Deployment",
-    ("outbound", "run"): "since the move",
     ("run", "checks"): "a run yields the results of its checks",
     ("run", "io_manager"): "a run writes through it",
-    ("run", "resources"): "a run asks OpenF1 through it",
 }
 
 

@@ -1,5 +1,5 @@
 """Silver tables on bronze partitions: docs/downstream.md walks through it.
 
-Belongs here: assets of the group silver (assets.py), when they are made (following.py), what they
-must not use (fitness.py), and how Dagster loads them (together.py, alone.py). Stays out: landing.
+The assets are in assets.py, when they are made in following.py, what they must not use in
+fitness.py; together.py and alone.py are two ways to load them.
 """

@@ -1,7 +1,4 @@
-"""Two silver tables: the pace of drivers in any session, and of tyres in races.
-
-Belongs here: the assets and their SQL. Stays out: when they are made (following.py).
-"""
+"""Two silver tables: the pace of drivers in any session, and of tyres in races."""
 
 from collections.abc import Sequence
 

@@ -1,8 +1,6 @@
-"""Which bronze partitions may be used.
+"""Which bronze partitions may be used: what the checks found in the rows that the lake has now.
 
-Belongs here: what the checks have said of the rows that are in the lake now. Stays out: what
-follows from it (following.py, assets.py). A check that only warned keeps nobody: Dagster's own
-`all_deps_blocking_checks_passed` would hold a partition back for that, too.
+A check that only warned holds nothing back; Dagster's own `all_deps_blocking_checks_passed` would.
 """
 
 from collections.abc import Collection, Mapping
@@ -31,8 +29,8 @@ def held_back(
 ) -> Mapping[str, str]:
     """Why partitions of an asset must not be used; those that may are left out.
 
-    A partition may be used once every check of its dataset has judged the rows that it has now and
-    none found an ERROR. An asset without checks of ours may always be used.
+    A partition may be used once every check of its dataset was evaluated on the rows that it has
+    now and none failed with ERROR. An asset without checks of ours may always be used.
     """
     checks = CHECKS.get(asset, ())
     if not checks or not keys:
@@ -61,12 +59,12 @@ def _objection(
 ) -> str | None:
     if info is None:
         return (
-            f"the check {check.name} has not judged it. Execute it on the asset's Checks tab, "
+            f"the check {check.name} was not evaluated. Execute it on the asset's Checks tab, "
             "which asks nothing of OpenF1."
         )
     if info.latest_execution_status is CheckStatus.SUCCEEDED and info.is_current:
         return None
-    # The latest word may be a plan that came to nothing, so the latest verdict is looked up.
+    # The latest evaluation may only be planned, so the latest result is looked up.
     history = instance.event_log_storage.get_asset_check_execution_history(
         check,
         limit=1,
@@ -76,16 +74,16 @@ def _objection(
     event = history[0].event if history else None
     if event is None or event.dagster_event is None:
         return _objection(instance, check, key, None)
-    verdict = event.dagster_event.asset_check_evaluation_data
-    target = verdict.target_materialization_data
+    evaluation = event.dagster_event.asset_check_evaluation_data
+    target = evaluation.target_materialization_data
     if target is None or target.storage_id != info.latest_materialization_storage_id:
         return (
-            f"the check {check.name} has judged earlier rows only. Wait for the run that lands it, "
-            "or execute the check on the asset's Checks tab."
+            f"the check {check.name} was evaluated on earlier rows only. Wait for the run that "
+            "stores it, or execute the check on the asset's Checks tab."
         )
-    if verdict.passed or verdict.severity is not dg.AssetCheckSeverity.ERROR:
+    if evaluation.passed or evaluation.severity is not dg.AssetCheckSeverity.ERROR:
         return None
     return (
-        f"the check {check.name} found rows that must not be used ({verdict.description}). "
-        "Look at its evidence; materialize the bronze partition again once upstream has mended it."
+        f"the check {check.name} found rows that must not be used ({evaluation.description}). "
+        "Look at its evidence; materialize the bronze partition again once OpenF1 has corrected it."
     )

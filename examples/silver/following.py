@@ -1,8 +1,6 @@
 """When a silver partition is made again: the automation condition and its sensor.
 
-Belongs here: comparing what a partition was made from with what bronze holds now. Stays out: which
-bronze rows may be used (fitness.py), the assets (assets.py). Why not Dagster's own conditions:
-docs/downstream.md.
+Why not Dagster's own conditions: docs/downstream.md.
 """
 
 import json
@@ -31,11 +29,11 @@ Made = Mapping[str, tuple[int, str]]
 class FollowsBronze(dg.AutomationCondition[dg.AssetKey]):
     """True for partitions whose upstream is fit for use and is not what they were made from.
 
-    It looks at the state of things and not at events, so nothing is missed while the daemon is
-    down, and rows that landed again unchanged are no reason to run. Each state of the upstream is
-    asked for once: a partition that fails is not run again until its upstream has changed.
+    It compares states and not events, so nothing is missed while the daemon is down, and rows that
+    were stored again unchanged are no reason to run. Each state of the upstream is requested once:
+    a partition that fails is not run again until its upstream has changed.
 
-    What had landed before the first evaluation is left to a backfill; only partitions that were
+    What was stored before the first evaluation is left to a backfill; only partitions that were
     made before are brought up to date.
 
     Every upstream asset is read by the same partition key. The condition stands alone, because what

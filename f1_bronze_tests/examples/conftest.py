@@ -18,7 +18,7 @@ def own_lake(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def deployment(instance: dg.DagsterInstance, own_lake: Settings) -> Deployment:
-    """Nothing has landed; the automation has been on for a while."""
+    """Nothing is stored; the automation has been on for a while."""
     made = Deployment(instance, own_lake)
     made.registers(QUALIFYING, RACE)
     assert made.tick() == []

@@ -1,6 +1,6 @@
 """Bronze and silver as their records say, without a run: fast, and as many sessions as one likes.
 
-Belongs here: landing and judging by word alone, and ticks of the automation. Stays out: assertions.
+Materializations and check results are reported, not made; ticks of the automation are real.
 """
 
 import warnings
@@ -45,10 +45,10 @@ class Deployment:
         """These sessions are partitions."""
         register(self.instance, [SessionPartition.parse(key) for key in keys])
 
-    def lands(
+    def store(
         self, version: str, *keys: str, datasets: Sequence[str] = ("laps", "results")
     ) -> None:
-        """These partitions hold rows of this version, which nobody has judged."""
+        """These partitions hold rows of this version, which are not checked."""
         for key in keys:
             for name in datasets:
                 made = dg.AssetMaterialization(
@@ -56,19 +56,19 @@ class Deployment:
                 )
                 self.instance.report_runless_asset_event(made)
 
-    def judged(
+    def check(
         self,
         *keys: str,
         datasets: Sequence[str] = ("laps", "results"),
         broken: dg.AssetCheckSeverity | None = None,
     ) -> None:
-        """All checks have judged what is there; `values` of the first dataset is broken."""
+        """All checks are evaluated; `values` of the first dataset fails with `broken`."""
         for name in datasets:
             for key in keys:
                 latest = self._latest(bronze(name), key)
                 for check in CHECKS[bronze(name)]:
                     fails = broken if (check.name, name) == ("values", datasets[0]) else None
-                    self._tells(
+                    self._report(
                         dg.AssetCheckEvaluation(
                             asset_key=check.asset_key,
                             check_name=check.name,
@@ -83,8 +83,8 @@ class Deployment:
 
     def lands_well(self, version: str, *keys: str) -> None:
         """Rows of this version, and all checks are content."""
-        self.lands(version, *keys)
-        self.judged(*keys)
+        self.store(version, *keys)
+        self.check(*keys)
 
     def makes(self, *keys: str, asset: str = DRIVER_PACE) -> None:
         """Silver is made of what bronze holds, and tagged as Dagster tags it."""
@@ -110,7 +110,7 @@ class Deployment:
             )
         return sorted(str(key) for key in self._tick.get_requested_partitions(silver(asset)))
 
-    def _tells(self, verdict: dg.AssetCheckEvaluation) -> None:
+    def _report(self, verdict: dg.AssetCheckEvaluation) -> None:
         """A run of its own said so: without a run Dagster takes one verdict of a check only."""
         event = dg.DagsterEvent(
             event_type_value=dg.DagsterEventType.ASSET_CHECK_EVALUATION.value,

@@ -27,7 +27,7 @@ Land = Callable[..., None]
 
 @pytest.fixture
 def land(settings: Settings, instance: dg.DagsterInstance) -> Land:
-    """Ingest what silver needs of a race in this process, judged by a judge who finds this."""
+    """Ingest what silver needs of a race in this process; its checks find this."""
     register(instance, [SessionPartition.parse(key) for key in (QUALIFYING, RACE)])
 
     def run(*broken: Severity, job: str = "bronze_sessions") -> None:
@@ -104,7 +104,7 @@ def test_same_rows_same_version(
 
 
 def test_by_hand_too(land: Land, settings: Settings, instance: dg.DagsterInstance) -> None:
-    """A person who materializes over a failed ERROR check is told why not, and what to do."""
+    """A person who materializes over a failed ERROR check learns why not, and what to do."""
     land(Severity.ERROR)
     result = make(settings, instance, "driver_pace")
     assert not result.success
@@ -112,7 +112,7 @@ def test_by_hand_too(land: Land, settings: Settings, instance: dg.DagsterInstanc
     assert data.description == (
         f"{RACE} bronze/laps: the check values found rows that must not be used "
         "(broken_error: 2 laps without a time). Look at its evidence; materialize the bronze "
-        "partition again once upstream has mended it."
+        "partition again once OpenF1 has corrected it."
     )
     assert held_back(instance, bronze("laps"), [RACE]) == {RACE: data.description}
     assert held_back(instance, bronze("results"), [RACE]) == {}
@@ -129,7 +129,7 @@ def test_a_warning_is_used(land: Land, settings: Settings, instance: dg.DagsterI
 def test_a_plan_that_came_to_nothing(
     land: Land, settings: Settings, instance: dg.DagsterInstance
 ) -> None:
-    """A run that meant to judge and was cancelled leaves the last verdict as it is."""
+    """A run that was cancelled before its checks leaves the last result as it is."""
     land()
     definitions = assemble(settings)
     run = instance.create_run_for_job(
@@ -139,10 +139,10 @@ def test_a_plan_that_came_to_nothing(
     assert held_back(instance, bronze("laps"), [RACE]) == {}
 
 
-def test_never_judged(instance: dg.DagsterInstance) -> None:
+def test_never_checked(instance: dg.DagsterInstance) -> None:
     """Rows that no check has seen are not used."""
     reasons = held_back(instance, bronze("laps"), [RACE])
-    assert reasons[RACE].startswith(f"{RACE} bronze/laps: the check schema has not judged it.")
+    assert reasons[RACE].startswith(f"{RACE} bronze/laps: the check schema was not evaluated.")
     assert held_back(instance, silver("driver_pace"), [RACE]) == {}
 
 

@@ -117,7 +117,7 @@ def lake(tmp_path: Path, seasons: InventedSeasons) -> Settings:
 def test_the_daemon_follows_bronze(
     instance: dg.DagsterInstance, lake: Settings, daemon: Daemon
 ) -> None:
-    """What lands is made, unchanged rows and a failed ERROR check start nothing, a change does."""
+    """Unchanged rows and a failed ERROR check start nothing; new rows and a change do."""
     bronze = Deployment(instance, lake)
     bronze.registers(RACE)
     made = [("driver_pace", RACE, "SUCCESS")]
@@ -126,8 +126,8 @@ def test_the_daemon_follows_bronze(
     assert [daemon.tick(), daemon.tick()] == [made, []]
     bronze.lands_well("1", RACE)
     assert daemon.tick() == []
-    bronze.lands("2", RACE)
-    bronze.judged(RACE, broken=dg.AssetCheckSeverity.ERROR)
+    bronze.store("2", RACE)
+    bronze.check(RACE, broken=dg.AssetCheckSeverity.ERROR)
     assert daemon.tick() == []
     bronze.lands_well("3", RACE)
     assert [daemon.tick(), daemon.tick()] == [made, []]

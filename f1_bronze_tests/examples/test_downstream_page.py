@@ -1,4 +1,4 @@
-"""What docs/downstream.md tells people to type works, in its order."""
+"""What docs/downstream.md asks people to type works, in its order."""
 
 import os
 import re

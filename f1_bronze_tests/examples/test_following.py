@@ -17,7 +17,7 @@ ERROR, WARN = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
 
 
 def test_what_lands_is_made_once(deployment: Deployment) -> None:
-    """A session that lands is asked for in the next tick, and in no other."""
+    """A session that is stored is requested in the next tick, and in no other."""
     deployment.lands_well("1", RACE)
     assert [deployment.tick(), deployment.tick()] == [[RACE], []]
     deployment.makes(RACE)
@@ -42,37 +42,37 @@ def test_either_upstream_counts(deployment: Deployment, dataset: str) -> None:
     deployment.lands_well("1", RACE)
     deployment.tick()
     deployment.makes(RACE)
-    deployment.lands("2", RACE, datasets=[dataset])
-    deployment.judged(RACE, datasets=[dataset])
+    deployment.store("2", RACE, datasets=[dataset])
+    deployment.check(RACE, datasets=[dataset])
     assert deployment.tick() == [RACE]
 
 
 def test_all_of_the_upstream_is_needed(deployment: Deployment) -> None:
-    """A session of which only the laps have landed waits for its results."""
-    deployment.lands("1", RACE, datasets=["laps"])
-    deployment.judged(RACE, datasets=["laps"])
+    """A session of which only the laps are stored waits for its results."""
+    deployment.store("1", RACE, datasets=["laps"])
+    deployment.check(RACE, datasets=["laps"])
     assert deployment.tick() == []
-    deployment.lands("1", RACE, datasets=["results"])
-    deployment.judged(RACE, datasets=["results"])
+    deployment.store("1", RACE, datasets=["results"])
+    deployment.check(RACE, datasets=["results"])
     assert deployment.tick() == [RACE]
 
 
-def test_an_error_holds_one_partition_back_until_it_is_mended(deployment: Deployment) -> None:
-    """While a check has found an ERROR its partition waits and others go; mended, it follows."""
-    deployment.lands("1", QUALIFYING, RACE)
-    deployment.judged(QUALIFYING)
-    deployment.judged(RACE, broken=ERROR)
+def test_an_error_holds_one_partition_back_until_it_is_corrected(deployment: Deployment) -> None:
+    """A partition whose check fails with ERROR waits until it is corrected; others do not."""
+    deployment.store("1", QUALIFYING, RACE)
+    deployment.check(QUALIFYING)
+    deployment.check(RACE, broken=ERROR)
     assert [deployment.tick(), deployment.tick()] == [[QUALIFYING], []]
     deployment.lands_well("2", RACE)
     assert deployment.tick() == [RACE]
 
 
 def test_a_verdict_that_changes_lets_it_go(deployment: Deployment) -> None:
-    """The same rows, judged anew and found good, are used."""
-    deployment.lands("1", RACE)
-    deployment.judged(RACE, broken=ERROR)
+    """The same rows, checked again and found good, are used."""
+    deployment.store("1", RACE)
+    deployment.check(RACE, broken=ERROR)
     assert deployment.tick() == []
-    deployment.judged(RACE)
+    deployment.check(RACE)
     assert deployment.tick() == [RACE]
 
 
@@ -81,33 +81,33 @@ def test_what_was_made_stays_when_its_upstream_breaks(deployment: Deployment) ->
     deployment.lands_well("1", RACE)
     deployment.tick()
     deployment.makes(RACE)
-    deployment.lands("2", RACE)
-    deployment.judged(RACE, broken=ERROR)
+    deployment.store("2", RACE)
+    deployment.check(RACE, broken=ERROR)
     assert deployment.tick() == []
     deployment.lands_well("1", RACE)  # upstream takes it back
     assert deployment.tick() == []
 
 
-def test_nothing_is_used_before_it_is_judged(deployment: Deployment) -> None:
+def test_nothing_is_used_before_it_is_checked(deployment: Deployment) -> None:
     """Between landing and verdict a partition waits, also where earlier rows were found good."""
-    deployment.lands("1", RACE)
+    deployment.store("1", RACE)
     assert deployment.tick() == []
-    deployment.judged(RACE)
+    deployment.check(RACE)
     assert deployment.tick() == [RACE]
     deployment.makes(RACE)
-    deployment.lands("2", RACE)
+    deployment.store("2", RACE)
     assert deployment.tick() == []
-    deployment.judged(RACE)
+    deployment.check(RACE)
     assert deployment.tick() == [RACE]
 
 
 def test_a_warning_holds_nobody_back(deployment: Deployment) -> None:
     """A check that only warned lets its partition go; Dagster's own condition would not."""
-    deployment.lands("1", RACE)
-    deployment.judged(RACE, broken=WARN)
+    deployment.store("1", RACE)
+    deployment.check(RACE, broken=WARN)
     assert deployment.tick() == [RACE]
     assert passed_by_dagster(deployment) == []
-    deployment.judged(RACE)
+    deployment.check(RACE)
     assert passed_by_dagster(deployment) == [RACE]
 
 
@@ -186,9 +186,9 @@ def test_a_season_at_once(deployment: Deployment) -> None:
     """A season that lands between two ticks is asked for together, but for a broken session."""
     keys = [f"2024/gp_{number:02}/race" for number in range(24)]
     deployment.registers(*keys)
-    deployment.lands("1", *keys)
-    deployment.judged(*keys[1:])
-    deployment.judged(keys[0], broken=ERROR)
+    deployment.store("1", *keys)
+    deployment.check(*keys[1:])
+    deployment.check(keys[0], broken=ERROR)
     assert deployment.tick() == keys[1:]
     deployment.makes(*keys[1:])
     assert deployment.tick() == []
@@ -196,10 +196,10 @@ def test_a_season_at_once(deployment: Deployment) -> None:
 
 def test_races_alone(deployment: Deployment) -> None:
     """Tyres are followed by race keys, though laps have others too."""
-    deployment.lands("1", QUALIFYING, RACE, datasets=["laps"])
-    deployment.judged(QUALIFYING, RACE, datasets=["laps"])
-    deployment.lands("1", RACE, datasets=["stints"])
-    deployment.judged(RACE, datasets=["stints"])
+    deployment.store("1", QUALIFYING, RACE, datasets=["laps"])
+    deployment.check(QUALIFYING, RACE, datasets=["laps"])
+    deployment.store("1", RACE, datasets=["stints"])
+    deployment.check(RACE, datasets=["stints"])
     assert deployment.tick(TYRE_PACE) == [RACE]
 
 

@@ -8,8 +8,7 @@ import dagster as dg
 
 from f1_bronze.datasets.dataset import Dataset, Severity
 from f1_bronze.datasets.partition import SessionPartition
-from f1_bronze.defs.record.failure_causes import NotChecked, RulesBroken
-from f1_bronze.defs.record.failure_causes import RowsMissing as RowsMissing
+from f1_bronze.defs.record.failure_causes import NotChecked, RowsMissing, RulesBroken
 from f1_bronze.defs.record.tags import (
     ATTEMPT_TAG,
     BY_COMMAND,
