@@ -17,7 +17,7 @@ from f1_bronze.settings import Settings
 if TYPE_CHECKING:
     from f1_bronze.lake.history import Content
     from f1_bronze.lake.lake import Lake
-    from f1_bronze.telemetry.lineage.story import Story, Told
+    from f1_bronze.telemetry.lineage.partition_lineage import PartitionEvent, PartitionLineage
 
 _EVENTS_SHOWN = 30
 _END_EVENTS = ("COMPLETE", "FAIL", "ABORT")
@@ -39,7 +39,7 @@ def lineage(dataset_name: str, partition_key: str, as_json: bool) -> None:
     from f1_bronze.lake.lake import Lake
     from f1_bronze.lake.paths import partition_folder
     from f1_bronze.telemetry.lineage.event_files import EventFiles
-    from f1_bronze.telemetry.lineage.story import read_lineage
+    from f1_bronze.telemetry.lineage.partition_lineage import read_lineage
 
     dataset = find_dataset(dataset_name)
     lake = Lake.at(Settings.read().lake_uri)
@@ -47,25 +47,27 @@ def lineage(dataset_name: str, partition_key: str, as_json: bool) -> None:
     with suggesting_partitions(lake, dataset, partition_key):
         partition = SessionPartition.parse(partition_key)
         events = EventFiles(lake.store).of_dataset(dataset.name)
-        story = read_lineage(partition.key, partition_folder(dataset.name, partition), events)
+        found = read_lineage(partition.key, partition_folder(dataset.name, partition), events)
         try:
             contents = lake.history(dataset, partition).contents
         except NotInLake:
-            if not story.events:
+            if not found.events:
                 raise
     if as_json:
-        print_json(_to_json(lake, dataset.name, partition, contents, story))
+        print_json(_to_json(lake, dataset.name, partition, contents, found))
     else:
-        _print(lake, dataset.name, partition, contents, story)
+        _print(lake, dataset.name, partition, contents, found)
 
 
-def _facts(lake: "Lake", contents: tuple["Content", ...], story: "Story") -> dict[str, Any]:
+def _facts(
+    lake: "Lake", contents: tuple["Content", ...], found: "PartitionLineage"
+) -> dict[str, Any]:
     """What is known of the current file; None for what is not."""
     from f1_bronze.cli.console import iso
 
     current = next((content for content in contents if content.is_current), None)
     file = current.file if current else None
-    stored = [one for one in story.events if one.event_type == "COMPLETE" and one.output]
+    stored = [one for one in found.events if one.event_type == "COMPLETE" and one.output]
     last = stored[-1] if stored else None
     source = file.provenance.source if file else None
     return {
@@ -85,14 +87,14 @@ def _print(
     dataset: str,
     partition: SessionPartition,
     contents: tuple["Content", ...],
-    story: "Story",
+    found: "PartitionLineage",
 ) -> None:
     from f1_bronze.cli.console import iso, print_rows, stdout
     from f1_bronze.cli.history_command import revision_row
 
     console = stdout()
     console.print(f"{dataset} of {partition.key}", style="bold")
-    for name, value in _facts(lake, contents, story).items():
+    for name, value in _facts(lake, contents, found).items():
         if value is not None:
             shown = f"{value:,}" if name in ("rows", "size_bytes") else str(value)
             console.print(f"  {name.replace('_', ' '):<15} {shown}", soft_wrap=True, markup=False)
@@ -101,8 +103,8 @@ def _print(
         print_rows(console, [revision_row(content) for content in contents])
     else:
         console.print("\nThe lake has never held it.")
-    if story.checks:
-        console.print(f"\nChecks of {iso(story.checks[0].at)}:")
+    if found.checks:
+        console.print(f"\nChecks of {iso(found.checks[0].at)}:")
         rows = [
             {
                 "rule": one.rule,
@@ -110,11 +112,11 @@ def _print(
                 "column": one.column,
                 "observed": one.observed,
             }
-            for one in story.checks
+            for one in found.checks
         ]
         print_rows(console, rows)
-    ends = [one for one in story.events if one.event_type in _END_EVENTS]
-    if not story.events:
+    ends = [one for one in found.events if one.event_type in _END_EVENTS]
+    if not found.events:
         console.print(
             "\nThere are no lineage events. The sensor openlineage_events writes them: check in "
             "`f1-bronze ui` that it is on."
@@ -126,7 +128,7 @@ def _print(
         console.print(f"… and {len(ends) - _EVENTS_SHOWN:,} earlier ones; --json lists them all")
 
 
-def _event_row(event: "Told") -> dict[str, Any]:
+def _event_row(event: "PartitionEvent") -> dict[str, Any]:
     from f1_bronze.cli.console import iso
 
     return {
@@ -145,7 +147,7 @@ def _to_json(
     dataset: str,
     partition: SessionPartition,
     contents: tuple["Content", ...],
-    story: "Story",
+    found: "PartitionLineage",
 ) -> dict[str, Any]:
     from f1_bronze.cli.console import iso
     from f1_bronze.cli.history_command import revision_to_json
@@ -153,11 +155,11 @@ def _to_json(
     return {
         "dataset": dataset,
         "partition": partition.key,
-        **_facts(lake, contents, story),
+        **_facts(lake, contents, found),
         "revisions": [revision_to_json(lake, content) for content in contents],
-        "checks": [{**asdict(one), "at": iso(one.at)} for one in story.checks],
+        "checks": [{**asdict(one), "at": iso(one.at)} for one in found.checks],
         "events": [
             {**asdict(one), "at": iso(one.at), "uri": lake.store.uri(one.path)}
-            for one in story.events
+            for one in found.events
         ],
     }

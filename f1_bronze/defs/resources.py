@@ -191,6 +191,11 @@ class Deployment:
 
         return MetricFiles(self.lake.store, outages=(LakeUnavailable,))
 
+    @property
+    def glue_database(self) -> str:
+        """The ARN of the Glue database that has the lake's tables; empty where it is unknown."""
+        return str(getattr(self.settings, "glue_database", ""))
+
     @cached_property
     def lineage_events(self) -> "EventFiles":
         """Lineage events in the lake."""

@@ -91,11 +91,19 @@ class StoredPartition:
 
 @dataclass(frozen=True, kw_only=True)
 class FailedPartition:
-    """One dataset of one partition key that was not stored, and the name of its error."""
+    """One dataset of one partition key that was not stored.
+
+    Attributes:
+        error: the name of the error's class.
+        cause: the error's message, which ends with the remedy; empty where none is on record.
+        status: of OpenF1's HTTP answer, where the error is about one.
+    """
 
     dataset: str
     partition_key: str
     error: str
+    cause: str = ""
+    status: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

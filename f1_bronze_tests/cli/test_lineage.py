@@ -167,11 +167,13 @@ def questions() -> list[str]:
 
 
 def test_all_sources_of_an_output(with_events: Weekend) -> None:
-    """The endpoint, and the address that was asked."""
+    """The endpoint with the address that was asked, and the table sessions."""
     sources, _ = questions()
     ran = with_events.run(sql, sources, "--json")
     assert ran.status == 0, ran.err
+    bronze = str(with_events.file("sessions")).partition("/sessions/year=")[0]
     assert ran.data == [
+        {"namespace": "file", "name": f"{bronze}/sessions", "asked": None},
         {
             "namespace": "openf1-api",
             "name": "laps",
@@ -200,6 +202,7 @@ def test_the_flow_of_a_session(with_events: Weekend) -> None:
         ("bronze_laps_checks", "COMPLETE", None, None),
         ("bronze_laps", "FAIL", None, "RowsWouldBeLost"),
     ]
-    assert ran.data[0]["sources"] == ["laps"]
-    assert ran.data[0]["file"] == str(with_events.file())
-    assert ran.data[2]["sources"] == [str(with_events.file())]
+    table = str(with_events.file()).partition("/year=")[0]
+    assert ran.data[0]["sources"] == ["laps", f"{table.removesuffix('laps')}sessions"]
+    assert ran.data[0]["written"] == table
+    assert ran.data[2]["sources"] == [table]

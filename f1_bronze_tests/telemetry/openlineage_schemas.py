@@ -38,14 +38,17 @@ FACETS = {
         "version": f.dataset_version_dataset.DatasetVersionDatasetFacet,
         "hierarchy": f.hierarchy_dataset.HierarchyDatasetFacet,
         "dataQualityMetrics": f.data_quality_metrics_dataset.DataQualityMetricsDatasetFacet,
+        "symlinks": f.symlinks_dataset.SymlinksDatasetFacet,
         "lifecycleStateChange": (f.lifecycle_state_change_dataset.LifecycleStateChangeDatasetFacet),
     },
     "inputFacets": {
+        "subset": f.base_subset_dataset.InputSubsetInputDatasetFacet,
         "dataQualityAssertions": (
             f.data_quality_assertions_dataset.DataQualityAssertionsDatasetFacet
         ),
     },
     "outputFacets": {
+        "subset": f.base_subset_dataset.OutputSubsetOutputDatasetFacet,
         "outputStatistics": (f.output_statistics_output_dataset.OutputStatisticsOutputDatasetFacet),
     },
 }
@@ -101,6 +104,8 @@ def _of_class(kind: type) -> dict[str, Any]:
 
 def _of_hint(hint: Any) -> dict[str, Any]:
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
+    if f.base_subset_dataset.PartitionSubsetCondition in inner:  # of several the one that we use
+        return _of_class(f.base_subset_dataset.PartitionSubsetCondition)
     if origin in (typing.Union, types.UnionType):
         [one] = [part for part in inner if part is not type(None)]
         return _of_hint(one)

@@ -1,16 +1,18 @@
 """From a run to OpenLineage events: which there are, when, and what they say."""
 
 import json
+import re
 from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import urlsplit
-from uuid import UUID, uuid5
+from uuid import UUID
 
 import pytest
 
 from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.telemetry.lineage.events import end_events, start_events
+from f1_bronze.telemetry.lineage.names import lineage_run_id
 from f1_bronze.telemetry.run_results import FailedPartition, RunEnd
 
 from .lineage_examples import (
@@ -27,14 +29,30 @@ from .lineage_examples import (
     only,
 )
 
-LAPS_OF_THE_RACE = str(uuid5(UUID(RUN_ID), "laps/2025/bahrain/race"))
-FILE = "f1/bronze/laps/year=2025/grand_prix=bahrain/session_type=race/laps_9472.parquet"
+RUN = lineage_run_id(RUN_ID, BEGUN_AT)
+LAPS_OF_THE_RACE = lineage_run_id(RUN_ID, BEGUN_AT, "laps", "2025/bahrain/race")
+FILE = (
+    "s3://my-bucket/f1/bronze/laps/year=2025/grand_prix=bahrain/session_type=race/laps_9472.parquet"
+)
+TABLE, SESSIONS_TABLE = (
+    ("s3://my-bucket", "f1/bronze/laps"),
+    ("s3://my-bucket", "f1/bronze/sessions"),
+)
+OF_THE_RACE = {
+    "type": "partition",
+    "partitions": [
+        {
+            "identifier": "2025/bahrain/race",
+            "dimensions": {"year": "2025", "grand_prix": "bahrain", "session_type": "race"},
+        }
+    ],
+}
 
 
-def test_a_run_that_begins() -> None:
-    """Its START has Dagster's run id and a job that no dataset's job is called like."""
+def test_a_run_that_starts() -> None:
+    """Its START has the time of the start and a job that no dataset's job is called like."""
     [body] = bodies(start_events(begun(backfill_id="kqyetzgw", historical=True)))
-    assert (body["eventType"], body["run"]["runId"]) == ("START", RUN_ID)
+    assert (body["eventType"], body["run"]["runId"]) == ("START", RUN)
     assert body["eventTime"] == "2026-11-23T06:04:07.250000Z"
     assert (body["job"]["namespace"], body["job"]["name"]) == (
         "f1-pipeline",
@@ -43,6 +61,7 @@ def test_a_run_that_begins() -> None:
     assert (body["inputs"], body["outputs"]) == ([], [])
     tags = {tag["key"]: tag["value"] for tag in body["run"]["facets"]["tags"]["tags"]}
     assert tags == {
+        "dagster_run_id": RUN_ID,
         "trigger": "scheduled",
         "historical": "true",
         "backfill_id": "kqyetzgw",
@@ -92,6 +111,7 @@ def test_every_run_id_starts_once_and_ends_once() -> None:
     for body in sorted(events, key=lambda b: b["eventTime"]):
         by_id.setdefault(str(UUID(body["run"]["runId"])), []).append(body["eventType"])
     assert len(by_id) == 5
+    assert {UUID(run_id).version for run_id in by_id} == {7}
     assert all(types[0] == "START" and len(types) == 2 for types in by_id.values()), by_id
 
 
@@ -103,45 +123,48 @@ def test_told_again_it_is_the_same() -> None:
     assert mine.isdisjoint(event.path for event in end_events(finished(start=other)))
 
 
-def test_a_landing() -> None:
-    """From OpenF1's endpoint to the file, under names that OpenLineage's rules give."""
+def test_a_partition_that_is_stored() -> None:
+    """From OpenF1's endpoint and the table sessions to the table, whose subset is the partition."""
     body = only(end_events(finished(failed=())), "bronze_laps")
     assert body["run"]["runId"] == LAPS_OF_THE_RACE
     assert body["eventTime"] == "2026-11-23T06:04:17.250000Z"
-    [source], [file] = body["inputs"], body["outputs"]
+    [source, sessions], [table] = body["inputs"], body["outputs"]
     assert (source["namespace"], source["name"]) == ("openf1-api", "laps")
+    assert (sessions["namespace"], sessions["name"]) == SESSIONS_TABLE
+    assert sessions["inputFacets"]["subset"]["inputCondition"] == OF_THE_RACE
     assert source["facets"]["dataSource"]["uri"] == (
         "https://api.openf1.org/v1/laps?session_key=9472"
     )
-    assert (file["namespace"], file["name"]) == ("s3://my-bucket", FILE)
-    facets = file["facets"]
+    assert (table["namespace"], table["name"]) == TABLE
+    assert table["outputFacets"]["subset"]["outputCondition"] == OF_THE_RACE
+    facets = table["facets"]
     assert facets["version"]["datasetVersion"] == SHA
     assert facets["lifecycleStateChange"]["lifecycleStateChange"] == "CREATE"
-    assert facets["dataSource"]["uri"] == f"s3://my-bucket/{FILE}"
+    assert facets["dataSource"]["uri"] == "s3://my-bucket/f1/bronze/laps"
     assert facets["ownership"]["owners"] == [{"name": "team:f1-bronze", "type": "MAINTAINER"}]
     assert facets["documentation"]["description"].startswith("One row per driver and lap")
     assert [level["name"] for level in facets["hierarchy"]["hierarchy"]] == [
         "bronze",
         "laps",
-        "2025/bahrain/race",
     ]
-    written = file["outputFacets"]["outputStatistics"]
+    written = table["outputFacets"]["outputStatistics"]
     assert (written["rowCount"], written["size"], written["fileCount"]) == (1_080, 34_567, 1)
 
 
-def test_run_facets_of_a_landing() -> None:
+def test_run_facets_of_a_stored_partition() -> None:
     """The session's own times, the Dagster run as parent and root, and what has no other facet."""
     facets = only(end_events(finished(failed=())), "bronze_laps")["run"]["facets"]
     assert facets["nominalTime"]["nominalStartTime"] == "2025-04-13T15:00:00.000000Z"
     assert facets["nominalTime"]["nominalEndTime"] == "2025-04-13T17:00:00.000000Z"
     job = {"namespace": "f1-pipeline", "name": "dagster_bronze_sessions"}
     for above in (facets["parent"], facets["parent"]["root"]):
-        assert above["run"]["runId"] == RUN_ID
+        assert above["run"]["runId"] == RUN
         assert {name: above["job"][name] for name in job} == job
     assert facets["processing_engine"]["name"] == "Dagster"
     assert facets["processing_engine"]["version"].startswith("1.13.")
     tags = {tag["key"]: tag["value"] for tag in facets["tags"]["tags"]}
-    assert tags["partition"] == "2025/bahrain/race"
+    assert (tags["dagster_run_id"], tags["partition"]) == (RUN_ID, "2025/bahrain/race")
+    assert tags["file"] == FILE
     assert (tags["session_key"], tags["revision"], tags["api_retries"]) == ("9472", "new", "2")
 
 
@@ -158,7 +181,7 @@ def test_job_facets() -> None:
     assert "from OpenF1's endpoint laps" in facets["documentation"]["description"]
 
 
-def test_when_a_landing_began() -> None:
+def test_when_a_partition_started() -> None:
     """It began as long before its end as the asking took, and never before the run."""
     quick, slow = landed(extract_seconds=4), landed("results", extract_seconds=99)
     events = end_events(finished(stored=(quick, slow), failed=(), checks=()))
@@ -171,7 +194,7 @@ def test_when_a_landing_began() -> None:
     [("new", "CREATE"), ("empty", "CREATE"), ("changed", "OVERWRITE"), ("unchanged", None)],
 )
 def test_what_became_of_the_file(revision: str, change: str | None) -> None:
-    """What was found to be the same was not written, and its rows are told all the same."""
+    """What was found to be the same was not written, and its rows are stated all the same."""
     run = finished(stored=(landed(revision=revision),), failed=(), checks=())
     [file] = only(end_events(run), "bronze_laps")["outputs"]
     state = file["facets"].get("lifecycleStateChange", {}).get("lifecycleStateChange")
@@ -190,13 +213,13 @@ def test_columns(dataset) -> None:  # type: ignore[no-untyped-def]
     named = [(field["name"], field["type"]) for field in facets["schema"]["fields"]]
     assert named[:-1] == [(column.name, column.type.value) for column in dataset.columns]
     assert named[-1] == ("extra_fields", "string")
-    told = facets["columnLineage"]["fields"]
-    assert {name: field["inputFields"][0]["field"] for name, field in told.items()} == {
+    by_column = facets["columnLineage"]["fields"]
+    assert {name: field["inputFields"][0]["field"] for name, field in by_column.items()} == {
         column.name: column.field for column in dataset.columns
     }
     kinds = {
         name: field["inputFields"][0]["transformations"][0]["subtype"]
-        for name, field in told.items()
+        for name, field in by_column.items()
     }
     assert kinds["session_key"] == "IDENTITY"
     assert {n for n, k in kinds.items() if k == "TRANSFORMATION"} == {
@@ -207,11 +230,12 @@ def test_columns(dataset) -> None:  # type: ignore[no-untyped-def]
 
 
 def test_checks() -> None:
-    """Assertions stand at the file that was checked; what was not judged is not asserted."""
+    """Assertions are about the table's partition; a rule that was not checked asserts nothing."""
     body = only(end_events(finished()), "bronze_laps_checks")
-    [file] = body["inputs"]
-    assert (file["namespace"], file["name"]) == ("s3://my-bucket", FILE)
-    held, broken = file["inputFacets"]["dataQualityAssertions"]["assertions"]
+    [table] = body["inputs"]
+    assert (table["namespace"], table["name"]) == TABLE
+    assert table["inputFacets"]["subset"]["inputCondition"] == OF_THE_RACE
+    held, broken = table["inputFacets"]["dataQualityAssertions"]["assertions"]
     assert (held["assertion"], held["success"], held["severity"], held["column"]) == (
         "lap_number_in_range",
         True,
@@ -223,46 +247,105 @@ def test_checks() -> None:
         False,
         "warn",
     )
-    assert broken["params"] == {"unexpected_count": 3, "rows_seen": 1_080}
+    assert broken["params"] == {
+        "partition": "2025/bahrain/race",
+        "unexpected_count": 3,
+        "rows_seen": 1_080,
+    }
     assert "column" not in broken
-    assert body["run"]["runId"] == str(uuid5(UUID(RUN_ID), "laps/checks"))
+    assert body["run"]["runId"] == lineage_run_id(RUN_ID, BEGUN_AT, "laps", "checks")
 
 
 def test_checks_of_many_sessions() -> None:
-    """A dataset's sessions are checked in one run, each file with its own assertions; a check
-    without rules is one assertion, and a file that the run did not land needs its address."""
+    """A dataset's sessions are checked in one run, each assertion about its own partition; a check
+    without rules is one assertion, and one of a file that nobody can name is none."""
     elsewhere = SessionPartition.parse("2024/monaco/race")
     plain = check(partition=QUALIFYING, rules=(), passed=True, severity="ERROR", check="schema")
-    named = check(partition=elsewhere, rules=(), uri="file:///srv/lake/laps_1.parquet")
+    named = check(partition=elsewhere, rules=(), uri=FILE.replace("2025", "2024"))
     nameless = check(partition=SessionPartition.parse("2024/spanish/race"))
     run = finished(
         stored=(landed(), landed(partition=QUALIFYING)),
         failed=(),
         checks=(check(), plain, named, nameless),
     )
-    files = only(end_events(run), "bronze_laps_checks")["inputs"]
-    assert [len(f["inputFacets"]["dataQualityAssertions"]["assertions"]) for f in files] == [
-        2,
-        1,
-        1,
+    [table] = only(end_events(run), "bronze_laps_checks")["inputs"]
+    asserted = table["inputFacets"]["dataQualityAssertions"]["assertions"]
+    assert [one["params"]["partition"] for one in asserted] == [
+        *(RACE.key, RACE.key, QUALIFYING.key),
+        elsewhere.key,
     ]
-    [whole] = files[1]["inputFacets"]["dataQualityAssertions"]["assertions"]
+    whole = asserted[2]
     assert (whole["assertion"], whole["success"], whole["severity"]) == ("schema", True, "error")
-    assert (files[2]["namespace"], files[2]["name"]) == ("file", "/srv/lake/laps_1.parquet")
+    read = table["inputFacets"]["subset"]["inputCondition"]["partitions"]
+    assert [one["identifier"] for one in read] == [elsewhere.key, QUALIFYING.key, RACE.key]
 
 
-def test_what_did_not_land() -> None:
-    """It has a FAIL with the error's name, the partition, its source, and no output."""
-    body = only(end_events(finished()), "bronze_laps", "FAIL")
-    assert body["run"]["facets"]["errorMessage"]["message"] == "RowsWouldBeLost"
-    assert {"key": "partition", "value": QUALIFYING.key, "source": "INTEGRATION"} in (
-        body["run"]["facets"]["tags"]["tags"]
+def test_execute_check_alone() -> None:
+    """A run that stores nothing and checks what an earlier run stored gives assertions, with the
+    column of a rule that has one."""
+    run = finished(
+        start=begun(datasets=()),
+        stored=(),
+        failed=(),
+        checks=(check(uri=FILE),),
+        end=RunEnd.SUCCESS,
+    )
+    assert [b["job"]["name"] for b in bodies(end_events(run))] == [
+        *("bronze_laps_checks", "bronze_laps_checks"),
+        "dagster_bronze_sessions",
+    ]
+    [table] = only(end_events(run), "bronze_laps_checks")["inputs"]
+    assert (table["namespace"], table["name"]) == TABLE
+    assertions = table["inputFacets"]["dataQualityAssertions"]["assertions"]
+    assert [(one["name"], one.get("column")) for one in assertions] == [
+        ("racing/lap_number_in_range", "lap_number"),
+        ("racing/laps_contiguous", None),
+    ]
+
+
+def test_a_spark_job_meets_the_same_node() -> None:
+    """OpenLineage's Java client names what Spark reads from …/bronze/laps by bucket and path,
+    without the folders key=value, and by the Glue table: both are the node that we write."""
+    arn = "arn:aws:glue:eu-west-1:123456789012:database/f1_bronze"
+    events = end_events(finished(failed=()), glue_database=arn)
+    [table] = only(events, "bronze_laps")["outputs"]
+    read_by_spark = re.sub(r"(/[^/=]+=[^/]+)+(/.*)?$", "", FILE.removeprefix("s3://my-bucket/"))
+    assert (table["namespace"], table["name"]) == ("s3://my-bucket", read_by_spark)
+    [glue] = table["facets"]["symlinks"]["identifiers"]
+    assert glue == {
+        "namespace": "arn:aws:glue:eu-west-1:123456789012",
+        "name": "table/f1_bronze/laps",
+        "type": "TABLE",
+    }
+
+
+def test_a_partition_that_failed() -> None:
+    """It has a FAIL with its cause, the error's name and status, its source, and no output."""
+    failed = FailedPartition(
+        dataset="laps",
+        partition_key=QUALIFYING.key,
+        error="Unavailable",
+        cause="OpenF1 answered 503 three times; run this again later.",
+        status=503,
+    )
+    body = only(end_events(finished(failed=(failed,))), "bronze_laps", "FAIL")
+    assert body["run"]["facets"]["errorMessage"]["message"] == failed.cause
+    tags = {tag["key"]: tag["value"] for tag in body["run"]["facets"]["tags"]["tags"]}
+    assert (tags["partition"], tags["error"], tags["status"]) == (
+        *(QUALIFYING.key, "Unavailable"),
+        "503",
     )
     assert (body["inputs"][0]["name"], body["outputs"]) == ("laps", [])
 
 
-def test_what_an_earlier_attempt_landed() -> None:
-    """It is not told again: the attempt that landed it has told of it."""
+def test_a_cause_that_is_not_on_record() -> None:
+    """What an older release recorded has the error's name alone."""
+    body = only(end_events(finished()), "bronze_laps", "FAIL")
+    assert body["run"]["facets"]["errorMessage"]["message"] == "RowsWouldBeLost"
+
+
+def test_what_an_earlier_attempt_stored() -> None:
+    """It has no events: the attempt that stored it has emitted them."""
     run = finished(stored=(landed(repeated=True),), failed=(), checks=(), end=RunEnd.SUCCESS)
     [end] = bodies(end_events(run))
     assert end["job"]["name"] == "dagster_bronze_sessions"
@@ -286,11 +369,11 @@ def test_a_dataset_that_is_no_more() -> None:
 
 
 def test_a_local_lake() -> None:
-    """A file of a folder is named by its absolute path, as it is written there."""
+    """A table in a folder is named by its absolute path."""
     run = finished(stored=(landed(root="file:///srv/my%20lake"),), failed=(), checks=())
     [file] = only(end_events(run), "bronze_laps")["outputs"]
     assert file["namespace"] == "file"
-    assert file["name"] == f"/srv/my lake/{FILE.removeprefix('f1/')}"
+    assert file["name"] == "/srv/my lake/bronze/laps"
 
 
 def test_no_secret_is_told() -> None:

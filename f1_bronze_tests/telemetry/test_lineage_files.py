@@ -56,7 +56,7 @@ def test_written_again() -> None:
 def test_a_lake_that_fails() -> None:
     """The lake's own error is passed on, and writing all of them again mends it."""
     store = RecordingStore(MemoryStore())
-    store.break_after(3)
+    store.fail_after(3)
     with pytest.raises(LakeUnavailable):
         EventFiles(store).write(ALL)
     EventFiles(store).write(ALL)
@@ -127,13 +127,13 @@ def test_a_summary_grows() -> None:
         start=begun(run_id="9e107d9d-372b-4b3e-8f5a-1f2e3d4c5b6a"),
         ended_at=BEGUN_AT + timedelta(hours=2),
     )
-    store.forget()
+    store.clear()
     [changed] = summaries.refresh(EventFiles(store).write(end_events(later)))
     assert store.written[-1] == changed
     [laps] = [r for r in rows_of(store.inner) if r["job"] == "bronze_laps"]  # type: ignore[arg-type]
     assert (laps["runs"], laps["rows"], laps["aborted"], laps["failures"]) == (4, 2_160, 1, 1)
     assert laps["last_event"] == BEGUN_AT + timedelta(hours=2)
-    store.forget()
+    store.clear()
     assert summaries.refresh([DAY]) == []
     assert store.written == []
 

@@ -1,12 +1,15 @@
 """Every kind of event is valid by OpenLineage's schemas, and these would notice if it were not."""
 
 import json
+import os
 from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 from openlineage.client.generated.base import RunEvent
+from referencing import Registry, Resource
 
 from f1_bronze.datasets import DATASETS
 from f1_bronze.telemetry.lineage.events import end_events, start_events
@@ -19,13 +22,13 @@ from .openlineage_schemas import FACETS, run_event_schema, validator
 @pytest.mark.parametrize("end", RunEnd)
 def test_events_are_valid(end: RunEnd) -> None:
     """Events of every dataset, revision and end of a run are valid."""
-    told = [
+    stored = [
         landed(dataset.name, revision=revision)
         for dataset in DATASETS
         for revision in ("new", "changed", "unchanged", "empty")
     ]
-    told.append(landed(session_start=None, session_end=None, root="file:///srv/lake"))
-    run = finished(end=end, stored=tuple(told), checks=(check(), check("results", rules=())))
+    stored.append(landed(session_start=None, session_end=None, root="file:///srv/lake"))
+    run = finished(end=end, stored=tuple(stored), checks=(check(), check("results", rules=())))
     events = [*start_events(begun(parent_run_id="x", root_run_id="y")), *end_events(run)]
     checker = validator()
     seen: dict[str, set[str]] = {place: set() for place in FACETS}
@@ -93,3 +96,40 @@ def test_the_schemas_are_the_standards() -> None:
         "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent"
     )
     assert sorted(run_event_schema()["required"]) == ["eventTime", "job", "producer", "run"]
+
+
+PUBLISHED = Path(
+    os.environ.get("OPENLINEAGE_SCHEMAS")
+    or Path(__file__).resolve().parents[3] / "shared/openlineage_schemas"
+)
+
+
+@pytest.mark.skipif(
+    not PUBLISHED.is_dir(), reason="the published schemas are not here: set OPENLINEAGE_SCHEMAS"
+)
+@pytest.mark.parametrize("end", RunEnd)
+def test_events_are_valid_by_the_published_schemas(end: RunEnd) -> None:
+    """Events, and each of their facets by the schema that it names, are valid as published."""
+    schemas = [json.loads(path.read_text("utf-8")) for path in PUBLISHED.rglob("*.json")]
+    registry: Registry[Any] = Registry().with_resources(
+        (schema["$id"], Resource.from_contents(schema)) for schema in schemas
+    )
+    ids = {schema["$id"].rpartition("/")[2]: schema["$id"] for schema in schemas}
+    stored = [landed(dataset.name) for dataset in DATASETS]
+    run = finished(end=end, stored=tuple(stored), checks=(check(), check("results", rules=())))
+    seen: set[str] = set()
+    for event in [*start_events(begun()), *end_events(run)]:
+        body = json.loads(event.data)
+        whole = {"$ref": body["schemaURL"].partition("#")[0]}
+        jsonschema.Draft202012Validator(whole, registry=registry).validate(body)
+        holders = [body["run"]["facets"], body["job"]["facets"]]
+        for one in [*body["inputs"], *body["outputs"]]:
+            holders += [one[name] for name in one if name.endswith("acets")]
+        for facets in holders:
+            for name, facet in facets.items():
+                seen.add(name)
+                # A patch release of a schema may be newer in the client than what was published here.
+                address, _, fragment = facet["_schemaURL"].partition("#")
+                by_name = {"$ref": f"{ids[address.rpartition('/')[2]]}#{fragment}"}
+                jsonschema.Draft202012Validator(by_name, registry=registry).validate(facet)
+    assert seen == {name for named in FACETS.values() for name in named}

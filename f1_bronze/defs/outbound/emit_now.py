@@ -27,7 +27,8 @@ def emit_now(instance: dg.DagsterInstance, deployment: Deployment, run_ids: Iter
         if run is None or not run.is_finished:
             continue
         result = read_run_result(instance, run, group_of=lambda key: None)
-        events = [*start_events(read_run_start(instance, run)), *end_events(result)]
+        ended = end_events(result, glue_database=deployment.glue_database)
+        events = [*start_events(read_run_start(instance, run)), *ended]
         days |= deployment.lineage_events.write(events)
         if isinstance(deployment.metrics, MetricFiles):
             deployment.metrics.send(run_metrics(result, environment=deployment.environment))

@@ -22,7 +22,7 @@ _KINDS = (*STARTS, *ENDS)
 
 
 def change_events(
-    instance: dg.DagsterInstance, change: Change, group_of: GroupOf
+    instance: dg.DagsterInstance, deployment: Deployment, change: Change, group_of: GroupOf
 ) -> "Sequence[LineageEvent]":
     """The events of a run that started or ended; none where it has been deleted since."""
     # Imported by a tick, so that the code location loads without the OpenLineage client.
@@ -32,7 +32,8 @@ def change_events(
         return ()
     if change.kind in STARTS:
         return start_events(read_run_start(instance, change.run))
-    return end_events(read_run_result(instance, change.run, group_of=group_of))
+    result = read_run_result(instance, change.run, group_of=group_of)
+    return end_events(result, glue_database=deployment.glue_database)
 
 
 @dg.sensor(
@@ -53,7 +54,7 @@ def openlineage_events(
 
     def deliver(change: Change, position: Position) -> Position:
         nonlocal written
-        events = change_events(context.instance, change, find_group)
+        events = change_events(context.instance, deployment, change, find_group)
         try:
             days = deployment.lineage_events.write(events)
         except LakeUnavailable as error:
@@ -100,7 +101,7 @@ def openlineage_consumer(
 
     def deliver(change: Change, position: Position) -> Position:
         nonlocal taken
-        events = change_events(context.instance, change, find_group)
+        events = change_events(context.instance, deployment, change, find_group)
         note = position.notes.get(_CONSUMER, {})
         try:
             sent = delivery.deliver(events, ConsumerProgress.from_json(note, change.run_id))

@@ -37,12 +37,16 @@ _STORED_ANYWAY = {*(error.__name__ for error in STORED_ANYWAY), "NotJudged"}
 
 @dataclass(frozen=True, kw_only=True)
 class RecordedFailure:
-    """One dataset of one partition key that a failed run lists: the error's name and message."""
+    """One dataset of one partition key that a failed run lists: the error's name and message.
+
+    `status` is that of OpenF1's HTTP answer, where the error is about one.
+    """
 
     dataset: str
     partition_key: str
     kind: str
     message: str
+    status: int | None = None
 
     @property
     def is_stored(self) -> bool:
@@ -64,6 +68,7 @@ def read_failures(
             partition_key=one["partition"],
             kind=one["error"],
             message=causes[one["cause"]] if "cause" in one else NOT_REACHED,
+            status=one.get("status"),
         )
         for one in entries
     )

@@ -289,7 +289,11 @@ def _failed_partitions(
         for one in listed:
             if not one.is_stored:
                 yield FailedPartition(
-                    dataset=one.dataset, partition_key=one.partition_key, error=one.kind
+                    dataset=one.dataset,
+                    partition_key=one.partition_key,
+                    error=one.kind,
+                    cause=one.message,
+                    status=one.status,
                 )
         return
     if end is RunEnd.SUCCESS:

@@ -34,6 +34,12 @@ ENDS: tuple[Kind, ...] = (
 
 STARTS: tuple[Kind, ...] = (dg.DagsterEventType.RUN_START,)
 
+_NOT_STARTED = {
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.STARTING,
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
@@ -51,8 +57,10 @@ class Change:
 
     @property
     def is_ahead_of_status(self) -> bool:
-        """Whether the end is on record, but not yet in the run's status, which follows it."""
-        return self.kind in ENDS and self.run is not None and not self.run.is_finished
+        """Whether the change is on record, but not yet in the run's status, which follows it."""
+        if self.run is None:
+            return False
+        return not self.run.is_finished if self.kind in ENDS else self.run.status in _NOT_STARTED
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -91,6 +91,7 @@ def to_failure(failures: Sequence[IngestFailure], counters: Counters) -> dg.Fail
                     "partition": one.key,
                     "error": type(one.error).__name__,
                     "cause": causes.index(str(one.error)),
+                    **_http_status(one.error),
                 }
                 for one in failures
             ]
@@ -107,6 +108,12 @@ def to_failure(failures: Sequence[IngestFailure], counters: Counters) -> dg.Fail
     if closed:
         metadata["retry_after_seconds"] = dg.MetadataValue.float(closed[0].retry_after)
     return dg.Failure("\n".join(lines), metadata=metadata, allow_retries=False)
+
+
+def _http_status(error: Exception) -> dict[str, int]:
+    """The status of OpenF1's answer, where the error is about one."""
+    status = getattr(error, "status", None)
+    return {"status": status} if isinstance(status, int) else {}
 
 
 def refused(dataset: Dataset, landing: Landing) -> RowsMissing:

@@ -1,8 +1,4 @@
-"""The events in the lake: one file each, written together and read together.
-
-Belongs here: doing many small files at once. Stays out: where they lie
-(paths.py), what they say (events.py).
-"""
+"""Writes events into the lake, one file each, and reads them back."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,12 +7,11 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-from f1_bronze.telemetry.lineage import names as paths
 from f1_bronze.telemetry.lineage.events import LineageEvent
+from f1_bronze.telemetry.lineage.names import EVENTS, day_folder, parse_event_path
 from f1_bronze.telemetry.outbound import Files
 
 _AT_ONCE = 10
-
 """On S3 a small object takes some 30 ms whatever is done; boto3 keeps so many connections."""
 
 
@@ -27,27 +22,27 @@ class EventFiles:
         self._files = files
 
     def write(self, events: Sequence[LineageEvent]) -> set[date]:
-        """Put each event in its place, and return the days that have got some.
+        """Write each event, and return the days that have got some.
 
-        An event told again is written over itself, byte for byte. When the lake fails, some may
-        be there and some not: write all of them again.
+        An event that is made again is written over itself, byte for byte. When the lake fails,
+        some may be there and some not: write all of them again.
         """
         for event in events[:1]:  # alone: boto3 must not make its client in several threads
             self._files.write(event.path, event.data, {})
         with ThreadPoolExecutor(_AT_ONCE) as writers:
             for _ in writers.map(lambda one: self._files.write(one.path, one.data, {}), events[1:]):
                 pass
-        found = (paths.read_event_path(event.path) for event in events)
-        return {path.day for path in found if path is not None}
+        parsed = (parse_event_path(event.path) for event in events)
+        return {path.day for path in parsed if path is not None}
 
     def of_day(self, day: date) -> list[tuple[str, bytes]]:
-        """Path and bytes of the events of a day, in the order of their paths."""
-        return self.read(stored.path for stored in self._files.list(paths.day_folder(day)))
+        """Path and bytes of the events of a day, in the order of their"""
+        return self.read(stored.path for stored in self._files.list(day_folder(day)))
 
     def of_dataset(self, dataset: str) -> list[tuple[str, bytes]]:
-        """The same of all events that tell of a dataset, and of no whole run."""
-        listed = (stored.path for stored in self._files.list(paths.EVENTS))
-        return self.read(path for path in listed if _tells_of(path, dataset))
+        """The same of all events that are about a dataset, and not about a whole run."""
+        parsed = (parse_event_path(stored.path) for stored in self._files.list(EVENTS))
+        return self.read(path.path for path in parsed if path and path.dataset == dataset)
 
     def read(self, wanted: Iterable[str]) -> list[tuple[str, bytes]]:
         """Path and bytes of these files, but for those that are no more."""
@@ -55,11 +50,6 @@ class EventFiles:
         with ThreadPoolExecutor(_AT_ONCE) as readers:
             found = zip(listed, readers.map(self._files.read, listed), strict=True)
             return [(path, data) for path, data in found if data is not None]
-
-
-def _tells_of(path: str, dataset: str) -> bool:
-    found = paths.read_event_path(path)
-    return found is not None and found.dataset == dataset
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,18 +86,18 @@ class ReadEvent:
         return list(_each(self.body, "outputs"))
 
 
-def facet_of(dataset: Mapping[str, Any], kind: str, name: str) -> Mapping[str, Any]:
+def find_facet(dataset: Mapping[str, Any], kind: str, name: str) -> Mapping[str, Any]:
     """A facet of an input or output: `kind` is facets, inputFacets or outputFacets."""
     return _mapping(_mapping(dataset.get(kind)).get(name))
 
 
-def assertions_of(dataset: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """What was asserted of an input."""
-    return list(_each(facet_of(dataset, "inputFacets", "dataQualityAssertions"), "assertions"))
+def find_assertions(dataset: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The assertions about an input."""
+    return list(_each(find_facet(dataset, "inputFacets", "dataQualityAssertions"), "assertions"))
 
 
 def read_event(path: str, data: bytes) -> ReadEvent | None:
-    """The event of a file; None for a file that holds none."""
+    """The event of a file; None for any other file."""
     try:
         body = json.loads(data)
         at = datetime.fromisoformat(body["eventTime"])

@@ -1,15 +1,14 @@
-"""From a run to its OpenLineage events.
+"""Makes the OpenLineage events of a run. Pure: the same run has the same events, byte for byte.
 
-Belongs here: which events a run has, when, and with which facets. Pure: the same run has the same
-events, byte for byte, so that telling it again harms nobody. Stays out: how a facet looks
-(run_facets.py, dataset_facets.py), where events go (event_files.py, delivery.py).
-
-- The run: START when it begins, COMPLETE, FAIL or ABORT when it ends.
-- Each dataset of each session that it landed: START and COMPLETE; one that did not land: START and
-  FAIL, or ABORT when the run was cancelled. They are told when the run has ended, under the times
-  at which they happened, so that a run that vanishes leaves none of them open.
-- Each dataset that was checked: one more run whose inputs are the files, because OpenLineage has
+- The run: START when it starts, COMPLETE, FAIL or ABORT when it ends.
+- Each dataset of each session: START, and COMPLETE when it was stored, FAIL when it was not, or
+  ABORT in a cancelled run. They are emitted when the run has ended, under the times at which they
+  happened, so that a run that vanishes leaves none of them open.
+- Each dataset that was checked: one more run whose input is the table, because OpenLineage has
   assertions for inputs only. One for all partitions, as they are checked together.
+
+A dataset is the table, so that a job which reads the table meets the same node; the facet `subset`
+has the partition.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,11 +16,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.dataset import Dataset
-from f1_bronze.telemetry.lineage import facets as dataset_facets
-from f1_bronze.telemetry.lineage import facets as run_facets
-from f1_bronze.telemetry.lineage import names
-from f1_bronze.telemetry.lineage.names import OF_THE_RUN, event_path
+from f1_bronze.datasets.partition import SessionPartition
+from f1_bronze.datasets.sessions import SESSIONS
+from f1_bronze.telemetry.lineage import facets, names
+from f1_bronze.telemetry.lineage.names import OF_THE_RUN
 from f1_bronze.telemetry.redaction import public_url
 from f1_bronze.telemetry.run_results import (
     CheckOutcome,
@@ -35,8 +35,9 @@ from f1_bronze.telemetry.run_results import (
 if TYPE_CHECKING:
     from openlineage.client.event_v2 import InputDataset, OutputDataset
 
+_END_EVENTS = {RunEnd.SUCCESS: "COMPLETE", RunEnd.FAILURE: "FAIL", RunEnd.CANCELED: "ABORT"}
 
-_ENDS = {RunEnd.SUCCESS: "COMPLETE", RunEnd.FAILURE: "FAIL", RunEnd.CANCELED: "ABORT"}
+_DATASETS = {dataset.name: dataset for dataset in DATASETS}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,34 +50,34 @@ class LineageEvent:
 
 
 def start_events(run: RunStart) -> list[LineageEvent]:
-    """The event of a run that begins; none for a run that means to land no bronze dataset."""
-    if not run.datasets:
-        return []
-    return [_of_the_run(run, "START", run.started_at)]
+    """The event of a run that starts; none for a run that is to store no bronze dataset."""
+    return [_run_event(run, "START", run.started_at)] if run.datasets else []
 
 
-def end_events(run: RunResult) -> list[LineageEvent]:
-    """All events of a run that has ended, but its first; the run's own end is the last of them."""
+def end_events(run: RunResult, *, glue_database: str = "") -> list[LineageEvent]:
+    """All events of a run that has ended, but its first; the run's own end is the last of them.
+
+    `glue_database` is the ARN of the Glue database that has the tables; empty where it is unknown.
+    """
     if not (run.start.datasets or run.stored or run.failed or run.checks):
         return []
-    # What an earlier attempt landed was told when that attempt ended.
-    landed = [one for one in run.stored if not one.repeated]
-    events = [event for one in landed for event in _of_landed(run.start, one)]
-    events += [event for one in run.failed for event in _of_not_landed(run, one)]
-    events += _of_checks(run)
-    end = run_facets.error_message(run.error) if run.end is not RunEnd.SUCCESS else {}
-    counted = {"landed": len(landed), "not_landed": len(run.failed)}
-    return [*events, _of_the_run(run.start, _ENDS[run.end], run.ended_at, end, counted)]
+    # What an earlier attempt stored had its events when that attempt ended. A dataset that an
+    # older release has recorded may not be declared any more.
+    stored = [one for one in run.stored if not one.repeated and one.dataset in _DATASETS]
+    failed = [one for one in run.failed if one.dataset in _DATASETS]
+    events = [event for one in stored for event in _stored_events(run.start, one, glue_database)]
+    events += [event for one in failed for event in _failed_events(run, one)]
+    events += _check_events(run)
+    end = facets.error_message(run.error) if run.end is not RunEnd.SUCCESS else {}
+    counted = {"landed": len(stored), "not_landed": len(failed)}
+    return [*events, _run_event(run.start, _END_EVENTS[run.end], run.ended_at, end, **counted)]
 
 
-def _of_the_run(
-    run: RunStart,
-    event_type: str,
-    at: datetime,
-    more: Mapping[str, Any] | None = None,
-    counted: Mapping[str, int] | None = None,
+def _run_event(
+    run: RunStart, event_type: str, at: datetime, more: facets.Facets | None = None, **counted: int
 ) -> LineageEvent:
-    tags = run_facets.tags(
+    tags = facets.tags(
+        dagster_run_id=run.run_id,
         trigger=run.trigger.value,
         historical=run.historical,
         backfill_id=run.backfill_id,
@@ -84,218 +85,224 @@ def _of_the_run(
         parent_run_id=run.parent_run_id,
         datasets=",".join(run.datasets),
         partitions=len(run.partition_keys),
-        **(counted or {}),
+        **counted,
     )
     return _event(
         run,
         event_type,
         at,
         dataset=OF_THE_RUN,
-        run_id=run.run_id,
-        of_run={**tags, **(more or {})},
+        run_facets={**tags, **(more or {})},
         job=names.run_job(run.job),
-        of_job=run_facets.of_run_job(),
+        job_facets=facets.job_facets(
+            "JOB", "One Dagster run of the bronze layer: it stores dataset partitions."
+        ),
     )
 
 
-def _of_landed(run: RunStart, landed: StoredPartition) -> Iterator[LineageEvent]:
-    dataset = dataset_facets.by_name(landed.dataset)
-    if dataset is None:  # recorded by an older release, and declared no more
-        return
-    started_at = max(run.started_at, landed.at - timedelta(seconds=landed.extract_seconds))
-    namespace, name = names.dataset_name(landed.uri)
-    shared: dict[str, Any] = {
-        "dataset": landed.dataset,
-        "run_id": names.landing_run_id(run.run_id, landed.dataset, landed.partition.key),
-        "job": names.dataset_job(landed.dataset),
-        "of_job": run_facets.of_dataset_job(dataset),
+def _stored_events(
+    run: RunStart, stored: StoredPartition, glue_database: str
+) -> Iterator[LineageEvent]:
+    dataset, partition = _DATASETS[stored.dataset], stored.partition
+    table = names.table_name(stored.uri)
+    started_at = max(run.started_at, stored.at - timedelta(seconds=stored.extract_seconds))
+    run_facets = {**facets.parent(run), **facets.nominal_time(stored)}
+    identity = {
+        "dagster_run_id": run.run_id,
+        "partition": partition.key,
+        "session_key": stored.session_key,
     }
-    tags = run_facets.tags(partition=landed.partition.key, session_key=landed.session_key)
+    shared = _dataset_job(dataset, partition.key)
     yield _event(
         run,
         "START",
         started_at,
         **shared,
-        of_run={**run_facets.parent(run), **run_facets.nominal_time(landed), **tags},
-        inputs=[_input(names.API, dataset.endpoint)],
-        outputs=[_output(namespace, name)],
+        run_facets={**run_facets, **facets.tags(**identity)},
+        inputs=_inputs(dataset, table, partition),
+        outputs=[_output(table, {}, facets.output_subset(partition))],
     )
     yield _event(
         run,
         "COMPLETE",
-        landed.at,
+        stored.at,
         **shared,
-        of_run={
-            **run_facets.parent(run),
-            **run_facets.nominal_time(landed),
-            **run_facets.tags(
-                partition=landed.partition.key,
-                session_key=landed.session_key,
-                revision=landed.revision,
-                rows_added=landed.rows_added,
-                rows_removed=landed.rows_removed,
-                rows_changed=landed.rows_changed,
-                api_requests=landed.api_requests,
-                api_retries=landed.api_retries,
-                extract_seconds=landed.extract_seconds,
-                code_version=landed.code_version,
+        run_facets={
+            **run_facets,
+            **facets.tags(
+                **identity,
+                file=stored.uri,
+                revision=stored.revision,
+                rows_added=stored.rows_added,
+                rows_removed=stored.rows_removed,
+                rows_changed=stored.rows_changed,
+                api_requests=stored.api_requests,
+                api_retries=stored.api_retries,
+                extract_seconds=stored.extract_seconds,
+                code_version=stored.code_version,
             ),
         },
-        inputs=[_endpoint(dataset, landed.source_url)],
+        inputs=_inputs(dataset, table, partition, stored.source_url),
         outputs=[
             _output(
-                namespace,
-                name,
+                table,
                 {
-                    **dataset_facets.of_files(dataset),
-                    **dataset_facets.source(namespace, landed.uri),
-                    **dataset_facets.of_file(landed),
+                    **facets.table_facets(dataset, table, glue_database),
+                    **facets.content_facets(stored),
                 },
-                dataset_facets.output_statistics(landed),
+                facets.output_facets(stored),
             )
         ],
     )
 
 
-def _of_not_landed(run: RunResult, failed: FailedPartition) -> Iterator[LineageEvent]:
-    dataset = dataset_facets.by_name(failed.dataset)
-    if dataset is None:
-        return
-    ended = "ABORT" if run.end is RunEnd.CANCELED else "FAIL"
-    times = {"START": run.start.started_at, ended: run.ended_at}
-    for event_type, at in times.items():
-        error = run_facets.error_message(failed.error) if event_type == ended else {}
+def _failed_events(run: RunResult, failed: FailedPartition) -> Iterator[LineageEvent]:
+    dataset = _DATASETS[failed.dataset]
+    end = "ABORT" if run.end is RunEnd.CANCELED else "FAIL"
+    tags = {"dagster_run_id": run.start.run_id, "partition": failed.partition_key}
+    for event_type, at in (("START", run.start.started_at), (end, run.ended_at)):
+        error: facets.Facets = {}
+        if event_type == end:
+            error = facets.error_message(failed.cause or failed.error)
+            tags |= {"error": failed.error, "status": str(failed.status or "")}
         yield _event(
             run.start,
             event_type,
             at,
-            dataset=failed.dataset,
-            run_id=names.landing_run_id(run.start.run_id, failed.dataset, failed.partition_key),
-            of_run={
-                **run_facets.parent(run.start),
-                **run_facets.tags(partition=failed.partition_key),
-                **error,
-            },
-            job=names.dataset_job(failed.dataset),
-            of_job=run_facets.of_dataset_job(dataset),
-            inputs=[_input(names.API, dataset.endpoint)],
+            **_dataset_job(dataset, failed.partition_key),
+            run_facets={**facets.parent(run.start), **facets.tags(**tags), **error},
+            inputs=[_input((names.API, dataset.endpoint))],
         )
 
 
-def _of_checks(run: RunResult) -> Iterator[LineageEvent]:
-    landed = {(one.dataset, one.partition): one for one in run.stored}
-    by_dataset: dict[str, dict[str, list[CheckOutcome]]] = {}
+def _check_events(run: RunResult) -> Iterator[LineageEvent]:
+    uris = {(one.dataset, one.partition): one.uri for one in run.stored}
+    by_dataset: dict[str, list[tuple[str, CheckOutcome]]] = {}
     for check in run.checks:
-        file = landed.get((check.dataset, check.partition))
-        uri = check.uri or (file.uri if file else None)
-        if uri is not None:  # of a file that nobody can name nothing can be asserted
-            by_dataset.setdefault(check.dataset, {}).setdefault(uri, []).append(check)
-    for name, by_file in by_dataset.items():
-        dataset = dataset_facets.by_name(name)
-        if dataset is None:
-            continue
-        done = [one.at for one in run.stored if one.dataset == name]
-        checked = [check for checks in by_file.values() for check in checks]
-        keys = sorted({check.partition.key for check in checked})
-        shared: dict[str, Any] = {
-            "dataset": name,
-            "run_id": names.checks_run_id(run.start.run_id, name),
-            "job": names.checks_job(name),
-            "of_job": run_facets.of_checks_job(dataset),
-        }
-        tags = run_facets.tags(
-            partition=keys[0] if len(keys) == 1 else None,
-            partitions=len(keys),
-            checks=len(checked),
-            failed=sum(not check.passed for check in checked),
+        uri = check.uri or uris.get((check.dataset, check.partition))
+        if uri is not None and check.dataset in _DATASETS:  # else nobody knows what was checked
+            by_dataset.setdefault(check.dataset, []).append((uri, check))
+    for name, checked in by_dataset.items():
+        checks = [check for _, check in checked]
+        partitions = sorted({check.partition for check in checks}, key=lambda one: one.key)
+        tags = facets.tags(
+            dagster_run_id=run.start.run_id,
+            partition=partitions[0].key if len(partitions) == 1 else None,
+            partitions=len(partitions),
+            checks=len(checks),
+            failed=sum(not check.passed for check in checks),
         )
-        of_run = {**run_facets.parent(run.start), **tags}
-        for event_type, at in (
-            ("START", max(done, default=run.start.started_at)),
-            ("COMPLETE", run.ended_at),
+        stored_at = [one.at for one in run.stored if one.dataset == name]
+        for event_type, at, asserted in (
+            ("START", max(stored_at, default=run.start.started_at), {}),
+            ("COMPLETE", run.ended_at, facets.assertions(checks)),
         ):
-            asserted = event_type == "COMPLETE"
             yield _event(
                 run.start,
                 event_type,
                 at,
-                **shared,
-                of_run=of_run,
+                dataset=name,
+                parts=(name, "checks"),
+                job=names.checks_job(name),
+                job_facets=facets.job_facets("ASSET_CHECK", f"Checks the rows of bronze/{name}."),
+                run_facets={**facets.parent(run.start), **tags},
                 inputs=[
-                    _input(*names.dataset_name(uri), {}, dataset_facets.assertions(checks))
-                    if asserted
-                    else _input(*names.dataset_name(uri))
-                    for uri, checks in by_file.items()
+                    _input(
+                        names.table_name(checked[0][0]),
+                        {},
+                        {**facets.input_subset(*partitions), **asserted},
+                    )
                 ],
             )
 
 
-def _endpoint(dataset: Dataset, source_url: str) -> "InputDataset":
-    source = dataset_facets.source(names.API, public_url(source_url))
-    return _input(names.API, dataset.endpoint, {**dataset_facets.of_endpoint(dataset), **source})
+def _dataset_job(dataset: Dataset, partition_key: str) -> dict[str, Any]:
+    """What the events of one partition of a dataset share."""
+    return {
+        "dataset": dataset.name,
+        "parts": (dataset.name, partition_key),
+        "job": names.dataset_job(dataset.name),
+        "job_facets": facets.job_facets(
+            "ASSET",
+            f"Stores bronze/{dataset.name}, a session at a time, from OpenF1's endpoint "
+            f"{dataset.endpoint}.",
+        ),
+    }
+
+
+def _inputs(
+    dataset: Dataset, table: tuple[str, str], partition: SessionPartition, source_url: str = ""
+) -> "list[InputDataset]":
+    """The endpoint, and the sessions that say which session is asked for."""
+    of_endpoint: facets.Facets = {}
+    if source_url:
+        address = facets.data_source(names.API, public_url(source_url))
+        of_endpoint = {**facets.endpoint_facets(dataset), **address}
+    inputs = [_input((names.API, dataset.endpoint), of_endpoint)]
+    if dataset is not SESSIONS:
+        sessions = table[0], names.sibling_table(table[1], SESSIONS.name)
+        inputs.append(_input(sessions, {}, facets.input_subset(partition)))
+    return inputs
 
 
 def _input(
-    namespace: str,
-    name: str,
-    of_dataset: Mapping[str, Any] | None = None,
-    of_input: Mapping[str, Any] | None = None,
+    name: tuple[str, str],
+    dataset_facets: facets.Facets | None = None,
+    input_facets: facets.Facets | None = None,
 ) -> "InputDataset":
     from openlineage.client.event_v2 import InputDataset
 
     return InputDataset(
-        namespace=namespace,
-        name=name,
-        facets=dict(of_dataset or {}),
-        inputFacets=dict(of_input or {}),
+        namespace=name[0],
+        name=name[1],
+        facets=dict(dataset_facets or {}),
+        inputFacets=dict(input_facets or {}),
     )
 
 
 def _output(
-    namespace: str,
-    name: str,
-    of_dataset: Mapping[str, Any] | None = None,
-    of_output: Mapping[str, Any] | None = None,
+    name: tuple[str, str], dataset_facets: facets.Facets, output_facets: facets.Facets
 ) -> "OutputDataset":
     from openlineage.client.event_v2 import OutputDataset
 
     return OutputDataset(
-        namespace=namespace,
-        name=name,
-        facets=dict(of_dataset or {}),
-        outputFacets=dict(of_output or {}),
+        namespace=name[0],
+        name=name[1],
+        facets=dict(dataset_facets),
+        outputFacets=dict(output_facets),
     )
 
 
 def _event(
-    begun: RunStart,
+    run: RunStart,
     event_type: str,
     at: datetime,
     *,
     dataset: str,
-    run_id: str,
-    of_run: Mapping[str, Any],
+    parts: tuple[str, ...] = (),
+    run_facets: Mapping[str, Any],
     job: str,
-    of_job: Mapping[str, Any],
+    job_facets: Mapping[str, Any],
     inputs: "Iterable[InputDataset]" = (),
     outputs: "Iterable[OutputDataset]" = (),
 ) -> LineageEvent:
     from openlineage.client.event_v2 import Job, Run, RunEvent, RunState
     from openlineage.client.serde import Serde
 
+    run_id = names.lineage_run_id(run.run_id, run.started_at, *parts)
     event = RunEvent(
         eventType=RunState(event_type),
         eventTime=names.moment(at),
-        run=Run(runId=run_id, facets={**run_facets.of_engine(), **of_run}),
-        job=Job(namespace=names.JOBS, name=job, facets=dict(of_job)),
+        run=Run(runId=run_id, facets={**facets.engine(), **run_facets}),
+        job=Job(namespace=names.JOBS, name=job, facets=dict(job_facets)),
         inputs=list(inputs),
         outputs=list(outputs),
         producer=names.PRODUCER,
     )
     return LineageEvent(
         run_id=run_id,
-        path=event_path(
-            job=names.dagster_job(begun.job),
+        path=names.event_path(
+            job=names.dagster_job(run.job),
             at=at,
             dataset=dataset,
             run_id=run_id,

@@ -1,115 +1,342 @@
-"""Facets of datasets: OpenF1's endpoints and the lake's files.
+"""Makes the facets of events, from declarations and from what was stored."""
 
-Belongs here: from declarations and what landed to the official client's facet classes. Stays out:
-facets of runs and jobs (run_facets.py), which event carries which (events.py).
-"""
-
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from f1_bronze import __version__
-from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.dataset import EXTRA_FIELDS, Column, ColumnType, Dataset
+from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.telemetry.lineage import names
+from f1_bronze.telemetry.lineage.names import PRODUCER
 from f1_bronze.telemetry.redaction import remove_secrets
 from f1_bronze.telemetry.run_results import CheckOutcome, RunStart, StoredPartition
 
 if TYPE_CHECKING:
     from openlineage.client.generated.data_quality_assertions_dataset import Assertion
 
-
-Facets = dict[str, Any]
+Facets = Mapping[str, Any]
 """Facets by the key under which an event carries them: the client's objects, or plain data."""
 
-_BY = names.PRODUCER
+_GLUE_DATABASE = "f1_bronze"
 
 _CREATED, _OVERWRITTEN = ("new", "empty"), ("changed",)
 
 
-def plain(facets: Facets) -> Mapping[str, Any]:
-    """The facets as plain data.
+@cache
+def engine() -> Facets:
+    """Dagster and this package, as the engine of every run."""
+    from openlineage.client.facet_v2 import processing_engine_run as engines
 
-    What a declaration alone decides is kept so, because the client takes a millisecond to turn an
-    object with a hundred columns into JSON, and a season has hundreds of them.
-    """
-    from openlineage.client.serde import Serde
+    try:
+        dagster = version("dagster")
+    except PackageNotFoundError:
+        dagster = "unknown"
+    facet = engines.ProcessingEngineRunFacet(
+        name="Dagster",
+        version=dagster,
+        openlineageAdapterVersion=__version__,
+        producer=PRODUCER,
+    )
+    return _plain({"processing_engine": facet})
 
-    return {key: Serde.to_dict(facet) for key, facet in facets.items()}
+
+def tags(**values: object) -> Facets:
+    """What has no facet of its own, as run tags; None and the empty text are left out."""
+    from openlineage.client.facet_v2 import tags_run
+
+    fields = [
+        tags_run.TagsRunFacetFields(
+            key=key,
+            value=str(value).lower() if isinstance(value, bool) else str(value),
+            source="INTEGRATION",
+        )
+        for key, value in values.items()
+        if value not in (None, "")
+    ]
+    return {"tags": tags_run.TagsRunFacet(tags=fields, producer=PRODUCER)}
 
 
-def by_name(name: str) -> Dataset | None:
-    """The dataset of that name; None for one that is not declared any more."""
-    return next((dataset for dataset in DATASETS if dataset.name == name), None)
+def parent(run: RunStart) -> Facets:
+    """The Dagster run as parent; it is the root too, since nothing is above a run."""
+    from openlineage.client.facet_v2 import parent_run
+
+    run_id, job = names.lineage_run_id(run.run_id, run.started_at), names.run_job(run.job)
+    facet = parent_run.ParentRunFacet(
+        run=parent_run.Run(runId=run_id),
+        job=parent_run.Job(namespace=names.JOBS, name=job),
+        root=parent_run.Root(
+            run=parent_run.RootRun(runId=run_id),
+            job=parent_run.RootJob(namespace=names.JOBS, name=job),
+        ),
+        producer=PRODUCER,
+    )
+    return {"parent": facet}
+
+
+def error_message(message: str | None) -> Facets:
+    """Why it failed, if that is known; without anything that looks like a secret."""
+    from openlineage.client.facet_v2 import error_message_run
+
+    if not message:
+        return {}
+    facet = error_message_run.ErrorMessageRunFacet(
+        message=remove_secrets(message), programmingLanguage="python", producer=PRODUCER
+    )
+    return {"errorMessage": facet}
+
+
+def nominal_time(stored: StoredPartition) -> Facets:
+    """The session's own times, where they are known."""
+    from openlineage.client.facet_v2 import nominal_time_run
+
+    if stored.session_start is None:
+        return {}
+    end = stored.session_end
+    facet = nominal_time_run.NominalTimeRunFacet(
+        nominalStartTime=names.moment(stored.session_start),
+        nominalEndTime=None if end is None else names.moment(end),
+        producer=PRODUCER,
+    )
+    return {"nominalTime": facet}
 
 
 @cache
-def of_endpoint(dataset: Dataset) -> Mapping[str, Any]:
-    """Facets of the endpoint that a dataset is made from, but for the address of one session."""
-    from openlineage.client.facet_v2 import documentation_dataset, schema_dataset
+def job_facets(kind: str, description: str) -> Facets:
+    """Facets of a job; `kind` is JOB, ASSET or ASSET_CHECK."""
+    from openlineage.client.facet_v2 import documentation_job, job_type_job, ownership_job
 
-    fields = [
-        schema_dataset.SchemaDatasetFacetFields(
-            name=column.field, description=column.description, ordinal_position=place
-        )
-        for place, column in enumerate(dataset.columns, 1)
-    ]
-    return plain(
+    return _plain(
         {
-            "schema": schema_dataset.SchemaDatasetFacet(fields=fields, producer=_BY),
-            "documentation": documentation_dataset.DocumentationDatasetFacet(
-                description=f"OpenF1's endpoint {dataset.endpoint}, as it is asked for "
-                f"bronze/{dataset.name}. Data: CC BY-NC-SA 4.0.",
-                contentType="text/plain",
-                producer=_BY,
+            "jobType": job_type_job.JobTypeJobFacet(
+                processingType="BATCH", integration="DAGSTER", jobType=kind, producer=PRODUCER
+            ),
+            "documentation": documentation_job.DocumentationJobFacet(
+                description=description, contentType="text/plain", producer=PRODUCER
+            ),
+            "ownership": ownership_job.OwnershipJobFacet(
+                owners=[ownership_job.Owner(name=names.OWNER, type="MAINTAINER")],
+                producer=PRODUCER,
             ),
         }
     )
 
 
-def source(name: str, uri: str) -> Facets:
-    """The data source of a dataset."""
-    from openlineage.client.facet_v2 import datasource_dataset
+@cache
+def endpoint_facets(dataset: Dataset) -> Facets:
+    """Facets of the endpoint that a dataset is made from, but for the address of one session."""
+    fields = [(column.field, None, column.description) for column in dataset.columns]
+    described = (
+        f"OpenF1's endpoint {dataset.endpoint}, as it is asked for bronze/{dataset.name}. "
+        "Data: CC BY-NC-SA 4.0."
+    )
+    return _plain({"schema": _schema(fields), "documentation": _documentation(described)})
 
+
+@cache
+def table_facets(dataset: Dataset, table: tuple[str, str], glue_database: str) -> Facets:
+    """Facets of a dataset's table.
+
+    Args:
+        dataset: its declaration.
+        table: namespace and name.
+        glue_database: the ARN of the Glue database that has the table; empty where it is unknown.
+    """
+    from openlineage.client.facet_v2 import hierarchy_dataset, ownership_dataset, symlinks_dataset
+
+    fields: list[tuple[str, str | None, str]] = [
+        (column.name, column.type.value, column.description) for column in dataset.columns
+    ]
+    fields.append((EXTRA_FIELDS, "string", "JSON text: what no declared column can hold."))
+    owner = ownership_dataset.Owner(name=names.OWNER, type="MAINTAINER")
+    level = hierarchy_dataset.HierarchyDatasetFacetLevel
+    levels = [level(type="SCHEMA", name="bronze"), level(type="TABLE", name=dataset.name)]
+    catalog, _, database = glue_database.partition(":database/")
+    glue = symlinks_dataset.Identifier(
+        namespace=catalog or "glue",
+        name=f"table/{database or _GLUE_DATABASE}/{dataset.name}",
+        type="TABLE",
+    )
+    namespace, name = table
+    uri = f"{namespace}/{name}" if "://" in namespace else f"file://{name}"
+    return _plain(
+        {
+            "schema": _schema(fields),
+            "documentation": _documentation(dataset.description.strip()),
+            "ownership": ownership_dataset.OwnershipDatasetFacet(owners=[owner], producer=PRODUCER),
+            "columnLineage": _column_lineage(dataset),
+            "hierarchy": hierarchy_dataset.HierarchyDatasetFacet(
+                hierarchy=levels, producer=PRODUCER
+            ),
+            "symlinks": symlinks_dataset.SymlinksDatasetFacet(
+                identifiers=[glue], producer=PRODUCER
+            ),
+            **data_source(namespace, uri),
+        }
+    )
+
+
+def data_source(name: str, uri: str) -> Facets:
+    """The data source of a dataset."""
+    from openlineage.client.facet_v2 import datasource_dataset as sources
+
+    return {"dataSource": sources.DatasourceDatasetFacet(name=name, uri=uri, producer=PRODUCER)}
+
+
+def content_facets(stored: StoredPartition) -> Facets:
+    """Facets of the partition's content: its hash, rows, size, and whether it was written."""
+    from openlineage.client.facet_v2 import (
+        data_quality_metrics_dataset,
+        dataset_version_dataset,
+        lifecycle_state_change_dataset,
+    )
+
+    facets: dict[str, Any] = {
+        "version": dataset_version_dataset.DatasetVersionDatasetFacet(
+            datasetVersion=stored.content_sha256, producer=PRODUCER
+        ),
+        "dataQualityMetrics": data_quality_metrics_dataset.DataQualityMetricsDatasetFacet(
+            columnMetrics={},
+            rowCount=stored.rows,
+            bytes=stored.size_bytes,
+            fileCount=1,
+            producer=PRODUCER,
+        ),
+    }
+    if was_written(stored):
+        change = lifecycle_state_change_dataset.LifecycleStateChange
+        facets["lifecycleStateChange"] = (
+            lifecycle_state_change_dataset.LifecycleStateChangeDatasetFacet(
+                lifecycleStateChange=(
+                    change.CREATE if stored.revision in _CREATED else change.OVERWRITE
+                ),
+                producer=PRODUCER,
+            )
+        )
+    return facets
+
+
+def was_written(stored: StoredPartition) -> bool:
+    """Whether the run wrote the lake's file, and did not only find it to be the same."""
+    return stored.revision in (*_CREATED, *_OVERWRITTEN)
+
+
+def output_facets(stored: StoredPartition) -> Facets:
+    """The partition that was written, with rows, bytes and files where something was."""
+    from openlineage.client.facet_v2 import output_statistics_output_dataset as statistics
+
+    if not was_written(stored):
+        return output_subset(stored.partition)
+    written = statistics.OutputStatisticsOutputDatasetFacet(
+        rowCount=stored.rows, size=stored.size_bytes, fileCount=1, producer=PRODUCER
+    )
+    return {**output_subset(stored.partition), "outputStatistics": written}
+
+
+def output_subset(*partitions: SessionPartition) -> Facets:
+    """The partitions of the table that are written."""
+    from openlineage.client.facet_v2 import base_subset_dataset as subsets
+
+    condition = _condition(partitions)
+    facet = subsets.OutputSubsetOutputDatasetFacet(outputCondition=condition, producer=PRODUCER)
+    return {"subset": facet}
+
+
+def input_subset(*partitions: SessionPartition) -> Facets:
+    """The partitions of the table that are read."""
+    from openlineage.client.facet_v2 import base_subset_dataset as subsets
+
+    condition = _condition(partitions)
     return {
-        "dataSource": datasource_dataset.DatasourceDatasetFacet(name=name, uri=uri, producer=_BY)
+        "subset": subsets.InputSubsetInputDatasetFacet(inputCondition=condition, producer=PRODUCER)
     }
 
 
-@cache
-def of_files(dataset: Dataset) -> Mapping[str, Any]:
-    """Facets that every file of a dataset has."""
-    from openlineage.client.facet_v2 import (
-        documentation_dataset,
-        ownership_dataset,
-        schema_dataset,
+def assertions(checks: Iterable[CheckOutcome]) -> Facets:
+    """What the checks found; a rule that was not checked asserts nothing."""
+    from openlineage.client.facet_v2 import data_quality_assertions_dataset as quality
+
+    found = [assertion for check in checks for assertion in _check_assertions(check)]
+    return {
+        "dataQualityAssertions": quality.DataQualityAssertionsDatasetFacet(
+            assertions=found, producer=PRODUCER
+        )
+    }
+
+
+def _check_assertions(check: CheckOutcome) -> "Iterator[Assertion]":
+    from openlineage.client.generated.data_quality_assertions_dataset import Assertion
+
+    if not check.rules:
+        yield Assertion(
+            assertion=check.check,
+            name=check.check,
+            success=check.passed,
+            severity=check.severity.lower(),
+            params={"partition": check.partition.key},
+        )
+    for rule in check.rules:
+        if rule["passed"] is not None:
+            yield Assertion(
+                assertion=rule["rule"],
+                name=f"{check.check}/{rule['rule']}",
+                success=rule["passed"],
+                severity=rule["severity"].lower(),
+                column=rule.get("column"),
+                actual=rule["observed"],
+                params={
+                    "partition": check.partition.key,
+                    "unexpected_count": rule["unexpected_count"],
+                    "rows_seen": rule["rows_seen"],
+                },
+            )
+
+
+def _condition(partitions: Iterable[SessionPartition]) -> Any:
+    from openlineage.client.facet_v2 import base_subset_dataset as subsets
+
+    return subsets.PartitionSubsetCondition(
+        partitions=[
+            subsets.Partition(
+                identifier=one.key,
+                dimensions={
+                    "year": str(one.year),
+                    "grand_prix": one.grand_prix,
+                    "session_type": one.session_type,
+                },
+            )
+            for one in partitions
+        ]
     )
 
-    named = [(c.name, c.type.value, c.description) for c in dataset.columns]
-    named.append((EXTRA_FIELDS, "string", "JSON text: what no declared column can hold."))
-    fields = [
-        schema_dataset.SchemaDatasetFacetFields(
-            name=name, type=kind, description=description, ordinal_position=place
-        )
-        for place, (name, kind, description) in enumerate(named, 1)
-    ]
-    owner = ownership_dataset.Owner(name=names.OWNER, type="MAINTAINER")
-    return plain(
-        {
-            "schema": schema_dataset.SchemaDatasetFacet(fields=fields, producer=_BY),
-            "documentation": documentation_dataset.DocumentationDatasetFacet(
-                description=dataset.description.strip(), contentType="text/plain", producer=_BY
-            ),
-            "ownership": ownership_dataset.OwnershipDatasetFacet(owners=[owner], producer=_BY),
-            "columnLineage": _column_lineage(dataset),
-        }
+
+def _schema(fields: Iterable[tuple[str, str | None, str]]) -> Any:
+    from openlineage.client.facet_v2 import schema_dataset
+
+    return schema_dataset.SchemaDatasetFacet(
+        fields=[
+            schema_dataset.SchemaDatasetFacetFields(
+                name=name, type=kind, description=description, ordinal_position=place
+            )
+            for place, (name, kind, description) in enumerate(fields, 1)
+        ],
+        producer=PRODUCER,
+    )
+
+
+def _documentation(text: str) -> Any:
+    from openlineage.client.facet_v2 import documentation_dataset
+
+    return documentation_dataset.DocumentationDatasetFacet(
+        description=text, contentType="text/plain", producer=PRODUCER
     )
 
 
 def _column_lineage(dataset: Dataset) -> Any:
     from openlineage.client.facet_v2 import column_lineage_dataset as lineage
 
-    def of_field(field: str, kind: str, subtype: str, description: str | None = None) -> Any:
+    def input_field(field: str, kind: str, subtype: str, description: str | None) -> Any:
         how = lineage.Transformation(type=kind, subtype=subtype, description=description)
         return lineage.InputField(
             namespace=names.API, name=dataset.endpoint, field=field, transformations=[how]
@@ -118,15 +345,15 @@ def _column_lineage(dataset: Dataset) -> Any:
     return lineage.ColumnLineageDatasetFacet(
         fields={
             column.name: lineage.Fields(
-                inputFields=[of_field(column.field, "DIRECT", *_transformation(column))]
+                inputFields=[input_field(column.field, "DIRECT", *_transformation(column))]
             )
             for column in dataset.columns
         },
         dataset=[
-            of_field("session_key", "INDIRECT", "FILTER", "the rows of one session"),
-            *(of_field(key, "INDIRECT", "SORT", "the order of rows") for key in dataset.key),
+            input_field("session_key", "INDIRECT", "FILTER", "the rows of one session"),
+            *(input_field(key, "INDIRECT", "SORT", "the order of rows") for key in dataset.key),
         ],
-        producer=_BY,
+        producer=PRODUCER,
     )
 
 
@@ -138,221 +365,12 @@ def _transformation(column: Column) -> tuple[str, str | None]:
     return "IDENTITY", None
 
 
-def of_file(landed: StoredPartition) -> Facets:
-    """Facets of the one file that landed: its content's hash, rows, size, and what became of it."""
-    from openlineage.client.facet_v2 import (
-        data_quality_metrics_dataset,
-        dataset_version_dataset,
-        hierarchy_dataset,
-        lifecycle_state_change_dataset,
-    )
+def _plain(facets: Facets) -> Facets:
+    """The facets as plain data.
 
-    level = hierarchy_dataset.HierarchyDatasetFacetLevel
-    facets: Facets = {
-        "version": dataset_version_dataset.DatasetVersionDatasetFacet(
-            datasetVersion=landed.content_sha256, producer=_BY
-        ),
-        "hierarchy": hierarchy_dataset.HierarchyDatasetFacet(
-            hierarchy=[
-                level(type="SCHEMA", name="bronze"),
-                level(type="TABLE", name=landed.dataset),
-                level(type="PARTITION", name=landed.partition.key),
-            ],
-            producer=_BY,
-        ),
-        "dataQualityMetrics": data_quality_metrics_dataset.DataQualityMetricsDatasetFacet(
-            columnMetrics={},
-            rowCount=landed.rows,
-            bytes=landed.size_bytes,
-            fileCount=1,
-            producer=_BY,
-        ),
-    }
-    if was_written(landed):
-        change = lifecycle_state_change_dataset.LifecycleStateChange
-        facets["lifecycleStateChange"] = (
-            lifecycle_state_change_dataset.LifecycleStateChangeDatasetFacet(
-                lifecycleStateChange=(
-                    change.CREATE if landed.revision in _CREATED else change.OVERWRITE
-                ),
-                producer=_BY,
-            )
-        )
-    return facets
+    What a declaration alone decides is kept so, because the client takes a millisecond to turn an
+    object with a hundred columns into JSON, and a season has hundreds of them.
+    """
+    from openlineage.client.serde import Serde
 
-
-def was_written(landed: StoredPartition) -> bool:
-    """Whether the lake's file was written in this landing, and not only found to be the same."""
-    return landed.revision in (*_CREATED, *_OVERWRITTEN)
-
-
-def output_statistics(landed: StoredPartition) -> Facets:
-    """Rows, bytes and files that were written; nothing where nothing was."""
-    from openlineage.client.facet_v2 import output_statistics_output_dataset
-
-    if not was_written(landed):
-        return {}
-    return {
-        "outputStatistics": output_statistics_output_dataset.OutputStatisticsOutputDatasetFacet(
-            rowCount=landed.rows, size=landed.size_bytes, fileCount=1, producer=_BY
-        )
-    }
-
-
-def assertions(checks: Iterable[CheckOutcome]) -> Facets:
-    """What the checks found; a rule that could not be judged asserts nothing."""
-    from openlineage.client.facet_v2 import data_quality_assertions_dataset
-
-    found = [assertion for check in checks for assertion in _assertions_of(check)]
-    return {
-        "dataQualityAssertions": data_quality_assertions_dataset.DataQualityAssertionsDatasetFacet(
-            assertions=found, producer=_BY
-        )
-    }
-
-
-def _assertions_of(check: CheckOutcome) -> "Iterable[Assertion]":
-    from openlineage.client.generated.data_quality_assertions_dataset import Assertion
-
-    if not check.rules:
-        yield Assertion(
-            assertion=check.check,
-            name=check.check,
-            success=check.passed,
-            severity=check.severity.lower(),
-        )
-    for rule in check.rules:
-        if rule["passed"] is not None:
-            yield Assertion(
-                assertion=rule["rule"],
-                name=f"{check.check}/{rule['rule']}",
-                success=rule["passed"],
-                severity=rule["severity"].lower(),
-                column=rule.get("column"),
-                actual=rule["observed"],
-                params={name: rule[name] for name in ("unexpected_count", "rows_seen")},
-            )
-
-
-_PRODUCER = names.PRODUCER
-
-
-@cache
-def of_run_job() -> Mapping[str, Any]:
-    """Facets of the job of a Dagster run."""
-    return _job_facets("JOB", "One Dagster run of the bronze layer: it lands dataset partitions.")
-
-
-@cache
-def of_dataset_job(dataset: Dataset) -> Mapping[str, Any]:
-    """Facets of the job that lands a dataset."""
-    return _job_facets(
-        "ASSET",
-        f"Lands bronze/{dataset.name}, a session at a time, from OpenF1's endpoint "
-        f"{dataset.endpoint}.",
-    )
-
-
-@cache
-def of_checks_job(dataset: Dataset) -> Mapping[str, Any]:
-    """Facets of the job that checks a dataset."""
-    return _job_facets("ASSET_CHECK", f"Checks the files of bronze/{dataset.name} that landed.")
-
-
-def _job_facets(kind: str, description: str) -> Mapping[str, Any]:
-    from openlineage.client.facet_v2 import documentation_job, job_type_job, ownership_job
-
-    return plain(
-        {
-            "jobType": job_type_job.JobTypeJobFacet(
-                processingType="BATCH", integration="DAGSTER", jobType=kind, producer=_PRODUCER
-            ),
-            "documentation": documentation_job.DocumentationJobFacet(
-                description=description, contentType="text/plain", producer=_PRODUCER
-            ),
-            "ownership": ownership_job.OwnershipJobFacet(
-                owners=[ownership_job.Owner(name=names.OWNER, type="MAINTAINER")],
-                producer=_PRODUCER,
-            ),
-        }
-    )
-
-
-@cache
-def of_engine() -> Mapping[str, Any]:
-    """Dagster and this package, as the engine of every run."""
-    from openlineage.client.facet_v2 import processing_engine_run
-
-    return plain(
-        {
-            "processing_engine": processing_engine_run.ProcessingEngineRunFacet(
-                name="Dagster",
-                version=names.release_of("dagster"),
-                openlineageAdapterVersion=__version__,
-                producer=_PRODUCER,
-            )
-        }
-    )
-
-
-def tags(**values: object) -> Facets:
-    """What has no facet of its own, as run tags; None and nothing are left out."""
-    from openlineage.client.facet_v2 import tags_run
-
-    fields = [
-        tags_run.TagsRunFacetFields(key=key, value=_word(value), source="INTEGRATION")
-        for key, value in values.items()
-        if value not in (None, "")
-    ]
-    return {"tags": tags_run.TagsRunFacet(tags=fields, producer=_PRODUCER)}
-
-
-def parent(begun: RunStart) -> Facets:
-    """The Dagster run as parent; it is the root too, since nothing is above a run."""
-    from openlineage.client.facet_v2 import parent_run
-
-    job = names.run_job(begun.job)
-    return {
-        "parent": parent_run.ParentRunFacet(
-            run=parent_run.Run(runId=begun.run_id),
-            job=parent_run.Job(namespace=names.JOBS, name=job),
-            root=parent_run.Root(
-                run=parent_run.RootRun(runId=begun.run_id),
-                job=parent_run.RootJob(namespace=names.JOBS, name=job),
-            ),
-            producer=_PRODUCER,
-        )
-    }
-
-
-def error_message(message: str | None) -> Facets:
-    """Why it failed, if that is known; without anything that looks like a secret."""
-    from openlineage.client.facet_v2 import error_message_run
-
-    if not message:
-        return {}
-    return {
-        "errorMessage": error_message_run.ErrorMessageRunFacet(
-            message=remove_secrets(message), programmingLanguage="python", producer=_PRODUCER
-        )
-    }
-
-
-def nominal_time(landed: StoredPartition) -> Facets:
-    """The session's own times, where they are known."""
-    from openlineage.client.facet_v2 import nominal_time_run
-
-    if landed.session_start is None:
-        return {}
-    end = landed.session_end
-    return {
-        "nominalTime": nominal_time_run.NominalTimeRunFacet(
-            nominalStartTime=names.moment(landed.session_start),
-            nominalEndTime=None if end is None else names.moment(end),
-            producer=_PRODUCER,
-        )
-    }
-
-
-def _word(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return {key: Serde.to_dict(facet) for key, facet in facets.items()}

@@ -1,9 +1,7 @@
-"""The daily summary: what each job did for each dataset, as one small Parquet file a day.
+"""Sums up the events of a day by job and dataset, as one small Parquet file.
 
-Belongs here: from a day's events to its rows and their file. Stays out: where it lies (paths.py).
-
-A summary is made from the events that lie in the lake, so making it again changes nothing. Only
-days that got events need it: `EventFiles.write` names them.
+A summary is made from the events in the lake, so making it again changes nothing. Only days that
+got events need it: `EventFiles.write` returns them.
 """
 
 import logging
@@ -12,21 +10,21 @@ from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
-from f1_bronze.telemetry.lineage import names as paths
 from f1_bronze.telemetry.lineage.event_files import (
     EventFiles,
     ReadEvent,
-    assertions_of,
-    facet_of,
+    find_assertions,
+    find_facet,
     read_event,
 )
+from f1_bronze.telemetry.lineage.names import OF_THE_RUN, parse_event_path, summary_path
 from f1_bronze.telemetry.outbound import Files
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 
-_ENDS = {"COMPLETE": "completed", "FAIL": "failures", "ABORT": "aborted"}
+_END_COLUMNS = {"COMPLETE": "completed", "FAIL": "failures", "ABORT": "aborted"}
 
 _log = logging.getLogger(__name__)
 
@@ -70,28 +68,28 @@ class Summaries:
         """Make the summaries of these days from their events; returns the paths that changed."""
         changed = []
         for day in sorted(set(days)):
-            path = paths.summary_path(day)
-            data = _parquet(summary_of(day, EventFiles(self._files).of_day(day)))
+            path = summary_path(day)
+            data = _to_parquet(summarize(day, EventFiles(self._files).of_day(day)))
             if self._files.read(path) != data:
                 self._files.write(path, data, {})
                 changed.append(path)
         return changed
 
 
-def summary_of(day: date, events: Iterable[tuple[str, bytes]]) -> list[SummaryRow]:
+def summarize(day: date, events: Iterable[tuple[str, bytes]]) -> list[SummaryRow]:
     """The rows of a day, by job and dataset, from path and bytes of its events."""
     counts: dict[tuple[str, str], _Count] = {}
     for path, data in events:
-        place, event = paths.read_event_path(path), read_event(path, data)
+        place, event = parse_event_path(path), read_event(path, data)
         if place is None or event is None:
-            _log.warning("%s is no lineage event; it is left out of the summary.", path)
+            _log.warning("%s is not a lineage event; the summary leaves it out.", path)
             continue
         counts.setdefault((event.job, place.dataset), _Count()).add(event)
     return [
         SummaryRow(
             day=day,
             job=job,
-            dataset=None if dataset == paths.OF_THE_RUN else dataset,
+            dataset=None if dataset == OF_THE_RUN else dataset,
             runs=len(count.run_ids),
             events=len(count.times),
             first_event=min(count.times),
@@ -110,21 +108,21 @@ class _Count:
     times: list[datetime] = field(default_factory=list)
     sums: dict[str, int] = field(
         default_factory=lambda: dict.fromkeys(
-            (*_ENDS.values(), "rows", "bytes", "files", "assertions", "failed_assertions"), 0
+            (*_END_COLUMNS.values(), "rows", "bytes", "files", "assertions", "failed_assertions"), 0
         )
     )
 
     def add(self, event: ReadEvent) -> None:
         self.run_ids.add(event.run_id)
         self.times.append(event.at)
-        if event.event_type in _ENDS:
-            self.sums[_ENDS[event.event_type]] += 1
+        if event.event_type in _END_COLUMNS:
+            self.sums[_END_COLUMNS[event.event_type]] += 1
         for output in event.outputs:
-            written = facet_of(output, "outputFacets", "outputStatistics")
+            written = find_facet(output, "outputFacets", "outputStatistics")
             for ours, theirs in (("rows", "rowCount"), ("bytes", "size"), ("files", "fileCount")):
                 self.sums[ours] += int(written.get(theirs) or 0)
         for one in event.inputs:
-            found = assertions_of(one)
+            found = find_assertions(one)
             self.sums["assertions"] += len(found)
             self.sums["failed_assertions"] += sum(not each.get("success") for each in found)
 
@@ -139,7 +137,7 @@ def _schema() -> "pa.Schema":
     )
 
 
-def _parquet(rows: Iterable[SummaryRow]) -> bytes:
+def _to_parquet(rows: Iterable[SummaryRow]) -> bytes:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
