@@ -148,26 +148,60 @@ def dataset_table(dataset: Dataset) -> Table:
     )
 
 
-def lineage_table() -> Table:
-    """The table of lineage events: one OpenLineage event per file, on one line."""
+def events_table(name: str) -> Table:
+    """A table of lineage events: one OpenLineage event per file, on one line."""
     named = "array<struct<namespace:string,name:string>>"
     columns = (
         ("eventtime", "string", "When it happened, ISO 8601: from_iso8601_timestamp(eventtime)."),
         ("eventtype", "string", "START, COMPLETE, FAIL, …, as OpenLineage says it."),
-        ("run", "struct<runid:string>", "The run, and its identifier in Dagster."),
+        ("run", "struct<runid:string>", "The OpenLineage run, a UUID v7."),
         ("job", "struct<namespace:string,name:string>", "What ran."),
         ("inputs", named, "Datasets that were read."),
         ("outputs", named, "Datasets that were written."),
         ("producer", "string", "The code that wrote the event."),
     )
+    return _lineage_table(
+        name, "One row per OpenLineage event of the bronze layer.", "events", columns, _JSON
+    )
+
+
+def summaries_table() -> Table:
+    """The table of the daily summaries; their column `day` is the partition's."""
+    columns = (
+        ("job", "string", "OpenLineage's name of the job."),
+        ("dataset", "string", "The dataset; null where the job is a Dagster run."),
+        ("runs", "bigint", "OpenLineage runs that had an event on that day."),
+        ("completed", "bigint", "Those that completed."),
+        ("failures", "bigint", "Those that failed."),
+        ("aborted", "bigint", "Those that were cancelled."),
+        ("rows", "bigint", "Rows that were written."),
+        ("bytes", "bigint", "Bytes that were written."),
+        ("files", "bigint", "Files that were written."),
+        ("assertions", "bigint", "Rules that were checked."),
+        ("failed_assertions", "bigint", "Those that failed."),
+        ("events", "bigint", "Events of that day."),
+        ("first_event", "timestamp", "Time of the first, UTC."),
+        ("last_event", "timestamp", "Time of the last, UTC."),
+    )
+    described = "One row per day, job and dataset: runs, rows, checks and events."
+    return _lineage_table("lineage_summaries", described, "summaries", columns, _PARQUET)
+
+
+def _lineage_table(
+    name: str,
+    description: str,
+    folder: str,
+    columns: Iterable[tuple[str, str, str]],
+    formats: dict[str, str],
+) -> Table:
     days = (("year", "Year, UTC."), ("month", "Month, 1 to 12."), ("day", "Day, 1 to 31."))
     return Table(
-        name="lineage",
-        description="One row per OpenLineage event of the bronze layer.",
+        name=name,
+        description=description,
         columns=tuple(TableColumn(name=n, type=t, comment=c) for n, t, c in columns),
         partition_keys=tuple(TableColumn(name=n, type="bigint", comment=c) for n, c in days),
-        folder="lineage/events/",
-        formats=_JSON,
+        folder=f"lineage/{folder}/",
+        formats=formats,
         projection={
             **_integers("year", {"Fn::Sub": "${FirstYear},${LastYear}"}),
             **_integers("month", "1,12"),
@@ -175,13 +209,17 @@ def lineage_table() -> Table:
             **_integers("day", "1,31"),
             "projection.day.digits": "2",
         },
-        properties={"classification": "json"},
+        properties={"classification": "json" if formats is _JSON else "parquet"},
     )
 
 
 def tables() -> tuple[Table, ...]:
-    """The six datasets and lineage."""
-    return (*(dataset_table(dataset) for dataset in DATASETS), lineage_table())
+    """The six datasets, the lineage events under both of their names, and their summaries."""
+    return (
+        *(dataset_table(dataset) for dataset in DATASETS),
+        *(events_table(name) for name in ("lineage", "lineage_events")),
+        summaries_table(),
+    )
 
 
 def unlisted(partitions: Iterable[SessionPartition]) -> list[SessionPartition]:

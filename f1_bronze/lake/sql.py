@@ -1,4 +1,4 @@
-"""The lake as SQL views: the six datasets, the revisions and the lineage events.
+"""The lake as SQL views: the six datasets, the revisions, lineage events and their summaries.
 
 DuckDB gets the views, can read nothing else and write nowhere. Files are read through the lake's
 own store, so that one way serves a folder and S3 alike, with the store's credentials and remedies,
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 # Reads at a time; on S3 each is a round trip.
 _AT_ONCE = 16
 _LINEAGE = "lineage/events/"
+_SUMMARIES = "lineage/summaries/"
 _PARQUET = pyarrow.dataset.ParquetFileFormat()
 # Arrow wants a file system with every path; nothing is read from this one.
 _UNUSED = pyarrow.fs.LocalFileSystem()
@@ -53,6 +54,19 @@ LINEAGE_SCHEMA = pa.schema(
         ("producer", pa.string()),
         ("event", pa.string()),
         ("path", pa.string()),
+    ]
+)
+
+# Columns of `lineage_summaries`, as telemetry writes them.
+_COUNTS = ("rows", "bytes", "files", "assertions", "failed_assertions", "events")
+SUMMARY_SCHEMA = pa.schema(
+    [
+        ("day", pa.date32()),
+        ("job", pa.string()),
+        ("dataset", pa.string()),
+        *((name, pa.int64()) for name in ("runs", "completed", "failures", "aborted", *_COUNTS)),
+        ("first_event", pa.timestamp("us", tz="UTC")),
+        ("last_event", pa.timestamp("us", tz="UTC")),
     ]
 )
 
@@ -223,6 +237,8 @@ class Views:
             **{dataset.name: partial(self._dataset, dataset) for dataset in DATASETS},
             "revisions": self._revisions,
             "lineage": self._lineage,
+            "lineage_events": self._lineage,
+            "lineage_summaries": self._summaries,
         }
         named = [n for n in makers if re.search(rf"\b{n}\b", sql, flags=re.IGNORECASE)]
         for name in named or makers:
@@ -279,6 +295,17 @@ class Views:
         ]
         rows = [row for row in rows if not self._later(row["eventTime"])]
         return pa.Table.from_pylist(rows, LINEAGE_SCHEMA)
+
+    def _summaries(self) -> pa.Table:
+        found = [e.path for e in self._store.list(_SUMMARIES) if e.path.endswith(".parquet")]
+        if self._as_of is not None:  # a file is of a whole day
+            last = self._as_of.strftime(f"{_SUMMARIES}year=%Y/month=%m/day=%d")
+            found = [path for path in found if path.rpartition("/")[0] <= last]
+        tables = [
+            pq.read_table(pa.BufferReader(data or b"")).cast(SUMMARY_SCHEMA)
+            for data in self._files.read(found)
+        ]
+        return pa.concat_tables([SUMMARY_SCHEMA.empty_table(), *tables])
 
     def _later(self, moment: datetime | None) -> bool:
         """Whether that moment is after the one that is asked for."""

@@ -168,7 +168,7 @@ def questions() -> list[str]:
 
 def test_all_sources_of_an_output(with_events: Weekend) -> None:
     """The endpoint with the address that was asked, and the table sessions."""
-    sources, _ = questions()
+    sources, *_ = questions()
     ran = with_events.run(sql, sources, "--json")
     assert ran.status == 0, ran.err
     bronze = str(with_events.file("sessions")).partition("/sessions/year=")[0]
@@ -178,7 +178,7 @@ def test_all_sources_of_an_output(with_events: Weekend) -> None:
             "namespace": "openf1-api",
             "name": "laps",
             "asked": "https://api.openf1.org/v1/laps?session_key=907047",
-        }
+        },
     ]
 
 
@@ -192,7 +192,7 @@ def test_the_flow_of_a_session(with_events: Weekend) -> None:
         checks=(),
     )
     EventFiles(with_events.lake.store).write(end_events(other))
-    _, flow = questions()
+    _, flow, _ = questions()
     ran = with_events.run(sql, flow, "--json")
     assert ran.status == 0, ran.err
     rows = [(row["job"], row["eventType"], row["rows_written"], row["error"]) for row in ran.data]

@@ -25,6 +25,7 @@ from f1_bronze.lake.catalog import (
     unlisted,
     unlisted_values,
 )
+from f1_bronze.lake.sql import SUMMARY_SCHEMA
 from f1_bronze.openf1.partition_names import grand_prix_slugs, session_type_slug
 from f1_bronze_tests.conftest import RECORDINGS, needs_recordings
 from tools.glue_template import template, template_text
@@ -66,7 +67,10 @@ def test_the_template_is_yaml() -> None:
 def test_the_names_of_tables() -> None:
     """Six datasets and lineage, under names that queries rely on."""
     names = [table.name for table in tables()]
-    assert names == ["sessions", "drivers", "results", "laps", "stints", "pit_stops", "lineage"]
+    assert names == [
+        *("sessions", "drivers", "results", "laps", "stints", "pit_stops"),
+        *("lineage", "lineage_events", "lineage_summaries"),
+    ]
 
 
 @pytest.mark.parametrize("dataset", DATASETS, ids=lambda dataset: dataset.name)
@@ -256,7 +260,11 @@ def check_catalog(glue: Any) -> None:
         types = ",".join(sorted(dataset.session_types or SESSION_TYPES))
         assert settings["projection.session_type.values"] == types
         assert settings["projection.grand_prix.values"].startswith("abu_dhabi,australian,")
-    lineage = found["lineage"]
+    summaries = found["lineage_summaries"]["StorageDescriptor"]
+    assert summaries["Location"] == "s3://lake-bucket/f1/lineage/summaries/"
+    # The column `day` of the files is the partition's: a table cannot have it twice.
+    assert [column["Name"] for column in summaries["Columns"]] == SUMMARY_SCHEMA.names[1:]
+    lineage = found["lineage_events"]
     assert lineage["StorageDescriptor"]["Location"] == "s3://lake-bucket/f1/lineage/events/"
     assert [key["Name"] for key in lineage["PartitionKeys"]] == ["year", "month", "day"]
     assert lineage["Parameters"]["projection.month.digits"] == "2"

@@ -118,7 +118,8 @@ def test_only_views_that_are_named_are_listed() -> None:
 def test_all_views() -> None:
     """The names that queries rely on."""
     names = [row[0] for row in ask(MemoryStore(), "SHOW TABLES")]
-    assert names == sorted([*(dataset.name for dataset in DATASETS), "lineage", "revisions"])
+    lineage = ("lineage", "lineage_events", "lineage_summaries")
+    assert names == sorted([*(dataset.name for dataset in DATASETS), *lineage, "revisions"])
 
 
 def test_other_files_are_no_rows(store: RecordingStore) -> None:

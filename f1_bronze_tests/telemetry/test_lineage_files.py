@@ -12,6 +12,7 @@ import pytest
 
 from f1_bronze.lake.errors import LakeUnavailable
 from f1_bronze.lake.local import LocalStore
+from f1_bronze.lake.sql import SUMMARY_SCHEMA, Views
 from f1_bronze.telemetry.lineage import names as paths
 from f1_bronze.telemetry.lineage.event_files import EventFiles, read_event
 from f1_bronze.telemetry.lineage.events import end_events, start_events
@@ -165,3 +166,25 @@ def test_reading_an_event() -> None:
     assert event is not None
     assert (event.tags, event.inputs, event.outputs) == ({}, [], [])
     assert event.at == datetime(2026, 11, 23, 6, 4, 7, tzinfo=UTC)
+
+
+def test_summaries_in_sql() -> None:
+    """The view over all summaries has their rows and columns, and is empty without any."""
+    store = MemoryStore()
+    question = "SELECT job, dataset, runs, rows FROM lineage_summaries ORDER BY job LIMIT 1"
+    with Views(store).answer(question) as none:
+        assert none.fetchall() == []
+    Summaries(store).refresh(EventFiles(store).write(ALL))
+    with Views(store).answer(question) as found:
+        assert found.fetchall() == [("bronze_laps", "laps", 2, 1_080)]
+    [path] = [path for path in store.objects if path.startswith("lineage/summaries/")]
+    assert pq.read_schema(io.BytesIO(store.objects[path])).equals(SUMMARY_SCHEMA)
+
+
+def test_events_in_sql() -> None:
+    """The view `lineage_events` has every event, as `lineage` has."""
+    store = MemoryStore()
+    EventFiles(store).write(ALL)
+    for name in ("lineage", "lineage_events"):
+        with Views(store).answer(f"SELECT count(*) FROM {name}") as found:
+            assert found.fetchall() == [(len(ALL),)]

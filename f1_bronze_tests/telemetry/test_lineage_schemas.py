@@ -128,7 +128,7 @@ def test_events_are_valid_by_the_published_schemas(end: RunEnd) -> None:
         for facets in holders:
             for name, facet in facets.items():
                 seen.add(name)
-                # A patch release of a schema may be newer in the client than what was published here.
+                # The client may know a newer patch release of a schema than this folder.
                 address, _, fragment = facet["_schemaURL"].partition("#")
                 by_name = {"$ref": f"{ids[address.rpartition('/')[2]]}#{fragment}"}
                 jsonschema.Draft202012Validator(by_name, registry=registry).validate(facet)
