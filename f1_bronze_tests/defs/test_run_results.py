@@ -77,10 +77,10 @@ def test_a_run_in_which_one_failed(
     result = materialize("bronze_sessions", RACE, RACE)
     run = record(instance, result.run_id)
     assert run.end is RunEnd.FAILURE
-    assert run.failed == (
-        FailedPartition(dataset="laps", partition_key=RACE, error=run.failed[0].error),
-    )
-    assert run.failed[0].error != "RunCrashed"
+    [failed] = run.failed
+    assert (failed.dataset, failed.partition_key) == ("laps", RACE)
+    assert (failed.error, failed.status) == ("Refused", 404)
+    assert failed.cause.startswith("OpenF1 refused http://")
     assert run.error.startswith(f"{RACE} laps: ")
     assert {one.dataset for one in run.stored} == {"sessions", "drivers", "results"}
     assert run.api["calls"] == simulator.control.state()["calls"]

@@ -227,18 +227,24 @@ def _remember(instance: dg.DagsterInstance, memory: CalendarMemory) -> None:
     )
 
 
-def test_lineage_lands_in_the_lake(
+def test_lineage_is_written_to_the_lake(
     materialize: Materialize, tick: Tick, told: Told, tmp_path: Path
 ) -> None:
     """START and COMPLETE of the run and of each dataset partition, one line a file, and the
-    summary of the day; told again nothing changes."""
+    summary of the day; a second tick changes nothing."""
     result = materialize("bronze_races", RACE, RACE)
     said = tick(openlineage_events)
     files = sorted((tmp_path / "lake" / "lineage" / "events").rglob("*.json"))
     assert said == f"{len(files)} lineage events written."
     events = [json.loads(path.read_text()) for path in files]
     assert all(path.read_text().count("\n") <= 1 for path in files)
-    runs = [event for event in events if event["run"]["runId"] == result.run_id]
+    runs = [
+        event
+        for event in events
+        if event["job"]["name"] == "dagster_bronze_races"
+        and {"key": "dagster_run_id", "value": result.run_id, "source": "INTEGRATION"}.items()
+        <= event["run"]["facets"]["tags"]["tags"][0].items()
+    ]
     assert sorted(event["eventType"] for event in runs) == ["COMPLETE", "START"]
     outputs = {
         event["job"]["name"]: output["name"]
@@ -252,6 +258,46 @@ def test_lineage_lands_in_the_lake(
     before = {path: path.read_bytes() for path in [*files, summary]}
     assert tick(openlineage_events) == "0 lineage events written."
     assert {path: path.read_bytes() for path in before} == before
+
+
+def test_execute_check_alone_gives_assertions(
+    materialize: Materialize,
+    tick: Tick,
+    settings: Settings,
+    instance: dg.DagsterInstance,
+    tmp_path: Path,
+) -> None:
+    """A run of checks alone asserts of the table what its rules found, partition and columns
+    included."""
+    materialize("bronze_races", RACE, RACE)
+    tick(openlineage_events)
+    definitions = assemble(settings)
+    checks = dg.AssetSelection.checks_for_assets(*definitions.assets[1:2])
+    alone = dg.Definitions(
+        assets=definitions.assets,
+        jobs=[dg.define_asset_job("only_checks", selection=checks)],
+        resources=definitions.resources,
+        executor=dg.in_process_executor,
+    )
+    result = alone.resolve_job_def("only_checks").execute_in_process(
+        instance=instance, tags={"dagster/partition": RACE}
+    )
+    tick(openlineage_events)
+    files = (tmp_path / "lake" / "lineage" / "events").rglob("event_only_checks_*.json")
+    events = [json.loads(path.read_text()) for path in files]
+    asserted = {
+        event["job"]["name"]: event["inputs"][0]
+        for event in events
+        if event["eventType"] == "COMPLETE" and event["inputs"]
+    }
+    assert set(asserted) == {"bronze_stints_checks", "bronze_pit_stops_checks"}
+    stints = asserted["bronze_stints_checks"]
+    assert (stints["namespace"], stints["name"]) == ("file", f"{tmp_path}/lake/bronze/stints")
+    assertions = stints["inputFacets"]["dataQualityAssertions"]["assertions"]
+    assert {one["params"]["partition"] for one in assertions} == {RACE}
+    assert {one.get("column") for one in assertions} >= {"stint_number", None}
+    runs = [e for e in events if e["job"]["name"] == "dagster_only_checks"]
+    assert runs[0]["run"]["facets"]["tags"]["tags"][0]["value"] == result.run_id
 
 
 def test_a_lake_that_is_away_loses_no_event(
@@ -272,7 +318,7 @@ def test_a_consumer_gets_every_event_in_order(
     materialize: Materialize, tick: Tick, told: Told
 ) -> None:
     """While it is down the sensor waits, and goes on with the first event that it lacks."""
-    result = materialize("bronze_races", RACE, RACE)
+    materialize("bronze_races", RACE, RACE)
     told.receiver.is_down = True
     assert tick(openlineage_consumer) == (
         "0 events taken; the rest waits: The lineage consumer is down. Start it."
@@ -281,7 +327,7 @@ def test_a_consumer_gets_every_event_in_order(
     said = tick(openlineage_consumer)
     assert said == f"{len(told.receiver.events)} events taken."
     first = told.receiver.events[0]
-    assert (first["eventType"], first["run"]["runId"]) == ("START", result.run_id)
+    assert (first["eventType"], first["job"]["name"]) == ("START", "dagster_bronze_races")
     kept = [json.dumps(event, sort_keys=True) for event in told.receiver.events]
     assert len(set(kept)) == len(kept)
     assert tick(openlineage_consumer) == "0 events taken."
