@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Self
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 import requests
 import tenacity
@@ -88,6 +88,7 @@ class OpenF1Client:
             it.
         rate_limit_retries: how many 429 answers are retried besides; they use up no attempts.
         clock: wall-clock time in seconds, because clock minutes and HTTP dates are.
+        monotonic: seconds by a clock that is never set, for durations.
         observer: gets a sentence about everything that takes long.
     """
 
@@ -103,6 +104,7 @@ class OpenF1Client:
         total_seconds: float = 180,
         rate_limit_retries: int = 10,
         clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
         rng: random.Random | None = None,
         session: requests.Session | None = None,
@@ -113,12 +115,13 @@ class OpenF1Client:
         """The address of the API without credentials and without a slash at the end."""
         self._budget = budget
         self._breaker = breaker
-        self._login = Login(credentials, clock) if credentials else None
+        self._login = Login(credentials, monotonic) if credentials else None
         self._timeout = timeout
         self._attempts = attempts
         self._total_seconds = total_seconds
         self._rate_limit_retries = rate_limit_retries
         self._clock = clock
+        self._monotonic = monotonic
         self._sleep = sleep
         self._rng = rng or random.Random()
         self._owns_session = session is None
@@ -204,7 +207,7 @@ class OpenF1Client:
             response = self._send(request, "GET", request.url, token=token)
             moved_to = ""
             if response.redirect:
-                moved_to = origin(urljoin(request.url, response.redirect))
+                moved_to = origin(self._redirect_target(request, request.url, response))
             else:
                 self._read(request, response)
         except FailedAttempt as failed:
@@ -359,16 +362,30 @@ class OpenF1Client:
         )
 
     def _follow_redirects(self, request: ApiRequest, token: str | None) -> HttpResponse:
-        """Ask, and follow redirects; only the API's own host ever sees the token."""
+        """Ask, and follow redirects; only the API's own address ever sees the token."""
         url = request.url
         for _ in range(_MOST_REDIRECTS + 1):
             own = origin(url) == origin(self._base_url)
             response = self._send(request, "GET", url, token=token if own else None)
             if response.redirect is None:
                 return response
-            url = urljoin(url, response.redirect)
+            url = self._redirect_target(request, url, response)
         raise Refused(
             f"{request.asked} is redirected over and over; check F1_BRONZE_OPENF1_URL.",
+            status=response.status,
+        )
+
+    def _redirect_target(self, request: ApiRequest, url: str, response: HttpResponse) -> str:
+        """Where a redirect leads: only to the same host, and never from https to http."""
+        target = urljoin(url, response.redirect or "")
+        before, after = urlsplit(url), urlsplit(target)
+        same_host = after.hostname == before.hostname
+        if same_host and after.scheme in (before.scheme, "https"):
+            return target
+        why = "which is not encrypted" if same_host else "another host"
+        raise Refused(
+            f"{request.asked} is redirected to {origin(target)}, {why}, and this is not followed; "
+            "set F1_BRONZE_OPENF1_URL to the new address if you trust it.",
             status=response.status,
         )
 
@@ -385,7 +402,7 @@ class OpenF1Client:
         waited = self._budget.wait(request.endpoint, self._observer)
         request.calls += 1
         request.retries += request.repeating
-        began = self._clock()
+        began = self._monotonic()
         status, size = str(FailureKind.FAILED), 0
         try:
             response = send(
@@ -393,7 +410,7 @@ class OpenF1Client:
                 method,
                 url,
                 timeout=self._timeout,
-                clock=self._clock,
+                clock=self._monotonic,
                 at_most=max(1.0, self._total_seconds - request.spent),
                 form=form,
                 token=token,
@@ -404,7 +421,7 @@ class OpenF1Client:
             status = str(failed.kind)
             raise
         finally:
-            request.spent += max(0.0, self._clock() - began)
+            request.spent += self._monotonic() - began
             self._count(
                 calls=1,
                 retries=int(request.repeating),

@@ -6,15 +6,17 @@ import ssl
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, metadata
-from typing import Any
+from typing import Any, ClassVar, Self
 from urllib.parse import urlencode, urlsplit
 
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
+from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from f1_bronze.openf1.answers import FailedAttempt, FailureKind, Refused, without_login
 
@@ -124,11 +126,97 @@ class _Bearer(AuthBase):
         return request
 
 
+class _TimeLimit:
+    """Ends the requests of this thread when their time is up, however slowly bytes trickle in.
+
+    Every byte that arrives starts a read timeout anew, so the connection is shut from a thread of
+    its own; the read that waits for it then fails at once.
+    """
+
+    _of_thread = threading.local()
+
+    def __init__(self, seconds: float) -> None:
+        self.expired = False
+        self._lock = threading.Lock()
+        self._lines: list[socket.socket] = []
+        self._timer = threading.Timer(seconds, self._expire)
+        self._timer.daemon = True
+
+    def __enter__(self) -> Self:
+        self._of_thread.limit = self
+        self._timer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._of_thread.limit = None
+        self._timer.cancel()
+        with self._lock:
+            for line in self._lines:
+                line.close()
+            self._lines.clear()
+
+    @classmethod
+    def watch(cls, connection: socket.socket) -> None:
+        """Shut this connection too when the time of the current thread's request is up."""
+        limit: _TimeLimit | None = getattr(cls._of_thread, "limit", None)
+        if limit is not None:
+            with limit._lock:
+                # A duplicate, since TLS takes the socket over and its reader may close it.
+                limit._lines.append(socket.socket(fileno=socket.dup(connection.fileno())))
+            if limit.expired:
+                limit._expire()
+
+    def _expire(self) -> None:
+        with self._lock:
+            self.expired = True
+            for line in self._lines:
+                with suppress(OSError):  # it has ended by itself
+                    line.shutdown(socket.SHUT_RDWR)
+
+
+class _WatchedConnection(HTTPConnection):
+    def _new_conn(self) -> socket.socket:  # before TLS is negotiated
+        connection = super()._new_conn()
+        _TimeLimit.watch(connection)
+        return connection
+
+    def getresponse(self) -> Any:  # also of a connection that is used again
+        if self.sock is not None:
+            _TimeLimit.watch(self.sock)
+        return super().getresponse()
+
+
+class _WatchedTlsConnection(_WatchedConnection, HTTPSConnection):
+    pass
+
+
+class _WatchedPool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _WatchedConnection
+
+
+class _WatchedTlsPool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _WatchedTlsConnection
+
+
+class _WatchedAdapter(HTTPAdapter):
+    _POOLS: ClassVar = {"http": _WatchedPool, "https": _WatchedTlsPool}
+
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        super().init_poolmanager(*args, **options)
+        self.poolmanager.pool_classes_by_scheme = self._POOLS
+
+    def proxy_manager_for(self, *args: Any, **options: Any) -> urllib3.ProxyManager:
+        manager: urllib3.ProxyManager = super().proxy_manager_for(*args, **options)
+        manager.pool_classes_by_scheme = self._POOLS
+        return manager
+
+
 def new_session() -> requests.Session:
     """A session with a pool of connections and no retries of its own."""
     session = requests.Session()
     for scheme in ("https://", "http://"):
-        session.mount(scheme, HTTPAdapter(pool_connections=10, pool_maxsize=20, max_retries=0))
+        adapter = _WatchedAdapter(pool_connections=10, pool_maxsize=20, max_retries=0)
+        session.mount(scheme, adapter)
     return session
 
 
@@ -145,32 +233,36 @@ def send(
 ) -> HttpResponse:
     """Send one request and read the response, within `at_most` seconds; follows no redirect.
 
-    `FailedAttempt` when it is worth retrying, `Refused` when it is not.
+    `clock` is in seconds and does not go back. `FailedAttempt` when it is worth retrying,
+    `Refused` when it is not.
     """
     began = clock()
+    too_late = FailedAttempt(FailureKind.TIMED_OUT, f"no complete answer within {at_most:.0f} s")
+    limit = _TimeLimit(at_most)
     try:
-        response = session.request(
-            method,
-            url,
-            data=form,
-            headers=_HEADERS,
-            auth=_Bearer(token),
-            timeout=timeout,
-            allow_redirects=False,
-            stream=True,
-        )
-        try:
-            body = bytearray()
-            for chunk in response.iter_content(_CHUNK):
-                body += chunk
-                if clock() - began > at_most:  # a body that trickles in never times out by itself
-                    raise FailedAttempt(
-                        FailureKind.TIMED_OUT, f"no complete answer within {at_most:.0f} s"
-                    )
-        finally:
-            response.close()
+        with limit:
+            response = session.request(
+                method,
+                url,
+                data=form,
+                headers=_HEADERS,
+                auth=_Bearer(token),
+                timeout=timeout,
+                allow_redirects=False,
+                stream=True,
+            )
+            try:
+                body = bytearray()
+                for chunk in response.iter_content(_CHUNK):
+                    body += chunk
+                    if clock() - began > at_most:
+                        raise too_late
+            finally:
+                response.close()
     except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-        raise _translate(error, url) from None
+        raise (too_late if limit.expired else _translate(error, url)) from None
+    if limit.expired:  # a body whose length is not known ends wherever the connection does
+        raise too_late
     return HttpResponse(status=response.status_code, headers=response.headers, body=bytes(body))
 
 

@@ -158,14 +158,25 @@ def test_api_is_not_there(ask: Ask) -> None:
     assert "check the network and F1_BRONZE_OPENF1_URL" in checks(result)["api"]["detail"]
 
 
-def test_api_has_moved(ask: Ask) -> None:
-    """An address that redirects works, at twice the calls; the new one is named, and not called."""
+@pytest.mark.parametrize(
+    ("target", "state", "says"),
+    [
+        (
+            "https://api.example.org/v1/sessions",
+            "failed",
+            "to https://api.example.org, another host",
+        ),
+        ("http://127.0.0.1:1/v1/sessions", "warning", "to http://127.0.0.1:1: each call costs two"),
+    ],
+)
+def test_api_has_moved(ask: Ask, target: str, state: str, says: str) -> None:
+    """Another host is not followed, another address of this one is; neither is called now."""
 
     class Moved(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             asked.append(self.path)
             self.send_response(301)
-            self.send_header("Location", "https://api.example.org/v1/sessions")
+            self.send_header("Location", target)
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
@@ -176,8 +187,8 @@ def test_api_has_moved(ask: Ask) -> None:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         result = ask("--json", F1_BRONZE_OPENF1_URL=f"http://127.0.0.1:{server.server_port}/v1")
         server.shutdown()
-    assert (result.exit_code, states(result)["api"]) == (0, "warning")
-    assert "redirects to https://api.example.org" in checks(result)["api"]["detail"]
+    assert (result.exit_code, states(result)["api"]) == (int(state == "failed"), state)
+    assert says in checks(result)["api"]["detail"]
     assert asked == ["/v1/sessions?session_key=9158"]
 
 

@@ -134,6 +134,7 @@ def client_at(base_url: str, time: FakeTime, limits: str = FREE, **changes: Any)
         "budget": CallBudget(parse_limits(limits), MemoryStore(), time.clock, time.sleep),
         "breaker": Breaker(clock=time.clock),
         "clock": time.clock,
+        "monotonic": time.clock,
         "sleep": time.sleep,
         "rng": random.Random(1),
     }

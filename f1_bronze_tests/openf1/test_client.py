@@ -5,7 +5,10 @@ import logging
 import random
 import socket
 import ssl
-from collections.abc import Mapping
+import threading
+import time as real_time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -214,10 +217,71 @@ def test_a_body_that_trickles_in_is_a_timeout() -> None:
     """An answer whose bytes never end is given up after the total time."""
     network = FakeNetwork([(200, b"[" + b" " * (1 << 20))])
     ticks = iter(range(0, 100_000, 100))  # each look at the clock is 100 s later
-    client = client_of(network, clock=lambda: float(next(ticks)))
+    client = client_of(network, monotonic=lambda: float(next(ticks)))
     with pytest.raises(Unavailable, match="no complete answer within"):
         client.get("laps", KEY)
     assert len(network.requests) == 1
+
+
+@contextmanager
+def trickling(head: bytes, body: bytes = b"") -> Iterator[str]:
+    """The address of a server that sends the head at once and then a byte every 50 ms."""
+    stopped = threading.Event()
+
+    def serve() -> None:
+        while not stopped.is_set():
+            with suppress(OSError), server.accept()[0] as connection:
+                connection.recv(65536)
+                connection.sendall(head)
+                for place in range(1_000_000):
+                    connection.sendall(body[place : place + 1] or b" ")
+                    if stopped.wait(0.05):
+                        return
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/v1"
+        stopped.set()
+        server.shutdown(socket.SHUT_RDWR)
+    thread.join(10)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n\r\n[]",
+        b"HTTP/1.1 200 OK\r\nX-Slow: ",
+        b"",
+    ],
+    ids=["body", "body-without-length", "header", "status-line"],
+)
+def test_the_total_time_holds_for_bytes_that_trickle_in(head: bytes) -> None:
+    """Each byte starts the read timeout anew; the total time ends it all the same, in real time."""
+    with trickling(head) as url, new_session() as session:
+        client = client_of(
+            FakeNetwork([OK]), base_url=url, session=session, total_seconds=1.0, attempts=1
+        )
+        began = real_time.monotonic()
+        with pytest.raises(Unavailable, match="no complete answer within 1 s") as raised:
+            client.get("laps", KEY)
+        assert real_time.monotonic() - began < 20.0
+        assert raised.value.attempts == 1
+        assert client.counters.by_status == {"timed out": 1}
+
+
+def test_a_clock_that_is_set_throws_no_answer_away() -> None:
+    """Durations are measured on a clock that is never set: a step of an hour changes nothing."""
+    time = FakeTime()
+
+    def step(request: requests.PreparedRequest) -> Reply:
+        time.now += 3600.0
+        return OK
+
+    client = client_of(FakeNetwork(step), time, monotonic=lambda: 5.0)
+    answer = client.get("laps", KEY)
+    assert (answer.records, answer.seconds) == ([{"session_key": 9472}], 0.0)
 
 
 @pytest.mark.parametrize(
@@ -498,6 +562,29 @@ def test_redirects_are_followed_in_turn_and_not_for_ever() -> None:
     with pytest.raises(Refused, match="over and over"):
         client_of(loop).get("laps", KEY)
     assert len(loop.requests) == 4
+    plain = FakeNetwork([(301, "", {"Location": "https://api.openf1.org/v1/laps"}), OK])
+    assert client_of(plain, base_url="http://api.openf1.org/v1").get("laps", KEY).attempts == 2
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("https://elsewhere.org/v1/laps", "redirected to https://elsewhere.org, another host"),
+        ("//elsewhere.org/v1/laps", "redirected to https://elsewhere.org, another host"),
+        ("http://api.openf1.org/v1/laps", "to http://api.openf1.org, which is not encrypted"),
+        ("https://me:pw@elsewhere.org/x", "redirected to https://elsewhere.org, another host"),
+        ("ftp://api.openf1.org/v1/laps", "redirected to ftp://api.openf1.org"),
+        ("file:///etc/passwd", "redirected to file://"),
+    ],
+)
+def test_redirects_to_elsewhere_are_not_followed(target: str, message: str) -> None:
+    """Another host, or a less safe scheme, is an error that names where it led; nothing is sent."""
+    network = FakeNetwork([(302, "", {"Location": target})])
+    with pytest.raises(Refused, match="set F1_BRONZE_OPENF1_URL to the new address") as raised:
+        client_of(network).get("laps", KEY)
+    assert message in str(raised.value)
+    assert "pw" not in str(raised.value).replace("passwd", "")
+    assert len(network.requests) == 1
 
 
 def test_a_client_closes_only_what_it_opened() -> None:

@@ -239,6 +239,7 @@ class Bench:
                 credentials=self.credentials,
                 timeout=(5, self.read_timeout),
                 clock=self.time,
+                monotonic=self.time,
                 sleep=self.time.sleep,
                 rng=random.Random(1),
             )
