@@ -20,9 +20,10 @@ from f1_bronze.simulator.server import Simulator
 
 from .commands import fast, run, run_process
 from .judges import NoVerdicts
+from .servers import postgresql
 from .weekend import ingested_weekend, weekend
 
-__all__ = ["fast", "ingested_weekend", "run", "run_process", "weekend"]  # fixtures
+__all__ = ["fast", "ingested_weekend", "postgresql", "run", "run_process", "weekend"]  # fixtures
 
 # Images often forbid bytecode; then each of hundreds of processes would compile all of this anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -40,8 +41,7 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("untimed")
 
 # Fixtures and parameters that stand for a server, a browser or Spark.
-EXTERNAL = {"browser", "ministack", "postgresql", "postgresql_server", "redis", "redis_server"}
-EXTERNAL |= {"spark", "swift", "ui"}
+EXTERNAL = {"browser", "ministack", "postgresql", "spark", "swift", "ui"}
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -20,7 +20,7 @@ import requests
 
 from f1_bronze.lake.s3 import S3Store
 
-from .servers import ROOT, ministack
+from ..servers import ROOT, serve_ministack
 
 TEMPLATES = Path(__file__).parents[2] / "deploy" / "aws"
 Keys = dict[str, str]
@@ -119,7 +119,7 @@ class Cloud:
 @contextmanager
 def ministack_cloud(folder: Path) -> Iterator[Cloud]:
     """ministack, enforcing."""
-    with ministack(folder) as url:
+    with serve_ministack(folder) as url:
         yield Cloud(url=url, knows_conditions=True)
 
 

@@ -15,7 +15,7 @@ import requests
 
 from f1_bronze.lake.s3 import S3Store
 
-from ..deploy.servers import ROOT, ministack, swift
+from ..servers import ROOT, serve_ministack, serve_swift
 
 Keys = tuple[str, str]
 
@@ -82,14 +82,14 @@ def _moto(_: Path) -> Iterator[Server]:
 
 @contextmanager
 def _ministack(folder: Path) -> Iterator[Server]:
-    with ministack(folder) as url:
+    with serve_ministack(folder) as url:
         owner, stranger = _two_users(url, ROOT)
         yield Server(url=url, bucket="", owner=owner, stranger=stranger)
 
 
 @contextmanager
 def _swift(folder: Path) -> Iterator[Server]:
-    with swift(folder) as url:
+    with serve_swift(folder) as url:
         yield Server(
             url=url,
             bucket="",

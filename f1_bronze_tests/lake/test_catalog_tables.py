@@ -30,8 +30,8 @@ from f1_bronze.openf1.partition_names import grand_prix_slugs, session_type_slug
 from f1_bronze_tests.conftest import RECORDINGS, needs_recordings
 from tools.glue_template import template, template_text
 
-from ..deploy.servers import ROOT as LOGIN
-from ..deploy.servers import ministack as serve_ministack
+from ..servers import ROOT as LOGIN
+from ..servers import serve_ministack
 
 ROOT = Path(__file__).parents[2]
 PARAMETERS = {"Bucket": "lake-bucket", "Prefix": "f1/"}

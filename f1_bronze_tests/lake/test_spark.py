@@ -33,6 +33,8 @@ def spark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     sql = pytest.importorskip("pyspark.sql", reason="pyspark is not installed")
     monkeypatch.chdir(tmp_path)  # Derby writes its log to the working directory
     monkeypatch.setenv("SPARK_LOCAL_IP", "127.0.0.1")
+    no_trace = "-XX:-UsePerfData"  # else each Java machine leaves a file in /tmp
+    monkeypatch.setenv("SPARK_LAUNCHER_OPTS", no_trace)
     settings = {
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
@@ -40,7 +42,10 @@ def spark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         "spark.driver.host": "127.0.0.1",
         "spark.driver.memory": "1g",
         # A Java that lives for seconds has no time to optimise itself, nor Spark each query.
-        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xshare:auto",
+        "spark.driver.extraJavaOptions": (
+            "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xshare:auto "
+            f"{no_trace} -Djava.io.tmpdir={tmp_path}"
+        ),
         "spark.sql.codegen.wholeStage": "false",
         "spark.sql.codegen.factoryMode": "NO_CODEGEN",
         "spark.local.dir": str(tmp_path / "spark"),

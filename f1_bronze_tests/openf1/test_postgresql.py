@@ -22,8 +22,8 @@ from f1_bronze.openf1.budget_stores import (
     open_rate_store,
 )
 
+from ..servers import PASSWORD, PostgresqlServer
 from .fakes import read_ledger
-from .servers import PASSWORD, Server
 from .test_file_store import processes
 
 API = "https://api.openf1.org/v1"
@@ -42,7 +42,7 @@ def reserve_some(url: str, api: str, calls: int) -> None:
         budget.reserve()
 
 
-def test_nothing_is_lost_under_concurrent_change(postgresql: Server, api: str) -> None:
+def test_nothing_is_lost_under_concurrent_change(postgresql: PostgresqlServer, api: str) -> None:
     """Six processes and this one, all new to the server, make 25 reservations each: 175 remain."""
     workers = [
         processes.Process(target=reserve_some, args=(postgresql.url, api, 25)) for _ in range(6)
@@ -56,7 +56,7 @@ def test_nothing_is_lost_under_concurrent_change(postgresql: Server, api: str) -
     assert len(read_ledger(open_rate_store(postgresql.url, api)).slots) == 7 * 25
 
 
-def test_threads_may_share_a_store(postgresql: Server, api: str) -> None:
+def test_threads_may_share_a_store(postgresql: PostgresqlServer, api: str) -> None:
     """Four threads with one store reserve without losing one."""
     store = open_rate_store(postgresql.url, api)
     budget = CallBudget(parse_limits("1000/10s"), store)
@@ -70,7 +70,7 @@ def test_threads_may_share_a_store(postgresql: Server, api: str) -> None:
     assert len(read_ledger(store).slots) == 40
 
 
-def test_apis_do_not_share(postgresql: Server, api: str) -> None:
+def test_apis_do_not_share(postgresql: PostgresqlServer, api: str) -> None:
     """A budget is for one host and port, and remembered by whoever comes next."""
     first = open_rate_store(postgresql.url, api)
     first.change(lambda text: b"mine")
@@ -83,7 +83,7 @@ def test_apis_do_not_share(postgresql: Server, api: str) -> None:
 
 
 def test_the_time_is_the_servers(
-    postgresql: Server, api: str, monkeypatch: pytest.MonkeyPatch
+    postgresql: PostgresqlServer, api: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A machine whose clock is an hour off reserves in the server's time."""
     true = time.time()
@@ -93,7 +93,7 @@ def test_the_time_is_the_servers(
     assert CallBudget(parse_limits("1/1s"), store).reserve() == pytest.approx(true, abs=5.0)
 
 
-def test_sockets_of_this_machine_will_do(postgresql: Server, api: str) -> None:
+def test_sockets_of_this_machine_will_do(postgresql: PostgresqlServer, api: str) -> None:
     """Where the client takes a unix socket in an address, so do we."""
     store = open_rate_store(postgresql.socket_url, api)
     store.change(lambda text: b"mine")
@@ -111,7 +111,7 @@ def hold(url: str, api: str, ready: Path) -> None:
 
 @pytest.fixture
 def holder(
-    postgresql: Server, api: str, tmp_path: Path
+    postgresql: PostgresqlServer, api: str, tmp_path: Path
 ) -> Iterator[multiprocessing.process.BaseProcess]:
     """A process in the midst of a change."""
     open_rate_store(postgresql.url, api).change(lambda text: b"before")
@@ -128,7 +128,7 @@ def holder(
 
 
 def test_a_holder_that_is_killed_frees_the_budget(
-    postgresql: Server, api: str, holder: multiprocessing.process.BaseProcess
+    postgresql: PostgresqlServer, api: str, holder: multiprocessing.process.BaseProcess
 ) -> None:
     """kill -9 of a process in the midst of a change neither blocks nor damages the budget."""
     holder.kill()
@@ -141,7 +141,7 @@ def test_a_holder_that_is_killed_frees_the_budget(
 
 @pytest.mark.slow
 def test_a_holder_that_hangs_loses_the_budget(
-    postgresql: Server, api: str, holder: multiprocessing.process.BaseProcess
+    postgresql: PostgresqlServer, api: str, holder: multiprocessing.process.BaseProcess
 ) -> None:
     """A process that is frozen in the midst of a change holds others up for seconds at most."""
     assert holder.pid is not None
@@ -154,7 +154,7 @@ def test_a_holder_that_hangs_loses_the_budget(
 
 
 def test_a_wrong_password_is_said_at_once_and_not_repeated_aloud(
-    postgresql: Server, api: str, caplog: pytest.LogCaptureFixture
+    postgresql: PostgresqlServer, api: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The error names server, reason and remedy, and no password; no log line does either."""
     wrong = postgresql.url.replace("hunter2", "hunter3")
@@ -197,7 +197,7 @@ def test_a_server_that_hangs_is_given_up() -> None:
 
 
 def test_an_exchange_that_freezes_is_ended(
-    postgresql: Server, api: str, monkeypatch: pytest.MonkeyPatch
+    postgresql: PostgresqlServer, api: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """libpq has no bound for an answer that does not come; ours ends the exchange."""
     monkeypatch.setattr(budget_stores, "LONGEST_EXCHANGE", 0.3)
@@ -207,7 +207,7 @@ def test_an_exchange_that_freezes_is_ended(
         row.time()
 
 
-def test_a_restart_of_the_server_is_survived(postgresql: Server, api: str) -> None:
+def test_a_restart_of_the_server_is_survived(postgresql: PostgresqlServer, api: str) -> None:
     """The server goes and comes back between two calls, and during one."""
     store = open_rate_store(postgresql.url, api)
     budget = CallBudget(parse_limits("100/1s"), store)
@@ -222,7 +222,9 @@ def test_a_restart_of_the_server_is_survived(postgresql: Server, api: str) -> No
     comeback.join()
 
 
-def test_a_table_that_is_there_needs_no_right_to_make_one(postgresql: Server, api: str) -> None:
+def test_a_table_that_is_there_needs_no_right_to_make_one(
+    postgresql: PostgresqlServer, api: str
+) -> None:
     """An administrator may make the table; without it and without the right the error says so."""
     import psycopg2
 

@@ -1,29 +1,38 @@
-"""A PostgreSQL server, where the machine has one: on a free loopback port, with a password."""
+"""Servers for tests, each a process on a free loopback port: PostgreSQL, ministack, Swift.
+
+A test that needs one is skipped, with the reason, where the machine has none. ministack and Swift
+live in an environment of their own beside the tests' (`.venv/servers`, made by `make test-marked`),
+because ministack wants one exact botocore; one that the tests' own Python has is used as well.
+"""
 
 import glob
+import importlib.util
 import os
 import pwd
+import re
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+import pytest
+
+SWIFT = Path(__file__).with_name("swift_server.py")
+ROOT = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+"""The login of ministack's root, which may do everything."""
 PASSWORD = "hunter2/@:%"  # every character of it needs care in an address
 
 
-class NoServer(Exception):
-    """The machine has no such server, or it does not start; the text says which."""
-
-
 @dataclass(kw_only=True)
-class Server:
+class PostgresqlServer:
     """A server that runs, until `stop`; `start` again keeps address and data."""
 
     url: str
@@ -47,7 +56,7 @@ class Server:
         while not self.is_up():
             if self.process.poll() is not None or time.monotonic() > deadline:
                 self.stop()
-                raise NoServer(f"{self.command[0]} does not start")
+                pytest.skip(f"{self.command[0]} does not start")
             time.sleep(0.02)
 
     @contextmanager
@@ -72,14 +81,22 @@ class Server:
             self.process = None
 
 
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgresqlServer]:
+    """A PostgreSQL server, shared by the tests of a process; skipped where there is none."""
+    pytest.importorskip("psycopg2")
+    with serve_postgresql() as server:
+        yield server
+
+
 @contextmanager
-def postgresql() -> Iterator[Server]:
+def serve_postgresql() -> Iterator[PostgresqlServer]:
     """A cluster of its own; it refuses to run as root, so another user does."""
     found = glob.glob("/usr/lib/postgresql/*/bin") + glob.glob("/usr/pgsql-*/bin")
     path = os.pathsep.join([os.environ.get("PATH", ""), *sorted(found, reverse=True)])
     initdb, postgres = shutil.which("initdb", path=path), shutil.which("postgres", path=path)
     if initdb is None or postgres is None:
-        raise NoServer("no PostgreSQL server on this machine")
+        pytest.skip("no PostgreSQL server on this machine (apt-get install postgresql)")
     user = _other_user() if os.getuid() == 0 else None
     with tempfile.TemporaryDirectory(dir="/tmp", prefix="f1pg-") as name:
         folder = Path(name)
@@ -99,9 +116,9 @@ def postgresql() -> Iterator[Server]:
             check=False,
         )
         if made.returncode:
-            raise NoServer("initdb fails on this machine")
+            pytest.skip(f"initdb fails on this machine: {made.stderr.decode()}")
         port, login = _free_port(), f"f1:{quote(PASSWORD, safe='')}"
-        server = Server(
+        server = PostgresqlServer(
             url=f"postgresql://{login}@127.0.0.1:{port}/postgres",
             socket_url=f"postgresql://{login}@/postgres?host={name}&port={port}",
             port=port,
@@ -131,7 +148,7 @@ def _other_user() -> str:
     for name in ("postgres", "nobody"):
         if name in known:
             return name
-    raise NoServer("PostgreSQL does not run as root, and there is no other user")
+    pytest.skip("PostgreSQL does not run as root, and there is no other user")
 
 
 def _free_port() -> int:
@@ -152,3 +169,66 @@ def _answers_postgresql(port: int) -> bool:
     except psycopg2.OperationalError:
         return False
     return True
+
+
+def python_with(module: str) -> str:
+    """A Python that can import the module; skips the test where there is none."""
+    if importlib.util.find_spec(module) is not None:
+        return sys.executable
+    other = Path(sys.prefix, "servers", "bin", "python")
+    looked = [str(other), "-c", f"import {module}"]
+    if other.exists() and subprocess.run(looked, capture_output=True, check=False).returncode == 0:
+        return str(other)
+    pytest.skip(f"{module} is not installed here: make test-marked installs it")
+
+
+@contextmanager
+def serve_ministack(folder: Path) -> Iterator[str]:
+    """The address of ministack, which checks signatures and evaluates IAM with its conditions."""
+    environ = {
+        "AUTH": "true",
+        "BIND_HOST": "127.0.0.1",
+        "GATEWAY_PORT": "0",
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+        "DOCKER_HOST": "unix:///nowhere",
+    }
+    command = [python_with("ministack"), "-m", "ministack"]
+    with _serving(command, environ, folder, r"Running on http://127\.0\.0\.1:(\d+)") as port:
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def serve_swift(folder: Path) -> Iterator[str]:
+    """The address of OpenStack Swift with s3api; its logins are in swift_server.py."""
+    command = [python_with("swift"), "-W", "ignore", str(SWIFT), str(folder)]
+    with _serving(command, {}, folder, r'"port": (\d+)') as port:
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def _serving(
+    command: list[str], environ: Mapping[str, str], folder: Path, port_in: str
+) -> Iterator[int]:
+    """Start a process, wait until its log has a port, end it afterwards."""
+    log = folder / "server.log"
+    plain = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    plain |= {"TMPDIR": str(folder), "PYTHONUNBUFFERED": "1"}
+    with log.open("w") as out:
+        process = subprocess.Popen(
+            command, env=plain | environ, cwd=folder, stdout=out, stderr=subprocess.STDOUT
+        )
+    try:
+        deadline = time.monotonic() + 30
+        while not (found := re.search(port_in, log.read_text())):
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError(f"{command[1:]} did not start:\n{log.read_text()}")
+            time.sleep(0.05)
+        yield int(found[1])
+    finally:
+        process.terminate()
+        try:
+            process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
