@@ -13,7 +13,7 @@ from f1_bronze.defs.automation.calendar_sensor import openf1_calendar
 from f1_bronze.defs.automation.season import running_years
 from f1_bronze.defs.partitions import Registered, read_registered, register
 from f1_bronze.defs.record.calendar_memory import CalendarMemory
-from f1_bronze.openf1.budget import CallBudget, parse_limits
+from f1_bronze.openf1.budget import CallBudget, Ledger, parse_limits
 from f1_bronze.openf1.budget_stores import FileStore
 from f1_bronze.settings import SettingError, Settings
 from f1_bronze.simulator.faults import InjectedFault
@@ -229,8 +229,7 @@ def test_a_budget_that_others_use_is_not_waited_for(
     )
     reason = ticks.calendar().skip_message
     assert reason.startswith("The call budget is reserved by others for the next 6")
-    ledger = store.read()
-    assert ledger is not None
+    ledger = Ledger.from_json(store.read() or b"")
     assert (calls(simulator), len(ledger.slots)) == (0, 1)
 
 
