@@ -66,7 +66,7 @@ def observed(result: dg.SensorResult) -> list[tuple[str | None, str | None]]:
     return [(event.partition, event.description) for event in result.asset_events]
 
 
-def test_how_it_is_known() -> None:
+def test_declaration() -> None:
     """It runs by default, every half hour, and may ask for both jobs."""
     assert openf1_calendar.name == "openf1_calendar"
     assert openf1_calendar.default_status is dg.DefaultSensorStatus.RUNNING
@@ -97,7 +97,7 @@ def test_45_minutes_after_the_end(ticks: Ticks, minute: int, found: list[str]) -
 
 
 def test_types_of_the_settings(ticks: Ticks) -> None:
-    """What is not ingested becomes no partition, and all types do when all are wanted."""
+    """Only types that are ingested become partitions, and all do when all are wanted."""
     ticks.settings = ticks.settings.model_copy(update={"session_types": frozenset({"practice_1"})})
     ticks.calendar()
     assert keys(ticks.instance) == ["2025/australian/practice_1"]
@@ -161,7 +161,7 @@ def test_no_call_around_a_session(ticks: Ticks, simulator: Simulator) -> None:
 def test_paid_access_is_never_closed(
     ticks: Ticks, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who pays is answered during a session too: the login and two calls."""
+    """With paid access the API answers during a session too: the login and two calls."""
     simulator.control.change_behaviour(credentials={"username": "me", "password": "secret"})
     monkeypatch.setenv("F1_BRONZE_OPENF1_PASSWORD", "secret")
     ticks.settings = ticks.settings.model_copy(
@@ -204,15 +204,14 @@ def test_a_closed_api_is_left_alone(ticks: Ticks, simulator: Simulator) -> None:
 def test_an_outage_is_a_skipped_tick(
     ticks: Ticks, simulator: Simulator, fault: InjectedFault
 ) -> None:
-    """Whatever fails, a tick asks at most twice, says why it came to nothing, and the next one
-    does what it could not."""
+    """A tick that fails asks at most twice and says why; the next one does what it could not."""
     simulator.control.add_faults(fault)
     result = ticks.calendar()
     assert result.skip_message.endswith("The next tick tries again.")
     assert calls(simulator) <= 2
     assert keys(ticks.instance) == []
     simulator.control.reset()
-    # A 429 holds everybody back for a second or two; the tick has the patience for that.
+    # A 429 holds all callers back for a second or two; the tick waits so long.
     ticks.calendar()
     assert keys(ticks.instance) == [QUALIFYING, RACE]
 
@@ -247,13 +246,13 @@ def test_names_wait_for_the_meetings(ticks: Ticks, simulator: Simulator) -> None
 def test_a_cancelled_session_is_no_partition_any_more(
     ticks: Ticks, listing: Callable[..., None]
 ) -> None:
-    """A registered session that is cancelled before it landed goes, and the tick says so."""
+    """A registered session that is cancelled before it is stored goes, and the tick says so."""
     ticks.calendar()
     listing(RACE_KEY, is_cancelled=True)
     result = ticks.calendar()
-    said = result.skip_message
-    assert f"{RACE} (session {RACE_KEY}) was cancelled." in said
-    assert f"Removed 1 partition ({RACE}): no session, and nothing was stored." in said
+    report = result.skip_message
+    assert f"{RACE} (session {RACE_KEY}) was cancelled." in report
+    assert f"Removed 1 partition ({RACE}): no session, and nothing was stored." in report
     assert read_registered(ticks.instance) == Registered(session_keys=(QUALIFYING,), race_keys=())
     assert observed(result) == [(RACE, f"{RACE} (session {RACE_KEY}) was cancelled.")]
     assert "cancelled" not in ticks.calendar().skip_message
@@ -299,8 +298,8 @@ def test_nothing_is_removed_under_a_run(ticks: Ticks, listing: Callable[..., Non
     run_id = ticks.instance.create_run_for_job(
         dg.GraphDefinition(name="any").to_job(), status=dg.DagsterRunStatus.STARTED
     ).run_id
-    said = ticks.calendar().skip_message
-    assert f"1 partition ({RACE}) without a session: kept until no run is under way." in said
+    report = ticks.calendar().skip_message
+    assert f"1 partition ({RACE}) without a session: kept until no run is under way." in report
     assert keys(ticks.instance) == [QUALIFYING, RACE]
     ticks.instance.delete_run(run_id)
     ticks.calendar()
@@ -308,7 +307,7 @@ def test_nothing_is_removed_under_a_run(ticks: Ticks, listing: Callable[..., Non
 
 
 def test_keys_of_other_seasons_and_types_stay(ticks: Ticks) -> None:
-    """What the command has registered of other seasons and types is none of its business."""
+    """What the command has registered of other seasons and types is left alone."""
     before = ["2023/bahrain/race", "2025/australian/practice_2"]
     register(ticks.instance, [SessionPartition.parse(key) for key in before])
     ticks.instance.add_dynamic_partitions("f1_sessions", ["by hand"])
@@ -326,20 +325,20 @@ def test_moved_and_renamed(ticks: Ticks, listing: Callable[..., None]) -> None:
         date_end="2025-03-23T10:00:00+00:00",
     )
     listing(RACE_KEY, session_name="Sprint")
-    said = ticks.calendar().skip_message
+    report = ticks.calendar().skip_message
     assert (
         "2025/australian/sprint (session 907017) is named Australian Grand Prix Sprint instead of "
         "Australian Grand Prix Race and was 2025/australian/race."
-    ) in said
-    assert ("was moved from 2025-03-23 07:00-09:00 to 2025-03-23 08:00-10:00 UTC.") in said
+    ) in report
+    assert ("was moved from 2025-03-23 07:00-09:00 to 2025-03-23 08:00-10:00 UTC.") in report
     assert keys(ticks.instance) == [QUALIFYING, RACE]
 
 
 def test_a_foreign_cursor_is_replaced(ticks: Ticks) -> None:
     """A cursor that is not the sensor's own is replaced, and nothing else suffers."""
     ticks.cursor = '{"format": 99}'
-    said = ticks.calendar().skip_message
-    assert said.startswith("The cursor has format 99, not 1. It is replaced")
+    report = ticks.calendar().skip_message
+    assert report.startswith("The cursor has format 99, not 1. It is replaced")
     assert keys(ticks.instance) == [QUALIFYING, RACE]
     assert CalendarMemory.from_json(ticks.cursor).looked_at == MONDAY
 

@@ -204,7 +204,7 @@ def test_what_failed_and_was_then_stored(
 
 
 class Cut:
-    """Stands in for OpenF1 where a program breaks that no one foresaw."""
+    """Stands in for OpenF1 where the program itself breaks."""
 
     base_url = "http://127.0.0.1"
 
@@ -217,7 +217,7 @@ class Cut:
 
 
 def test_a_run_that_broke(settings: Settings, instance: dg.DagsterInstance, look: Look) -> None:
-    """A run that broke without naming partitions is the reason of all that it was made for."""
+    """A run that broke without listing partitions is the cause for all that it was to store."""
     tags = {"dagster/partition": RACE}
     result = (
         assemble(settings, judge=NoVerdicts(), openf1=Cut())
@@ -237,7 +237,7 @@ def test_a_run_that_broke(settings: Settings, instance: dg.DagsterInstance, look
 def test_a_run_under_way_and_cancelled(
     definitions: dg.Definitions, instance: dg.DagsterInstance, look: Look
 ) -> None:
-    """What a run is about to make is running; what it did not come to says so."""
+    """What a run is about to store is running; what it did not come to says so."""
     job = definitions.resolve_job_def("bronze_sessions")
     run = instance.create_run_for_job(
         job, tags={"dagster/partition": RACE}, status=dg.DagsterRunStatus.STARTED
@@ -251,7 +251,7 @@ def test_a_run_under_way_and_cancelled(
     assert laps.error == "The run was cancelled before it came to this. Materialize it again."
 
 
-def test_a_run_that_ended_without_a_word(
+def test_a_run_that_ended_without_a_reason(
     definitions: dg.Definitions, instance: dg.DagsterInstance, look: Look
 ) -> None:
     """A run whose process died, and one that was deleted, still have a remedy."""
@@ -294,21 +294,21 @@ def test_lake_and_record_differ(
 
 
 class Changing:
-    """A judge that can be another one for the next run."""
+    """A judge that can be replaced for the next run."""
 
     def __init__(self) -> None:
         self.now = FakeJudge()
 
     def judge(self, *args: Any, **how: Any) -> Any:
-        """What the judge of the moment says."""
+        """As the judge of the moment does."""
         return self.now.judge(*args, **how)
 
 
-def test_what_the_checks_said(
+def test_results_of_checks(
     settings: Settings, instance: dg.DagsterInstance, simulator: Simulator, look: Look
 ) -> None:
     """The worst failed rule makes the severity; rules come with their rows; a check that is
-    planned again and not judged does not hide what it said."""
+    planned again and not evaluated does not hide its last result."""
     judge = Changing()
     job = assemble(settings, judge=judge).resolve_job_def("bronze_sessions")
 

@@ -1,4 +1,4 @@
-"""The Dagster home that is made where nobody has set one up."""
+"""The Dagster home that is made where there is none."""
 
 from pathlib import Path
 
@@ -31,7 +31,7 @@ def test_a_home_is_made_with_a_limit_for_the_api(
 
 
 def test_a_config_that_is_there_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Somebody's own dagster.yaml is not touched."""
+    """A dagster.yaml that is there already is not touched."""
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
     (tmp_path / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
     assert prepare_home() == tmp_path
@@ -41,7 +41,7 @@ def test_a_config_that_is_there_stays(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_a_home_that_cannot_be_made(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A place that cannot be written is told with the remedy."""
+    """A place that cannot be written is named with the remedy."""
     monkeypatch.setenv("DAGSTER_HOME", "/proc/home")
     with pytest.raises(HomeUnusable, match="Set DAGSTER_HOME to a folder that this user can write"):
         prepare_home()

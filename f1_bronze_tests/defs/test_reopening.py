@@ -1,4 +1,4 @@
-"""What met a closed API or an outage goes on by itself, once, when its time has come."""
+"""A run that met a closed API or an outage is resumed by itself, once, when its time has come."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -45,8 +45,8 @@ QUALIFYING, RACE = "2025/bahrain/qualifying", "2025/bahrain/race"
 Materialize = Callable[..., dg.ExecuteInProcessResult]
 
 
-class Impatient(OpenF1Resource):
-    """Asks once: what fails need not be waited for."""
+class AskingOnce(OpenF1Resource):
+    """Asks once, so that no test waits for retries."""
 
     def make_client(self, *, observer: Callable[[str], None] | None = None) -> OpenF1Client:
         return OpenF1Client(
@@ -56,8 +56,8 @@ class Impatient(OpenF1Resource):
 
 @pytest.fixture
 def definitions(settings: Settings) -> dg.Definitions:
-    """What Dagster would load, with little patience."""
-    return assemble(settings, openf1=Impatient(**openf1_resource(settings).model_dump()))
+    """What Dagster would load, with a client that asks once."""
+    return assemble(settings, openf1=AskingOnce(**openf1_resource(settings).model_dump()))
 
 
 @pytest.fixture(autouse=True)
@@ -214,13 +214,13 @@ def test_it_gives_up_in_the_end(
 def test_the_command_is_not_run_again(
     materialize: Materialize, simulator: Simulator, instance: dg.DagsterInstance
 ) -> None:
-    """Who typed the command was told to come back; nothing happens behind their back."""
+    """The command said to come back later; nothing is resumed without the user."""
     simulator.control.change_behaviour(live=True)
     result = materialize("bronze_sessions", RACE, RACE, tags={TRIGGER_TAG: BY_COMMAND})
     assert RETRY_AT_TAG not in instance.get_run_by_id(result.run_id).tags
 
 
-def test_an_outage_is_gone_on_with(
+def test_a_run_that_met_an_outage_is_resumed(
     materialize: Materialize, simulator: Simulator, instance: dg.DagsterInstance
 ) -> None:
     """A run that could not reach the API goes on after 15 minutes, still as the week's run, and
@@ -264,7 +264,9 @@ def pause_of(instance: dg.DagsterInstance, run_id: str) -> float:
     ],
     ids=lambda value: str(value),
 )
-def test_what_passes(errors: list[Exception], minutes: int | None) -> None:
+def test_which_errors_are_worth_a_further_attempt(
+    errors: list[Exception], minutes: int | None
+) -> None:
     """What is out of reach is tried again later, what is wrong is left to people."""
     now = datetime(2025, 4, 14, 6, tzinfo=UTC)
     run = dg.DagsterRun(job_name="bronze_sessions", run_id="1")
@@ -275,7 +277,7 @@ def test_what_passes(errors: list[Exception], minutes: int | None) -> None:
     assert plan_later_attempt(run, errors, now) == expected
 
 
-def test_an_outage_ends_for_us_too() -> None:
+def test_attempts_in_an_outage_are_limited() -> None:
     """After ten attempts, three days of pauses, an outage is left to people."""
     now = datetime(2025, 4, 14, 6, tzinfo=UTC)
 
@@ -292,10 +294,10 @@ def test_an_outage_ends_for_us_too() -> None:
     assert total == timedelta(days=3, hours=7, minutes=45)
 
 
-def test_who_was_faster_by_hand(
+def test_a_run_re_executed_by_hand(
     materialize: Materialize, simulator: Simulator, instance: dg.DagsterInstance
 ) -> None:
-    """A run that somebody has re-executed meanwhile is not gone on with."""
+    """A run that was re-executed by hand meanwhile is not resumed."""
     simulator.control.change_behaviour(live=True)
     closed = materialize("bronze_sessions", RACE, RACE)
     make_due(instance, closed.run_id)

@@ -60,7 +60,7 @@ def with_cell(coverage: Coverage, cell: Cell) -> Coverage:
 
 
 def test_it_loads_nothing() -> None:
-    """One file: no script, no picture, no style but its own, and a policy that forbids others."""
+    """One file: no script, no image, no style but its own, and a policy that forbids others."""
     page = Page(render(report_of(every_state())))
     tags = {tag for tag, _ in page.elements}
     assert not tags & {"script", "link", "img", "iframe", "object", "embed", "base", "form", "font"}

@@ -1,4 +1,4 @@
-"""A week's run: what is new, what is lacking, what may have been corrected, and no week is lost."""
+"""A week's runs: what is new, what is lacking, what may have been corrected; no week is lost."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -53,7 +53,7 @@ def test_a_week_is_its_monday(moment: datetime) -> None:
 
 
 def test_new_sessions_are_requested(ticks: Ticks, simulator: Simulator) -> None:
-    """What has ended becomes partitions and a run of each job, in two calls, told apart by tags."""
+    """What has ended becomes partitions and a run of each job, in two calls, tagged by week."""
     result = ticks.weekly(FIRST_MONDAY)
     assert asked(result.run_requests) == FIRST_RUNS
     assert read_registered(ticks.instance).session_keys == (QUALIFYING, RACE)
@@ -144,7 +144,7 @@ def test_runs_of_whole_jobs_are_under_way_too(ticks: Ticks) -> None:
 def unreadable(
     request: pytest.FixtureRequest, ticks: Ticks, simulator: Simulator
 ) -> Iterator[Callable[[], None]]:
-    """A calendar that cannot be read; the value mends it."""
+    """A calendar that cannot be read; calling the value makes it readable."""
     usual = ticks.settings
     if request.param == "closed":
         simulator.control.change_behaviour(live=True)
@@ -153,20 +153,20 @@ def unreadable(
     elif request.param == "outage":
         simulator.control.add_faults(InjectedFault(kind="status", status=503))
     else:
-        # Where the budget cannot be reserved nobody may ask.
+        # Without a budget to reserve from, no call may be made.
         nowhere = {"budget": "file:/proc/rate.json", "setting": "nowhere"}[request.param]
         ticks.settings = usual.model_copy(update={"rate_store": nowhere})
 
-    def mend() -> None:
+    def repair() -> None:
         ticks.settings = usual
         simulator.control.reset()
 
-    yield mend
-    mend()
+    yield repair
+    repair()
 
 
 def test_a_week_is_not_lost(ticks: Ticks, unreadable: Callable[[], None]) -> None:
-    """What the schedule cannot ask for is noted and made up for by the sensor, once."""
+    """What the schedule cannot ask for is noted and requested by the sensor later, once."""
     result = ticks.weekly(FIRST_MONDAY)
     assert result.run_requests == []
     assert result.skip_message.endswith(
@@ -178,12 +178,12 @@ def test_a_week_is_not_lost(ticks: Ticks, unreadable: Callable[[], None]) -> Non
 
     unreadable()
     ticks.now += timedelta(hours=2)
-    late = ticks.calendar().run_requests
-    assert asked(late) == FIRST_RUNS
-    assert {request.tags["f1_bronze/week"] for request in late} == {"2025-03-17"}
-    assert {request.tags["f1_bronze/trigger"] for request in late} == {"week"}
+    caught_up = ticks.calendar().run_requests
+    assert asked(caught_up) == FIRST_RUNS
+    assert {request.tags["f1_bronze/week"] for request in caught_up} == {"2025-03-17"}
+    assert {request.tags["f1_bronze/trigger"] for request in caught_up} == {"week"}
 
-    for request in late:
+    for request in caught_up:
         by = {"dagster/sensor_name": "openf1_calendar"}
         launch(ticks.instance, request, dg.DagsterRunStatus.SUCCESS, **by)
     assert ticks.calendar().run_requests == []
@@ -201,8 +201,8 @@ def test_a_tick_that_died_is_repeated(ticks: Ticks) -> None:
     assert ticks.calendar().run_requests == first
 
 
-def test_several_owed_weeks_are_one(ticks: Ticks) -> None:
-    """The newest week brings what earlier ones owe."""
+def test_several_due_weeks_are_one(ticks: Ticks) -> None:
+    """The newest week covers what earlier ones lack."""
     note_due(ticks.instance, "2025-03-10")
     note_due(ticks.instance, "2025-03-17")
     assert asked(ticks.calendar().run_requests) == FIRST_RUNS

@@ -1,1 +1,1 @@
-"""What runs by itself: which sessions are wanted, missing and launched."""
+"""What runs by itself: it compares what is wanted with what is stored, and launches the rest."""

@@ -1,7 +1,4 @@
-"""The Dagster instance of a deployment that nobody has set up.
-
-Belongs here: where runs are remembered and with which settings. Stays out: what runs.
-"""
+"""The Dagster instance that commands use, made with sensible settings where there is none."""
 
 import os
 from pathlib import Path
@@ -12,7 +9,6 @@ from f1_bronze.defs.assets import API_POOL
 from f1_bronze.settings import HomeUnusable, dagster_home
 
 RUNS_AT_ONCE = 2
-
 """While one run writes to the lake another can ask; more would only wait for the same budget."""
 
 CONFIG = """\
@@ -40,10 +36,9 @@ run_coordinator:
 run_retries:
   enabled: true
   max_retries: 2
-  # A failed partition fails again until its cause is mended; only crashes are worth a retry.
+  # A failed partition fails again until its cause is fixed; only crashes are worth a retry.
   retry_on_asset_or_op_failure: false
 """
-
 
 WORKSPACE_FILE = "workspace.yaml"
 
@@ -60,7 +55,8 @@ load_from:
 def prepare_home() -> Path:
     """Make `DAGSTER_HOME` (default `.dagster_home`) with a dagster.yaml, unless there is one.
 
-    `HomeUnusable` when the folder cannot be written.
+    Raises:
+        HomeUnusable: the folder cannot be written.
     """
     home = dagster_home()
     try:
@@ -82,7 +78,7 @@ def open_instance() -> dg.DagsterInstance:
     prepare_home()
     instance = dg.DagsterInstance.get()
     storage = instance.event_log_storage
-    # Without a limit of its own a pool lets every run in; a limit that somebody set stays.
+    # Without a limit of its own a pool lets every run in; a limit that is set already stays.
     if API_POOL not in {limit.name for limit in storage.get_pool_limits()}:
         storage.set_concurrency_slots(API_POOL, RUNS_AT_ONCE)
     return instance

@@ -1,4 +1,4 @@
-"""What is usual, learnt from the sessions before."""
+"""Which row counts are usual, by the sessions before."""
 
 import dagster as dg
 
