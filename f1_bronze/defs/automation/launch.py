@@ -13,6 +13,7 @@ from f1_bronze.datasets.sessions import SESSIONS
 from f1_bronze.defs.assets import MOST_PARTITIONS_A_RUN
 from f1_bronze.defs.automation.season import running_years
 from f1_bronze.defs.partitions import DATASET_GROUPS, Registered, asset_key
+from f1_bronze.defs.record.command_runs import COMMAND_RUN_TAGS, runs_in_code_location
 from f1_bronze.defs.record.tags import HISTORICAL_TAG, PARTITION, RANGE_END, RANGE_START
 from f1_bronze.openf1.batches import SessionRef, plan_batches
 from f1_bronze.openf1.calendar import CalendarSession
@@ -138,17 +139,18 @@ def execute(
 
     Nothing is raised when it fails: the result says so.
     """
-    return definitions.resolve_job_def(run.job).execute_in_process(
-        instance=instance,
-        # What happened is in the event log; the terminal belongs to the command.
-        run_config={
-            "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
-            "ops": {run.op: {"config": {"accept_loss": accept_loss}}},
-        },
-        asset_selection=[asset_key(dataset) for dataset in run.datasets],
-        tags={**tags, **run.tags},
-        raise_on_error=False,
-    )
+    with runs_in_code_location(instance, run.job):
+        return definitions.resolve_job_def(run.job).execute_in_process(
+            instance=instance,
+            # What happened is in the event log; the terminal belongs to the command.
+            run_config={
+                "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+                "ops": {run.op: {"config": {"accept_loss": accept_loss}}},
+            },
+            asset_selection=[asset_key(dataset) for dataset in run.datasets],
+            tags={**tags, **run.tags, **COMMAND_RUN_TAGS},
+            raise_on_error=False,
+        )
 
 
 def describe_crash(result: dg.ExecuteInProcessResult) -> str:
