@@ -25,6 +25,14 @@ VERBS: dict[str, Callable[[S3Store], object]] = {
     "list": lambda store: list(store.list("bronze/")),
     "check": lambda store: store.check(),
 }
+POLICY = (
+    "A lake takes s3:GetObject, s3:PutObject and s3:ListBucket (deploy/aws has the policy); "
+    "`f1-bronze doctor` names each that is missing."
+)
+STORE_FAILED = (
+    "The store of the bucket a-bucket failed, and retries were used up: run again in a few "
+    "minutes. If it stays so, look at the status of the store (AWS Health Dashboard)."
+)
 EACH_VERB = pytest.mark.parametrize("verb", VERBS)
 
 
@@ -39,7 +47,15 @@ def expected(code: str, verb: str, store: S3Store, remedy: str) -> str:
     """The whole message: code, verb, address, remedy, and so no secret."""
     place = {"check": "", "list": "bronze/"}.get(verb, PATH)
     done = "list" if verb == "check" else verb
-    return f"S3 answered {code}: could not {done} {store.uri(place)}. {remedy}"
+    return f"{code}: could not {done} {store.uri(place)}. {remedy}"
+
+
+def allow(verb: str, bucket: str) -> str:
+    """The remedy where a permission is missing."""
+    actions = {"read": "s3:GetObject", "write": "s3:PutObject"}
+    return (
+        f"Allow this identity {actions.get(verb, 's3:ListBucket')} on the bucket {bucket}. {POLICY}"
+    )
 
 
 def test_read_and_write(bucket: str) -> None:
@@ -96,8 +112,8 @@ def test_listing_stays_below_the_prefix(bucket: str) -> None:
 def test_no_such_bucket(aws: str, verb: str) -> None:
     """A bucket that is not there."""
     store = S3Store(bucket=f"lake-{uuid4().hex}", prefix="f1")
-    remedy = "Create the bucket, or correct the bucket's name in F1_BRONZE_LAKE_URI."
-    assert refusal(verb, store) == expected("NoSuchBucket", verb, store, remedy)
+    remedy = f"Create the bucket {store.bucket}, or correct its name in F1_BRONZE_LAKE_URI."
+    assert refusal(verb, store) == expected("S3 answered NoSuchBucket", verb, store, remedy)
 
 
 @pytest.fixture
@@ -119,12 +135,7 @@ def stranger(aws: str) -> Iterator[dict[str, str]]:
 @pytest.mark.parametrize(
     ("code", "change", "remedy"),
     [
-        (
-            "AccessDenied",
-            {},
-            "Allow this identity s3:GetObject, s3:PutObject and s3:ListBucket on the bucket and "
-            "prefix.",
-        ),
+        ("AccessDenied", {}, None),
         (
             "InvalidAccessKeyId",
             {"aws_access_key_id": "AKIAUNKNOWN000000000"},
@@ -144,14 +155,15 @@ def test_refused_credentials(
     verb: str,
     code: str,
     change: dict[str, str],
-    remedy: str,
+    remedy: str | None,
 ) -> None:
     """A user without rights, an unknown key, a wrong secret: each has its own remedy."""
     caplog.set_level(logging.INFO)
     keys: dict[str, Any] = {**stranger, **change}
     store = S3Store(bucket=bucket, prefix="f1", client=lambda: boto3.client("s3", **keys))
     message = refusal(verb, store)
-    assert message == expected(code, verb, store, remedy)
+    remedy = remedy or allow(verb, bucket)
+    assert message == expected(f"S3 answered {code}", verb, store, remedy)
     assert keys["aws_secret_access_key"] not in message + caplog.text
 
 
@@ -168,7 +180,7 @@ def test_refused_credentials(
             "PermanentRedirect",
             301,
             "PermanentRedirect",
-            "The bucket is in another region: set AWS_REGION to it.",
+            "The bucket a-bucket is in another region: set AWS_REGION to it.",
         ),
         (
             "SlowDown",
@@ -176,13 +188,10 @@ def test_refused_credentials(
             "SlowDown",
             "S3 asked for fewer requests and retries were used up: run again in a few minutes.",
         ),
-        (
-            "403",
-            403,
-            "AccessDenied",
-            "Allow this identity s3:GetObject, s3:PutObject and s3:ListBucket on the bucket and "
-            "prefix.",
-        ),
+        ("403", 403, "AccessDenied", allow("write", "a-bucket")),
+        ("InternalError", 500, "InternalError", STORE_FAILED),
+        ("500", 500, "InternalError", STORE_FAILED),
+        ("503", 503, "ServiceUnavailable", STORE_FAILED),
         ("Teapot", 418, "Teapot", "Look up this S3 error, fix its cause, then run again."),
     ],
 )
@@ -194,7 +203,7 @@ def test_other_answers(aws: str, answered: str, status: int, code: str, remedy: 
             "put_object", service_error_code=answered, http_status_code=status, service_message="no"
         )
         store = S3Store(bucket="a-bucket", client=lambda: client)
-        assert refusal("write", store) == expected(code, "write", store, remedy)
+        assert refusal("write", store) == expected(f"S3 answered {code}", "write", store, remedy)
         stub.assert_no_pending_responses()
 
 
@@ -209,7 +218,9 @@ def test_no_one_answers(aws: str, verb: str) -> None:
             bucket="a-bucket", client=lambda: boto3.client("s3", endpoint_url=address, config=once)
         )
         remedy = "Check the network and AWS_ENDPOINT_URL."
-        assert refusal(verb, store) == expected("EndpointConnectionError", verb, store, remedy)
+        assert refusal(verb, store) == expected(
+            "S3 gave no answer (EndpointConnectionError)", verb, store, remedy
+        )
 
 
 @EACH_VERB
@@ -231,7 +242,9 @@ def test_no_credentials(fresh_aws: str, monkeypatch: pytest.MonkeyPatch, verb: s
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     store = S3Store(bucket="a-bucket")
     remedy = "Give this process AWS credentials by the standard chain."
-    assert refusal(verb, store) == expected("NoCredentialsError", verb, store, remedy)
+    assert refusal(verb, store) == expected(
+        "S3 gave no answer (NoCredentialsError)", verb, store, remedy
+    )
 
 
 @EACH_VERB
@@ -240,7 +253,9 @@ def test_unknown_profile(fresh_aws: str, monkeypatch: pytest.MonkeyPatch, verb: 
     monkeypatch.setenv("AWS_PROFILE", "gone")
     store = S3Store(bucket="a-bucket")
     remedy = "Check AWS credentials, region and network."
-    assert refusal(verb, store) == expected("ProfileNotFound", verb, store, remedy)
+    assert refusal(verb, store) == expected(
+        "S3 gave no answer (ProfileNotFound)", verb, store, remedy
+    )
 
 
 @EACH_VERB

@@ -42,6 +42,7 @@ class _Slow(BaseHTTPRequestHandler):
         body = b"<Error><Code>SlowDown</Code><Message>no</Message></Error>" if busy else b""
         self.send_response(503 if busy else 200)
         self.send_header("Content-Length", str(len(body)))
+        self.send_header("ETag", '"x"')
         self.end_headers()
         self.wfile.write(body)
 
@@ -114,7 +115,7 @@ def sent(writes: S3Writes | None) -> dict[str, Any]:
     """What a PUT with these options carries."""
     client, seen = recording()
     with Stubber(client) as stub:
-        stub.add_response("put_object", {})
+        stub.add_response("put_object", {"ETag": '"x"'})
         S3Store(bucket="a-bucket", client=lambda: client, writes=writes).write(PATH, b"x", {})
     return unusual(seen[0])
 
@@ -155,11 +156,15 @@ def test_settings_reach_the_put(monkeypatch: pytest.MonkeyPatch) -> None:
         settings = Settings.read({"F1_BRONZE_LAKE_URI": "s3://a-bucket/f1", **variables})
         io_manager = assemble(settings).resources["io_manager"]
         with Stubber(client) as stub:
-            stub.add_response("put_object", {})
+            stub.add_response("put_object", {"ETag": '"x"'})
             io_manager.lake.write_table("silver/x.parquet", pa.table({"a": [1]}))
         assert unusual(seen[0]) == expected
 
 
+POLICY = (
+    "A lake takes s3:GetObject, s3:PutObject and s3:ListBucket (deploy/aws has the policy); "
+    "`f1-bronze doctor` names each that is missing."
+)
 REFUSALS = [
     (
         "AccessDenied",
@@ -167,28 +172,28 @@ REFUSALS = [
         "resource: arn:aws:kms:eu-west-1:1:key/k because no identity-based policy allows it",
         {},
         "kms:GenerateDataKey",
-        "Allow this identity kms:GenerateDataKey.",
+        f"Allow this identity kms:GenerateDataKey on the KMS key of the bucket a-bucket. {POLICY}",
     ),
     (
         "AccessDenied",
         "User: arn:aws:iam::1:user/u is not authorized to perform: s3:PutObjectTagging on: x",
         {},
         "s3:PutObjectTagging",
-        "Allow this identity s3:PutObjectTagging.",
+        f"Allow this identity s3:PutObjectTagging on the bucket a-bucket. {POLICY}",
     ),
     (
         "AuthorizationHeaderMalformed",
         "the region 'us-east-1' is wrong; expecting 'eu-west-1'",
         {},
         "",
-        "The bucket is in eu-west-1: set AWS_REGION to it.",
+        "The bucket a-bucket is in eu-west-1: set AWS_REGION to it.",
     ),
     (
         "PermanentRedirect",
         "use another endpoint",
         {"HTTPHeaders": {"x-amz-bucket-region": "sa-east-1"}},
         "",
-        "The bucket is in sa-east-1: set AWS_REGION to it.",
+        "The bucket a-bucket is in sa-east-1: set AWS_REGION to it.",
     ),
     (
         "RequestTimeTooSkewed",
@@ -227,7 +232,9 @@ def test_region_of_the_bucket_is_told() -> None:
     client = stubbed()
     meta = {"HTTPHeaders": {"x-amz-bucket-region": "eu-west-1"}, "HTTPStatusCode": 200}
     with Stubber(client) as stub:
-        stub.add_response("list_objects_v2", {"ResponseMetadata": meta})
+        stub.add_response(
+            "list_objects_v2", {"ResponseMetadata": meta, "Name": "a-bucket", "IsTruncated": False}
+        )
         asked = S3Store(bucket="a-bucket", client=lambda: client).regions()
     assert asked == ("us-east-1", "eu-west-1")
 
