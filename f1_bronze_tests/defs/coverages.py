@@ -6,7 +6,7 @@ from typing import Any
 
 from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.partition import SessionPartition
-from f1_bronze.defs.monitoring.coverage import Cell, Coverage, State
+from f1_bronze.defs.monitoring.coverage import Cell, CellState, Coverage
 from f1_bronze.defs.monitoring.report import Report
 from f1_bronze.defs.record.check_results import CheckState
 from f1_bronze.lake.changes import ChangedRow, ChangedValue, Changes
@@ -26,11 +26,11 @@ def usual_cell(key: str, dataset: str) -> Cell:
     """What is stored, and whose checks all pass."""
     partition = SessionPartition.parse(key)
     if not DATASET[dataset].exists_for(partition.session_type):
-        return Cell(dataset=DATASET[dataset], partition=partition, state=State.NONE)
+        return Cell(dataset=DATASET[dataset], partition=partition, state=CellState.NONE)
     return Cell(
         dataset=DATASET[dataset],
         partition=partition,
-        state=State.LANDED,
+        state=CellState.LANDED,
         rows={"sessions": 1, "laps": 1080}.get(dataset, 20),
         stored_at=STORED,
         revision="new",
@@ -86,24 +86,24 @@ UNUSUAL: dict[tuple[str, str], dict[str, Any]] = {
     ("2025/australian/race", "laps"): {"checks": (BROKEN_LAP,), "rows": 400},
     ("2025/australian/race", "drivers"): {"checks": (STRANGE_NAME,)},
     ("2025/bahrain/qualifying", "drivers"): {"checks": (STRANGE_NAME,)},
-    ("2025/australian/qualifying", "laps"): {"state": State.EMPTY, "rows": 0},
-    ("2025/bahrain/race", "drivers"): {"state": State.OUTDATED},
+    ("2025/australian/qualifying", "laps"): {"state": CellState.EMPTY, "rows": 0},
+    ("2025/bahrain/race", "drivers"): {"state": CellState.OUTDATED},
     ("2025/bahrain/race", "results"): {
         "revision": "changed",
         "changes": Changes(changed=(CORRECTED.key,), changed_values=(CORRECTED,)),
     },
-    ("2025/bahrain/race", "laps"): {"state": State.REFUSED, "error": MISSING_ROWS},
+    ("2025/bahrain/race", "laps"): {"state": CellState.REFUSED, "error": MISSING_ROWS},
     ("2025/monaco/qualifying", "results"): {
-        "state": State.FAILED,
+        "state": CellState.FAILED,
         "error": f"It broke {NASTY}. Try again.",
         "rows": None,
         "stored_at": None,
         "revision": None,
         "checks": (),
     },
-    ("2025/bahrain/race", "stints"): {"state": State.RUNNING},
+    ("2025/bahrain/race", "stints"): {"state": CellState.RUNNING},
     ("2025/bahrain/race", "pit_stops"): {
-        "state": State.UNRECORDED,
+        "state": CellState.UNRECORDED,
         "rows": None,
         "stored_at": None,
         "revision": None,
@@ -111,7 +111,7 @@ UNUSUAL: dict[tuple[str, str], dict[str, Any]] = {
     },
     **{
         ("2025/monaco/race", name): {
-            "state": State.MISSING,
+            "state": CellState.MISSING,
             "rows": None,
             "stored_at": None,
             "revision": None,

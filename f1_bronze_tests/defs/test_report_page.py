@@ -8,7 +8,7 @@ from datetime import timedelta
 from html.parser import HTMLParser
 
 from f1_bronze.datasets.partition import SessionPartition
-from f1_bronze.defs.monitoring.coverage import Cell, Coverage, State
+from f1_bronze.defs.monitoring.coverage import Cell, CellState, Coverage
 from f1_bronze.defs.monitoring.problems import list_problems, standings
 from f1_bronze.defs.monitoring.report import corrections, count, render, verdict
 from f1_bronze.defs.monitoring.row_bands import HEIGHT, draw_charts
@@ -147,7 +147,7 @@ def test_each_problem_is_listed_once() -> None:
     cells = dict(coverage.cells)
     for name in ("drivers", "laps"):
         at = ("2025/monaco/race", name)
-        cells[at] = replace(cells[at], state=State.FAILED, error="The API is away. Come back.")
+        cells[at] = replace(cells[at], state=CellState.FAILED, error="The API is away. Come back.")
     problems = list_problems(replace(coverage, cells=cells))
     missing = ("sessions", "results", "stints", "pit_stops")
     assert [(one.kind, one.check, [str(cell) for cell in one.cells]) for one in problems] == [

@@ -4,7 +4,7 @@ import dagster as dg
 
 from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.partition import SessionPartition
-from f1_bronze.defs.monitoring.coverage import Cell, Coverage, State
+from f1_bronze.defs.monitoring.coverage import Cell, CellState, Coverage
 from f1_bronze.defs.monitoring.row_bands import usual_rows
 from f1_bronze.defs.partitions import asset_key, register
 
@@ -26,7 +26,7 @@ def test_the_band_grows_from_season_to_season(instance: dg.DagsterInstance) -> N
     sessions = tuple(SessionPartition.parse(key) for key in NOW)
     cells = {
         (session.key, dataset.name): Cell(
-            dataset=dataset, partition=session, state=State.LANDED, rows=900 + 50 * number
+            dataset=dataset, partition=session, state=CellState.LANDED, rows=900 + 50 * number
         )
         for number, session in enumerate(sessions)
         for dataset in DATASETS

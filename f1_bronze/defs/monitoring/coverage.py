@@ -31,7 +31,7 @@ _SEVERITIES = ("WARN", "ERROR")
 _UPSTREAM_VERSION = f"dagster/input_data_version/{asset_key(SESSIONS).to_user_string()}"
 
 
-class State(StrEnum):
+class CellState(StrEnum):
     """What is known of a dataset of a session."""
 
     LANDED = "landed"
@@ -89,7 +89,7 @@ class Cell:
 
     dataset: Dataset
     partition: SessionPartition
-    state: State
+    state: CellState
     is_due: bool = False
     rows: int | None = None
     stored_at: datetime | None = None
@@ -106,19 +106,20 @@ class Cell:
     @property
     def has_content(self) -> bool:
         """Whether the lake holds something for it, however old."""
-        if self.state in (State.FAILED, State.RUNNING):
+        if self.state in (CellState.FAILED, CellState.RUNNING):
             return self.stored_at is not None
-        return self.state not in (State.MISSING, State.NONE)
+        return self.state not in (CellState.MISSING, CellState.NONE)
 
     @property
     def is_overdue(self) -> bool:
         """Whether it should be stored by now and nothing is, nor is a run about to store it."""
-        return self.is_due and self.state in (State.MISSING, State.FAILED) and not self.has_content
+        could_be = self.state in (CellState.MISSING, CellState.FAILED)
+        return self.is_due and could_be and not self.has_content
 
     @property
     def label(self) -> str:
         """The state as people see it."""
-        is_overdue = self.state is State.MISSING and self.is_due
+        is_overdue = self.state is CellState.MISSING and self.is_due
         return OVERDUE if is_overdue else self.state.value
 
     @property
@@ -147,10 +148,10 @@ class Coverage:
         """The cell of a session and a dataset."""
         return self.cells[partition.key, dataset.name]
 
-    def counts(self) -> dict[State, int]:
+    def counts(self) -> dict[CellState, int]:
         """How many cells are in each state; cells without a dataset are not counted."""
         states = [cell.state for cell in self.cells.values()]
-        return {s: states.count(s) for s in State if s is not State.NONE and s in states}
+        return {s: states.count(s) for s in CellState if s is not CellState.NONE and s in states}
 
     @property
     def overdue(self) -> list[Cell]:
@@ -230,18 +231,20 @@ def _cell(
     session: RecordedMaterialization | None,
 ) -> Cell:
     if not dataset.exists_for(partition.session_type):
-        return Cell(dataset=dataset, partition=partition, state=State.NONE)
-    if failure is not None:
-        refused = failure.kind == RowsMissing.__name__
-        state = State.RUNNING if failure.is_running else State.REFUSED if refused else State.FAILED
+        return Cell(dataset=dataset, partition=partition, state=CellState.NONE)
+    if failure is not None and failure.is_running:
+        state = CellState.RUNNING
+    elif failure is not None:
+        was_refused = failure.kind == RowsMissing.__name__
+        state = CellState.REFUSED if was_refused else CellState.FAILED
     elif recorded is None:
-        state = State.UNRECORDED if in_lake else State.MISSING
+        state = CellState.UNRECORDED if in_lake else CellState.MISSING
     elif not in_lake:
-        state = State.MISSING
+        state = CellState.MISSING
     elif _is_outdated(dataset, recorded, session):
-        state = State.OUTDATED
+        state = CellState.OUTDATED
     else:
-        state = State.EMPTY if recorded.rows == 0 else State.LANDED
+        state = CellState.EMPTY if recorded.rows == 0 else CellState.LANDED
     cell = Cell(
         dataset=dataset,
         partition=partition,

@@ -13,7 +13,7 @@ from pydantic import Field
 from f1_bronze.datasets import DATASETS
 from f1_bronze.defs.assets import OWNER
 from f1_bronze.defs.metadata import markdown_table, show_path
-from f1_bronze.defs.monitoring.coverage import Cell, Coverage, State, read_coverage
+from f1_bronze.defs.monitoring.coverage import Cell, CellState, Coverage, read_coverage
 from f1_bronze.defs.monitoring.overdue import overdue_sessions
 from f1_bronze.defs.monitoring.problems import list_problems
 from f1_bronze.defs.partitions import asset_key, read_registered
@@ -91,7 +91,7 @@ def coverage(
     page = write_page(instance, deployment, seasons, found)
     overdue = overdue_sessions(instance, deployment, deployment.now())
     states = found.counts()
-    fine = states.get(State.LANDED, 0) + states.get(State.EMPTY, 0)
+    fine = states.get(CellState.LANDED, 0) + states.get(CellState.EMPTY, 0)
     severities = [cell.severity for cell in found.cells.values()]
     yield dg.MaterializeResult(
         metadata={
@@ -100,7 +100,11 @@ def coverage(
             "troubles": dg.MetadataValue.md(problems_as_markdown(found, deployment.link)),
             "percent_landed": round(100 * fine / sum(states.values()), 1) if states else 0.0,
             "sessions": len(found.sessions),
-            **{state.value: states.get(state, 0) for state in State if state is not State.NONE},
+            **{
+                state.value: states.get(state, 0)
+                for state in CellState
+                if state is not CellState.NONE
+            },
             "overdue_datasets": len(found.overdue),
             "rules_broken_error": severities.count("ERROR"),
             "rules_broken_warn": severities.count("WARN"),
@@ -140,9 +144,9 @@ def matrix(found: Coverage, seasons: Collection[int]) -> str:
 
 
 def _cell_text(cell: Cell) -> str:
-    if cell.state is State.NONE:
+    if cell.state is CellState.NONE:
         return "·"
-    words = f"{cell.rows:,}" if cell.state is State.LANDED else f"**{cell.label}**"
+    words = f"{cell.rows:,}" if cell.state is CellState.LANDED else f"**{cell.label}**"
     return words + {"ERROR": " ✗", "WARN": " !"}.get(cell.severity or "", "")
 
 

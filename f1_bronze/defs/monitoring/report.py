@@ -16,7 +16,7 @@ from f1_bronze import __version__
 from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.defs.metadata import CHANGES_SHOWN
-from f1_bronze.defs.monitoring.coverage import MEANINGS, SIGNS, Cell, Coverage, State
+from f1_bronze.defs.monitoring.coverage import MEANINGS, SIGNS, Cell, CellState, Coverage
 from f1_bronze.defs.monitoring.problems import RuleStanding, as_text, list_problems, standings
 from f1_bronze.defs.monitoring.row_bands import (
     HEIGHT,
@@ -69,7 +69,7 @@ class ShownCell:
     @property
     def text(self) -> str:
         """The rows where the latest answer is stored, else the label."""
-        return f"{self.cell.rows:,}" if self.cell.state is State.LANDED else self.cell.label
+        return f"{self.cell.rows:,}" if self.cell.state is CellState.LANDED else self.cell.label
 
     @property
     def sign(self) -> str:
@@ -180,7 +180,7 @@ def verdict(coverage: Coverage, rules: Sequence[RuleStanding]) -> str:
     total = sum(states.values())
     if not total:
         return "No session of these seasons is registered."
-    fine = states.get(State.LANDED, 0) + states.get(State.EMPTY, 0)
+    fine = states.get(CellState.LANDED, 0) + states.get(CellState.EMPTY, 0)
     of_all = f"{total:,} datasets of {len(coverage.sessions)} sessions"
     sentences = [
         f"All {of_all} are stored."
