@@ -88,6 +88,7 @@ def _without_slash(url: str) -> str:
 
 _Address = Annotated[str, AfterValidator(_check_address)]
 _BaseUrl = Annotated[str, AfterValidator(_without_slash), AfterValidator(_check_address)]
+_Whole = Annotated[int, Field(gt=0)]
 _Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
@@ -137,10 +138,22 @@ class Settings(BaseModel):
     openf1_limits: str = _setting(
         "3/1s,30/60s", "Calls allowed per window; paid access has 6/1s,60/60s."
     )
-    openf1_breaker_failures: Annotated[int, Field(gt=0)] = _setting(
+    openf1_breaker_failures: _Whole = _setting(
         "5", "Failed calls in a row after which the API is left alone."
     )
     openf1_breaker_seconds: _Positive = _setting("300", "Seconds after which it is tried again.")
+    openf1_max_mb: _Whole = _setting(
+        "32", "Megabytes of one answer at most, decompressed; more is refused."
+    )
+    openf1_max_depth: _Whole = _setting(
+        "16", "Levels of nesting in one record at most; a deeper one fails its session."
+    )
+    openf1_max_fields: _Whole = _setting(
+        "256", "Fields of one record at most; a wider one fails its session."
+    )
+    openf1_max_name: _Whole = _setting(
+        "100", "Characters of a name in a partition key at most; a longer one is left out."
+    )
     rate_store: str = _setting(
         "file", "Where calls are counted: file, file:/path, memory or postgresql://…", shown=False
     )

@@ -206,9 +206,9 @@ def _unreadable_sessions(calendar: Calendar) -> Iterator[str]:
     for left in calendar.left_out:
         if left.reason is LeftOutReason.UNPLACEABLE:
             yield (
-                f"session {left.session_key or 'without a key'} ({left.name}) of the calendar is "
-                "listed in a way that cannot be read, and was left out; run this again later, and "
-                "report it to OpenF1 if it stays"
+                f"session {left.session_key or 'without a key'} ({left.name}) of the calendar "
+                f"cannot be read and was left out, because {left.problem}; run this again later, "
+                "and report it to OpenF1 if it stays"
             )
 
 

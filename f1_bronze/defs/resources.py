@@ -16,7 +16,7 @@ from pydantic import Field
 from f1_bronze.lake.errors import LakeUnavailable
 from f1_bronze.lake.lake import Lake
 from f1_bronze.lake.s3 import S3Writes
-from f1_bronze.openf1.answers import without_login
+from f1_bronze.openf1.answers import AnswerLimits, without_login
 from f1_bronze.openf1.breaker import Breaker
 from f1_bronze.openf1.budget import CallBudget, parse_limits
 from f1_bronze.openf1.budget_stores import open_rate_store
@@ -52,6 +52,13 @@ class OpenF1Resource(dg.ConfigurableResource[OpenF1]):
         default=300.0, gt=0, description="Seconds after which it is tried again."
     )
 
+    max_mb: int = Field(default=32, gt=0, description="Megabytes of one answer at most.")
+    max_depth: int = Field(default=16, gt=0, description="Levels of nesting in a record at most.")
+    max_fields: int = Field(default=256, gt=0, description="Fields of a record at most.")
+    max_name: int = Field(
+        default=100, gt=0, description="Characters of a name in a partition key at most."
+    )
+
     def create_resource(self, context: dg.InitResourceContext) -> OpenF1:
         """The plain object; nothing is sent yet."""
         # Waits show in the run's log.
@@ -77,6 +84,7 @@ class OpenF1Resource(dg.ConfigurableResource[OpenF1]):
             budget=self.make_budget(),
             breaker=Breaker(failures=self.breaker_failures, pause=self.breaker_seconds),
             credentials=self._credentials(),
+            answer_limits=self._answer_limits(),
             observer=observer,
         )
 
@@ -93,10 +101,19 @@ class OpenF1Resource(dg.ConfigurableResource[OpenF1]):
             budget=CallBudget(parse_limits(self.limits), store, longest_wait=10.0),
             breaker=Breaker(),
             credentials=self._credentials(),
+            answer_limits=self._answer_limits(),
             timeout=(4, 10),
             attempts=1,
             total_seconds=10,
             rate_limit_retries=0,
+        )
+
+    def _answer_limits(self) -> AnswerLimits:
+        return AnswerLimits(
+            megabytes=self.max_mb,
+            depth=self.max_depth,
+            fields=self.max_fields,
+            name=self.max_name,
         )
 
     def _credentials(self) -> "Credentials | None":
@@ -117,6 +134,10 @@ def openf1_resource(settings: Settings) -> OpenF1Resource:
         rate_store=_hide_login("RATE_STORE", settings.rate_store),
         breaker_failures=settings.openf1_breaker_failures,
         breaker_seconds=settings.openf1_breaker_seconds,
+        max_mb=settings.openf1_max_mb,
+        max_depth=settings.openf1_max_depth,
+        max_fields=settings.openf1_max_fields,
+        max_name=settings.openf1_max_name,
     )
 
 

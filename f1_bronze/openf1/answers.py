@@ -111,6 +111,49 @@ class Counters:
         return self._combine(before, -1)
 
 
+@dataclass(frozen=True, kw_only=True)
+class AnswerLimits:
+    """What an answer may be at most; more than that is refused before it can do harm.
+
+    The defaults are several times what OpenF1 has ever sent: 25 races of laps are 18 MB, a record
+    of a driver's lap has 16 fields and lists in it.
+
+    Attributes:
+        megabytes: size of an answer, decompressed.
+        depth: how deep lists and objects of a record are nested, the record itself is 1.
+        fields: fields of a record, those of objects in it included.
+        name: characters of a name that becomes part of a partition key.
+    """
+
+    megabytes: int = 32
+    depth: int = 16
+    fields: int = 256
+    name: int = 100
+
+    def find_excess(self, record: Mapping[str, Any]) -> str:
+        """What is too much about a record, and the setting for it; empty when nothing is.
+
+        >>> AnswerLimits(fields=2).find_excess({"a": 1, "b": 2, "c": 3})
+        '3 fields, more than the 2 of F1_BRONZE_OPENF1_MAX_FIELDS'
+        """
+        fields, depth = 0, 0
+        level: list[Any] = [record]
+        while level and depth <= self.depth:
+            depth += 1
+            fields += sum(len(value) for value in level if isinstance(value, Mapping))
+            level = [
+                inner
+                for value in level
+                for inner in (value.values() if isinstance(value, Mapping) else value)
+                if isinstance(inner, Mapping | list)
+            ]
+        if depth > self.depth:
+            return f"nesting deeper than the {self.depth} levels of F1_BRONZE_OPENF1_MAX_DEPTH"
+        if fields > self.fields:
+            return f"{fields} fields, more than the {self.fields} of F1_BRONZE_OPENF1_MAX_FIELDS"
+        return ""
+
+
 class OpenF1Error(Exception):
     """No answer. The subclass says what the caller should do, the message ends with the remedy.
 
@@ -332,7 +375,9 @@ def _read_records(body: bytes) -> list[dict[str, Any]]:
         records = json.loads(
             body.decode("utf-8"), parse_constant=_refuse_constant, parse_float=_finite_float
         )
-    except (ValueError, RecursionError):
+    except RecursionError:
+        wrong = "JSON that is nested too deep to be read"
+    except ValueError:
         wrong = "a body that is not JSON"
     else:
         if not isinstance(records, list):

@@ -343,9 +343,25 @@ class _Fetch:
     def answer(
         self, part: _Part, rows: dict[int, list[dict[str, Any]]]
     ) -> dict[int, SessionAnswer]:
-        """The answers of sessions that have rows, or truly none, by session key; takes the rows."""
+        """The answers of sessions that have rows, or truly none, by session key; takes the rows.
+
+        A session with a record that is more than the limits allow fails alone.
+        """
         self._rule.note_answer()
-        return {key: self._to_answer(key, rows.pop(key), None) for key in part.keys}
+        answers = {}
+        for key in part.keys:
+            records = rows.pop(key)
+            find_excess = self._client.answer_limits.find_excess
+            excess = next(filter(None, map(find_excess, records)), "")
+            error = None
+            if excess:
+                records = []
+                error = Malformed(
+                    f"The {self._dataset.name} of session {key} came with a record that has "
+                    f"{excess}; run this again later, or raise the setting if the record is right."
+                )
+            answers[key] = self._to_answer(key, records, error)
+        return answers
 
     def fail(self, parts: Iterable[_Part], error: OpenF1Error) -> dict[int, SessionAnswer]:
         """The same error for each session of the parts, by session key."""

@@ -11,12 +11,11 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from f1_bronze.datasets.partition import SessionPartition, slug
-from f1_bronze.openf1.answers import OpenF1Error
+from f1_bronze.openf1.answers import AnswerLimits, OpenF1Error
 from f1_bronze.openf1.partition_names import (
     ListedSession,
     assign_partitions,
     is_meeting,
-    parse_time,
     without_grand_prix,
 )
 
@@ -30,6 +29,7 @@ SETTLING = timedelta(minutes=45)
 """How long after its scheduled end a session counts as live: until then its data is incomplete."""
 
 _SECOND_LOOK = 2.0  # seconds
+_SHOWN = 80  # characters of a name in messages
 
 
 class UnknownSeason(OpenF1Error):
@@ -54,7 +54,7 @@ class LeftOutReason(StrEnum):
 class LeftOut:
     """A session that is no partition; what an unplaceable record lacks is None.
 
-    `partition` is the one that it has or would have.
+    `partition` is the one that it has or would have, and `problem` why an unplaceable one has none.
     """
 
     session_key: int | None
@@ -65,6 +65,7 @@ class LeftOut:
     partition: SessionPartition | None = None
     date_start: datetime | None = None
     date_end: datetime | None = None
+    problem: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,10 +124,11 @@ def read_calendar(
         raise ValueError("`now` must say its offset; use datetime.now(UTC).")
     wanted = sorted(set(years))
     records = _fetch_sessions(client, wanted, may_be_absent)
-    listed, left_out = _read_sessions(records, wanted)
+    listed, left_out = _read_sessions(records, wanted, client.answer_limits)
     meetings, nameless = _fetch_meetings(client, wanted, listed, looks)
     sessions = []
-    for session in assign_partitions(listed, meetings, placed):
+    longest_name = client.answer_limits.name
+    for session in assign_partitions(listed, meetings, placed, longest_name=longest_name):
         reason = _why_left_out(session, now, session_types, settling)
         if reason is None and session.partition is not None:
             sessions.append(_to_calendar_session(session, session.partition))
@@ -144,8 +146,9 @@ def _fetch_sessions(
 
     def validate(records: list[dict[str, Any]]) -> str | None:
         read = [ListedSession.read(record) for record in records]
-        known = {session.year for session in read if session is not None}
-        strange = None in read and not (known and known.issuperset(needed))
+        known = {session.year for session in read if isinstance(session, ListedSession)}
+        unread = any(isinstance(session, str) for session in read)
+        strange = unread and not (known and known.issuperset(needed))
         return "records that are no sessions" if strange else None
 
     records = client.get("sessions", [("year", y) for y in years], validate=validate).records
@@ -229,34 +232,37 @@ def _wanted(name: str) -> str:
 
 
 def _read_sessions(
-    records: Iterable[Mapping[str, Any]], years: Collection[int]
+    records: Iterable[Mapping[str, Any]], years: Collection[int], limits: AnswerLimits
 ) -> tuple[list[ListedSession], list[LeftOut]]:
     """What can be read of the records, in the order of their start, and what cannot."""
     sessions: dict[int, ListedSession] = {}
     left_out = []
     for record in records:
-        session = ListedSession.read(record)
-        if session is None or session.year not in years:
-            left_out.append(_unreadable(record))
+        excess = limits.find_excess(record)
+        session = f"its record has {excess}" if excess else ListedSession.read(record)
+        if isinstance(session, ListedSession) and session.year not in years:
+            session = f"year is {session.year}, which was not asked for"
+        if isinstance(session, str):
+            left_out.append(_unreadable(record, session))
         elif session.session_key not in sessions:
             sessions[session.session_key] = session
     return sorted(sessions.values(), key=lambda e: (e.date_start, e.session_key)), left_out
 
 
-def _unreadable(record: Mapping[str, Any]) -> LeftOut:
-    key, year = record.get("session_key"), record.get("year")
-    lacking = [name for name in ("date_start", "date_end") if parse_time(record.get(name)) is None]
-    _log.warning(
-        "Session %s (%s, %s) cannot be placed and is left out: session_key, session_name, year or "
-        "a date is missing or makes no sense%s.",
-        *(key, record.get("session_name"), year, f" ({', '.join(lacking)})" if lacking else ""),
-    )
-    return LeftOut(
+def _unreadable(record: Mapping[str, Any], problem: str) -> LeftOut:
+    key, year, name = (record.get(f) for f in ("session_key", "year", "session_name"))
+    left = LeftOut(
         session_key=key if type(key) is int else None,
         year=year if type(year) is int else None,
-        name=str(record.get("session_name") or "unnamed"),
+        name=name[:_SHOWN] if isinstance(name, str) and name else "unnamed",
         reason=LeftOutReason.UNPLACEABLE,
+        problem=problem,
     )
+    _log.warning(
+        "Session %s (%s, %s) cannot be placed and is left out: %s",
+        *(left.session_key, left.name, left.year, problem),
+    )
+    return left
 
 
 def _why_left_out(
@@ -296,12 +302,13 @@ def _to_left_out(session: ListedSession, reason: LeftOutReason) -> LeftOut:
     return LeftOut(
         session_key=session.session_key,
         year=session.year,
-        name=f"{session.grand_prix_name} {session.session_name}",
+        name=f"{session.grand_prix_name[:_SHOWN]} {session.session_name[:_SHOWN]}",
         reason=reason,
         grand_prix=session.partition.grand_prix if session.partition else None,
         partition=session.partition,
         date_start=session.date_start,
         date_end=session.date_end,
+        problem=session.problem,
     )
 
 

@@ -20,6 +20,7 @@ import tenacity
 
 from f1_bronze.openf1.answers import (
     Answer,
+    AnswerLimits,
     BudgetTaken,
     CircuitOpen,
     Counters,
@@ -38,6 +39,7 @@ from f1_bronze.openf1.batches import BatchSizes
 from f1_bronze.openf1.breaker import Breaker
 from f1_bronze.openf1.budget import CallBudget
 from f1_bronze.openf1.http import (
+    AnswerTooLarge,
     ApiRequest,
     Credentials,
     HttpResponse,
@@ -89,6 +91,7 @@ class OpenF1Client:
         rate_limit_retries: how many 429 answers are retried besides; they use up no attempts.
         clock: wall-clock time in seconds, because clock minutes and HTTP dates are.
         monotonic: seconds by a clock that is never set, for durations.
+        answer_limits: what an answer may be at most.
         observer: gets a sentence about everything that takes long.
     """
 
@@ -106,6 +109,7 @@ class OpenF1Client:
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        answer_limits: AnswerLimits | None = None,
         rng: random.Random | None = None,
         session: requests.Session | None = None,
         observer: Callable[[str], None] | None = None,
@@ -129,6 +133,8 @@ class OpenF1Client:
         self._observer = observer
         self._lock = threading.Lock()
         self._counters = Counters()
+        self.answer_limits = answer_limits or AnswerLimits()
+        """What an answer may be at most."""
         self.batch_sizes = BatchSizes()
         """How many records the endpoints have turned out to answer at once."""
 
@@ -412,6 +418,7 @@ class OpenF1Client:
                 timeout=self._timeout,
                 clock=self._monotonic,
                 at_most=max(1.0, self._total_seconds - request.spent),
+                most_bytes=self.answer_limits.megabytes * 1_000_000,
                 form=form,
                 token=token,
             )
@@ -420,6 +427,13 @@ class OpenF1Client:
         except FailedAttempt as failed:
             status = str(failed.kind)
             raise
+        except AnswerTooLarge:
+            fewer = "ask for fewer sessions, or " if request.sessions > 1 else ""
+            most = self.answer_limits.megabytes
+            raise TooMuchAsked(
+                f"The answer to {request.asked} is larger than the {most} MB of "
+                f"F1_BRONZE_OPENF1_MAX_MB; {fewer}raise it if the answer is right."
+            ) from None
         finally:
             request.spent += self._monotonic() - began
             self._count(

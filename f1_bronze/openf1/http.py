@@ -114,6 +114,10 @@ class HttpResponse:
         return self.headers.get("location") or None if redirects else None
 
 
+class AnswerTooLarge(Exception):
+    """The body of a response is larger than allowed; the rest of it was not read."""
+
+
 class _Bearer(AuthBase):
     """The token of one request. As `auth` it takes the place of an entry in ~/.netrc."""
 
@@ -228,13 +232,18 @@ def send(
     timeout: tuple[float, float],
     clock: Callable[[], float],
     at_most: float,
+    most_bytes: int,
     form: Mapping[str, str] | None = None,
     token: str | None = None,
 ) -> HttpResponse:
     """Send one request and read the response, within `at_most` seconds; follows no redirect.
 
-    `clock` is in seconds and does not go back. `FailedAttempt` when it is worth retrying,
-    `Refused` when it is not.
+    `clock` is in seconds and does not go back.
+
+    Raises:
+        FailedAttempt: it is worth retrying.
+        Refused: it is not.
+        AnswerTooLarge: the body has more than `most_bytes`, decompressed.
     """
     began = clock()
     too_late = FailedAttempt(FailureKind.TIMED_OUT, f"no complete answer within {at_most:.0f} s")
@@ -255,6 +264,8 @@ def send(
                 body = bytearray()
                 for chunk in response.iter_content(_CHUNK):
                     body += chunk
+                    if len(body) > most_bytes:
+                        raise AnswerTooLarge
                     if clock() - began > at_most:
                         raise too_late
             finally:

@@ -99,7 +99,8 @@ class ListedSession:
     """A readable session record, on its way into the calendar.
 
     `weekend` is the meeting_key, or a negative stand-in shared by sessions of one place that have
-    none. `partition` is None until assigned, and stays so where no key can be formed.
+    none. `partition` is None until assigned, and stays so where no key can be formed; `problem`
+    then says why.
     """
 
     session_key: int
@@ -113,28 +114,41 @@ class ListedSession:
     record: dict[str, Any]
     grand_prix_name: str = ""
     partition: SessionPartition | None = None
+    problem: str = ""
 
     @classmethod
-    def read(cls, record: Mapping[str, Any]) -> "ListedSession | None":
-        """The session of a raw record; None when it lacks what a partition is made of."""
+    def read(cls, record: Mapping[str, Any]) -> "ListedSession | str":
+        """The session of a raw record, or what is wrong with what a partition is made of.
+
+        >>> ListedSession.read({"session_key": "9", "session_name": "Race", "year": 2025})
+        "session_key is '9', date_start is None, date_end is None"
+        """
         key, year, name = (record.get(f) for f in ("session_key", "year", "session_name"))
         start, end = parse_time(record.get("date_start")), parse_time(record.get("date_end"))
-        if type(key) is not int or type(year) is not int or not isinstance(name, str):
-            return None
-        if not name.strip() or start is None or end is None:
-            return None
-        meeting = record.get("meeting_key")
-        meeting_key = meeting if type(meeting) is int else None
-        return cls(
-            session_key=key,
-            meeting_key=meeting_key,
-            weekend=-key if meeting_key is None else meeting_key,
-            year=year,
-            session_name=name,
-            date_start=start,
-            date_end=end,
-            cancelled=record.get("is_cancelled") is True,
-            record=dict(record),
+        named = isinstance(name, str) and bool(name.strip())
+        if type(key) is int and type(year) is int and named and start and end:
+            meeting = record.get("meeting_key")
+            meeting_key = meeting if type(meeting) is int else None
+            return cls(
+                session_key=key,
+                meeting_key=meeting_key,
+                weekend=-key if meeting_key is None else meeting_key,
+                year=year,
+                session_name=str(name),
+                date_start=start,
+                date_end=end,
+                cancelled=record.get("is_cancelled") is True,
+                record=dict(record),
+            )
+        wrong = {
+            "session_key": type(key) is not int,
+            "session_name": not named,
+            "year": type(year) is not int,
+            "date_start": start is None,
+            "date_end": end is None,
+        }
+        return ", ".join(
+            f"{field} is {repr(record.get(field))[:40]}" for field, bad in wrong.items() if bad
         )
 
 
@@ -142,6 +156,8 @@ def assign_partitions(
     sessions: Sequence[ListedSession],
     meetings: Iterable[Mapping[str, Any]],
     placed: Mapping[int, SessionPartition],
+    *,
+    longest_name: int,
 ) -> list[ListedSession]:
     """The sessions (in the order of their start) with name and partition.
 
@@ -150,24 +166,32 @@ def assign_partitions(
     one whose partition is taken gets its meeting's key as a suffix, or its own where the meeting
     is the same. A partition of a session that is not listed here at all (invented data in the same
     lake, or a session that upstream lost) is no reason to give another a name that it would keep:
-    storing it there is refused, with an error.
+    storing it there is refused, with an error. A name of more than `longest_name` characters makes
+    no partition.
     """
     named = _add_names(sessions, {m["meeting_key"]: m for m in _with_key(meetings)})
     owners = {placed[one.session_key]: one.weekend for one, _ in named if one.session_key in placed}
     result = []
     for session, grand_prix in named:
-        partition = _to_partition(session, grand_prix)
+        partition, problem = _to_partition(session, grand_prix, longest_name)
         if kept := placed.get(session.session_key):
             if partition != kept:
                 _log.warning(
                     "Session %d is named %s upstream now and stays in partition %s",
                     *(session.session_key, partition.key if partition else "nothing", kept.key),
                 )
-            partition = kept
+            partition, problem = kept, ""
         elif partition is not None:
             partition = _make_unique(session, partition, owners)
             owners[partition] = session.weekend
-        result.append(replace(session, partition=partition))
+        elif problem:
+            _log.warning(
+                "Session %d (%d) is left out, because %s",
+                session.session_key,
+                session.year,
+                problem,
+            )
+        result.append(replace(session, partition=partition, problem=problem))
     return result
 
 
@@ -224,19 +248,24 @@ def _place(record: Mapping[str, Any]) -> str:
     return next((name for name in names if isinstance(name, str) and slug(name)), "")
 
 
-def _to_partition(session: ListedSession, grand_prix: str) -> SessionPartition | None:
+def _to_partition(
+    session: ListedSession, grand_prix: str, longest_name: int
+) -> tuple[SessionPartition | None, str]:
+    """The partition, or why there is none."""
+    session_type = session_type_slug(session.session_name)
+    longest = max(len(grand_prix), len(session_type))
+    if longest > longest_name:
+        return None, (
+            f"its name has {longest} characters, more than the {longest_name} of "
+            "F1_BRONZE_OPENF1_MAX_NAME"
+        )
     try:
-        return SessionPartition(
-            year=session.year,
-            grand_prix=grand_prix,
-            session_type=session_type_slug(session.session_name),
+        partition = SessionPartition(
+            year=session.year, grand_prix=grand_prix, session_type=session_type
         )
     except PartitionKeyError:
-        _log.warning(
-            "Session %d (%s, %d) has no name that makes a partition key and is left out",
-            *(session.session_key, session.session_name, session.year),
-        )
-        return None
+        return None, f"its name {session.session_name[:40]!r} makes no partition key"
+    return partition, ""
 
 
 def _make_unique(

@@ -17,6 +17,7 @@ from f1_bronze.datasets.pit_stops import PIT_STOPS
 from f1_bronze.datasets.results import RESULTS
 from f1_bronze.datasets.stints import STINTS
 from f1_bronze.openf1.answers import (
+    AnswerLimits,
     CircuitOpen,
     ClosedForLiveSession,
     Malformed,
@@ -387,3 +388,59 @@ def test_records_and_error_exclude_each_other() -> None:
     """An answer is rows or an error, never both."""
     with pytest.raises(ValueError, match="records or an error"):
         SessionAnswer(session_key=1, records=[{}], error=Malformed("x"))
+
+
+def deep(levels: int) -> list[object]:
+    value: list[object] = []
+    for _ in range(levels - 1):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "setting"),
+    [
+        ("deep", deep(900), "F1_BRONZE_OPENF1_MAX_DEPTH"),
+        ("wide", {f"field_{n}": n for n in range(20_000)}, "F1_BRONZE_OPENF1_MAX_FIELDS"),
+    ],
+)
+def test_a_session_with_a_monstrous_record_fails_alone(
+    field: str, value: object, setting: str
+) -> None:
+    """No further call is needed to find it, and the others have their rows."""
+
+    def answer(request: requests.PreparedRequest) -> Reply:
+        records = json.loads(two_rows_each(request)[1])
+        records[2][field] = value
+        return rows(*records)
+
+    network = FakeNetwork(answer)
+    answers = list(fetch_sessions(client_of(network), LAPS, races(5)))
+    assert len(network.requests) == 1
+    assert [len(answer.records) for answer in answers] == [2, 0, 2, 2, 2]
+    (error,) = [answer.error for answer in answers if answer.error]
+    assert isinstance(error, Malformed)
+    assert "laps of session 9001" in str(error)
+    assert setting in str(error)
+    assert len(str(error)) < 300
+
+
+def test_an_answer_that_is_too_large_is_cut_in_two() -> None:
+    """As with any answer that is too much: the session that makes it so fails alone, once."""
+
+    def answer(request: requests.PreparedRequest) -> Reply:
+        records = json.loads(two_rows_each(request)[1])
+        if 9001 in asked_keys(request):
+            records[0]["note"] = "x" * 1_000_000
+        return rows(*records)
+
+    network = FakeNetwork(answer)
+    client = client_of(network, answer_limits=AnswerLimits(megabytes=1))
+    answers = list(fetch_sessions(client, LAPS, races(4)))
+    assert [len(answer.records) for answer in answers] == [2, 0, 2, 2]
+    assert len(network.requests) == 5
+    (error,) = [answer.error for answer in answers if answer.error]
+    assert str(error) == (
+        f"The answer to {BASE_URL}/laps?session_key=9001 is larger than the 1 MB of "
+        "F1_BRONZE_OPENF1_MAX_MB; raise it if the answer is right."
+    )

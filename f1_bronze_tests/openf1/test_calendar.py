@@ -58,6 +58,13 @@ def meeting(key: int = 1, name: str = "Bahrain Grand Prix", **more: object) -> R
     }
 
 
+def nested(levels: int) -> list[Any]:
+    value: list[Any] = []
+    for _ in range(levels - 1):
+        value = [value]
+    return value
+
+
 def api(sessions: list[Record], meetings: list[Record]) -> FakeNetwork:
     """An API that lists these, filtered by year like the real one."""
 
@@ -480,3 +487,36 @@ def test_what_is_left_out_keeps_its_place_and_times() -> None:
     assert left.partition == SessionPartition(year=2025, grand_prix="bahrain", session_type="race")
     assert left.date_start == datetime.fromisoformat(str(late["date_start"]))
     assert left.date_end == datetime.fromisoformat(str(late["date_end"]))
+
+
+def test_a_name_that_is_too_long_leaves_its_own_sessions_out(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The other sessions are placed; the reason names the setting, and is no longer than needed."""
+    meetings = [meeting(1, "X" * 300 + " Grand Prix"), meeting(2, "Monaco Grand Prix")]
+    read = calendar_of([session(1), session(2, meeting=2)], meetings)
+    assert keys_of(read) == {2: "2025/monaco/race"}
+    (left,) = read.left_out
+    assert left.problem == (
+        "its name has 300 characters, more than the 100 of F1_BRONZE_OPENF1_MAX_NAME"
+    )
+    assert len(left.name) < 100
+    assert max(map(len, caplog.messages)) < 250
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"session_key": "2"}, "session_key is '2'"),
+        ({"date_end": "soon", "year": None}, "year is None, date_end is 'soon'"),
+        ({f"field_{n}": n for n in range(300)}, "F1_BRONZE_OPENF1_MAX_FIELDS"),
+        ({"deep": nested(900)}, "nesting deeper than the 16 levels of F1_BRONZE_OPENF1_MAX_DEPTH"),
+    ],
+)
+def test_an_unreadable_record_leaves_itself_out(change: Record, problem: str) -> None:
+    """The reason names the fields and what they hold; the other sessions are placed."""
+    read = calendar_of([session(1), session(2, "Qualifying", **change)], [meeting()])
+    assert keys_of(read) == {1: "2025/bahrain/race"}
+    (left,) = read.left_out
+    assert left.reason is LeftOutReason.UNPLACEABLE
+    assert problem in left.problem

@@ -7,6 +7,8 @@ import socket
 import ssl
 import threading
 import time as real_time
+import tracemalloc
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -19,6 +21,7 @@ import requests
 import urllib3
 
 from f1_bronze.openf1.answers import (
+    AnswerLimits,
     BudgetTaken,
     CircuitOpen,
     ClosedForLiveSession,
@@ -220,6 +223,22 @@ def test_a_body_that_trickles_in_is_a_timeout() -> None:
     client = client_of(network, monotonic=lambda: float(next(ticks)))
     with pytest.raises(Unavailable, match="no complete answer within"):
         client.get("laps", KEY)
+    assert len(network.requests) == 1
+
+
+def test_a_small_answer_that_unpacks_into_a_huge_one_takes_no_memory() -> None:
+    """200 kB of gzip hold 200 MB: reading ends at the limit, and is not repeated."""
+    packer = zlib.compressobj(wbits=31)
+    bomb = b"".join(packer.compress(b" " * 1_000_000) for _ in range(200)) + packer.flush()
+    network = FakeNetwork([(200, bomb, {"Content-Encoding": "gzip"})])
+    client = client_of(network, answer_limits=AnswerLimits(megabytes=2))
+    tracemalloc.start()
+    try:
+        with pytest.raises(TooMuchAsked, match="larger than the 2 MB of F1_BRONZE_OPENF1_MAX_MB"):
+            client.get("laps", KEY)
+        assert tracemalloc.get_traced_memory()[1] < 20_000_000
+    finally:
+        tracemalloc.stop()
     assert len(network.requests) == 1
 
 
