@@ -43,6 +43,18 @@ class Check:
     action: str = ""
 
 
+def _ok(check: str, detail: str) -> Check:
+    return Check(check=check, state=State.OK, detail=detail)
+
+
+def _warning(check: str, detail: str, remedy: str = "") -> Check:
+    return Check(check=check, state=State.WARNING, detail=detail, remedy=remedy)
+
+
+def _failed(check: str, detail: str, remedy: str = "") -> Check:
+    return Check(check=check, state=State.FAILED, detail=detail, remedy=remedy)
+
+
 @click.command()
 @as_json_option
 def doctor(as_json: bool) -> None:
@@ -88,7 +100,7 @@ def _checks(environ: Mapping[str, str], observer: Callable[[str], None]) -> Iter
     try:
         settings = Settings.read(environ)
     except SettingError as error:
-        yield Check(check="settings", state=State.FAILED, detail=str(error))
+        yield _failed("settings", str(error))
     else:
         yield from _settings(environ)
         yield from _api(settings, observer)
@@ -99,13 +111,12 @@ def _checks(environ: Mapping[str, str], observer: Callable[[str], None]) -> Iter
 def _settings(environ: Mapping[str, str]) -> Iterator[Check]:
     names = ", ".join(one.variable for one in SETTINGS if environ.get(one.variable))
     detail = f"{names} set, the others have their defaults" if names else "all have their defaults"
-    yield Check(check="settings", state=State.OK, detail=detail)
+    yield _ok("settings", detail)
     for name, meant in find_unknown(environ).items():
-        yield Check(
-            check="settings",
-            state=State.WARNING,
-            detail=f"{name} is set, but there is no such setting.",
-            remedy=f"Did you mean {meant}?" if meant else "Unset it; see f1-bronze settings.",
+        yield _warning(
+            "settings",
+            f"{name} is set, but there is no such setting.",
+            f"Did you mean {meant}?" if meant else "Unset it; see f1-bronze settings.",
         )
 
 
@@ -123,15 +134,11 @@ def _api(settings: Settings, observer: Callable[[str], None]) -> Iterator[Check]
         budget = resource.make_budget()
         left = budget.remaining()
     except (BudgetSettingError, RateStoreError) as error:
-        yield Check(check="api budget", state=State.FAILED, detail=str(error))
+        yield _failed("api budget", str(error))
         return
     store = settings.rate_store.partition(":")[0]
     shared = "this process alone" if store == "memory" else f"everything that shares the {store}"
-    yield Check(
-        check="api budget",
-        state=State.OK,
-        detail=f"{settings.openf1_limits} for {shared}; {left} calls are free now",
-    )
+    yield _ok("api budget", f"{settings.openf1_limits} for {shared}; {left} calls are free now")
     account = "paid access" if resource.username else "free access"
     login = None
     if resource.username:
@@ -149,20 +156,18 @@ def _api(settings: Settings, observer: Callable[[str], None]) -> Iterator[Check]
         with client:
             access = client.check_access()
     except ClosedForLiveSession as error:
-        yield Check(check="api", state=State.WARNING, detail=str(error))
+        yield _warning("api", str(error))
     except (OpenF1Error, RateStoreError) as error:
-        yield Check(check="api", state=State.FAILED, detail=str(error))
+        yield _failed("api", str(error))
     else:
         if access.moved_to:
-            yield Check(
-                check="api",
-                state=State.WARNING,
-                detail=f"{access.url} redirects to {access.moved_to}: each call costs two.",
-                remedy="Set F1_BRONZE_OPENF1_URL to the new address.",
+            yield _warning(
+                "api",
+                f"{access.url} redirects to {access.moved_to}: each call costs two.",
+                "Set F1_BRONZE_OPENF1_URL to the new address.",
             )
             return
-        detail = f"{access.url} answered in {access.seconds:.2f} s ({account})"
-        yield Check(check="api", state=State.OK, detail=detail)
+        yield _ok("api", f"{access.url} answered in {access.seconds:.2f} s ({account})")
 
 
 def _lake(settings: Settings) -> Iterator[Check]:
@@ -174,20 +179,18 @@ def _lake(settings: Settings) -> Iterator[Check]:
     try:
         store = open_store(settings.lake_uri, S3Writes(**settings.s3_writes))
     except LakeAddressError as error:
-        yield Check(check="lake", state=State.FAILED, detail=str(error))
+        yield _failed("lake", str(error))
         return
     on_s3 = settings.lake_uri.startswith("s3://")
     options = ", ".join(f"{name} {value}" for name, value in settings.s3_writes.items())
     if options and not on_s3:
-        yield Check(
-            check="lake",
-            state=State.WARNING,
-            detail=f"F1_BRONZE_S3_… is set ({options}), but the lake is not on S3.",
-            remedy="Unset it, or set F1_BRONZE_LAKE_URI to s3://bucket/prefix.",
+        yield _warning(
+            "lake",
+            f"F1_BRONZE_S3_… is set ({options}), but the lake is not on S3.",
+            "Unset it, or set F1_BRONZE_LAKE_URI to s3://bucket/prefix.",
         )
     else:
-        detail = store.uri("") + (f", written with {options}" if options else "")
-        yield Check(check="lake", state=State.OK, detail=detail)
+        yield _ok("lake", store.uri("") + (f", written with {options}" if options else ""))
     states = {True: State.OK, False: State.FAILED, None: State.WARNING}
     for access in check_access(store):
         yield Check(
@@ -217,17 +220,16 @@ def _tables(store: "ObjectStore") -> Iterator[Check]:
     left_out = unlisted(stored)
     if not left_out:
         detail = f"the tables' stack lists all {len(stored)} sessions of the lake by default"
-        yield Check(check="lake tables", state=State.OK, detail=detail)
+        yield _ok("lake tables", detail)
         return
     values = "; ".join(
         f"{name}: {', '.join(values)}" for name, values in unlisted_values(left_out).items()
     )
-    yield Check(
-        check="lake tables",
-        state=State.WARNING,
-        detail=f"Athena silently leaves out {len(left_out)} of {len(stored)} sessions if the "
+    yield _warning(
+        "lake tables",
+        f"Athena silently leaves out {len(left_out)} of {len(stored)} sessions if the "
         f"tables' stack has its default parameters, which do not list {values}.",
-        remedy="Add these values to the parameters of the stack of deploy/aws/tables.yaml. "
+        "Add these values to the parameters of the stack of deploy/aws/tables.yaml. "
         "Nothing to do if it has them, or if there is no such stack.",
     )
 
@@ -237,18 +239,17 @@ def _dagster() -> Iterator[Check]:
     exists = (home / "dagster.yaml").exists()
     folder = home if exists else next(one for one in (home, *home.parents) if one.exists())
     if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
-        yield Check(
-            check="dagster home",
-            state=State.FAILED,
-            detail=f"{folder} cannot be written.",
-            remedy="Set DAGSTER_HOME to a folder that this user can write.",
+        yield _failed(
+            "dagster home",
+            f"{folder} cannot be written.",
+            "Set DAGSTER_HOME to a folder that this user can write.",
         )
     elif exists:
-        yield Check(check="dagster home", state=State.OK, detail=str(home))
+        yield _ok("dagster home", str(home))
         yield from _instance(home)
     else:
         detail = f"{home} is made at first use, with telemetry off and a limit for the API"
-        yield Check(check="dagster home", state=State.OK, detail=detail)
+        yield _ok("dagster home", detail)
 
 
 def _instance(home: Path) -> Iterator[Check]:
@@ -262,33 +263,27 @@ def _instance(home: Path) -> Iterator[Check]:
             limits = {pool.name: pool.limit for pool in pools}
             telemetry = instance.telemetry_enabled
     except Exception as error:  # noqa: BLE001 - any storage with any driver can stand behind it
-        yield Check(
-            check="dagster instance",
-            state=State.FAILED,
+        yield _failed(
+            "dagster instance",
             # The error's text may hold the database's password.
-            detail=f"The instance of {home / 'dagster.yaml'} does not open "
-            f"({type(error).__name__}).",
-            remedy="Correct dagster.yaml or what it points to; `f1-bronze ui` shows the whole "
-            "error.",
+            f"The instance of {home / 'dagster.yaml'} does not open ({type(error).__name__}).",
+            "Correct dagster.yaml or what it points to; `f1-bronze ui` shows the whole error.",
         )
         return
     if API_POOL in limits:
-        detail = f"{limits[API_POOL]} runs at once may ask the API"
-        yield Check(check="dagster pool", state=State.OK, detail=detail)
+        yield _ok("dagster pool", f"{limits[API_POOL]} runs at once may ask the API")
     else:
-        yield Check(
-            check="dagster pool",
-            state=State.WARNING,
-            detail=f"The pool {API_POOL} has no limit: every run asks the API at the same time.",
-            remedy=f"Any `f1-bronze ingest` sets one, or: dagster instance concurrency set "
-            f"{API_POOL} 2",
+        yield _warning(
+            "dagster pool",
+            f"The pool {API_POOL} has no limit: every run asks the API at the same time.",
+            f"Any `f1-bronze ingest` sets one, and so does "
+            f"`dagster instance concurrency set {API_POOL} 2`.",
         )
     if telemetry and not os.environ.get("DAGSTER_DISABLE_TELEMETRY"):
-        yield Check(
-            check="dagster telemetry",
-            state=State.WARNING,
-            detail="Dagster reports usage data to its makers.",
-            remedy=f"Set telemetry: enabled: false in {home / 'dagster.yaml'}.",
+        yield _warning(
+            "dagster telemetry",
+            "Dagster reports usage data to its makers.",
+            f"Set telemetry: enabled: false in {home / 'dagster.yaml'}.",
         )
     else:
-        yield Check(check="dagster telemetry", state=State.OK, detail="off")
+        yield _ok("dagster telemetry", "off")

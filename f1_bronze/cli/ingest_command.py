@@ -362,38 +362,29 @@ def _print_outcome(outcome: _Outcome, *, as_json: bool) -> None:
         f"{duration(outcome.seconds)}. Lake: {outcome.lake_uri}",
         soft_wrap=True,
     )
-    _print_warnings(outcome.tally)
-    _print_failures(outcome)
+    _print_problems(outcome)
 
 
-def _print_warnings(tally: RunTally) -> None:
-    """Each WARN rule that failed, with the first partition that failed it."""
+def _print_problems(outcome: _Outcome) -> None:
+    """Each failed WARN rule and each distinct error once, with where it happened."""
     from f1_bronze.cli.console import first_and_more, stderr
-
-    console = stderr()
-    by_rule: dict[str, list[str]] = {}
-    for verdict in tally.warnings:
-        for one in verdict.failed:
-            place = f"{verdict.partition.key} ({one.observed})"
-            by_rule.setdefault(f"{verdict.dataset}: {one.name}", []).append(place)
-    for rule, places in list(by_rule.items())[:_MOST_KINDS_SHOWN]:
-        line = f"warning: {rule}: {first_and_more(places)}"
-        console.print(line, style="yellow", markup=False, soft_wrap=True)
-    if len(by_rule) > _MOST_KINDS_SHOWN:
-        console.print(f"… and {len(by_rule) - _MOST_KINDS_SHOWN} more rules; --json lists them all")
-
-
-def _print_failures(outcome: _Outcome) -> None:
-    """Each distinct error once, with the partitions and datasets that it concerns."""
-    from f1_bronze.cli.console import stderr
     from f1_bronze.defs.run.failures import describe_failures
 
     console = stderr()
+    by_rule: dict[str, list[str]] = {}
+    for verdict in outcome.tally.warnings:
+        for one in verdict.failed:
+            place = f"{verdict.partition.key} ({one.observed})"
+            by_rule.setdefault(f"{verdict.dataset}: {one.name}", []).append(place)
+    warnings = [f"{rule}: {first_and_more(places)}" for rule, places in by_rule.items()]
     causes = describe_failures(outcome.tally.failures)
-    for cause in causes[:_MOST_KINDS_SHOWN]:
-        console.print(f"failed: {cause}", style="red", markup=False, soft_wrap=True)
-    if len(causes) > _MOST_KINDS_SHOWN:
-        more = len(causes) - _MOST_KINDS_SHOWN
-        console.print(f"… and {more} more kinds of failure; --json lists them all", soft_wrap=True)
-    for crash in outcome.crashes:
-        console.print(f"failed: {crash}", style="red", markup=False, soft_wrap=True)
+    for kind, style, lines in (
+        ("warning", "yellow", warnings),
+        ("failed", "red", causes),
+        ("failed", "red", outcome.crashes),
+    ):
+        for line in lines[:_MOST_KINDS_SHOWN]:
+            console.print(f"{kind}: {line}", style=style, markup=False, soft_wrap=True)
+        if len(lines) > _MOST_KINDS_SHOWN:
+            more = f"… and {len(lines) - _MOST_KINDS_SHOWN} more of kind {kind!r}; --json lists all"
+            console.print(more, soft_wrap=True)

@@ -34,7 +34,8 @@ def lineage(dataset_name: str, partition_key: str, as_json: bool) -> None:
     Source, runs, rows, checks, revisions and OpenLineage events, as the lake has them. Exit
     status: 0 printed, 1 the lake cannot be read, 2 wrong use.
     """
-    from f1_bronze.cli.console import print_json
+    from f1_bronze.cli.console import iso, print_json
+    from f1_bronze.cli.history_command import revision_to_json
     from f1_bronze.lake.errors import NotInLake
     from f1_bronze.lake.lake import Lake
     from f1_bronze.lake.paths import partition_folder
@@ -53,10 +54,18 @@ def lineage(dataset_name: str, partition_key: str, as_json: bool) -> None:
         except NotInLake:
             if not found.events:
                 raise
+    about = {"dataset": dataset.name, "partition": partition.key}
+    about |= _facts(lake, contents, found)
     if as_json:
-        print_json(_to_json(lake, dataset.name, partition, contents, found))
+        revisions = [revision_to_json(lake, content) for content in contents]
+        checks = [{**asdict(one), "at": iso(one.at)} for one in found.checks]
+        listed = [
+            {**asdict(one), "at": iso(one.at), "uri": lake.store.uri(one.path)}
+            for one in found.events
+        ]
+        print_json({**about, "revisions": revisions, "checks": checks, "events": listed})
     else:
-        _print(lake, dataset.name, partition, contents, found)
+        _print(about, contents, found)
 
 
 def _facts(
@@ -83,18 +92,14 @@ def _facts(
 
 
 def _print(
-    lake: "Lake",
-    dataset: str,
-    partition: SessionPartition,
-    contents: tuple["Content", ...],
-    found: "PartitionLineage",
+    about: dict[str, Any], contents: tuple["Content", ...], found: "PartitionLineage"
 ) -> None:
     from f1_bronze.cli.console import iso, print_rows, stdout
     from f1_bronze.cli.history_command import revision_row
 
     console = stdout()
-    console.print(f"{dataset} of {partition.key}", style="bold")
-    for name, value in _facts(lake, contents, found).items():
+    console.print(f"{about.pop('dataset')} of {about.pop('partition')}", style="bold")
+    for name, value in about.items():
         if value is not None:
             shown = f"{value:,}" if name in ("rows", "size_bytes") else str(value)
             console.print(f"  {name.replace('_', ' '):<15} {shown}", soft_wrap=True, markup=False)
@@ -139,27 +144,4 @@ def _event_row(event: "PartitionEvent") -> dict[str, Any]:
         "rows": None if event.rows is None else f"{event.rows:,}",
         "run": event.dagster_run_id or event.run_id,
         "error": event.error,
-    }
-
-
-def _to_json(
-    lake: "Lake",
-    dataset: str,
-    partition: SessionPartition,
-    contents: tuple["Content", ...],
-    found: "PartitionLineage",
-) -> dict[str, Any]:
-    from f1_bronze.cli.console import iso
-    from f1_bronze.cli.history_command import revision_to_json
-
-    return {
-        "dataset": dataset,
-        "partition": partition.key,
-        **_facts(lake, contents, found),
-        "revisions": [revision_to_json(lake, content) for content in contents],
-        "checks": [{**asdict(one), "at": iso(one.at)} for one in found.checks],
-        "events": [
-            {**asdict(one), "at": iso(one.at), "uri": lake.store.uri(one.path)}
-            for one in found.events
-        ],
     }

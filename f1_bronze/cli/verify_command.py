@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -247,17 +247,7 @@ def _print_json(lake: "Lake", checked: "LakeCheck", lines: Sequence[Line], statu
             "lake": lake.store.uri(""),
             "files": checked.files,
             "revisions": checked.revisions,
-            "findings": [
-                {
-                    "trouble": line.trouble,
-                    "state": line.state.value,
-                    "dataset": line.dataset,
-                    "partition": line.partition,
-                    "detail": line.detail,
-                    "uri": line.uri,
-                }
-                for line in lines
-            ],
+            "findings": [asdict(line) for line in lines],
         }
     )
 

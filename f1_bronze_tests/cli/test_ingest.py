@@ -166,7 +166,7 @@ def test_wrong_use(
 @pytest.mark.parametrize(
     ("settings", "status", "sentence"),
     [
-        ({"OPENF1_URL": "ftp://x"}, 2, "F1_BRONZE_OPENF1_URL is 'ftp://x'"),
+        ({"OPENF1_URL": "ftp://x"}, 2, "F1_BRONZE_OPENF1_URL is not an http(s) address"),
         ({"LAKE_URI": "gs://bucket"}, 2, "Use a folder or s3://bucket/prefix."),
         ({"LAKE_URI": "/proc/lake"}, 1, "The lake folder cannot be used"),
         ({"OPENF1_LIMITS": "often"}, 2, "write calls/seconds"),
