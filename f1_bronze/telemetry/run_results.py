@@ -116,7 +116,7 @@ class RunStart:
         datasets: names of the bronze datasets that it is to materialize.
         partition_keys: the keys that it is to materialize, in order.
         backfill_id: Dagster's, where the run belongs to a backfill.
-        historical: whether it is part of a backfill of past seasons and not of a weekly run.
+        historical: whether all of its sessions are of past seasons.
     """
 
     run_id: str

@@ -14,11 +14,17 @@ from dagster._core.scheduler.instigation import (
     SensorInstigatorData,
 )
 
+from f1_bronze.datasets.dataset import Severity
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.definitions import assemble
 from f1_bronze.defs.outbound.emit_now import emit_now
 from f1_bronze.defs.outbound.lineage_sensors import openlineage_consumer, openlineage_events
-from f1_bronze.defs.outbound.metrics_sensor import cloudwatch_metrics, last_success, session_ends
+from f1_bronze.defs.outbound.metrics_sensor import (
+    cloudwatch_metrics,
+    count_unusable,
+    last_success,
+    session_ends,
+)
 from f1_bronze.defs.partitions import register
 from f1_bronze.defs.record.calendar_memory import CalendarMemory, SeenSession
 from f1_bronze.defs.record.stream import Position
@@ -30,6 +36,8 @@ from f1_bronze.simulator.server import Simulator
 from f1_bronze.telemetry.lineage.delivery import Delivery
 from f1_bronze.telemetry.metrics.metric_kinds import Metric
 from f1_bronze.telemetry.outbound import Outcome, Sent, SinkUnavailable
+
+from .fake_judge import FakeJudge
 
 QUALIFYING, RACE = "2025/bahrain/qualifying", "2025/bahrain/race"
 Materialize = Callable[..., dg.ExecuteInProcessResult]
@@ -59,7 +67,7 @@ class Sink:
     def send(
         self, items: Sequence[Metric], *, sent_before: Collection[str] = ()
     ) -> tuple[Outcome, ...]:
-        """As CloudWatch does: what was taken before it broke down is told."""
+        """As CloudWatch does: what was taken before it broke down is known."""
         now: list[str] = []
         for metric in items:
             if metric.id in sent_before:
@@ -91,7 +99,7 @@ class Receiver:
         return Sent()
 
 
-class Told(Deployment):
+class FakeDeployment(Deployment):
     """Telemetry whose sinks are at hand."""
 
     def __init__(self, settings: Settings) -> None:
@@ -109,48 +117,57 @@ class Told(Deployment):
 
 
 @pytest.fixture
-def told(settings: Settings) -> Told:
+def sinks(settings: Settings) -> FakeDeployment:
     """The sinks of the test."""
-    return Told(settings)
+    return FakeDeployment(settings)
 
 
-Tick = Callable[[dg.SensorDefinition], str]
+class Ticks:
+    """Ticks of sensors as the daemon makes them; each sensor's cursor is kept."""
+
+    def __init__(self, instance: dg.DagsterInstance, deployment: Deployment) -> None:
+        self._instance, self._deployment = instance, deployment
+        self._definitions = assemble(deployment.settings)
+        self.cursors: dict[str, str | None] = {}
+
+    def __call__(self, sensor: dg.SensorDefinition) -> str:
+        """What the tick says."""
+        with dg.build_sensor_context(
+            instance=self._instance,
+            cursor=self.cursors.get(sensor.name),
+            definitions=self._definitions,
+            resources={"deployment": self._deployment},
+        ) as context:
+            data = sensor.evaluate_tick(context)
+            self.cursors[sensor.name] = data.cursor
+            return str(data.skip_message)
 
 
 @pytest.fixture
-def tick(instance: dg.DagsterInstance, told: Told, settings: Settings) -> Tick:
-    """A tick of a sensor, as the daemon makes it; returns what it says. Cursors are kept."""
-    cursors: dict[str, str | None] = {}
-    definitions = assemble(settings)
-
-    def evaluate(sensor: dg.SensorDefinition) -> str:
-        with dg.build_sensor_context(
-            instance=instance,
-            cursor=cursors.get(sensor.name),
-            definitions=definitions,
-            resources={"deployment": told},
-        ) as context:
-            data = sensor.evaluate_tick(context)
-            cursors[sensor.name] = data.cursor
-            return str(data.skip_message)
-
-    return evaluate
+def tick(instance: dg.DagsterInstance, sinks: FakeDeployment) -> Ticks:
+    """Ticks with the sinks of the test."""
+    return Ticks(instance, sinks)
 
 
-def test_metrics_match_what_landed(
-    materialize: Materialize, tick: Tick, told: Told, simulator: Simulator, settings: Settings
+def test_metrics_match_what_is_stored(
+    materialize: Materialize,
+    tick: Ticks,
+    sinks: FakeDeployment,
+    simulator: Simulator,
+    settings: Settings,
 ) -> None:
     """The sums are those of the lake and of the API, and a second tick sends nothing again."""
     materialize("bronze_sessions", QUALIFYING, RACE)
     materialize("bronze_races", RACE, RACE)
     assert tick(cloudwatch_metrics) == "Metrics of 2 runs sent."
-    lake, sink = Lake.at(settings.lake_uri), told.sink
+    lake, sink = Lake.at(settings.lake_uri), sinks.sink
     rows = sum(lake.read(dataset, partition).table.num_rows for dataset, partition in _landed(lake))
     assert sink.total("TotalRecordsExtracted") == rows > 1500
     assert sink.total("APIRequestCount") == simulator.control.state()["calls"] == 7
     assert sink.total("SessionsProcessed") == 3  # two in the first run, one in the second
     assert {m.value for m in sink.sent if m.name == "BronzePipelineSuccess"} == {1.0}
-    assert len([m for m in sink.sent if m.name == "HoursSinceLastSuccess"]) == 1
+    for gauge in ("HoursSinceLastSuccess", "UnusablePartitions"):
+        assert len([m for m in sink.sent if m.name == gauge]) == 1
     count = len(sink.sent)
     assert tick(cloudwatch_metrics) == "Metrics of 0 runs sent."
     assert len(sink.sent) == count
@@ -162,34 +179,34 @@ def _landed(lake: Lake) -> list[tuple[object, SessionPartition]]:
     return [(d, p) for d in DATASETS for p in lake.stored_partitions(d.name, {2025})]
 
 
-def test_a_failed_run_is_told_as_such(
-    materialize: Materialize, tick: Tick, told: Told, simulator: Simulator
+def test_a_failed_run_has_no_success(
+    materialize: Materialize, tick: Ticks, sinks: FakeDeployment, simulator: Simulator
 ) -> None:
     """A failed run has success 0 and the sessions that landed all the same."""
     simulator.control.add_faults(InjectedFault(kind="unknown_path", endpoint="laps"))
     materialize("bronze_sessions", RACE, RACE)
     tick(cloudwatch_metrics)
-    assert {m.value for m in told.sink.sent if m.name == "BronzePipelineSuccess"} == {0.0}
-    assert told.sink.total("SessionsProcessed") == 1
+    assert {m.value for m in sinks.sink.sent if m.name == "BronzePipelineSuccess"} == {0.0}
+    assert sinks.sink.total("SessionsProcessed") == 1
 
 
 def test_an_outage_delays_and_loses_nothing(
-    materialize: Materialize, tick: Tick, told: Told
+    materialize: Materialize, tick: Ticks, sinks: FakeDeployment
 ) -> None:
     """While the sink is down the cursor stays; what it had taken is not sent again."""
     materialize("bronze_sessions", RACE, RACE, select=["sessions", "drivers"])
     materialize("bronze_sessions", QUALIFYING, QUALIFYING, select=["sessions"])
-    told.sink.left = 4
+    sinks.sink.left = 4
     assert tick(cloudwatch_metrics) == (
         "Metrics of 0 runs sent; the rest waits: CloudWatch is down. Wait."
     )
-    told.sink.left = 2
+    sinks.sink.left = 2
     assert "the rest waits" in tick(cloudwatch_metrics)
-    told.sink.left = None
+    sinks.sink.left = None
     assert tick(cloudwatch_metrics) == "Metrics of 2 runs sent."
-    ids = [metric.id for metric in told.sink.sent]
+    ids = [metric.id for metric in sinks.sink.sent]
     assert len(ids) == len(set(ids)) > 20
-    assert told.sink.total("SessionsProcessed") == 2
+    assert sinks.sink.total("SessionsProcessed") == 2
 
 
 def test_the_gauge_grows_when_nothing_lands(
@@ -206,6 +223,51 @@ def test_the_gauge_grows_when_nothing_lands(
     materialize("bronze_sessions", QUALIFYING, QUALIFYING, select=["sessions"])
     assert sorted(session_ends(instance)) == [datetime(2025, 4, 12, 17, 0, tzinfo=UTC), end]
     assert datetime.now(UTC) - last_success(instance) < timedelta(minutes=5)
+
+
+def test_successes_of_other_jobs_do_not_count(
+    instance: dg.DagsterInstance, materialize: Materialize, tick: Ticks
+) -> None:
+    """However many runs of others succeed, the last success is the last of ours: found when the
+    sensor starts, and remembered after that."""
+
+    @dg.job
+    def other() -> None:
+        pass
+
+    run = materialize("bronze_sessions", QUALIFYING, QUALIFYING, select=["sessions"])
+    for _ in range(55):
+        other.execute_in_process(instance=instance)
+    ended = instance.get_run_record_by_id(run.run_id).end_time
+    assert last_success(instance) == datetime.fromtimestamp(ended, UTC)
+    tick(cloudwatch_metrics)
+    assert "last_success" in tick.cursors["cloudwatch_metrics"]
+
+
+def test_unusable_partitions_until_they_are_corrected(
+    instance: dg.DagsterInstance, settings: Settings
+) -> None:
+    """A partition that breaks an ERROR rule counts until its last check passes, whatever other
+    partitions' checks find."""
+
+    def run(judge: FakeJudge, key: str) -> None:
+        assemble(settings, judge=judge).resolve_job_def("bronze_sessions").execute_in_process(
+            instance=instance,
+            raise_on_error=False,
+            partition_key=key,
+            asset_selection=[dg.AssetKey(["bronze", "laps"])],
+        )
+
+    counts = [count_unusable(instance)]
+    for judge, key in (
+        (FakeJudge(Severity.ERROR), RACE),
+        (FakeJudge(), QUALIFYING),
+        (FakeJudge(Severity.WARN), QUALIFYING),
+        (FakeJudge(), RACE),
+    ):
+        run(judge, key)
+        counts.append(count_unusable(instance))
+    assert counts == [0, 1, 1, 1, 0]
 
 
 def _remember(instance: dg.DagsterInstance, memory: CalendarMemory) -> None:
@@ -228,7 +290,7 @@ def _remember(instance: dg.DagsterInstance, memory: CalendarMemory) -> None:
 
 
 def test_lineage_is_written_to_the_lake(
-    materialize: Materialize, tick: Tick, told: Told, tmp_path: Path
+    materialize: Materialize, tick: Ticks, sinks: FakeDeployment, tmp_path: Path
 ) -> None:
     """START and COMPLETE of the run and of each dataset partition, one line a file, and the
     summary of the day; a second tick changes nothing."""
@@ -262,7 +324,7 @@ def test_lineage_is_written_to_the_lake(
 
 def test_execute_check_alone_gives_assertions(
     materialize: Materialize,
-    tick: Tick,
+    tick: Ticks,
     settings: Settings,
     instance: dg.DagsterInstance,
     tmp_path: Path,
@@ -301,7 +363,7 @@ def test_execute_check_alone_gives_assertions(
 
 
 def test_a_lake_that_is_away_loses_no_event(
-    materialize: Materialize, tick: Tick, tmp_path: Path
+    materialize: Materialize, tick: Ticks, tmp_path: Path
 ) -> None:
     """Events wait while the lake cannot be written, and so does the summary."""
     materialize("bronze_races", RACE, RACE, select=["stints"])
@@ -315,20 +377,20 @@ def test_a_lake_that_is_away_loses_no_event(
 
 
 def test_a_consumer_gets_every_event_in_order(
-    materialize: Materialize, tick: Tick, told: Told
+    materialize: Materialize, tick: Ticks, sinks: FakeDeployment
 ) -> None:
     """While it is down the sensor waits, and goes on with the first event that it lacks."""
     materialize("bronze_races", RACE, RACE)
-    told.receiver.is_down = True
+    sinks.receiver.is_down = True
     assert tick(openlineage_consumer) == (
         "0 events taken; the rest waits: The lineage consumer is down. Start it."
     )
-    told.receiver.is_down = False
+    sinks.receiver.is_down = False
     said = tick(openlineage_consumer)
-    assert said == f"{len(told.receiver.events)} events taken."
-    first = told.receiver.events[0]
+    assert said == f"{len(sinks.receiver.events)} events taken."
+    first = sinks.receiver.events[0]
     assert (first["eventType"], first["job"]["name"]) == ("START", "dagster_bronze_races")
-    kept = [json.dumps(event, sort_keys=True) for event in told.receiver.events]
+    kept = [json.dumps(event, sort_keys=True) for event in sinks.receiver.events]
     assert len(set(kept)) == len(kept)
     assert tick(openlineage_consumer) == "0 events taken."
 
@@ -344,10 +406,12 @@ def test_without_a_consumer_nothing_is_sent(
     assert said == "No consumer is set (F1_BRONZE_LINEAGE_URL): the lake has all events."
 
 
-def test_both_sinks_know_where_they_are(materialize: Materialize, tick: Tick, told: Told) -> None:
+def test_both_sinks_know_where_they_are(
+    materialize: Materialize, tick: Ticks, sinks: FakeDeployment
+) -> None:
     """Each sensor has a cursor of its own: one that lags does not hold the other."""
     materialize("bronze_races", RACE, RACE, select=["stints"])
-    told.receiver.is_down = True
+    sinks.receiver.is_down = True
     tick(openlineage_consumer)
     assert not tick(openlineage_events).startswith("0")
     assert Position.from_json(None) == Position()
@@ -357,7 +421,7 @@ def test_the_command_tells_what_the_sensors_would(
     materialize: Materialize,
     instance: dg.DagsterInstance,
     settings: Settings,
-    tick: Tick,
+    tick: Ticks,
     tmp_path: Path,
 ) -> None:
     """Lineage and local metrics are there when the command ends, and the sensors, which tell them
@@ -367,13 +431,13 @@ def test_the_command_tells_what_the_sensors_would(
     emit_now(instance, deployment, [result.run_id, "no run"])
     lake = tmp_path / "lake"
 
-    def told() -> dict[str, bytes]:
+    def contents() -> dict[str, bytes]:
         found = [*(lake / "lineage").rglob("*.*"), *(lake / "metrics").rglob("*.jsonl")]
         return {str(path.relative_to(lake)): path.read_bytes() for path in found}
 
-    before = told()
+    before = contents()
     assert len([path for path in before if path.startswith("metrics/")]) == 1
     assert len([path for path in before if path.endswith(".parquet")]) == 1
     said = tick(openlineage_events)
     assert said == f"{len(before) - 2} lineage events written."
-    assert told() == before
+    assert contents() == before

@@ -8,6 +8,7 @@ Missing data is therefore evaluated here, by AWS's documented rules (test_missin
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,12 @@ import pytest
 
 from f1_bronze.datasets import DATASETS
 from f1_bronze.telemetry.metrics.cloudwatch import CloudWatchSink
-from f1_bronze.telemetry.metrics.measurement import hours_since_last_success, run_metrics
-from f1_bronze.telemetry.metrics.metric_kinds import METRIC_KINDS, Metric
+from f1_bronze.telemetry.metrics.measurement import gauge, hours_since_last_success, run_metrics
+from f1_bronze.telemetry.metrics.metric_kinds import METRIC_KINDS, UNUSABLE_PARTITIONS, Metric
 from f1_bronze.telemetry.outbound import Sent, SinkUnavailable
-from f1_bronze.telemetry.run_results import RunEnd, Trigger
+from f1_bronze.telemetry.run_results import RunEnd, RunResult, Trigger
 
-from ..telemetry.metric_runs import MONDAY, check, finished, landed
+from ..telemetry.metric_runs import MONDAY, QUALIFYING, check, finished, landed, missing
 from .clouds import Cloud, ministack_cloud
 from .monitoring import COMPOSITE, Series, alarms, deploy, group_series, lines, template
 
@@ -54,9 +55,10 @@ def sent(environment: str = "production") -> dict[Series, list[Metric]]:
         finished(historical=True, backfill_id="abcdefgh", **everything),
     )
     metrics = [metric for run in runs for metric in run_metrics(run, environment=environment)]
-    gauge = hours_since_last_success(None, MONDAY, environment=environment, session_ends=[MONDAY])
+    hours = hours_since_last_success(None, MONDAY, environment=environment, session_ends=[MONDAY])
+    unusable = gauge(UNUSABLE_PARTITIONS, 0, MONDAY, environment=environment)
     found: dict[Series, list[Metric]] = {}
-    for metric in [*metrics, gauge]:
+    for metric in [*metrics, hours, unusable]:
         series = metric.namespace, metric.name, tuple(sorted(metric.dimensions))
         found.setdefault(series, []).append(metric)
     return found
@@ -87,7 +89,7 @@ def test_alarms() -> None:
             *("TotalPipelineExecutionTime", "Maximum", above, 7_200, 900, "ignore"),
         ),
         "F1-Data-Validation-Failures": (
-            *("DataValidationFailures", "Maximum", above, 0, 900, "ignore"),
+            *("UnusablePartitions", "Maximum", above, 0, 3_600, "ignore"),
         ),
         "F1-Data-Old": ("HoursSinceLastSuccess", "Maximum", above, 216, 10_800, "breaching"),
         "F1-API-Errors": ("APIErrorCount", "Maximum", above, 10, 900, "notBreaching"),
@@ -125,7 +127,8 @@ def test_widgets_leave_nothing_out() -> None:
     drawn = list(lines(body()))
     assert {line.series[1] for line in drawn} == {kind.name for kind in METRIC_KINDS}
     for name in ("SessionsProcessed", "TotalRecordsExtracted", "DataValidationFailures"):
-        shown = [dict(line.series[2])["DataType"] for line in drawn if line.series[1] == name]
+        finer = [dict(line.series[2]) for line in drawn if line.series[1] == name]
+        shown = [one["DataType"] for one in finer if "SessionType" not in one]
         assert shown == [dataset.name for dataset in DATASETS]
 
 
@@ -191,6 +194,7 @@ def test_deployed(ministack: Cloud) -> None:
 
 def bad_and_good(now: datetime) -> tuple[list[Metric], list[Metric]]:
     """Metrics that ring every alarm, a moment before they are forgotten, and metrics of health."""
+    soon = timedelta(seconds=4)
 
     def of(at: datetime, gauge_at: datetime, end: RunEnd, wrong: bool) -> list[Metric]:
         runs = [
@@ -200,21 +204,24 @@ def bad_and_good(now: datetime) -> tuple[list[Metric], list[Metric]]:
                 ended_at=at,
                 seconds=7_201 if wrong else 60,
                 historical=historical,
-                landed=(landed("laps"),),
+                stored=(landed("laps"),),
                 checks=(check("laps", passed=not wrong),),
                 api={"calls": 12, "by_status": {"503": 11} if wrong else {"200": 12}},
             )
             for historical in (False, True)
         ]
-        gauge = hours_since_last_success(
+        hours = hours_since_last_success(
             gauge_at - timedelta(hours=217 if wrong else 1),
             gauge_at,
             environment="production",
             session_ends=[gauge_at - timedelta(days=day) for day in (1, 12)],
         )
-        return [m for run in runs for m in run_metrics(run, environment="production")] + [gauge]
+        # This alarm looks back an hour, the one of the other gauge three.
+        hour_ago = at if not wrong else now - timedelta(hours=1) + soon
+        unusable = gauge(UNUSABLE_PARTITIONS, int(wrong), hour_ago, environment="production")
+        metrics = [m for run in runs for m in run_metrics(run, environment="production")]
+        return [*metrics, hours, unusable]
 
-    soon = timedelta(seconds=4)
     bad = of(
         now - timedelta(seconds=900) + soon,
         now - timedelta(hours=3) + soon,
@@ -295,7 +302,7 @@ def test_sums(ministack: Cloud) -> None:
     sink = CloudWatchSink(client=lambda: client)
     laps, more = landed("laps", rows=1_080), landed("drivers", rows=20)
     for run_id, what in (("one", (laps, more)), ("two", (laps,))):
-        run = finished(run_id=run_id, ended_at=now, landed=what)
+        run = finished(run_id=run_id, ended_at=now, stored=what)
         sink.send(run_metrics(run, environment="dev"))
     whole: Series = ("F1Pipeline/Bronze", "TotalRecordsExtracted", WHOLE_IN_DEV)
     assert statistics(client, whole, now)["Sum"] == 2_180
@@ -362,6 +369,133 @@ def test_missing_data() -> None:
     assert evaluated(found["F1-Data-Old"], dict.fromkeys(range(5), 12.0), 10) == "ooooooo" + "AAA"
     assert evaluated(found["F1-Data-Old"], {n: 213.0 + n for n in range(9)}, 9) == "oooooo" + "AAA"
     assert evaluated(found["F1-Data-Validation-Failures"], {0: 2.0, 4: 0.0}, 6) == "AAAAoo"
+
+
+START = datetime(2026, 11, 16, tzinfo=UTC)
+"""A Monday; the week's races were the day before."""
+
+DAEMON_OFF = (START + timedelta(days=4), START + timedelta(days=6))
+"""Friday and Saturday."""
+
+
+def week() -> list[RunResult]:
+    """The runs of a week: two of each kind of trouble and what ends it, among runs of others."""
+
+    def at(day: int, hour: float, end: RunEnd = RunEnd.SUCCESS, **what: Any) -> RunResult:
+        ended_at = START + timedelta(days=day, hours=hour)
+        return finished(end, run_id=f"{day}-{hour}", ended_at=ended_at, **what)
+
+    stored = (landed("laps"),)
+    closed = (missing("laps", "ClosedForLiveSession"),)
+    broken, sound = (check("laps", passed=ok) for ok in (False, True))
+    other = finished(RunEnd.FAILURE, ended_at=START, datasets=(), other_assets={"scratch": 1})
+    return [
+        at(0, 6, stored=stored, checks=(sound,)),
+        at(1, 10, RunEnd.FAILURE, failed=(missing("laps", "Unavailable"),)),
+        at(1, 11, RunEnd.CANCELED, failed=(missing("laps", "Canceled"),)),
+        at(1, 12, RunEnd.FAILURE, failed=closed),
+        # What the runbook says: `ingest --missing` of the running season, by hand.
+        at(1, 14, trigger=Trigger.MANUAL, stored=stored),
+        at(2, 9, RunEnd.FAILURE, failed=closed),
+        at(2, 10, RunEnd.CANCELED),
+        at(2, 12, RunEnd.FAILURE, stored=stored, checks=(broken,), error="a check failed"),
+        at(2, 15, stored=stored, checks=(check("laps", passed=True, key=QUALIFYING),)),
+        at(3, 8, stored=stored, checks=(sound,)),
+        at(3, 10, RunEnd.FAILURE, historical=True, failed=(missing("laps", "Refused"),)),
+        at(3, 12, historical=True, stored=stored),
+        at(3, 15, seconds=7_300, stored=stored),
+        at(3, 18, stored=stored),
+        at(3, 20, stored=stored, api={"calls": 12, "by_status": {"503": 11}}),
+        at(6, 6, stored=stored),
+        *(replace(other, ended_at=START + timedelta(hours=hour)) for hour in range(168)),
+    ]
+
+
+def week_metrics(runs: list[RunResult]) -> list[Metric]:
+    """All that arrives in CloudWatch while it is of use: runs' metrics, and gauges every hour.
+
+    While the daemon is off nothing is sent; what its runs would have sent comes too late.
+    """
+    metrics = [
+        metric
+        for run in runs
+        if not DAEMON_OFF[0] <= run.ended_at < DAEMON_OFF[1]
+        for metric in run_metrics(run, environment="production")
+    ]
+    ours = [run for run in runs if run.start.datasets]
+    races = [START - timedelta(hours=9), START - timedelta(days=14)]
+    for hour in range(168):
+        now = START + timedelta(hours=hour, minutes=1)
+        if DAEMON_OFF[0] <= now < DAEMON_OFF[1]:
+            continue
+        ended = [run for run in ours if run.ended_at <= now]
+        succeeded = [run.ended_at for run in ended if run.end is RunEnd.SUCCESS]
+        last: dict[tuple[str, str], bool] = {}
+        for run in ended:
+            for one in run.checks:
+                last[one.dataset, one.partition.key] = one.is_error
+        metrics += [
+            hours_since_last_success(
+                max(succeeded, default=START - timedelta(days=7)),
+                now,
+                environment="production",
+                session_ends=races,
+            ),
+            gauge(UNUSABLE_PARTITIONS, sum(last.values()), now, environment="production"),
+        ]
+    return metrics
+
+
+def changes_of_state(alarm: dict[str, Any], metrics: list[Metric]) -> list[tuple[float, str]]:
+    """When an alarm changes its state, in hours since the start; `o` is OK and `A` is ALARM."""
+    seconds = alarm["Period"]
+    reduce = min if alarm["Statistic"] == "Minimum" else max
+    series = group_series(alarm)
+    points: dict[int, float] = {}
+    for metric in metrics:
+        if (metric.namespace, metric.name, tuple(sorted(metric.dimensions))) == series:
+            period = int((metric.at - START).total_seconds() // seconds)
+            points[period] = reduce(metric.value, points.get(period, metric.value))
+    states = evaluated(alarm, points, 7 * 86_400 // seconds)
+    hours = seconds / 3_600
+    return [
+        (place * hours, state)
+        for place, state in enumerate(states)
+        if place == 0 or state != states[place - 1]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        # Failed on Tuesday at 10; neither the cancelled run nor the closed API ends it, the remedy
+        # does. A closed API and a cancelled run ring nothing. A failed check is a failed run too.
+        (
+            "F1-EndToEnd-Pipeline-Failure",
+            [(0, "-"), (6, "o"), (34, "A"), (38, "o"), (60, "A"), (63, "o")],
+        ),
+        ("F1-Historical-Backfill-Failure", [(0, "-"), (82, "A"), (84, "o")]),
+        # Not ended by the run that found another partition sound at 15, but by the correction.
+        ("F1-Data-Validation-Failures", [(0, "o"), (60, "A"), (80, "o")]),
+        ("F1-High-Processing-Time", [(0, "-"), (6, "o"), (87, "A"), (90, "o")]),
+        ("F1-API-Errors", [(0, "o"), (92, "A"), (92.25, "o")]),
+        # The daemon is off from Friday: the gauge is missing for three hours.
+        ("F1-Data-Old", [(0, "o"), (98, "A"), (144, "o")]),
+    ],
+)
+def test_a_week(name: str, expected: list[tuple[float, str]]) -> None:
+    """Each alarm begins with its trouble and ends with what ends it, and with nothing else."""
+    assert changes_of_state(alarms()[name], week_metrics(week())) == expected
+
+
+def test_old_data_rings_whatever_others_do() -> None:
+    """While nothing of ours succeeds the gauge grows, though other jobs succeed every hour."""
+    runs = [replace(run, end=RunEnd.FAILURE) if run.start.datasets else run for run in week()]
+    metrics = [m for m in week_metrics(runs) if m.name == "HoursSinceLastSuccess"]
+    assert metrics[95].value == 7 * 24 + 95 + round(1 / 60, 3)
+    found = changes_of_state(alarms(OldestHours="200")["F1-Data-Old"], metrics)
+    assert (found[0], found[1][1]) == ((0, "o"), "A")
+    assert found[1][0] < 96
 
 
 def test_composite() -> None:

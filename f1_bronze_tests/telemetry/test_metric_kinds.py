@@ -21,14 +21,17 @@ def test_names() -> None:
         "F1Pipeline/Bronze": [
             "SessionsProcessed",
             "TotalRecordsExtracted",
+            "PartitionsNotLanded",
             "BronzeProcessingTime",
             "APIRequestCount",
             "APIRetryCount",
             "APIErrorCount",
+            "APIResponseTime",
             "DataValidationFailures",
             "DataValidationWarnings",
             "BronzePipelineSuccess",
             "HoursSinceLastSuccess",
+            "UnusablePartitions",
         ],
         "F1Pipeline/DAG/EndToEnd": [
             "EndToEndPipelineSuccess",
@@ -71,7 +74,7 @@ def test_the_number_of_series_is_bounded() -> None:
         for kind in METRIC_KINDS
         for names in kind.sets
     )
-    assert most == 83
+    assert most == 164
     assert f"at most {most} series" in PAGE.read_text("utf-8")
     known = {**DIMENSION_VALUES, "Environment": ("production",)}
     for metric in run_metrics(WEEKEND, environment="production"):

@@ -6,13 +6,15 @@ import dagster as dg
 
 from f1_bronze.datasets.sessions import SESSIONS
 from f1_bronze.defs.outbound.outbox import TryLater, deliver_changes, group_finder
-from f1_bronze.defs.partitions import read_registered
+from f1_bronze.defs.partitions import DATASET_GROUPS, read_registered
 from f1_bronze.defs.record.calendar_memory import remembered_ends
+from f1_bronze.defs.record.check_results import read_checks
 from f1_bronze.defs.record.latest import read_latest
 from f1_bronze.defs.record.runs import planned_datasets, read_run_result
 from f1_bronze.defs.record.stream import ENDS, Change, Position
 from f1_bronze.defs.resources import Deployment
-from f1_bronze.telemetry.metrics.measurement import hours_since_last_success, run_metrics
+from f1_bronze.telemetry.metrics.measurement import gauge, hours_since_last_success, run_metrics
+from f1_bronze.telemetry.metrics.metric_kinds import UNUSABLE_PARTITIONS
 from f1_bronze.telemetry.outbound import SinkUnavailable
 
 _SENT, _HOUR, _SUCCESS = "sent", "gauge_hour", "last_success"
@@ -21,6 +23,8 @@ _SESSIONS_READ = 60
 
 _RUNS_READ = 50
 
+_ASSET_JOB = "__ASSET_JOB"  # Dagster's name for runs from the catalog and backfills
+
 
 @dg.sensor(
     name="cloudwatch_metrics",
@@ -28,8 +32,8 @@ _RUNS_READ = 50
     minimum_interval_seconds=60,
     description=(
         "Sends the metrics of every run that has ended, whoever started it, and once an hour the "
-        "hours since the last success: to CloudWatch, or as JSON lines into the lake "
-        "(F1_BRONZE_METRICS). An outage delays them and loses none."
+        "hours since the last success and the partitions that must not be used: to CloudWatch, or "
+        "as JSON lines into the lake (F1_BRONZE_METRICS). An outage delays them and loses none."
     ),
 )
 def cloudwatch_metrics(
@@ -58,7 +62,7 @@ def cloudwatch_metrics(
     position, waiting = delivered.position, delivered.waiting
     if not waiting:
         try:
-            position = _send_gauge(context, deployment, position)
+            position = _send_gauges(context, deployment, position)
         except SinkUnavailable as error:
             waiting = str(error)
     context.update_cursor(position.to_json())
@@ -66,34 +70,51 @@ def cloudwatch_metrics(
     return dg.SkipReason(f"{sent}; the rest waits: {waiting}" if waiting else f"{sent}.")
 
 
-def _send_gauge(
+def _send_gauges(
     context: dg.SensorEvaluationContext, deployment: Deployment, position: Position
 ) -> Position:
-    """Send the hours since the last success, once an hour."""
-    now = datetime.now(UTC)
+    """Send the hours since the last success and the unusable partitions, once an hour."""
+    now = deployment.now()
     hour = f"{now:%Y-%m-%dT%H}"
     if position.notes.get(_HOUR) == hour:
         return position
     success = position.notes.get(_SUCCESS)
-    gauge = hours_since_last_success(
+    hours = hours_since_last_success(
         datetime.fromisoformat(success) if success else last_success(context.instance),
         now,
         environment=deployment.environment,
         session_ends=session_ends(context.instance),
     )
-    deployment.metrics.send([gauge])
+    unusable = gauge(
+        UNUSABLE_PARTITIONS,
+        count_unusable(context.instance),
+        now,
+        environment=deployment.environment,
+    )
+    deployment.metrics.send([hours, unusable])
     return position.with_notes(gauge_hour=hour)
 
 
+def count_unusable(instance: dg.DagsterInstance) -> int:
+    """How many dataset partitions break a rule of severity ERROR, by the last checks of each."""
+    checks = read_checks(instance, read_registered(instance).session_keys, with_rules=False)
+    return sum(any(one.severity == "ERROR" for one in states) for states in checks.values())
+
+
 def last_success(instance: dg.DagsterInstance) -> datetime | None:
-    """The end of the latest run of bronze assets that succeeded."""
-    records = instance.get_run_records(
-        dg.RunsFilter(statuses=[dg.DagsterRunStatus.SUCCESS]), limit=_RUNS_READ
-    )
-    for record in records:
-        if planned_datasets(record.dagster_run) and record.end_time:
-            return datetime.fromtimestamp(record.end_time, UTC)
-    return None
+    """The end of the latest run of bronze assets that succeeded, whatever else the instance runs.
+
+    The sensor remembers it; this is for its first tick.
+    """
+    ends = [
+        record.end_time
+        for job in (*(group.job for group in DATASET_GROUPS), _ASSET_JOB)
+        for record in instance.get_run_records(
+            dg.RunsFilter(job_name=job, statuses=[dg.DagsterRunStatus.SUCCESS]), limit=_RUNS_READ
+        )
+        if planned_datasets(record.dagster_run) and record.end_time
+    ]
+    return datetime.fromtimestamp(max(ends), UTC) if ends else None
 
 
 def session_ends(instance: dg.DagsterInstance) -> list[datetime]:

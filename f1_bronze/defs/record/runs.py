@@ -46,6 +46,8 @@ from f1_bronze.telemetry.run_results import (
     Trigger,
 )
 
+_SEASON_STARTS = 3  # March: until then the season before it is the running one
+
 GroupOf = Callable[[dg.AssetKey], str | None]
 
 _ENDS = {
@@ -143,19 +145,33 @@ def _to_run_start(
     instance: dg.DagsterInstance, run: dg.DagsterRun, started_at: datetime
 ) -> RunStart:
     tags = run.tags
+    keys = planned_keys(run, read_registered(instance))
     return RunStart(
         run_id=run.run_id,
         root_run_id=tags.get(ROOT_RUN, run.run_id),
         parent_run_id=tags.get(PARENT_RUN),
         job=run.job_name,
         trigger=Trigger.SCHEDULED if SCHEDULE in tags or SENSOR in tags else Trigger.MANUAL,
-        historical=BACKFILL in tags or tags.get(HISTORICAL_TAG) == "true",
+        historical=_is_historical(run, keys, started_at),
         backfill_id=tags.get(BACKFILL),
         started_at=started_at,
         datasets=tuple(dataset.name for dataset in planned_datasets(run)),
-        partition_keys=planned_keys(run, read_registered(instance)),
+        partition_keys=keys,
         tags=dict(tags),
     )
+
+
+def _is_historical(run: dg.DagsterRun, keys: Sequence[str], started_at: datetime) -> bool:
+    """Whether all of a run's sessions are of seasons before the one that was under way.
+
+    Who started it does not matter: to fill a gap of the running season is no history. Where no
+    key says a season, the tags of a backfill do.
+    """
+    years = [partition.year for partition in parse_keys(keys)]
+    if not years:
+        return BACKFILL in run.tags or run.tags.get(HISTORICAL_TAG) == "true"
+    season = started_at.year if started_at.month >= _SEASON_STARTS else started_at.year - 1
+    return max(years) < season
 
 
 @dataclass(kw_only=True)

@@ -1,6 +1,7 @@
 """Measures a run that has ended, and how long ago something last succeeded."""
 
 import math
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -52,11 +53,14 @@ class _RunSeries:
             if all(name in self._known for name in names):
                 yield self._metric(kind, value, names, self._known)
 
-    def by(self, kind: MetricKind, dimension: str, values: Mapping[str, float]) -> Iterator[Metric]:
-        """The values under the set that has this dimension, by the dimension's value."""
-        [names] = [one for one in kind.sets if dimension in one]
+    def by(
+        self, kind: MetricKind, values: Mapping[tuple[str, ...], float], *finer: str
+    ) -> Iterator[Metric]:
+        """The values under the set that has these finer dimensions, by the dimensions' values."""
+        [names] = [one for one in kind.sets if set(one) - self._known.keys() == set(finer)]
         for key, value in values.items():
-            yield self._metric(kind, value, names, {**self._known, dimension: key})
+            known = {**self._known, **dict(zip(finer, key, strict=True))}
+            yield self._metric(kind, value, names, known)
 
     def _metric(
         self, kind: MetricKind, value: float, names: Sequence[str], known: Mapping[str, str]
@@ -80,48 +84,69 @@ def _bronze_metrics(run: RunResult, series: _RunSeries) -> Iterator[Metric]:
         (kinds.TOTAL_RECORDS_EXTRACTED, _rows),
     ):
         yield from series.value(kind, count(stored))
-        yield from series.by(kind, "DataType", _split(stored, lambda one: one.dataset, count))
-        yield from series.by(kind, "SessionType", _split(stored, _session_type, count))
+        for names in kind.sets[1:]:
+            finer = tuple(name for name in names if name in _FINER)
+            yield from series.by(kind, _split(stored, finer, count), *finer)
+    yield from series.value(kinds.PARTITIONS_NOT_LANDED, len(run.failed))
+    failed_by_data = Counter(one.dataset for one in run.failed)
+    counts: dict[tuple[str, ...], float] = {(n,): c for n, c in sorted(failed_by_data.items())}
+    yield from series.by(kinds.PARTITIONS_NOT_LANDED, counts, "DataType")
     yield from series.value(kinds.BRONZE_PROCESSING_TIME, _bronze_seconds(run))
     yield from _api_metrics(run, stored, series)
     for kind, severity in (
         (kinds.DATA_VALIDATION_FAILURES, "ERROR"),
         (kinds.DATA_VALIDATION_WARNINGS, "WARN"),
     ):
-        failed: dict[str, float] = {check.dataset: 0 for check in run.checks}
+        failed: dict[tuple[str, ...], float] = {(check.dataset,): 0 for check in run.checks}
         for check in run.checks:
-            failed[check.dataset] += not check.passed and check.severity == severity
-        yield from series.value(kind, sum(failed.values()))
-        yield from series.by(kind, "DataType", failed)
-    yield from series.value(kinds.BRONZE_PIPELINE_SUCCESS, int(run.end is RunEnd.SUCCESS))
+            failed[check.dataset,] += not check.passed and check.severity == severity
+        if failed:  # the 0 of a run that checked nothing would hide the failures of another
+            yield from series.value(kind, sum(failed.values()))
+            yield from series.by(kind, failed, "DataType")
+    yield from _success(kinds.BRONZE_PIPELINE_SUCCESS, run, series)
+
+
+def _success(kind: MetricKind, run: RunResult, series: _RunSeries) -> Iterator[Metric]:
+    """1 or 0; nothing of a run that a person cancelled, or that met a closed API and comes back."""
+    is_closed = bool(run.failed) and all(one.error == _CLOSED for one in run.failed)
+    if run.end is RunEnd.SUCCESS:
+        yield from series.value(kind, 1)
+    elif run.end is RunEnd.FAILURE and not is_closed:
+        yield from series.value(kind, 0)
 
 
 def _api_metrics(
     run: RunResult, stored: Sequence[StoredPartition], series: _RunSeries
 ) -> Iterator[Metric]:
     requests, retries = _number(run.api.get("calls")), _number(run.api.get("retries"))
-    by_data = _split(
-        stored, lambda one: one.dataset, lambda some: sum(one.api_requests for one in some)
-    )
+    by_data = _split(stored, ("DataType",), _requests)
     if requests is None:  # the run was ended before it could record its totals
         requests = sum(by_data.values())
     if retries is None:
         retries = sum(one.api_retries for one in stored)
     yield from series.value(kinds.API_REQUEST_COUNT, requests)
-    yield from series.by(kinds.API_REQUEST_COUNT, "DataType", by_data)
+    yield from series.by(kinds.API_REQUEST_COUNT, by_data, "DataType")
     yield from series.value(kinds.API_RETRY_COUNT, retries)
     yield from series.value(kinds.API_ERROR_COUNT, _api_errors(run))
+    # A call may bring several sessions, each of which has its share of the call and of its time.
+    by_calls = {name: calls for name, calls in by_data.items() if calls}
+    seconds = _split(stored, ("DataType",), lambda some: sum(one.extract_seconds for one in some))
+    means = {name: round(seconds[name] / calls, 3) for name, calls in by_calls.items()}
+    if means:
+        whole = sum(seconds[name] for name in by_calls) / sum(by_calls.values())
+        yield from series.value(kinds.API_RESPONSE_TIME, round(whole, 3))
+        yield from series.by(kinds.API_RESPONSE_TIME, means, "DataType")
 
 
 def _dag_metrics(run: RunResult, series: _RunSeries) -> Iterator[Metric]:
-    succeeded, seconds = int(run.end is RunEnd.SUCCESS), max(0.0, run.seconds)
+    seconds = max(0.0, run.seconds)
     if run.start.historical:
         stored = [one for one in run.stored if not one.repeated]
-        yield from series.value(kinds.HISTORICAL_PIPELINE_SUCCESS, succeeded)
+        yield from _success(kinds.HISTORICAL_PIPELINE_SUCCESS, run, series)
         yield from series.value(kinds.HISTORICAL_SESSIONS_PROCESSED, _sessions(stored))
         yield from series.value(kinds.BACKFILL_EXECUTION_TIME, seconds)
         return
-    yield from series.value(kinds.END_TO_END_PIPELINE_SUCCESS, succeeded)
+    yield from _success(kinds.END_TO_END_PIPELINE_SUCCESS, run, series)
     yield from series.value(kinds.TOTAL_PIPELINE_EXECUTION_TIME, seconds)
     yield from series.value(kinds.SILVER_TABLES_CREATED, run.other_assets.get("silver", 0))
     yield from series.value(kinds.ANALYTICS_TABLES_CREATED, run.other_assets.get("gold", 0))
@@ -135,21 +160,31 @@ def _rows(stored: Collection[StoredPartition]) -> int:
     return sum(one.rows for one in stored)
 
 
+def _requests(stored: Collection[StoredPartition]) -> int:
+    return sum(one.api_requests for one in stored)
+
+
 def _session_type(one: StoredPartition) -> str:
     known = kinds.DIMENSION_VALUES["SessionType"]
     return one.partition.session_type if one.partition.session_type in known else OTHER
 
 
+_FINER: Mapping[str, Callable[[StoredPartition], str]] = {
+    "DataType": lambda one: one.dataset,
+    "SessionType": _session_type,
+}
+
+
 def _split(
     stored: Collection[StoredPartition],
-    key: Callable[[StoredPartition], str],
+    finer: Sequence[str],
     count: Callable[[Collection[StoredPartition]], float],
-) -> dict[str, float]:
-    """What is counted of each group, by the group's key."""
-    groups: dict[str, list[StoredPartition]] = {}
+) -> dict[tuple[str, ...], float]:
+    """What is counted of each group, by the values of these dimensions."""
+    groups: dict[tuple[str, ...], list[StoredPartition]] = {}
     for one in stored:
-        groups.setdefault(key(one), []).append(one)
-    return {name: count(group) for name, group in sorted(groups.items())}
+        groups.setdefault(tuple(_FINER[name](one) for name in finer), []).append(one)
+    return {key: count(group) for key, group in sorted(groups.items())}
 
 
 def _bronze_seconds(run: RunResult) -> float:

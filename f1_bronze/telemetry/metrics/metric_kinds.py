@@ -65,6 +65,8 @@ BY_DATA: DimensionSet = (*ALL_DATA, "DataType")
 
 BY_SESSION: DimensionSet = (*ALL_DATA, "SessionType")
 
+BY_DATA_AND_SESSION: DimensionSet = (*ALL_DATA, "DataType", "SessionType")
+
 DAG: DimensionSet = ("Environment", "Pipeline", "DAGType")
 
 _FINER_OF_DAG: Mapping[Namespace, DimensionSet] = {
@@ -149,7 +151,13 @@ SESSIONS_PROCESSED = _bronze(
 TOTAL_RECORDS_EXTRACTED = _bronze(
     *("TotalRecordsExtracted", Unit.COUNT, Statistic.SUM),
     "Rows of what was stored, new, changed or the same as before.",
-    *(BY_DATA, BY_SESSION),
+    *(BY_DATA, BY_SESSION, BY_DATA_AND_SESSION),
+)
+
+PARTITIONS_NOT_LANDED = _bronze(
+    *("PartitionsNotLanded", Unit.COUNT, Statistic.SUM),
+    "Dataset partitions that the run was to store and did not.",
+    BY_DATA,
 )
 
 BRONZE_PROCESSING_TIME = _bronze(
@@ -172,20 +180,27 @@ API_ERROR_COUNT = _bronze(
     "Those of them that failed: no answer, 4xx and 5xx, but no 404, and no 401 of a closed API.",
 )
 
+API_RESPONSE_TIME = _bronze(
+    *("APIResponseTime", Unit.SECONDS, Statistic.MAXIMUM),
+    "Mean time of the calls that brought what was stored, back-offs included.",
+    BY_DATA,
+)
+
 DATA_VALIDATION_FAILURES = _bronze(
     *("DataValidationFailures", Unit.COUNT, Statistic.SUM),
-    "Asset checks of a session that failed with severity ERROR.",
+    "Asset checks of a session that failed with severity ERROR; of runs that checked something.",
     BY_DATA,
 )
 
 DATA_VALIDATION_WARNINGS = _bronze(
     *("DataValidationWarnings", Unit.COUNT, Statistic.SUM),
-    "Asset checks of a session that failed with severity WARN.",
+    "Asset checks of a session that failed with severity WARN; of runs that checked something.",
     BY_DATA,
 )
 
 BRONZE_PIPELINE_SUCCESS = _bronze(
-    *("BronzePipelineSuccess", Unit.COUNT, Statistic.MINIMUM), "1 if the run succeeded, else 0."
+    *("BronzePipelineSuccess", Unit.COUNT, Statistic.MINIMUM),
+    "1 if the run succeeded, 0 if it failed; cancelled runs and a closed API are neither.",
 )
 
 HOURS_SINCE_LAST_SUCCESS = _bronze(
@@ -193,9 +208,14 @@ HOURS_SINCE_LAST_SUCCESS = _bronze(
     "Hours for which nothing has succeeded while there was something to do; sent hourly.",
 )
 
+UNUSABLE_PARTITIONS = _bronze(
+    *("UnusablePartitions", Unit.COUNT, Statistic.MAXIMUM),
+    "Dataset partitions that break a rule of severity ERROR now; sent hourly.",
+)
+
 END_TO_END_PIPELINE_SUCCESS = _dag(
     *(Namespace.END_TO_END, "EndToEndPipelineSuccess", Unit.COUNT, Statistic.MINIMUM),
-    "1 if the run, all layers, succeeded, else 0.",
+    "1 if the run, all layers, succeeded, 0 if it failed; else none, as above.",
 )
 
 TOTAL_PIPELINE_EXECUTION_TIME = _dag(
@@ -215,30 +235,33 @@ ANALYTICS_TABLES_CREATED = _dag(
 
 HISTORICAL_PIPELINE_SUCCESS = _dag(
     *(Namespace.HISTORICAL, "HistoricalPipelineSuccess", Unit.COUNT, Statistic.MINIMUM),
-    "1 if the run of a backfill succeeded, else 0.",
+    "1 if a run of past seasons succeeded, 0 if it failed; else none, as above.",
 )
 
 HISTORICAL_SESSIONS_PROCESSED = _dag(
     *(Namespace.HISTORICAL, "HistoricalSessionsProcessed", Unit.COUNT, Statistic.SUM),
-    "Sessions of which the run of a backfill stored something.",
+    "Sessions of which a run of past seasons stored something.",
 )
 
 BACKFILL_EXECUTION_TIME = _dag(
     *(Namespace.HISTORICAL, "BackfillExecutionTime", Unit.SECONDS, Statistic.MAXIMUM),
-    "Wall time of the run of a backfill.",
+    "Wall time of a run of past seasons.",
 )
 
 METRIC_KINDS = (
     SESSIONS_PROCESSED,
     TOTAL_RECORDS_EXTRACTED,
+    PARTITIONS_NOT_LANDED,
     BRONZE_PROCESSING_TIME,
     API_REQUEST_COUNT,
     API_RETRY_COUNT,
     API_ERROR_COUNT,
+    API_RESPONSE_TIME,
     DATA_VALIDATION_FAILURES,
     DATA_VALIDATION_WARNINGS,
     BRONZE_PIPELINE_SUCCESS,
     HOURS_SINCE_LAST_SUCCESS,
+    UNUSABLE_PARTITIONS,
     END_TO_END_PIPELINE_SUCCESS,
     TOTAL_PIPELINE_EXECUTION_TIME,
     SILVER_TABLES_CREATED,
