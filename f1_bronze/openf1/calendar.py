@@ -15,7 +15,9 @@ from f1_bronze.openf1.answers import AnswerLimits, OpenF1Error
 from f1_bronze.openf1.partition_names import (
     ListedSession,
     assign_partitions,
+    choose_records,
     is_meeting,
+    parse_time,
     without_grand_prix,
 )
 
@@ -30,6 +32,7 @@ SETTLING = timedelta(minutes=45)
 
 _SECOND_LOOK = 2.0  # seconds
 _SHOWN = 80  # characters of a name in messages
+_LISTED = 8  # names in one message
 
 
 class UnknownSeason(OpenF1Error):
@@ -126,6 +129,7 @@ def read_calendar(
     records = _fetch_sessions(client, wanted, may_be_absent)
     listed, left_out = _read_sessions(records, wanted, client.answer_limits)
     meetings, nameless = _fetch_meetings(client, wanted, listed, looks)
+    _report_gaps(listed, left_out, meetings, placed, wanted, now)
     sessions = []
     longest_name = client.answer_limits.name
     for session in assign_partitions(listed, meetings, placed, longest_name=longest_name):
@@ -234,19 +238,75 @@ def _wanted(name: str) -> str:
 def _read_sessions(
     records: Iterable[Mapping[str, Any]], years: Collection[int], limits: AnswerLimits
 ) -> tuple[list[ListedSession], list[LeftOut]]:
-    """What can be read of the records, in the order of their start, and what cannot."""
-    sessions: dict[int, ListedSession] = {}
-    left_out = []
+    """What can be read of the records, in the order of their start, and what cannot.
+
+    Of a session that is listed twice with two times the later one is used: it has not ended before.
+    """
+    readable, left_out = [], []
     for record in records:
         excess = limits.find_excess(record)
         session = f"its record has {excess}" if excess else ListedSession.read(record)
         if isinstance(session, ListedSession) and session.year not in years:
             session = f"year is {session.year}, which was not asked for"
-        if isinstance(session, str):
+        if isinstance(session, ListedSession):
+            readable.append(record)
+        else:
             left_out.append(_unreadable(record, session))
-        elif session.session_key not in sessions:
-            sessions[session.session_key] = session
-    return sorted(sessions.values(), key=lambda e: (e.date_start, e.session_key)), left_out
+    chosen = choose_records(
+        readable,
+        "session_key",
+        lambda record: (parse_time(record["date_end"]), parse_time(record["date_start"])),
+    )
+    sessions = [ListedSession.read(record) for record in chosen.values()]
+    read = [session for session in sessions if isinstance(session, ListedSession)]
+    return sorted(read, key=lambda session: (session.date_start, session.session_key)), left_out
+
+
+def _report_gaps(
+    listed: Iterable[ListedSession],
+    left_out: Iterable[LeftOut],
+    meetings: Iterable[Mapping[str, Any]],
+    placed: Mapping[int, SessionPartition],
+    years: Collection[int],
+    now: datetime,
+) -> None:
+    """Log what is known of these years and not listed: an answer may have been cut short."""
+    sessions = list(listed)
+    keys = {session.session_key for session in sessions} | {left.session_key for left in left_out}
+    lost = sorted(
+        f"{partition.key} (session {key})"
+        for key, partition in placed.items()
+        if partition.year in years and key not in keys
+    )
+    if lost:
+        _log.warning(
+            "OpenF1 does not list sessions that are known here: %s. They stay as they are. The "
+            "list may have been cut short: run this again later.",
+            _enumerate(lost),
+        )
+    of_meetings = {session.meeting_key for session in sessions}
+    empty = sorted(
+        {
+            f"{meeting['year']} {str(meeting['meeting_name'])[:_SHOWN]}"
+            for meeting in meetings
+            if is_meeting(meeting)
+            and meeting.get("year") in years
+            and meeting.get("is_cancelled") is not True
+            and meeting["meeting_key"] not in of_meetings
+            and (parse_time(meeting.get("date_start")) or now) < now
+        }
+    )
+    if empty:
+        _log.warning(
+            "OpenF1 lists no session of meetings that have begun: %s. The list may have been cut "
+            "short: run this again later.",
+            _enumerate(empty),
+        )
+
+
+def _enumerate(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return ", ".join(names[:_LISTED]) + more
 
 
 def _unreadable(record: Mapping[str, Any], problem: str) -> LeftOut:

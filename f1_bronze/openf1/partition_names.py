@@ -1,9 +1,10 @@
 """The partition of each session: its names from the calendar, no two alike, and none that moves."""
 
+import json
 import logging
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -64,13 +65,9 @@ def grand_prix_slugs(meetings: Iterable[Mapping[str, Any]]) -> dict[int, str]:
     The name without "Grand Prix"; without a Latin letter in it the location, then the country,
     then `meeting_<key>`. Of several meetings with one slug the earliest (date_start, then
     meeting_key) keeps it and the others get `_<meeting_key>`. Records without an integer
-    meeting_key are passed over; of several with the same key the first counts.
+    meeting_key are passed over.
     """
-    by_key: dict[int, Mapping[str, Any]] = {}
-    for meeting in meetings:
-        key = meeting.get("meeting_key")
-        if type(key) is int:
-            by_key.setdefault(key, meeting)
+    by_key = choose_records(meetings, "meeting_key", is_meeting)
     in_order = sorted(
         by_key, key=lambda key: (parse_time(by_key[key].get("date_start")) or _UNKNOWN_START, key)
     )
@@ -169,7 +166,7 @@ def assign_partitions(
     storing it there is refused, with an error. A name of more than `longest_name` characters makes
     no partition.
     """
-    named = _add_names(sessions, {m["meeting_key"]: m for m in _with_key(meetings)})
+    named = _add_names(sessions, choose_records(meetings, "meeting_key", is_meeting))
     owners = {placed[one.session_key]: one.weekend for one, _ in named if one.session_key in placed}
     result = []
     for session, grand_prix in named:
@@ -195,12 +192,43 @@ def assign_partitions(
     return result
 
 
-def _with_key(meetings: Iterable[Mapping[str, Any]]) -> Iterable[Mapping[str, Any]]:
-    for meeting in meetings:
-        if type(meeting.get("meeting_key")) is int:
-            yield meeting
+def choose_records(
+    records: Iterable[Mapping[str, Any]], key: str, rank: Callable[[Mapping[str, Any]], Any]
+) -> dict[int, Mapping[str, Any]]:
+    """One record for each value of a key field, whatever their order; contradictions are logged.
+
+    Of several with one key the one of the highest rank is taken, of equal rank one by its content.
+    Records whose key is not an integer are passed over.
+    """
+    by_key: dict[int, list[Mapping[str, Any]]] = defaultdict(list)
+    for record in records:
+        value = record.get(key)
+        if type(value) is int:
+            if record not in by_key[value]:
+                by_key[value].append(record)
         else:
-            _log.warning("A meeting without meeting_key is passed over: %s", meeting.get("year"))
+            _log.warning("A record without %s is passed over (year %s).", key, record.get("year"))
+    chosen = {}
+    for value, several in by_key.items():
+        text = {id(record): json.dumps(record, sort_keys=True, default=str) for record in several}
+        ordered = sorted(several, key=lambda record: (rank(record), text[id(record)]))
+        chosen[value] = ordered[-1]
+        rivals = [record for record in ordered[:-1] if rank(record)]
+        if rivals:
+            fields = sorted(
+                {
+                    f
+                    for record in rivals
+                    for f in {**record, **chosen[value]}
+                    if record.get(f) != chosen[value].get(f)
+                }
+            )
+            _log.warning(
+                "OpenF1 lists %s %d in %d records with different %s; that with %s is used.",
+                *(key, value, len(several), ", ".join(fields)),
+                ", ".join(f"{field} {str(chosen[value].get(field))[:40]}" for field in fields),
+            )
+    return chosen
 
 
 def _add_names(

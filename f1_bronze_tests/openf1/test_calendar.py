@@ -27,6 +27,7 @@ from f1_bronze.openf1.calendar import (
 from .fakes import BASE_URL, NO_RESULTS, FakeNetwork, Reply, client_of, rows
 
 RECORDINGS = Path(__file__).parents[3] / "shared" / "openf1_recordings"
+CASES = RECORDINGS.parent / "cases"
 NOW = datetime(2025, 6, 1, 12, tzinfo=UTC)
 Record = dict[str, Any]
 
@@ -520,3 +521,83 @@ def test_an_unreadable_record_leaves_itself_out(change: Record, problem: str) ->
     (left,) = read.left_out
     assert left.reason is LeftOutReason.UNPLACEABLE
     assert problem in left.problem
+
+
+TWICE = [
+    session(1, date_start="2025-03-02T13:00:00+00:00", date_end="2025-03-02T15:00:00+00:00"),
+    session(1, date_start="2025-03-02T10:00:00+00:00", date_end="2025-03-02T12:00:00+00:00"),
+]
+
+
+def test_a_session_listed_twice_is_reported_and_order_means_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Of two times the later one is used, whichever comes first; equal records are no matter."""
+    for records in (TWICE, TWICE[::-1], [*TWICE, TWICE[1]]):
+        caplog.clear()
+        (read,) = calendar_of(records, [meeting()]).sessions
+        assert read.record == TWICE[0]
+        (message,) = [text for text in caplog.messages if "with different" in text]
+        assert message == (
+            "OpenF1 lists session_key 1 in 2 records with different date_end, date_start; that "
+            "with date_end 2025-03-02T15:00:00+00:00, date_start 2025-03-02T13:00:00+00:00 is used."
+        )
+    caplog.clear()
+    calendar_of([TWICE[0], TWICE[0]], [meeting()])
+    assert "with different" not in caplog.text
+
+
+def test_a_meeting_listed_twice_is_reported_and_order_means_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Two names of one meeting give one partition, whichever comes first."""
+    meetings = [meeting(name="Bahrain Grand Prix"), meeting(name="Sakhir Grand Prix")]
+    for listed in (meetings, meetings[::-1]):
+        assert keys_of(calendar_of([session(1)], listed)) == {1: "2025/sakhir/race"}
+    assert "meeting_key 1 in 2 records with different meeting_name" in caplog.text
+    unnamed = [meeting(name=""), meetings[0]]
+    caplog.clear()
+    assert keys_of(calendar_of([session(1)], unnamed)) == {1: "2025/bahrain/race"}
+    assert "with different" not in caplog.text
+
+
+def test_a_calendar_cut_short_is_reported(caplog: pytest.LogCaptureFixture) -> None:
+    """Sessions that the lake knows, and meetings that have begun, are missed when not listed."""
+    placed = {
+        key: SessionPartition(year=year, grand_prix=f"gp_{key}", session_type="race")
+        for key, year in ((1, 2025), (7, 2025), (8, 2024))
+    }
+    meetings = [
+        meeting(),
+        meeting(2, "Monaco Grand Prix"),
+        meeting(3, "Dutch Grand Prix", is_cancelled=True),
+        meeting(200, "Qatar Grand Prix"),
+    ]
+    calendar_of([session(1)], meetings, placed=placed)
+    known, begun = [m for m in caplog.messages if "cut short" in m]
+    assert known.startswith(
+        "OpenF1 does not list sessions that are known here: 2025/gp_7/race (session 7)."
+    )
+    assert begun.startswith(
+        "OpenF1 lists no session of meetings that have begun: 2025 Monaco Grand Prix."
+    )
+
+
+def case(name: str, folder: str) -> Calendar:
+    """The calendar of a case that was reported, as a simulator would serve it."""
+    data = CASES / name / folder
+    if not data.exists():
+        pytest.skip(f"no cases at {CASES}")
+    sessions = json.loads((data / "sessions" / "2025.json").read_text())
+    return calendar_of(
+        sessions,
+        json.loads((data / "meetings" / "2025.json").read_text()),
+        now=datetime(2026, 1, 1, tzinfo=UTC),
+    )
+
+
+def test_the_case_of_a_session_listed_twice() -> None:
+    """The two orders of the reported records give one and the same session."""
+    first, second = (case("session_listed_twice", f) for f in ("1_old_first", "2_new_first"))
+    assert first == second
+    assert [one.record for one in first.sessions] == [one.record for one in second.sessions]

@@ -104,7 +104,7 @@ def test_slugs_are_unique_valid_and_independent_of_order(
 def test_records_without_a_key_are_passed_over() -> None:
     """A meeting without a whole-number key cannot be named; a repeated key counts once."""
     meetings = [{"meeting_name": "A"}, meeting(1, "B"), meeting(1, "C"), {"meeting_key": "2"}]
-    assert grand_prix_slugs(meetings) == {1: "b"}
+    assert grand_prix_slugs(meetings) == grand_prix_slugs(meetings[::-1]) == {1: "c"}
 
 
 @pytest.mark.parametrize(
