@@ -35,7 +35,7 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def say(what: str, ratio: float, detail: str) -> None:
+def report(what: str, ratio: float, detail: str) -> None:
     """One figure."""
     sys.stdout.write(f"{what:<58} {ratio:6.2f}   {detail}\n")
 
@@ -66,7 +66,7 @@ def benchmark_season() -> None:
         batched = sum(len(plan_batches(dataset, some)) for dataset, some in refs.items())
         single = sum(len(some) for some in refs.values())
         detail = f"{single}/{batched}"
-        say("calls of a season: one per session / in batches", single / batched, detail)
+        report("calls of a season: one per session / in batches", single / batched, detail)
 
         lake, size, stored = Lake.at(folder), 0, 0
 
@@ -95,17 +95,17 @@ def benchmark_season() -> None:
 
         ask()  # the simulator invents the season once
         asked, first, again = seconds(ask), seconds(ask_and_land), seconds(ask_and_land)
-        say("time of a season: ask and land / ask alone", first / asked, "first time")
-        say("time of a season: ask and land / ask alone", again / asked, "nothing changed")
-        say("size of a season: Parquet / JSON", stored / size, f"{stored / 1e6:.1f} MB")
+        report("time of a season: ask and land / ask alone", first / asked, "first time")
+        report("time of a season: ask and land / ask alone", again / asked, "nothing changed")
+        report("size of a season: Parquet / JSON", stored / size, f"{stored / 1e6:.1f} MB")
         drawn, lengths = draw_season(lake, places.values())
         detail = f"{len(lengths)} charts, {sum(lengths) / 1e6:.1f} MB, at most {max(lengths)} B"
-        say("time of a season: charts / ask and land", drawn / first, detail)
+        report("time of a season: charts / ask and land", drawn / first, detail)
         client.close()
 
 
 if __name__ == "__main__":
     logging.getLogger("f1_bronze").setLevel(logging.ERROR)
     benchmark_season()
-    imports.compare(say)
-    checks.compare(say)
+    imports.compare(report)
+    checks.compare(report)

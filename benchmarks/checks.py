@@ -1,8 +1,8 @@
-"""What judging and drawing cost on top of a season's ingest, each variant in processes of its own.
+"""What checks and charts add to a season's ingest, each variant in processes of its own.
 
 `python -m benchmarks.checks VARIANT URL` ingests a season once as `f1-bronze ingest` does, with its
 runs in this process and on SQLite, and prints its seconds as JSON. `compare` runs the variants in
-turn, so that a machine that others use tells the same of each.
+turn, so that a busy machine slows all of them alike.
 """
 
 import json
@@ -21,21 +21,21 @@ from f1_bronze.simulator.invented import InventedSeasons
 from f1_bronze.simulator.server import Simulator
 
 SEASON, TYPES = 2025, {"qualifying", "race"}
-JUDGED, UNJUDGED, UNDRAWN = "judged", "unjudged", "undrawn"
-"""As it is; with a judge who has no verdicts; without charts and previews."""
-Say = Callable[[str, float, str], None]
+CHECKED, UNCHECKED, UNDRAWN = "checked", "unchecked", "undrawn"
+"""As it is; without the evaluation of checks; without charts and previews."""
+Report = Callable[[str, float, str], None]
 
 
-def compare(say: Say, *, rounds: int = 3) -> None:
+def compare(report: Report, *, rounds: int = 3) -> None:
     """Ratios of a season's ingest with and without checks, and the share of its charts."""
-    taken: dict[str, list[dict[str, float]]] = {JUDGED: [], UNJUDGED: [], UNDRAWN: []}
+    taken: dict[str, list[dict[str, float]]] = {CHECKED: [], UNCHECKED: [], UNDRAWN: []}
     with Simulator(InventedSeasons(), limits=None) as simulator:
-        _once(UNJUDGED, simulator.url)  # the season is invented, and bytecode compiled, once
+        _once(UNCHECKED, simulator.url)  # the season is invented, and bytecode compiled, once
         for _ in range(rounds):
             for variant, runs in taken.items():
                 runs.append(_once(variant, simulator.url))
     for kind in ("wall", "cpu"):
-        said = f"median of {rounds}, {kind} seconds"
+        basis = f"median of {rounds}, {kind} seconds"
 
         def ratio(one: str, other: str, more: str = "", kind: str = kind) -> float:
             pairs = zip(taken[one], taken[other], strict=True)
@@ -43,12 +43,12 @@ def compare(say: Say, *, rounds: int = 3) -> None:
                 (a[kind] + (a[f"{more}_{kind}"] if more else 0)) / b[kind] for a, b in pairs
             )
 
-        detail = f"{said}: {statistics.median(one[kind] for one in taken[UNJUDGED]):.1f} without"
-        say("time of a season: judged / unjudged", ratio(JUDGED, UNJUDGED), detail)
-        included = ratio(JUDGED, UNJUDGED, "import")
-        say("the same, the import of the library included", included, said)
-        share = 1 - 1 / ratio(JUDGED, UNDRAWN)
-        say("share of charts and previews in a season", share, said)
+        detail = f"{basis}: {statistics.median(one[kind] for one in taken[UNCHECKED]):.1f} without"
+        report("time of a season: with checks / without", ratio(CHECKED, UNCHECKED), detail)
+        included = ratio(CHECKED, UNCHECKED, "import")
+        report("the same, the import of the library included", included, basis)
+        share = 1 - 1 / ratio(CHECKED, UNDRAWN)
+        report("share of charts and previews in a season", share, basis)
 
 
 def _once(variant: str, url: str) -> dict[str, float]:
@@ -58,7 +58,7 @@ def _once(variant: str, url: str) -> dict[str, float]:
     return figures
 
 
-class Unjudged:
+class NoVerdicts:
     """A judge who has no verdict on anything."""
 
     def judge(self, *args: object, **kwargs: object) -> dict[Any, Any]:
@@ -78,7 +78,7 @@ def ingest_season(variant: str, url: str, home: Path) -> dict[str, float]:
     from f1_bronze.settings import Settings
 
     began, began_cpu = time.perf_counter(), time.process_time()
-    if variant != UNJUDGED:
+    if variant != UNCHECKED:
         import great_expectations  # noqa: F401  timed alone
 
         import f1_bronze.quality.judge  # noqa: F401
@@ -94,7 +94,7 @@ def ingest_season(variant: str, url: str, home: Path) -> dict[str, float]:
             "F1_BRONZE_RATE_STORE": "memory",
         }
     )
-    others = {"judge": Unjudged()} if variant == UNJUDGED else {}
+    others = {"judge": NoVerdicts()} if variant == UNCHECKED else {}
     with patch.dict("os.environ", DAGSTER_HOME=str(home / "home")), open_instance() as instance:
         began, began_cpu = time.perf_counter(), time.process_time()
         openf1 = resolved(openf1_resource(settings)).make_openf1()

@@ -13,10 +13,10 @@ import tempfile
 from collections.abc import Callable
 
 OURS, FLOOR = "f1_bronze.definitions", "dagster, pyarrow"
-Say = Callable[[str, float, str], None]
+Report = Callable[[str, float, str], None]
 
 
-def compare(say: Say, *, rounds: int = 9) -> None:
+def compare(report: Report, *, rounds: int = 9) -> None:
     """The ratio that must stay below 1.3, pair by pair."""
     with tempfile.TemporaryDirectory() as bytecode:
         environ = {**os.environ, "PYTHONPYCACHEPREFIX": bytecode}
@@ -27,7 +27,7 @@ def compare(say: Say, *, rounds: int = 9) -> None:
     ours, floor = (statistics.median(column) for column in zip(*pairs, strict=True))
     detail = f"CPU seconds {ours:.2f} / {floor:.2f}, median of {rounds} pairs"
     ratio = statistics.median(one / other for one, other in pairs)
-    say("code location: load / importing dagster and pyarrow", ratio, detail)
+    report("code location: load / importing dagster and pyarrow", ratio, detail)
 
 
 def _cpu_seconds(names: str, environ: dict[str, str]) -> float:

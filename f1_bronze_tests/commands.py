@@ -93,5 +93,5 @@ def environ(folder: Path, settings: Mapping[str, str]) -> dict[str, str]:
 
 @pytest.fixture
 def fast(simulator: Any) -> dict[str, str]:
-    """Settings for the stand-in without limits."""
+    """Settings for the simulator without limits."""
     return {"OPENF1_URL": simulator.url, "OPENF1_LIMITS": "1000/1s"}

@@ -74,7 +74,7 @@ def test_console_blocks(block: str, tmp_path: Path, landed: Path) -> None:
 
 
 def test_python_blocks(landed: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """The Python of the README runs on what the first command has landed."""
+    """The Python of the README runs on what the first command has stored."""
     read, define = blocks(README, "python")
     here = Path.cwd()
     os.chdir(landed)

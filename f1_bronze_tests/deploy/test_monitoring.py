@@ -235,7 +235,7 @@ def bad_and_good(now: datetime) -> tuple[list[Metric], list[Metric]]:
 def test_alarms_ring_and_stop(ministack: Cloud) -> None:
     """Real metrics of a bad run drive every alarm to ALARM, those of a good one back to OK.
 
-    Each change is told to the topic; the composite follows.
+    Each change is published to the topic; the composite follows.
     """
     topic = deploy(ministack)["TopicArn"]
     queue = reader(ministack, topic)
@@ -248,13 +248,13 @@ def test_alarms_ring_and_stop(ministack: Cloud) -> None:
     time.sleep(4.1)
     sink.send(good)
     assert states(client, names) == dict.fromkeys(names, "OK")
-    assert told(ministack, queue) == {
+    assert notified(ministack, queue) == {
         (name, state) for name in alarms() for state in ("ALARM", "OK")
     }
 
 
 def reader(ministack: Cloud, topic: str) -> str:
-    """The address of a queue that gets what the topic is told."""
+    """The address of a queue that gets what the topic publishes."""
     client = ministack.client("sqs")
     address: str = client.create_queue(QueueName="alarms")["QueueUrl"]
     asked = client.get_queue_attributes(QueueUrl=address, AttributeNames=["QueueArn"])
@@ -278,8 +278,8 @@ def states(client: Any, names: set[str]) -> dict[str, str]:
     return {one["AlarmName"]: one["StateValue"] for one in every if one["AlarmName"] in names}
 
 
-def told(ministack: Cloud, queue: str) -> set[tuple[str, str]]:
-    """What the topic was told: alarms and their new states."""
+def notified(ministack: Cloud, queue: str) -> set[tuple[str, str]]:
+    """What the topic published: alarms and their new states."""
     found: set[tuple[str, str]] = set()
     client = ministack.client("sqs")
     while messages := client.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get(
@@ -344,7 +344,7 @@ def evaluated(alarm: dict[str, Any], points: dict[int, float], periods: int) -> 
     threshold, needed = float(alarm["Threshold"]), alarm["EvaluationPeriods"]
     is_less = alarm["ComparisonOperator"] == "LessThanThreshold"
     missing = alarm["TreatMissingData"]
-    state, story = "-", ""
+    state, history = "-", ""
     for now in range(periods):
         window: list[bool] = []
         for period in range(now - needed + 1, now + 1):
@@ -355,8 +355,8 @@ def evaluated(alarm: dict[str, Any], points: dict[int, float], periods: int) -> 
                 window.append(missing == "breaching")
         if len(window) == needed:
             state = "A" if all(window) else "o"
-        story += state
-    return story
+        history += state
+    return history
 
 
 def test_missing_data() -> None:
@@ -520,7 +520,7 @@ def test_policy(ministack: Cloud) -> None:
             "cloudwatch:namespace": sorted({kind.namespace.value for kind in METRIC_KINDS})
         }
     }
-    # ministack does not tell its evaluator the namespace, so the condition is left out here.
+    # ministack does not pass its evaluator the namespace, so the condition is left out here.
     plain = {key: part for key, part in document["Statement"][0].items() if key != "Condition"}
     metrics = [one[0] for one in sent().values()]
     allowed = ministack.client("cloudwatch", ministack.user({**document, "Statement": [plain]}))

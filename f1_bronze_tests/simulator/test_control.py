@@ -83,7 +83,7 @@ def test_live_mode_may_end_by_itself(simulate: Simulate, get: Get, clock: HandCl
     assert get(f"{sim.url}/sessions").status_code == 200
 
 
-def test_manners_change_one_by_one(simulate: Simulate, get: Get, clock: HandClock) -> None:
+def test_behaviour_changes_one_by_one(simulate: Simulate, get: Get, clock: HandClock) -> None:
     """Latency, limits and credentials change while it runs; what is not named stays."""
     sim = simulate()
     control(sim, "manners", {"latency_seconds": 0.25})
@@ -127,7 +127,7 @@ def test_faults_are_set_over_http(simulate: Simulate, get: Get) -> None:
 
 
 def test_reset_goes_back_to_the_start(simulate: Simulate, get: Get) -> None:
-    """Journal, limits, faults, manners and request numbers are as at the beginning."""
+    """Journal, limits, faults, behaviour and request numbers are as at the beginning."""
     sim = simulate(limits="2/60s")
     first = get(f"{sim.url}/laps?session_key=1&session_key=2").content
     control(sim, "manners", {"live": True})

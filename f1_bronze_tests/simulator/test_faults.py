@@ -1,4 +1,4 @@
-"""Each kind of fault does what it says, to whom it should, as often as told."""
+"""Each kind of fault does what it says, to the right requests, as often as declared."""
 
 from collections.abc import Callable
 from threading import Event

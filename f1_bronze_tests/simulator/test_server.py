@@ -55,7 +55,7 @@ def test_many_clients_are_counted_exactly(simulate: Simulate) -> None:
 
 
 def test_it_binds_the_address_that_it_is_given(tiny: TinySource) -> None:
-    """Loopback alone unless told otherwise; bound to every network it is named by loopback."""
+    """Loopback alone by default; bound to every network it is named by loopback."""
     with Simulator(tiny) as sim, pytest.raises(requests.ConnectionError):
         requests.get(f"{sim.url}/sessions".replace("127.0.0.1", "127.0.0.2"), timeout=5)
     with Simulator(tiny, host="127.0.0.2") as sim:

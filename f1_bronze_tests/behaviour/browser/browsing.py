@@ -51,7 +51,7 @@ class Browser:
         return self._soon(look, f"{showing!r}")
 
     def click(self, text: str, nth: int = 0) -> None:
-        """Click what carries exactly that text, the first that can be seen unless told."""
+        """Click what carries exactly that text, the first that is visible by default."""
         self._soon(lambda: self._clicked(f"//*[normalize-space(.)='{text}']", nth), f"{text!r}")
 
     def expand(self, key: str) -> str:
@@ -60,10 +60,10 @@ class Browser:
         self._soon(lambda: self._clicked(beside, 0), f"[Show Markdown] of {key}")
         return self.text("Copy\nClose")
 
-    def picture_width(self) -> int:
-        """The natural width of the picture that is shown, in pixels; 0 where it is broken."""
+    def image_width(self) -> int:
+        """The natural width of the image that is shown, in pixels; 0 where it is broken."""
         image = "//img[starts-with(@src, 'data:image/svg+xml')]"
-        element = self._soon(lambda: self._seen(image, 0), "a picture")
+        element = self._soon(lambda: self._seen(image, 0), "an image")
         script = "return arguments[0].complete ? arguments[0].naturalWidth : 0"
         return int(self._soon(lambda: self._driver.execute_script(script, element), "its width"))
 

@@ -34,7 +34,7 @@ def test_asset_page(browser: "Browser") -> None:
 
 
 def test_partition_page(browser: "Browser") -> None:
-    """A partition shows its numbers, links, preview and picture within one click."""
+    """A partition shows its numbers, links, preview and chart within one click."""
     text = browser.open(LAPS, showing="fastest_lap_seconds")
     browser.shoot("partition")
     assert "2025/bahrain/qualifying" in text
@@ -48,10 +48,10 @@ def test_partition_page(browser: "Browser") -> None:
 
 
 def test_picture(browser: "Browser") -> None:
-    """The picture of a partition is drawn, in its own size."""
+    """The chart of a partition is drawn, in its own size."""
     browser.open(LAPS, showing="fastest_lap_seconds")
     browser.expand("picture")
-    assert browser.picture_width() == 920
+    assert browser.image_width() == 920
     browser.shoot("picture")
 
 
@@ -74,7 +74,7 @@ def test_failed_check(browser: "Browser") -> None:
 
 
 def test_coverage_page(browser: "Browser") -> None:
-    """One asset shows what has landed, and is red while a partition must not be used."""
+    """One asset shows what is stored, and is red while a partition must not be used."""
     text = browser.open("/assets/monitoring/coverage?view=checks", showing="usable")
     assert "on_time" in text
     browser.click("usable")

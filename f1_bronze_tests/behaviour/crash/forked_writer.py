@@ -2,7 +2,7 @@
 
 It reads one JSON line for each order and answers with one: `root` says where a child writes, `pass`
 and `start` what, `after` the seconds after which it is killed (null: never). The answer has `done`,
-how many candidates it landed, `killed`, `status` and `seconds`.
+how many candidates it stored, `killed`, `status` and `seconds`.
 """
 
 import json
@@ -29,9 +29,9 @@ def land(root: Path, number: int, start: int, done: int) -> None:
 
 
 def fork_writer(root: Path, number: int, start: int, after: float | None) -> dict[str, object]:
-    """Fork a child that lands, kill it when its time has come, report what became of it."""
+    """Fork a child that stores, kill it after its time, report how it ended."""
     reads, writes = os.pipe()
-    candidates(number)  # made here, so that the child only lands
+    candidates(number)  # made here, so that the child only stores
     child = os.fork()
     if not child:
         os.close(reads)

@@ -59,7 +59,7 @@ class Command:
 
 
 def kill_after(command: Command, files: int, seconds: float) -> int:
-    """Kill an ingest so many seconds after so many files have landed; its exit status."""
+    """Kill an ingest so many seconds after so many files are stored; its exit status."""
     with command.ingest() as process:
         while process.poll() is None and sum(1 for _ in command.store.list("bronze/")) < files:
             time.sleep(0.005)

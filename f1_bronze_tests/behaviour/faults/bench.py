@@ -1,7 +1,7 @@
-"""A stand-in, a lake, a Dagster instance and a clock of their own: ingest under faults.
+"""A simulator, a lake, a Dagster instance and a clock of their own: ingest under faults.
 
 `f1-bronze ingest` runs in this process, as it is, but for three things: the client's time is a
-clock that nobody waits for, the instance is in memory, and nobody judges what has landed.
+clock that moves without waiting, the instance is in memory, and no checks are evaluated.
 """
 
 import json
@@ -101,7 +101,7 @@ class ThinSource:
 def content_of(lake: Path) -> dict[str, bytes]:
     """Every file of data and of its history, unfinished ones included.
 
-    Without locks, which hold nothing, and without what tells of single runs. A mark of an arrival
+    Without locks, which hold nothing, and without records of single runs. A mark of an arrival
     goes by its place: its name is a time, and no two runs have the same.
     """
     return {
@@ -117,18 +117,18 @@ Place = tuple[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Told:
-    """What one ingest said, and what the stand-in saw of it.
+class IngestResult:
+    """What one ingest printed, and what the simulator saw of it.
 
-    said: the object of --json; empty where the command ended before any run.
+    output: the object of --json; empty where the command ended before any run.
     in_runs: what the failures of the Dagster runs list.
-    calls, by_status, by_endpoint, hits: by the stand-in's journal.
-    asked: calls by the client's own count, those among them that nobody heard.
+    calls, by_status, by_endpoint, hits: by the simulator's journal.
+    asked: calls by the client's own count, those that no server answered included.
     seconds: how far the clock moved.
     """
 
     status: int
-    said: Mapping[str, Any]
+    output: Mapping[str, Any]
     err: str
     in_runs: frozenset[Place]
     calls: int
@@ -141,16 +141,16 @@ class Told:
     @property
     def failed(self) -> frozenset[Place]:
         """What the outcome lists as failed."""
-        return frozenset((f["dataset"], f["partition"]) for f in self.said.get("failed", ()))
+        return frozenset((f["dataset"], f["partition"]) for f in self.output.get("failed", ()))
 
     @property
     def errors(self) -> dict[str, int]:
         """How many failures of each type the outcome lists."""
-        return dict(Counter(f["error"] for f in self.said.get("failed", ())))
+        return dict(Counter(f["error"] for f in self.output.get("failed", ())))
 
 
 class Bench:
-    """One stand-in and one lake, for one test."""
+    """One simulator and one lake, for one test."""
 
     def __init__(self, simulator: Simulator, time: Timeline, home: Path) -> None:
         self.simulator = simulator
@@ -172,7 +172,7 @@ class Bench:
     @classmethod
     @contextmanager
     def over(cls, source: SeasonSource, home: Path, **behaviour: Any) -> "Iterator[Bench]":
-        """A bench around a running stand-in, with the true limits on both sides."""
+        """A bench around a running simulator, with the true limits on both sides."""
         home.mkdir(exist_ok=True)
         time = Timeline()
         settled = Behaviour(
@@ -189,7 +189,7 @@ class Bench:
             [InjectedFault.from_json(dict(fault)) for fault in faults]
         )
 
-    def ingest(self, words: Sequence[str] = PART) -> Told:
+    def ingest(self, words: Sequence[str] = PART) -> IngestResult:
         """`f1-bronze ingest … --json`, two minutes after the last one."""
         if not self.keeps_client:
             self.time.sleep(120)  # a new process, later: no budget is used up
@@ -209,15 +209,15 @@ class Bench:
             ran = CliRunner().invoke(main, [*words, "--json"], env=environ)
         if ran.exception is not None and not isinstance(ran.exception, SystemExit):
             raise ran.exception
-        said = json.loads(ran.stdout) if ran.stdout else {}
+        output = json.loads(ran.stdout) if ran.stdout else {}
         calls, statuses, endpoints, hits = (
             now - before for now, before in zip(self._seen(), seen, strict=True)
         )
-        return Told(
+        return IngestResult(
             status=ran.exit_code,
-            said=said,
+            output=output,
             err=ran.stderr,
-            in_runs=frozenset(self._listed_in(said.get("runs", ()))),
+            in_runs=frozenset(self._listed_in(output.get("runs", ()))),
             calls=calls.total(),
             asked=self._asked() - asked,
             by_status=dict(statuses),

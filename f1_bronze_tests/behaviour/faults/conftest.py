@@ -24,22 +24,22 @@ def thin() -> ThinSource:
 @pytest.fixture(scope="session")
 def clean(thin: ThinSource, tmp_path_factory: pytest.TempPathFactory) -> Content:
     """The lake of six sessions without faults."""
-    return landed("clean-part", PART, 7, thin, tmp_path_factory)
+    return stored("clean-part", PART, 7, thin, tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
 def clean_larger(thin: ThinSource, tmp_path_factory: pytest.TempPathFactory) -> Content:
     """The lake of twelve sessions without faults."""
-    return landed("clean-larger-part", LARGER_PART, 7, thin, tmp_path_factory)
+    return stored("clean-larger-part", LARGER_PART, 7, thin, tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
 def clean_season(thin: ThinSource, tmp_path_factory: pytest.TempPathFactory) -> Content:
     """The lake of a whole season without faults."""
-    return landed("clean-season", SEASON, 8, thin, tmp_path_factory)
+    return stored("clean-season", SEASON, 8, thin, tmp_path_factory)
 
 
-def landed(
+def stored(
     name: str,
     words: Sequence[str],
     calls: int,
@@ -50,15 +50,15 @@ def landed(
 
     def make(folder: Path) -> None:
         with Bench.over(source, folder) as bench:
-            told = bench.ingest(words)
-            assert (told.status, told.calls) == (0, calls)
+            result = bench.ingest(words)
+            assert (result.status, result.calls) == (0, calls)
 
     return content_of(Bench.lake_in(made_once(folders, name, make)))
 
 
 @pytest.fixture
 def make_bench(thin: ThinSource, tmp_path: Path) -> Iterator[Callable[..., Bench]]:
-    """A bench with these manners of the stand-in; all are taken down afterwards."""
+    """A bench whose simulator behaves so; all are taken down afterwards."""
     with ExitStack() as running:
 
         def make(**behaviour: Any) -> Bench:
@@ -69,5 +69,5 @@ def make_bench(thin: ThinSource, tmp_path: Path) -> Iterator[Callable[..., Bench
 
 @pytest.fixture
 def bench(make_bench: Callable[..., Bench]) -> Bench:
-    """A bench whose stand-in has its usual manners."""
+    """A bench whose simulator behaves as usual."""
     return make_bench()

@@ -1,4 +1,4 @@
-"""The law of the bench: after any fault all has landed as it should, or what is missing is told.
+"""The law of the bench: after any fault all is stored as it should be, or reported as missing.
 
 Bytes are compared with those of a lake that a run without faults has made; nothing is ever
 stored that such a run would not have stored, least of all an empty partition.
@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 
 import pyarrow.parquet as pq
 
-from .bench import PART, Bench, Place, Told
+from .bench import PART, Bench, IngestResult, Place
 
 Content = Mapping[str, bytes]
 FAILED, CLOSED = 1, 3
@@ -40,22 +40,22 @@ def assert_nothing_untrue(content: Content, clean: Content) -> None:
     assert [file for file in content if content[file] != clean[file]] == []
 
 
-def assert_told(told: Told, content: Content, clean: Content) -> None:
+def assert_reported(result: IngestResult, content: Content, clean: Content) -> None:
     """Status, outcome and the failures of the runs name exactly what is missing."""
     assert_nothing_untrue(content, clean)
     missing = frozenset(place_of(file) for file in set(clean) - set(content))
     if not missing:
-        assert (told.status, told.failed, told.in_runs) == (0, frozenset(), frozenset())
+        assert (result.status, result.failed, result.in_runs) == (0, frozenset(), frozenset())
         return
-    closed = "ClosedForLiveSession" in told.errors or "closed to free users" in told.err
-    assert told.status == (CLOSED if closed else FAILED)
-    if not told.said.get("runs"):
-        # Without the calendar no partition is known: nothing at all lands, and a sentence says why.
+    closed = "ClosedForLiveSession" in result.errors or "closed to free users" in result.err
+    assert result.status == (CLOSED if closed else FAILED)
+    if not result.output.get("runs"):
+        # Without the calendar no partition is known: nothing is stored, and a sentence says why.
         assert content == {}
-        assert told.err.startswith("f1-bronze: OpenF1 ")
+        assert result.err.startswith("f1-bronze: OpenF1 ")
         return
-    assert told.failed == missing
-    assert told.in_runs == missing
+    assert result.failed == missing
+    assert result.in_runs == missing
 
 
 def of_datasets(content: Content, *datasets: str) -> Content:
@@ -63,35 +63,35 @@ def of_datasets(content: Content, *datasets: str) -> Content:
     return {file: data for file, data in content.items() if place_of(file)[0] in datasets}
 
 
-def assert_truthful(bench: Bench, clean: Content, *, words: Sequence[str] = PART) -> Told:
-    """Ingest once under the faults that are armed: what landed is true and the rest is told."""
-    told = bench.ingest(words)
-    assert_told(told, bench.content(), clean)
-    return told
+def assert_truthful(bench: Bench, clean: Content, *, words: Sequence[str] = PART) -> IngestResult:
+    """Ingest once under the faults in force: what is stored is true and the rest is reported."""
+    result = bench.ingest(words)
+    assert_reported(result, bench.content(), clean)
+    return result
 
 
 def assert_lawful(
     bench: Bench, clean: Content, *, words: Sequence[str] = PART, heal: float = 0.0
-) -> Told:
-    """Ingest under the faults that are armed, mend them, ingest again: the law holds throughout.
+) -> IngestResult:
+    """Ingest under the faults in force, lift them, ingest again: the law holds throughout.
 
-    `heal` seconds pass before the second run. What the first run said is returned.
+    `heal` seconds pass before the second run. The first run's result is returned.
     """
-    told = assert_truthful(bench, clean, words=words)
+    result = assert_truthful(bench, clean, words=words)
     bench.arm()
     bench.time.sleep(heal)
     again = bench.ingest([*words, "--missing"])
     assert (again.status, again.failed) == (0, frozenset())
     assert_nothing_untrue(bench.content(), clean)
     assert bench.content().keys() == clean.keys()
-    missing = len({dataset for dataset, _ in told.failed})
-    if told.said.get("runs"):  # calendar, and a call for each dataset that lacks something
+    missing = len({dataset for dataset, _ in result.failed})
+    if result.output.get("runs"):  # calendar, and a call for each dataset that lacks something
         assert again.calls <= 2 + 2 * missing + (bench.credentials is not None)
-    return told
+    return result
 
 
 def assert_within_limits(bench: Bench) -> None:
-    """No answer of the stand-in was its own 429: the client kept to the budget throughout."""
+    """No response of the simulator was its own 429: the client kept to the budget throughout."""
     own = [
         entry
         for entry in bench.simulator.control.requests()

@@ -40,22 +40,22 @@ def paying(make_bench: MakeBench) -> Callable[..., Bench]:
 def test_closed_in_mid_season(
     bench: Bench, clean: Content, fault: dict[str, Any], closed: set[str], calls: int
 ) -> None:
-    """No call is repeated, what is closed is told as such with status 3, and lands later."""
+    """No call is repeated; what is closed is reported with status 3, and is stored later."""
     bench.arm({"kind": "live", **fault})
-    told = assert_lawful(bench, clean)
-    assert told.status == CLOSED
-    assert {dataset for dataset, _ in told.failed} == closed
-    assert set(told.errors) == {"ClosedForLiveSession"}
-    assert told.calls <= calls
-    assert told.said["api"]["retries"] == 0
+    result = assert_lawful(bench, clean)
+    assert result.status == CLOSED
+    assert {dataset for dataset, _ in result.failed} == closed
+    assert set(result.errors) == {"ClosedForLiveSession"}
+    assert result.calls <= calls
+    assert result.output["api"]["retries"] == 0
 
 
 def test_closed_from_the_start(bench: Bench, clean: Content) -> None:
     """One call, status 3, and a sentence that says when to come back."""
     bench.arm({"kind": "live"})
-    told = assert_lawful(bench, clean)
-    assert (told.status, told.calls) == (CLOSED, 1)
-    assert "come back in 30 to 180 minutes" in told.err
+    result = assert_lawful(bench, clean)
+    assert (result.status, result.calls) == (CLOSED, 1)
+    assert "come back in 30 to 180 minutes" in result.err
 
 
 def test_it_opens_again_by_itself(bench: Bench, clean: Content) -> None:
@@ -70,9 +70,9 @@ def test_it_opens_again_by_itself(bench: Bench, clean: Content) -> None:
 def test_never_closed_to_those_who_pay(paying: MakeBench, clean: Content) -> None:
     """With credentials a live session costs a login and nothing else."""
     bench = paying(live=True)
-    told = assert_lawful(bench, clean)
-    assert (told.status, told.calls) == (0, 8)
-    assert told.by_status == {"200": 8}
+    result = assert_lawful(bench, clean)
+    assert (result.status, result.calls) == (0, 8)
+    assert result.by_status == {"200": 8}
 
 
 @pytest.mark.parametrize(
@@ -86,27 +86,27 @@ def test_tokens_expire_in_mid_season(
     """Each expiry costs a login and the call again, and no partition."""
     bench = paying()
     bench.arm({"kind": "token_expiry", **fault})
-    told = assert_lawful(bench, clean)
-    assert told.status == 0
-    assert told.hits["token_expiry"] >= 1
-    assert told.calls == 8 + 2 * told.hits["token_expiry"] <= calls
+    result = assert_lawful(bench, clean)
+    assert result.status == 0
+    assert result.hits["token_expiry"] >= 1
+    assert result.calls == 8 + 2 * result.hits["token_expiry"] <= calls
 
 
 def test_a_short_life(paying: MakeBench, clean: Content) -> None:
     """Tokens that live for a second are renewed as often as needed."""
-    told = assert_lawful(paying(token_seconds=1), clean)
-    assert told.status == 0
-    assert told.calls <= 3 * 7
+    result = assert_lawful(paying(token_seconds=1), clean)
+    assert result.status == 0
+    assert result.calls <= 3 * 7
 
 
 def test_tokens_that_never_hold(paying: MakeBench, clean: Content) -> None:
-    """A token is renewed once for a question, then that is told; nothing is asked over and over."""
+    """A token is renewed once for a request, then that is reported; no call is repeated for ever."""
     bench = paying()
     bench.arm({"kind": "token_expiry", "after": 3})
-    told = assert_lawful(bench, clean)
-    assert told.status == 1
-    assert set(told.errors) == {"Refused"}
-    assert told.calls <= 20
+    result = assert_lawful(bench, clean)
+    assert result.status == 1
+    assert set(result.errors) == {"Refused"}
+    assert result.calls <= 20
 
 
 @pytest.mark.parametrize("kind", ["status", "reset_before", "rate_limited", "truncated_json"])
@@ -114,5 +114,5 @@ def test_a_login_that_fails_for_a_moment(paying: MakeBench, clean: Content, kind
     """The login is repeated like any other call."""
     bench = paying()
     bench.arm({"kind": kind, "endpoint": "token", "times": 2})
-    told = assert_lawful(bench, clean)
-    assert (told.status, told.calls) == (0, 8 + 2)
+    result = assert_lawful(bench, clean)
+    assert (result.status, result.calls) == (0, 8 + 2)

@@ -1,4 +1,4 @@
-"""Faults that pass by themselves: the season lands whole, at the price of the calls repeated."""
+"""Faults that pass by themselves: the season is stored whole, at the price of repeated calls."""
 
 from typing import Any
 
@@ -33,10 +33,10 @@ def test_once(bench: Bench, clean: Content, kind: str) -> None:
     """One bad answer costs one more call; the kinds take turns at the calls of a season."""
     after = list(KINDS).index(kind) % CLEAN_CALLS
     bench.arm({**KINDS[kind], "after": after, "times": 1})
-    told = assert_lawful(bench, clean)
-    assert told.status == 0
-    assert told.asked == CLEAN_CALLS + 1
-    assert sum(told.hits.values()) == 1
+    result = assert_lawful(bench, clean)
+    assert result.status == 0
+    assert result.asked == CLEAN_CALLS + 1
+    assert sum(result.hits.values()) == 1
     assert_within_limits(bench)
 
 
@@ -44,12 +44,12 @@ def test_once(bench: Bench, clean: Content, kind: str) -> None:
     "kind", ["503 plain text", "reset midway", "truncated", "null", "429 date", "refused"]
 )
 def test_two_of_five(bench: Bench, clean: Content, kind: str) -> None:
-    """With two calls of five going wrong all lands all the same, for up to 2.5 times the calls."""
+    """With two calls of five failing all is stored all the same, for up to 2.5 times the calls."""
     bench.arm({**KINDS[kind], "share": 0.4, "seed": 1})
-    told = assert_lawful(bench, clean)
-    assert told.status == 0
-    assert CLEAN_CALLS < told.asked <= 2.5 * CLEAN_CALLS
-    assert told.said["api"]["retries"] == told.asked - CLEAN_CALLS
+    result = assert_lawful(bench, clean)
+    assert result.status == 0
+    assert CLEAN_CALLS < result.asked <= 2.5 * CLEAN_CALLS
+    assert result.output["api"]["retries"] == result.asked - CLEAN_CALLS
     assert_within_limits(bench)
 
 
@@ -62,35 +62,35 @@ def test_a_429_is_waited_out(
 ) -> None:
     """Until the time it names, two minutes at most; without one or with 0 to the next minute."""
     bench.arm({"kind": "rate_limited", "retry_after": header, "after": 3, "times": 1})
-    told = assert_lawful(bench, clean)
-    assert told.status == 0
-    assert least <= told.seconds <= most
+    result = assert_lawful(bench, clean)
+    assert result.status == 0
+    assert least <= result.seconds <= most
 
 
 def test_slow_answers(bench: Bench, clean: Content) -> None:
     """Answers that take half a minute each are waited for, not asked for again."""
     bench.arm({"kind": "slow", "seconds": 30})
-    told = assert_lawful(bench, clean)
-    assert (told.status, told.asked) == (0, CLEAN_CALLS)
-    assert told.seconds >= 7 * 30
+    result = assert_lawful(bench, clean)
+    assert (result.status, result.asked) == (0, CLEAN_CALLS)
+    assert result.seconds >= 7 * 30
 
 
 def test_a_stalled_answer(bench: Bench, clean: Content) -> None:
     """Silence in the middle of an answer ends with the read timeout and costs one more call."""
     bench.read_timeout = 1.0
     bench.arm({"kind": "stall", "seconds": None, "endpoint": "stints", "times": 1})
-    told = assert_lawful(bench, clean)
-    assert (told.status, told.asked) == (0, CLEAN_CALLS + 1)
-    assert told.said["api"]["by_status"] == {"200": CLEAN_CALLS, "timed out": 1}
+    result = assert_lawful(bench, clean)
+    assert (result.status, result.asked) == (0, CLEAN_CALLS + 1)
+    assert result.output["api"]["by_status"] == {"200": CLEAN_CALLS, "timed out": 1}
 
 
 def test_refused_for_a_while(bench: Bench, clean: Content) -> None:
     """A port that is closed for some seconds is tried until it opens."""
     bench.arm({"kind": "refused", "after": 4, "times": 1, "seconds": 5})
-    told = assert_lawful(bench, clean)
-    assert (told.status, told.calls) == (0, CLEAN_CALLS + 1)
-    assert CLEAN_CALLS + 2 <= told.asked <= CLEAN_CALLS + 5
-    assert told.said["api"]["by_status"]["200"] == CLEAN_CALLS
+    result = assert_lawful(bench, clean)
+    assert (result.status, result.calls) == (0, CLEAN_CALLS + 1)
+    assert CLEAN_CALLS + 2 <= result.asked <= CLEAN_CALLS + 5
+    assert result.output["api"]["by_status"]["200"] == CLEAN_CALLS
 
 
 @pytest.mark.parametrize(
@@ -100,6 +100,6 @@ def test_a_mix(bench: Bench, clean: Content, share: float, seed: int) -> None:
     """Every kind at random at 5, 20 and 40 %: bounded calls, and the law holds."""
     bench.read_timeout = 1.0
     bench.arm({"kind": "mix", "share": share, "seed": seed, "seconds": 3})
-    told = assert_lawful(bench, clean)
-    assert told.asked <= (2.5 if share < 0.4 else 4) * CLEAN_CALLS
+    result = assert_lawful(bench, clean)
+    assert result.asked <= (2.5 if share < 0.4 else 4) * CLEAN_CALLS
     assert_within_limits(bench)

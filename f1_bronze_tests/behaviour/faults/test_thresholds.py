@@ -1,4 +1,4 @@
-"""Questions that ask too much are cut: no session is lost, none lands twice, and cutting ends."""
+"""Requests that ask too much are split: no session is lost or stored twice, and splitting ends."""
 
 from typing import Any
 
@@ -22,13 +22,13 @@ from .laws import Content, assert_lawful, assert_within_limits
     ids=str,
 )
 def test_422(bench: Bench, clean_larger: Content, threshold: dict[str, Any], most: int) -> None:
-    """A 422 is never repeated as it is, and every session lands in the end."""
+    """A 422 is never repeated as it is, and every session is stored in the end."""
     bench.arm({"kind": "too_much", **threshold})
-    told = assert_lawful(bench, clean_larger, words=LARGER_PART)
-    assert told.status == 0
-    assert told.asked <= most
-    assert told.said["api"]["retries"] == 0
-    assert told.said["api"]["splits"] <= told.by_status["422"]
+    result = assert_lawful(bench, clean_larger, words=LARGER_PART)
+    assert result.status == 0
+    assert result.asked <= most
+    assert result.output["api"]["retries"] == 0
+    assert result.output["api"]["splits"] <= result.by_status["422"]
     assert_each_session_answered_once(bench)
     assert_within_limits(bench)
 
@@ -39,19 +39,19 @@ def test_500_over_the_servers_five_seconds(
 ) -> None:
     """A 500 that only large questions meet is repeated first, then cut."""
     bench.arm({"kind": "status", "status": 500, "sessions_above": sessions})
-    told = assert_lawful(bench, clean_larger, words=LARGER_PART)
-    assert told.status == 0
-    assert told.asked <= most
+    result = assert_lawful(bench, clean_larger, words=LARGER_PART)
+    assert result.status == 0
+    assert result.asked <= most
     assert_each_session_answered_once(bench)
 
 
 def test_one_race_is_too_much_by_itself(bench: Bench, clean_larger: Content) -> None:
-    """The session that cannot be asked for at all fails by itself, the others land."""
+    """The session that cannot be asked for at all fails by itself, the others are stored."""
     bench.arm({"kind": "too_much", "rows_above": 100, "endpoint": "laps"})
-    told = assert_lawful(bench, clean_larger, words=LARGER_PART)
-    assert told.failed == {("laps", "2023/spanish/race")}
-    assert told.errors == {"TooMuchAsked": 1}
-    assert told.asked <= 27
+    result = assert_lawful(bench, clean_larger, words=LARGER_PART)
+    assert result.failed == {("laps", "2023/spanish/race")}
+    assert result.errors == {"TooMuchAsked": 1}
+    assert result.asked <= 27
 
 
 def assert_each_session_answered_once(bench: Bench) -> None:

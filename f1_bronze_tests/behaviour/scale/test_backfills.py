@@ -29,7 +29,7 @@ RACE_OF_2024 = 906017
 
 @pytest.fixture
 def limited() -> Iterator[Simulator]:
-    """The stand-in with the limits of the API."""
+    """The simulator with the limits of the API."""
     with Simulator(ThinSource(InventedSeasons(keep=20))) as running:
         yield running
 
@@ -43,7 +43,7 @@ def test_a_backfill_across_seasons(
 ) -> None:
     """Two ranges are two runs and two of races; what failed is retried alone, with one call.
 
-    In the end the lake is byte for byte what the command lands, every partition is on record, and
+    In the end the lake is byte for byte what the command stores, every partition is on record, and
     the API has refused nothing.
     """
     by_command = run("ingest", "2024-2025", "--grand-prix", "bahrain", OPENF1_URL=limited.url)

@@ -38,7 +38,7 @@ def test_no_run_finds_the_storage_locked(
         keys = instance.get_dynamic_partitions(str(F1_SESSIONS.name))[:RUNS]
     environ = os.environ | {f"F1_BRONZE_{name}": value for name, value in settings.items()}
     command = [sys.executable, "-m", "f1_bronze_tests.behaviour.scale.waiting_runs"]
-    crowd = [
+    processes = [
         subprocess.Popen(
             [*command, *keys[number::PROCESSES]],
             env=environ,
@@ -49,12 +49,12 @@ def test_no_run_finds_the_storage_locked(
         )
         for number in range(PROCESSES)
     ]
-    for one in crowd:
+    for one in processes:
         assert one.stdout is not None
         assert one.stdout.readline() == "ready\n"
-    told = [one.communicate("begin\n", timeout=100) for one in crowd]
-    assert [json.loads(out) for out, _ in told] == [{"SUCCESS": RUNS // PROCESSES}] * PROCESSES
-    assert [err for _, err in told if "locked" in err] == []
+    printed = [one.communicate("begin\n", timeout=100) for one in processes]
+    assert [json.loads(out) for out, _ in printed] == [{"SUCCESS": RUNS // PROCESSES}] * PROCESSES
+    assert [err for _, err in printed if "locked" in err] == []
     with open_instance() as instance:
         assert instance.get_runs_count() == RUNS
         drivers = dg.AssetKey(["bronze", "drivers"])

@@ -1,4 +1,4 @@
-"""A server that tells everything it is told: what the worst of APIs and consumers would answer.
+"""A server that repeats whatever it is sent, as the worst of APIs and consumers would.
 
 Belongs here: a real HTTP server on loopback whose answers repeat headers, address and body. Stays
 out: assertions.

@@ -1,4 +1,4 @@
-"""Secrets that can be told apart, and finding them however they are written.
+"""Distinct secrets, and finding them however they are written.
 
 Belongs here: the values and their forms. Stays out: where they are planted (scenario.py), what is
 searched (evidence.py).

@@ -71,7 +71,7 @@ def scenario(folder: Path) -> None:
         moto = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
         moto.start()
         stack.callback(moto.stop)
-        paid = PaidLogin(username="paddock", password=secret("openf1_password"))
+        paid = PaidLogin(username="paid-user", password=secret("openf1_password"))
         simulator = stack.enter_context(
             Simulator(InventedSeasons(), behaviour=Behaviour(limits=None, credentials=paid))
         )
@@ -97,7 +97,7 @@ class Deployment:
             "DAGSTER_HOME": str(folder / "home"),
             "DAGSTER_DISABLE_TELEMETRY": "1",
             "F1_BRONZE_OPENF1_URL": api.replace("://", f"://{login}"),
-            "F1_BRONZE_OPENF1_USERNAME": "paddock",
+            "F1_BRONZE_OPENF1_USERNAME": "paid-user",
             "F1_BRONZE_OPENF1_PASSWORD": secret("openf1_password"),
             "F1_BRONZE_OPENF1_LIMITS": "50/1s",
             "F1_BRONZE_RATE_STORE": f"file:{folder / 'rate.json'}",
@@ -173,7 +173,7 @@ class Deployment:
 
     def _run(self, url: str) -> int:
         """A run as the daemon's, with a client that does not wait; 1 when it failed."""
-        login = Credentials(username="paddock", password=secret("openf1_password"))
+        login = Credentials(username="paid-user", password=secret("openf1_password"))
 
         def client() -> OpenF1Client:
             return OpenF1Client(
@@ -259,8 +259,8 @@ class Deployment:
                 with open_instance() as instance:
                     for sensor in definitions.sensors or ():
                         if isinstance(sensor, dg.SensorDefinition):
-                            for told in _tick(sensor, definitions, instance, cursors):
-                                sys.stdout.write(f"{sensor.name}: {told}\n")
+                            for line in _tick(sensor, definitions, instance, cursors):
+                                sys.stdout.write(f"{sensor.name}: {line}\n")
 
     def webhook(self) -> None:
         """An alert to a webhook that refuses it, fails, wants a login, and is away."""
@@ -276,7 +276,7 @@ class Deployment:
                     sys.stdout.write(traceback.format_exc())
 
     def snapshots(self) -> None:
-        """What Dagster's UI is told of the code location, and what a debugger would show."""
+        """What Dagster's UI receives of the code location, and what a debugger would show."""
         with self._environment():
             settings = Settings.read()
             self._write("snapshot", _snapshot(settings))
@@ -306,11 +306,11 @@ class Deployment:
         """A command; a traceback is what it printed then."""
         with self._environment(**more):
             result = CliRunner().invoke(main, words)
-        told = [result.stdout, result.stderr]
+        printed = [result.stdout, result.stderr]
         if result.exception and not isinstance(result.exception, SystemExit):
-            told += traceback.format_exception(result.exception)
+            printed += traceback.format_exception(result.exception)
         self.statuses[case] = result.exit_code
-        self._write(f"{case}.txt", "\n".join(told))
+        self._write(f"{case}.txt", "\n".join(printed))
 
     @contextlib.contextmanager
     def logged(self) -> Iterator[None]:
@@ -356,8 +356,8 @@ class _Everything(logging.FileHandler):
     """Writes a record with all that hangs on it, not only what a formatter would take."""
 
     def format(self, record: logging.LogRecord) -> str:
-        told = super().format(record)
-        return f"{record.name} {told} {vars(record)!r}"
+        line = super().format(record)
+        return f"{record.name} {line} {vars(record)!r}"
 
 
 def _snapshot(settings: Settings) -> str:
