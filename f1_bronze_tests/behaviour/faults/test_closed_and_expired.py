@@ -100,7 +100,7 @@ def test_a_short_life(paying: MakeBench, clean: Content) -> None:
 
 
 def test_tokens_that_never_hold(paying: MakeBench, clean: Content) -> None:
-    """A token is renewed once for a request, then that is reported; no call is repeated for ever."""
+    """A token is renewed once for a request, then that is reported; no call repeats for ever."""
     bench = paying()
     bench.arm({"kind": "token_expiry", "after": 3})
     result = assert_lawful(bench, clean)
