@@ -5,6 +5,7 @@ No test reads the settings of the machine it runs on, and none leaves loopback.
 
 import os
 import signal
+import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 import dagster as dg
 import hypothesis
 import pytest
+import sqlalchemy
 
 from f1_bronze.definitions import assemble
 from f1_bronze.settings import Settings
@@ -39,6 +41,14 @@ hypothesis.settings.register_profile(
     "untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("untimed")
+
+
+@sqlalchemy.event.listens_for(sqlalchemy.Engine, "connect")
+def write_without_waiting(connection: object, _: object) -> None:
+    """SQLite does not wait for the disk: no test pulls the plug of the machine."""
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute("PRAGMA synchronous = OFF")
+
 
 # Fixtures and parameters that stand for a server, a browser or Spark.
 EXTERNAL = {"browser", "ministack", "postgresql", "spark", "swift", "ui"}

@@ -44,6 +44,7 @@ def reset_auth(server: str, calls_without: str) -> None:
     urllib.request.urlopen(request)
 
 
+@pytest.mark.slow
 def test_a_weekend_lands_in_a_bucket(
     run: Run, fast: dict[str, str], aws: str, tmp_path: Path
 ) -> None:

@@ -11,6 +11,8 @@ from f1_bronze.simulator.behaviour import PaidLogin
 from .bench import Bench
 from .laws import CLOSED, Content, assert_lawful
 
+pytestmark = pytest.mark.slow
+
 MakeBench = Callable[..., Bench]
 LOGIN = {"username": "ada", "password": "lovelace"}
 

@@ -8,6 +8,8 @@ import pytest
 from .bench import Bench, ingesting
 from .laws import Content, assert_lawful, of_datasets
 
+pytestmark = pytest.mark.slow
+
 SILVERSTONE, BAHRAIN = 905617, 905017
 DATASETS = {
     "drivers": "drivers",

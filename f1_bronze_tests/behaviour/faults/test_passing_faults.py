@@ -40,6 +40,7 @@ def test_once(bench: Bench, clean: Content, kind: str) -> None:
     assert_within_limits(bench)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "kind", ["503 plain text", "reset midway", "truncated", "null", "429 date", "refused"]
 )
@@ -53,6 +54,7 @@ def test_two_of_five(bench: Bench, clean: Content, kind: str) -> None:
     assert_within_limits(bench)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("header", "least", "most"),
     [(None, 40, 44), ("0", 40, 44), ("7", 7, 11), ("date+7", 7, 12), ("99999", 120, 124)],
@@ -93,6 +95,7 @@ def test_refused_for_a_while(bench: Bench, clean: Content) -> None:
     assert result.output["api"]["by_status"]["200"] == CLEAN_CALLS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("share", "seed"), [(0.05, 3), *((share, seed) for share in (0.2, 0.4) for seed in (1, 3, 7))]
 )

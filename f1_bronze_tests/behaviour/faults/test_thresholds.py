@@ -7,6 +7,8 @@ import pytest
 from .bench import LARGER_PART, Bench
 from .laws import Content, assert_lawful, assert_within_limits
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     ("threshold", "most"),
