@@ -230,10 +230,6 @@ class Refused(OpenF1Error):
         self.status = status
 
 
-class Unauthorized(Refused):
-    """Give up: the login is missing or wrong; a token may have expired and can be renewed."""
-
-
 class Malformed(OpenF1Error):
     """The answer is JSON but cannot be used; ask for fewer, to find the session it comes from."""
 
@@ -304,7 +300,7 @@ def read_answer(
     | 404                    | a JSON object cut short       | retry                            |
     | 404                    | no JSON object, as of a proxy | retry, `Refused` if it stays     |
     | 401                    | "… session in progress …"     | `ClosedForLiveSession`           |
-    | 401                    | any other                     | `Unauthorized`                   |
+    | 401                    | any other                     | `Refused`, after a new login     |
     | 422                    | detail is a list of errors    | `Refused`                        |
     | 422, 413, 414          | any other                     | `TooMuchAsked`                   |
     | 429                    | any                           | wait and retry (`FailedAttempt`) |
@@ -346,7 +342,7 @@ def read_answer(
             retry_after=min(retry_after or DEFAULT_RETRY_AFTER, _LONGEST_CLOSURE),
         )
     if status == 401:
-        raise Unauthorized(
+        raise Refused(
             f"OpenF1 requires a valid login for {asked}; check F1_BRONZE_OPENF1_USERNAME and "
             "F1_BRONZE_OPENF1_PASSWORD.",
             status=status,

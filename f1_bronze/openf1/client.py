@@ -30,7 +30,6 @@ from f1_bronze.openf1.answers import (
     OpenF1Error,
     Refused,
     TooMuchAsked,
-    Unauthorized,
     Unavailable,
     read_answer,
     without_login,
@@ -336,8 +335,9 @@ class OpenF1Client:
             response = self._follow_redirects(request, token)
             try:
                 return response, self._read(request, response)
-            except Unauthorized:
-                if self._login is None or token is None or request.token_renewed:
+            except Refused as refused:
+                expired = refused.status == 401 and not request.token_renewed
+                if self._login is None or token is None or not expired:
                     raise
                 self._login.forget(token)
             request.token_renewed = request.repeating = True

@@ -16,7 +16,6 @@ from f1_bronze.openf1.answers import (
     OpenF1Error,
     Refused,
     TooMuchAsked,
-    Unauthorized,
     Unavailable,
     read_answer,
 )
@@ -42,8 +41,8 @@ def test_records_and_true_empties(status: int, body: str, records: list[object])
         (404, '{"detail":"Not Found"}', Refused),
         (404, "{}", Refused),
         (*LIVE, ClosedForLiveSession),
-        (401, '{"detail":"Invalid token"}', Unauthorized),
-        (401, HTML, Unauthorized),
+        (401, '{"detail":"Invalid token"}', Refused),
+        (401, HTML, Refused),
         (*TOO_MUCH, TooMuchAsked),
         (422, '{"detail":[{"loc":["query"],"msg":"bad"}]}', Refused),
         (414, "", TooMuchAsked),
