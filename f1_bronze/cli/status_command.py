@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from f1_bronze.defs.monitoring.coverage import Cell, Coverage
+    from f1_bronze.lake.verify import Finding
 
 
 _STYLES = {
@@ -46,27 +47,40 @@ def status(seasons: tuple[int, ...], as_json: bool) -> None:
 
     A number is the rows in the lake; ✗ after it is a failed ERROR check, ! a warning.
 
-    Exit status: 0 every registered session is stored and no ERROR check failed, 1 otherwise or
-    where no session is registered.
+    Exit status: 0 every registered session is stored, in one place, and no ERROR check failed;
+    1 otherwise or where no session is registered.
     """
     from f1_bronze.cli.console import print_json
     from f1_bronze.defs.automation.instance import open_instance
     from f1_bronze.defs.monitoring.coverage import read_coverage
     from f1_bronze.defs.resources import Deployment
+    from f1_bronze.lake.verify import check_identity
 
     deployment = Deployment(Settings.read())
     with open_instance() as instance:
         coverage = read_coverage(instance, deployment, seasons)
-    exit_status = 0 if is_complete(coverage) else FAILED
+    misplaced = check_identity(deployment.lake.store, seasons)
+    exit_status = 0 if is_complete(coverage) and not misplaced else FAILED
     if as_json:
         about = {
             "status": exit_status,
             "lake": deployment.lake.store.uri(""),
             "seasons": list(seasons),
         }
-        print_json(about | to_json(coverage))
+        places = [
+            {
+                "trouble": finding.defect.value,
+                "dataset": finding.dataset,
+                "partition": finding.partition.key if finding.partition else "",
+                "detail": finding.detail,
+                "uri": deployment.lake.store.uri(finding.path),
+            }
+            for finding in misplaced
+        ]
+        print_json(about | to_json(coverage) | {"misplaced": places})
     else:
         print_coverage(coverage, seasons)
+        print_misplaced(misplaced)
     sys.exit(exit_status)
 
 
@@ -177,6 +191,16 @@ def _print_problems(console: "Console", coverage: "Coverage") -> None:
             where = f"{first.partition.key}{problem.more} {first.dataset.name}.{problem.check}"
             line = f"{mark} {where}: {problem.text}"
         console.print(line, style=style, soft_wrap=True, markup=False)
+
+
+def print_misplaced(findings: Sequence["Finding"]) -> None:
+    """Files of sessions that are stored in two partitions, or of two in one."""
+    from f1_bronze.cli.console import stdout
+
+    for finding in findings:
+        where = f"{finding.dataset} {finding.partition.key if finding.partition else ''}"
+        text = f"{finding.defect.value}: {where}: {finding.detail}"
+        stdout().print(text, style="bold red", markup=False, soft_wrap=True)
 
 
 def _cell_text(cell: "Cell", narrow: bool) -> "Text":

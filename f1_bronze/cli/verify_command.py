@@ -58,7 +58,9 @@ def verify(seasons: tuple[int, ...], repair: bool, as_json: bool) -> None:
     unregistered    in the lake, but no partition   --repair registers it
     unfinished,     left by an interrupted writer   --repair removes it after an hour
     leftover
-    foreign, double not ours, or two in one place   move it away by hand
+    foreign         not a file of this lake         move it away by hand
+    double          two sessions in one partition   move the wrong one away by hand
+    scattered       one session in two partitions   move the wrong one away by hand
 
     Exit status: 0 nothing is wrong any more, 1 something is wrong.
     """

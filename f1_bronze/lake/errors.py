@@ -39,6 +39,25 @@ class InvalidRecord(LakeError):
 class PartitionOccupied(LakeError):
     """The partition holds another session's file: two sources share one lake."""
 
+    def __init__(self, partition: str, uri: str, session_key: int) -> None:
+        super().__init__(
+            f"{partition} already holds {uri}, which is another session than {session_key}. "
+            "Simulated and real data, or two versions of a session, must not share a partition: "
+            "use another F1_BRONZE_LAKE_URI, or move that file away."
+        )
+
+
+class StoredElsewhere(LakeError):
+    """The session is stored in another partition, which it keeps whatever it is called later."""
+
+    def __init__(self, session_key: int, partition: str, stored_in: str, uri: str) -> None:
+        super().__init__(
+            f"Session {session_key} is stored in {stored_in} ({uri}) and was to be written to "
+            f"{partition} as well. A session keeps its partition, whatever its Grand Prix is "
+            f"called later: materialize {stored_in} instead. If that is the wrong one, move its "
+            "files away first."
+        )
+
 
 class ForeignFile(LakeError):
     """A file in the lake that this project did not write, or that was altered."""

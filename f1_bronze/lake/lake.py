@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.dataset import Dataset
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.datasets.schema import PARTITION_FIELDS, arrow_schema
 from f1_bronze.lake import paths
 from f1_bronze.lake.access import open_store
-from f1_bronze.lake.errors import NotInLake
+from f1_bronze.lake.errors import NotInLake, PartitionOccupied, StoredElsewhere
 from f1_bronze.lake.history import History, read_history
 from f1_bronze.lake.landing import Candidate, Landing, land
 from f1_bronze.lake.parquet import StoredFile, read_file, read_table, table_bytes
@@ -33,6 +34,7 @@ class Lake:
     ) -> None:
         self.store = store
         self._clock = clock
+        self._known: dict[int, set[tuple[int, SessionPartition]]] = {}
 
     @classmethod
     def at(
@@ -48,20 +50,42 @@ class Lake:
         """Make the candidate the content of its partition, unless it would lose rows.
 
         With `accept_loss` also then: a person has seen that the rows are gone for good.
+        Errors as of `landing.land`, and `StoredElsewhere` where another dataset or an earlier run
+        has put the session into another partition.
         """
+        self._check_identity(candidate)
         return land(self.store, candidate, clock=self._clock, accept_loss=accept_loss)
+
+    def _check_identity(self, candidate: Candidate) -> None:
+        """One partition for each session and one session for each partition, over all datasets.
+
+        The season is listed once; what seems to contradict is looked up again, since files may have
+        been moved away meanwhile.
+        """
+        partition, session_key = candidate.partition, candidate.session_key
+        known = self._known.setdefault(partition.year, set())
+        if known and all((key == session_key) == (other == partition) for key, other in known):
+            known.add((session_key, partition))
+            return
+        places = list(self._places([partition.year]))
+        known.clear()
+        known.update((key, other) for _, other, key in places)
+        home = paths.locate_sessions(places).get(session_key, partition)
+        for place in places:
+            uri = self.store.uri(paths.file_path(*place))
+            if place[1:] == (home, session_key) and home != partition:
+                raise StoredElsewhere(session_key, partition.key, home.key, uri)
+            if place[1] == partition and place[2] != session_key:
+                raise PartitionOccupied(partition.key, uri, session_key)
+        known.add((session_key, partition))
 
     def session_partitions(self, years: Collection[int]) -> dict[int, SessionPartition]:
         """Stored sessions of these seasons: session key → partition.
 
-        Read off file names alone. A session keeps its partition for good, whatever upstream
-        renames later.
+        Read off the names of every dataset's files. A session keeps its partition for good,
+        whatever upstream renames later.
         """
-        found = {}
-        for year in sorted(years):
-            for _, partition, session_key in self._files("sessions", year):
-                found[session_key] = partition
-        return found
+        return paths.locate_sessions(self._places(years))
 
     def stored_partitions(self, dataset: str, years: Collection[int]) -> set[SessionPartition]:
         """Partitions of the dataset that have a file."""
@@ -117,7 +141,12 @@ class Lake:
             )
         return read_table(data, self.store.uri(path))
 
-    def _files(self, dataset: str, year: int | None) -> Iterator[tuple[str, SessionPartition, int]]:
+    def _places(self, years: Collection[int]) -> Iterator[paths.Place]:
+        for year in years:
+            for dataset in DATASETS:
+                yield from self._files(dataset.name, year)
+
+    def _files(self, dataset: str, year: int | None) -> Iterator[paths.Place]:
         for entry in self.store.list(paths.dataset_folder(dataset, year)):
             if found := paths.parse_file_path(entry.path):
                 yield found

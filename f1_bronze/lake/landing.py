@@ -182,10 +182,7 @@ class _Attempt:
         there = [entry.path for entry in store.list(folder) if entry.path.endswith(".parquet")]
         if others := [other for other in there if other != self._path]:
             raise PartitionOccupied(
-                f"{candidate.partition.key} already holds {store.uri(others[0])}, which is another "
-                f"session than {candidate.session_key}. Simulated and real data, or two versions "
-                "of a session, must not share a partition: use another F1_BRONZE_LAKE_URI, or move "
-                "that file away."
+                candidate.partition.key, store.uri(others[0]), candidate.session_key
             )
         return store.fetch(self._path) if there else None
 

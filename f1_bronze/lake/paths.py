@@ -4,11 +4,16 @@ Paths are relative to the lake's root, with `/` between the parts.
 """
 
 import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
 from f1_bronze.datasets.partition import PartitionKeyError, SessionPartition
+
+# Dataset, partition and session key of a file.
+Place = tuple[str, SessionPartition, int]
 
 BRONZE = "bronze"
 REVISIONS = "revisions"
@@ -67,7 +72,7 @@ def file_path(dataset: str, partition: SessionPartition, session_key: int) -> st
     return f"{partition_folder(dataset, partition)}{dataset}_{session_key}.parquet"
 
 
-def parse_file_path(path: str) -> tuple[str, SessionPartition, int] | None:
+def parse_file_path(path: str) -> Place | None:
     """Dataset, partition and session key of a path; None for anything else.
 
     >>> parse_file_path(file_path("laps", SessionPartition.parse("2025/bahrain/race"), 10014))
@@ -80,6 +85,21 @@ def parse_file_path(path: str) -> tuple[str, SessionPartition, int] | None:
         return None
     found = match["dataset"], partition, int(match["session_key"])
     return found if file_path(*found) == path else None  # laps_007 is not laps_7
+
+
+def locate_sessions(places: Iterable[Place]) -> dict[int, SessionPartition]:
+    """The partition of each session that has files in these places.
+
+    Should a session have several, that of its file of `sessions` is taken, else that of most
+    files, else the first in order.
+    """
+    votes: dict[int, Counter[SessionPartition]] = defaultdict(Counter)
+    for dataset, partition, session_key in places:
+        votes[session_key][partition] += 100 if dataset == "sessions" else 1
+    return {
+        session_key: min(found, key=lambda partition: (-found[partition], partition))
+        for session_key, found in votes.items()
+    }
 
 
 def dataset_revisions(dataset: str) -> str:

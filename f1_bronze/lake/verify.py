@@ -4,8 +4,8 @@ What can be repaired without inventing anything is repaired here. Comparing the 
 record is the verify command's work.
 """
 
-from collections import defaultdict
-from collections.abc import Collection
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -17,7 +17,7 @@ from f1_bronze.datasets.schema import arrow_schema
 from f1_bronze.lake import paths
 from f1_bronze.lake.errors import Conflict, ForeignFile, TornFile
 from f1_bronze.lake.parquet import StoredFile, read_file
-from f1_bronze.lake.paths import KeptAs, KeptPath
+from f1_bronze.lake.paths import KeptAs, KeptPath, Place, locate_sessions
 from f1_bronze.lake.records import content_sha256
 from f1_bronze.lake.stores import Fetched, ObjectStore
 
@@ -26,8 +26,6 @@ AT_WORK = timedelta(hours=1)
 
 _DATASETS = {dataset.name: dataset for dataset in DATASETS}
 
-_Place = tuple[str, SessionPartition, int]
-
 
 class Defect(StrEnum):
     """What can be wrong with something in the lake."""
@@ -35,7 +33,8 @@ class Defect(StrEnum):
     TORN = "torn"  # no whole Parquet file
     ALTERED = "altered"  # its content or place is not what its metadata says
     FOREIGN = "foreign"  # a name that this project gives to no file
-    DOUBLE = "double"  # a partition with two files
+    DOUBLE = "double"  # a partition that holds two sessions
+    SCATTERED = "scattered"  # a session that is stored in two partitions
     UNFINISHED = "unfinished"  # left by a writer that was ended while it wrote
     LEFTOVER = "leftover"  # a copy for a replacement that did not follow
 
@@ -100,6 +99,49 @@ def check_lake(store: ObjectStore, years: Collection[int]) -> LakeCheck:
     )
 
 
+def check_identity(store: ObjectStore, years: Collection[int]) -> tuple[Finding, ...]:
+    """Files of these seasons that break the rule of one partition for each session and one session
+    for each partition, over all datasets: by their names alone, nothing is read.
+    """
+    places = {
+        entry.path: place
+        for year in years
+        for dataset in DATASETS
+        for entry in store.list(paths.dataset_folder(dataset.name, year))
+        if (place := paths.parse_file_path(entry.path))
+    }
+    return tuple(_find_misplaced(store, places))
+
+
+def _find_misplaced(store: ObjectStore, places: Mapping[str, Place]) -> Iterator[Finding]:
+    home = locate_sessions(places.values())
+    sessions: dict[SessionPartition, Counter[int]] = defaultdict(Counter)
+    for _, partition, session_key in places.values():
+        sessions[partition][session_key] += 1
+    for path, (dataset, partition, session_key) in sorted(places.items()):
+        here = sessions[partition]
+        main = min(here, key=lambda key: (-here[key], key))
+        if session_key == main and partition == home[session_key]:
+            continue
+        if session_key != main:
+            defect, contradicts = Defect.DOUBLE, (partition, main)
+            what = "The partition holds another session as well"
+            remedy = "Move away the files of the wrong session."
+        else:
+            defect, contradicts = Defect.SCATTERED, (home[session_key], session_key)
+            what = "The session is stored in another partition as well"
+            remedy = "Move away the files of the wrong partition."
+        others = [other for other, place in places.items() if place[1:] == contradicts]
+        alike = [other for other in others if places[other][0] == dataset]
+        yield Finding(
+            defect=defect,
+            path=path,
+            detail=f"{what}: {store.uri(min(alike or others))}. {remedy}",
+            dataset=dataset,
+            partition=partition,
+        )
+
+
 def repair_finding(store: ObjectStore, finding: Finding, *, now: datetime) -> bool:
     """Repair what the lake can repair alone; whether that was done.
 
@@ -143,7 +185,7 @@ class _Walk:
 
     def check_current(self) -> None:
         """Every file below `bronze/`."""
-        seen: dict[tuple[str, SessionPartition], str] = {}
+        places: dict[str, Place] = {}
         for entry in self._store.list(f"{paths.BRONZE}/"):
             place = paths.parse_file_path(entry.path)
             if place is None or place[0] not in _DATASETS:
@@ -156,13 +198,7 @@ class _Walk:
             if there is None:
                 continue  # removed since it was listed
             self.files += 1
-            if first := seen.get((dataset, partition)):
-                detail = (
-                    f"The partition holds {self._store.uri(first)} as well. Move away the one of "
-                    "the wrong session."
-                )
-                self.add(Defect.DOUBLE, entry.path, detail, place)
-            seen.setdefault((dataset, partition), entry.path)
+            places[entry.path] = place
             self._versions[dataset, partition] = there.version
             if file := self._check_file(entry.path, there, place):
                 self.sound.append(
@@ -175,6 +211,7 @@ class _Walk:
                         file=file,
                     )
                 )
+        self.findings += _find_misplaced(self._store, places)
 
     def check_kept(self) -> None:
         """Every file below `revisions/`."""
@@ -213,7 +250,7 @@ class _Walk:
         defect: Defect,
         path: str,
         detail: str,
-        place: _Place | None = None,
+        place: Place | None = None,
         *,
         version: str = "",
         since: datetime | None = None,
@@ -236,7 +273,7 @@ class _Walk:
         self.add(Defect.FOREIGN, path, detail)
 
     def _check_file(
-        self, path: str, there: Fetched, place: _Place, sha256_in_name: str = ""
+        self, path: str, there: Fetched, place: Place, sha256_in_name: str = ""
     ) -> StoredFile | None:
         """The file if it is sound; else what is wrong is a finding."""
         try:
@@ -255,7 +292,7 @@ class _Walk:
         return file
 
 
-def _contradiction(file: StoredFile, place: _Place, sha256_in_name: str) -> str:
+def _contradiction(file: StoredFile, place: Place, sha256_in_name: str) -> str:
     """How the file's metadata, name, place and rows contradict each other; empty if they do not."""
     dataset, partition, session_key = place
     says = file.provenance

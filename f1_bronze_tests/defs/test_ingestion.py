@@ -357,9 +357,9 @@ def test_a_lake_that_breaks_spares_the_api(
     settings: Settings, instance: dg.DagsterInstance, simulator: Simulator, tmp_path: Path
 ) -> None:
     """When the lake cannot be written every partition fails of it and nothing more is asked."""
-    (tmp_path / "lake").mkdir()
-    (tmp_path / "lake" / "bronze").mkdir()
-    (tmp_path / "lake" / "bronze" / "drivers").write_text("in the way")
+    season = tmp_path / "lake" / "bronze" / "drivers" / "year=2025"
+    season.mkdir(parents=True)
+    (season / "grand_prix=bahrain").write_text("in the way")
     result = (
         assemble(settings, judge=NoVerdicts())
         .resolve_job_def("bronze_sessions")

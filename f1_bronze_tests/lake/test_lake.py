@@ -1,5 +1,6 @@
 """The lake as one object: which partitions are stored, what they hold, what is not there."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -7,21 +8,26 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.dataset import Dataset
 from f1_bronze.datasets.laps import LAPS
 from f1_bronze.datasets.partition import SessionPartition
+from f1_bronze.datasets.pit_stops import PIT_STOPS
+from f1_bronze.datasets.results import RESULTS
 from f1_bronze.datasets.schema import arrow_schema
 from f1_bronze.datasets.sessions import SESSIONS
-from f1_bronze.lake.errors import ForeignFile, NotInLake
+from f1_bronze.lake.errors import ForeignFile, NotInLake, PartitionOccupied, StoredElsewhere
 from f1_bronze.lake.history import paths_as_of
 from f1_bronze.lake.lake import Lake
-from f1_bronze.lake.landing import Landing, Revision
+from f1_bronze.lake.landing import Landing, Revision, land
+from f1_bronze.lake.stores import StoredObject
 
 from .candidates import candidate
-from .examples import BAHRAIN, RACE_KEY, lap, session
+from .examples import BAHRAIN, RACE_KEY, lap, pit_stop, session
 from .fakes import MemoryStore, TickingClock
 
 MONACO = SessionPartition.parse("2024/monaco/race")
+MONACO_2025 = SessionPartition.parse("2025/monaco/race")
 FOLDER = "bronze/laps/year=2025/grand_prix=bahrain/session_type=race"
 
 
@@ -48,14 +54,97 @@ def put(
 
 
 def test_session_partitions(lake: Lake) -> None:
-    """Sessions that have landed keep their partition; only those of the seasons are listed."""
+    """Stored sessions keep their partition, known from any dataset; of these seasons only."""
     put(lake, SESSIONS, [session(RACE_KEY, 2025, "Race", "Race")])
     put(lake, SESSIONS, [session(9523, 2024, "Race", "Race")], MONACO, 9523)
-    put(lake, LAPS, [lap(1, session=7)], SessionPartition.parse("2025/monaco/race"), 7)
-    assert lake.session_partitions([2024, 2025]) == {9523: MONACO, RACE_KEY: BAHRAIN}
+    put(lake, LAPS, [lap(1, session=7)], MONACO_2025, 7)
+    assert lake.session_partitions([2024, 2025]) == {
+        9523: MONACO,
+        RACE_KEY: BAHRAIN,
+        7: MONACO_2025,
+    }
     assert lake.session_partitions([2024]) == {9523: MONACO}
     assert lake.session_partitions([2026]) == {}
     assert lake.session_partitions([]) == {}
+
+
+def test_session_in_another_partition(lake: Lake, store: MemoryStore) -> None:
+    """A session that any dataset has in one partition is not written to another one."""
+    put(lake, LAPS, [lap(1)])
+    before = dict(store.objects)
+    for again in (lake, Lake(store, clock=TickingClock())):
+        with pytest.raises(StoredElsewhere) as raised:
+            put(again, RESULTS, [{"session_key": RACE_KEY, "driver_number": 4}], MONACO_2025)
+        assert str(raised.value) == (
+            f"Session {RACE_KEY} is stored in 2025/bahrain/race (memory:///{FOLDER}/"
+            "laps_10014.parquet) and was to be written to 2025/monaco/race as well. A session "
+            "keeps its partition, whatever its Grand Prix is called later: materialize "
+            "2025/bahrain/race instead. If that is the wrong one, move its files away first."
+        )
+    assert store.objects == before
+
+
+def test_partition_of_another_datasets_session(lake: Lake, store: MemoryStore) -> None:
+    """A partition in which any dataset has a session takes no other session."""
+    put(lake, LAPS, [lap(1)])
+    before = dict(store.objects)
+    with pytest.raises(PartitionOccupied, match=r"laps_10014\.parquet.* another session than 7"):
+        put(lake, RESULTS, [{"session_key": 7, "driver_number": 4}], session_key=7)
+    assert store.objects == before
+
+
+def test_session_that_was_moved_away(lake: Lake, store: MemoryStore) -> None:
+    """Once somebody has moved the files away, the same lake object writes to the other place."""
+    put(lake, LAPS, [lap(1)])
+    store.delete(f"{FOLDER}/laps_10014.parquet")
+    assert put(lake, LAPS, [lap(1)], MONACO_2025).revision is Revision.NEW
+
+
+def test_session_that_lies_in_two_partitions(store: MemoryStore) -> None:
+    """Where an older version has left a session in two places, one of them counts: that with the
+    file of sessions, else that with most files."""
+    for dataset, records, partition in (
+        (LAPS, [lap(1)], BAHRAIN),
+        (RESULTS, [{"session_key": RACE_KEY, "driver_number": 4}], BAHRAIN),
+        (PIT_STOPS, [pit_stop(10)], MONACO_2025),
+    ):
+        land(
+            store,
+            candidate(records, dataset=dataset, partition=partition),
+            clock=TickingClock(),
+        )
+    lake = Lake(store, clock=TickingClock())
+    assert lake.session_partitions([2025]) == {RACE_KEY: BAHRAIN}
+    assert put(lake, LAPS, [lap(1)]).revision is Revision.UNCHANGED
+    with pytest.raises(StoredElsewhere):
+        put(lake, PIT_STOPS, [pit_stop(10)], MONACO_2025)
+    race = candidate(
+        [session(RACE_KEY, 2025, "Race", "Race")], dataset=SESSIONS, partition=MONACO_2025
+    )
+    land(store, race, clock=TickingClock())
+    assert lake.session_partitions([2025]) == {RACE_KEY: MONACO_2025}
+
+
+def test_a_season_is_listed_once(store: MemoryStore) -> None:
+    """However many partitions are landed, the other datasets are listed once."""
+    counting = CountingStore(store)
+    lake = Lake(counting, clock=TickingClock())
+    for key in range(1, 21):
+        put(lake, LAPS, [lap(1, session=key)], SessionPartition.parse(f"2025/gp_{key}/race"), key)
+    assert counting.listed == len(DATASETS) + 20
+
+
+class CountingStore(MemoryStore):
+    """Counts its listings."""
+
+    def __init__(self, inner: MemoryStore) -> None:
+        super().__init__()
+        self.objects = inner.objects
+        self.listed = 0
+
+    def list(self, prefix: str) -> Iterator[StoredObject]:
+        self.listed += 1
+        return super().list(prefix)
 
 
 def test_stored_partitions(lake: Lake) -> None:

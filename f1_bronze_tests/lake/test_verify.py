@@ -15,6 +15,8 @@ from hypothesis import given, settings
 from f1_bronze.datasets.dataset import Dataset
 from f1_bronze.datasets.laps import LAPS
 from f1_bronze.datasets.partition import SessionPartition
+from f1_bronze.datasets.pit_stops import PIT_STOPS
+from f1_bronze.datasets.results import RESULTS
 from f1_bronze.lake import paths
 from f1_bronze.lake.errors import LakeUnavailable
 from f1_bronze.lake.landing import Landing
@@ -22,13 +24,21 @@ from f1_bronze.lake.local import LocalStore
 from f1_bronze.lake.parquet import file_bytes, make_provenance, read_file
 from f1_bronze.lake.records import content_sha256, to_rows
 from f1_bronze.lake.stores import ObjectStore
-from f1_bronze.lake.verify import AT_WORK, Defect, LakeCheck, check_lake, repair_finding
+from f1_bronze.lake.verify import (
+    AT_WORK,
+    Defect,
+    LakeCheck,
+    check_identity,
+    check_lake,
+    repair_finding,
+)
 
 from . import candidates
-from .examples import BAHRAIN, MOTLEY, RACE_KEY, lap, records_for
+from .examples import BAHRAIN, MOTLEY, RACE_KEY, lap, pit_stop, records_for
 from .fakes import MemoryStore, RecordingStore, TickingClock
 
 MONACO = SessionPartition.parse("2024/monaco/race")
+OTHER = SessionPartition.parse("2025/sakhir/race")
 PATH = paths.file_path("laps", BAHRAIN, RACE_KEY)
 KEPT = paths.revision_folder("laps", BAHRAIN, RACE_KEY)
 TWO = [lap(1), lap(2)]
@@ -263,6 +273,33 @@ def test_two_files_in_a_partition(store: RecordingStore, put: Put) -> None:
     assert found(checked) == [(Defect.DOUBLE, second)]
     assert store.uri(PATH) in checked.findings[0].detail
     assert not repair_finding(store, checked.findings[0], now=LATER)
+
+
+def test_session_in_two_partitions(store: RecordingStore, put: Put) -> None:
+    """A session that is stored in two partitions is reported, whichever datasets they are."""
+    put(TWO)
+    put([pit_stop(10)], dataset=PIT_STOPS)
+    put([{"session_key": RACE_KEY, "driver_number": 4}], dataset=RESULTS, partition=OTHER)
+    checked = check_lake(store, [2025])
+    path = paths.file_path("results", OTHER, RACE_KEY)
+    assert found(checked) == [(Defect.SCATTERED, path)]
+    assert (
+        f"is stored in another partition as well: {store.uri(PATH)}." in checked.findings[0].detail
+    )
+    assert not repair_finding(store, checked.findings[0], now=LATER)
+    assert check_identity(store, [2025]) == checked.findings
+    assert check_identity(store, [2024]) == ()
+
+
+def test_two_sessions_in_a_partition(store: RecordingStore, put: Put) -> None:
+    """A partition in which two datasets have two sessions is reported."""
+    put(TWO)
+    put([pit_stop(10)], dataset=PIT_STOPS)
+    put([{"session_key": 7, "driver_number": 4}], dataset=RESULTS, session_key=7)
+    checked = check_lake(store, [2025])
+    path = paths.file_path("results", BAHRAIN, 7)
+    assert found(checked) == [(Defect.DOUBLE, path)]
+    assert f"holds another session as well: {store.uri(PATH)}." in checked.findings[0].detail
 
 
 def test_leftover_copies(store: RecordingStore, put: Put) -> None:
