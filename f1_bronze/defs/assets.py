@@ -57,6 +57,13 @@ class IngestConfig(dg.Config):
             "upstream took the rows back for good. The old content is kept under revisions/."
         ),
     )
+    recheck_seasons: list[int] = Field(
+        default=[],
+        description=(
+            "Seasons of which everything stored is compared with OpenF1, in a run without a "
+            "partition: only what has changed is recorded and checked again."
+        ),
+    )
 
 
 def _spec(dataset: Dataset, group: DatasetGroup) -> dg.AssetSpec:
@@ -108,10 +115,12 @@ def _code_references(dataset: Dataset) -> dg.CodeReferencesMetadataValue:
 
 
 def _ingest_asset(group: DatasetGroup) -> dg.AssetsDefinition:
+    specs = check_specs(group.datasets, group.partitions_def)
+
     @dg.multi_asset(
         name=group.op,
         specs=[_spec(dataset, group) for dataset in group.datasets],
-        check_specs=check_specs(group.datasets, group.partitions_def),
+        check_specs=specs,
         can_subset=True,
         pool=API_POOL,
         backfill_policy=dg.BackfillPolicy.multi_run(MOST_PARTITIONS_A_RUN),
@@ -125,11 +134,16 @@ def _ingest_asset(group: DatasetGroup) -> dg.AssetsDefinition:
         progress: dg.ResourceParam[RunTally],
     ) -> Iterator[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
         selected = context.selected_asset_keys
+        checks = context.selected_asset_check_keys
+        if config.recheck_seasons:  # it plans none: most partitions will not have changed
+            checks = {spec.key for spec in specs}
         with log_run(context.run, progress) as tally:
             ingestion = Ingestion(
                 context,
                 datasets=[dataset for dataset in group.datasets if asset_key(dataset) in selected],
                 accept_loss=config.accept_loss,
+                recheck_seasons=config.recheck_seasons,
+                checks=checks,
                 openf1=openf1,
                 io_manager=io_manager,
                 judge=judge,

@@ -28,8 +28,9 @@ A schedule has one job, and a job of ours cannot span both partition definitions
     default_status=dg.DefaultScheduleStatus.RUNNING,
     description=(
         "New sessions of the running season, what earlier ones still lack, and every session of "
-        f"the last {RECENT_DAYS} days again, because OpenF1 corrects results. Where the API is "
-        "closed or out of reach, openf1_calendar catches up later."
+        f"the last {RECENT_DAYS} days again, because OpenF1 corrects results; on the first Monday "
+        "of a month the whole season is compared with OpenF1. Where the API is closed or out of "
+        "reach, openf1_calendar catches up later."
     ),
 )
 def weekly_bronze(

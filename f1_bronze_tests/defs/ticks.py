@@ -1,12 +1,13 @@
 """Ticks of the sensor and the schedule, evaluated at any time of an invented season."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 import dagster as dg
 
 from f1_bronze.definitions import defs
 from f1_bronze.defs.automation.calendar_sensor import openf1_calendar
+from f1_bronze.defs.record.tags import RECHECK_TAG
 from f1_bronze.defs.resources import Deployment
 from f1_bronze.defs.schedules import weekly_bronze
 from f1_bronze.settings import Settings
@@ -51,19 +52,21 @@ def launch(
     instance: dg.DagsterInstance,
     request: dg.RunRequest,
     status: dg.DagsterRunStatus = dg.DagsterRunStatus.NOT_STARTED,
+    run_config: Mapping[str, object] | None = None,
     **tags: str,
 ) -> dg.DagsterRun:
     """What Dagster's daemon makes of a request, but for the work itself."""
     return instance.create_run_for_job(
         defs.resolve_job_def(request.job_name),
         status=status,
+        run_config=run_config,
         tags={**request.tags, **tags},
         asset_selection=frozenset(request.asset_selection),
     )
 
 
 def asked(requests: Sequence[dg.RunRequest]) -> list[tuple[str, list[str], str, str]]:
-    """Job, datasets, first and last partition of each request."""
+    """Job, datasets, first and last partition of each request that has partitions."""
     return [
         (
             request.job_name,
@@ -74,6 +77,20 @@ def asked(requests: Sequence[dg.RunRequest]) -> list[tuple[str, list[str], str, 
             or request.tags["dagster/partition"],
         )
         for request in requests
+        if RECHECK_TAG not in request.tags
+    ]
+
+
+def rechecked(requests: Sequence[dg.RunRequest]) -> list[tuple[str, list[str], str]]:
+    """Job, datasets and seasons of each request that rechecks seasons."""
+    return [
+        (
+            request.job_name,
+            [key.path[-1] for key in request.asset_selection],
+            request.tags[RECHECK_TAG],
+        )
+        for request in requests
+        if RECHECK_TAG in request.tags
     ]
 
 

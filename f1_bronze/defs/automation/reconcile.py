@@ -6,7 +6,7 @@ record, and no run that is under way will store it. The schedule `weekly_bronze`
 """
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 
@@ -17,6 +17,7 @@ from f1_bronze.defs.automation.launch import Plan, recent
 from f1_bronze.defs.automation.season import RunningSeasons
 from f1_bronze.defs.jobs import JOBS
 from f1_bronze.defs.partitions import (
+    DATASET_GROUPS,
     RACE_GROUP,
     SESSION_GROUP,
     UNFINISHED,
@@ -38,6 +39,7 @@ from f1_bronze.defs.record.tags import (
     PARTITION,
     RANGE_END,
     RANGE_START,
+    RECHECK_TAG,
     RESUMED_RUN_TAG,
     RETRY_AT_TAG,
     ROOT_RUN,
@@ -48,13 +50,15 @@ from f1_bronze.defs.record.tags import (
 RECENT_DAYS = 15
 """OpenF1 corrects what is younger: it is asked for again every week."""
 
+DAYS_OF_A_WEEK = 7
+
 WEEKS_DUE = dg.DynamicPartitionsDefinition(name="f1_weekly_due")
 """Weeks whose runs could not be requested on Monday. No asset has these partitions: each of
 Dagster's storages can keep such a set."""
 
 _TRUSTED_FOR = timedelta(days=1)
 _LOOK_BACK = timedelta(days=3)
-_KEPT_TAGS = (PARTITION, RANGE_START, RANGE_END, TRIGGER_TAG, WEEK_TAG, HISTORICAL_TAG)
+_KEPT_TAGS = (PARTITION, RANGE_START, RANGE_END, TRIGGER_TAG, WEEK_TAG, HISTORICAL_TAG, RECHECK_TAG)
 
 
 def week_of(moment: datetime) -> str:
@@ -77,7 +81,8 @@ def request_week(
 ) -> list[dg.RunRequest]:
     """What sessions lack, and every dataset of those that ended in the 15 days before `as_of`.
 
-    Where there is nothing to do the week is no longer due.
+    On the first Monday of a month what is stored of the running seasons is compared with OpenF1
+    too. Where there is nothing to do the week is no longer due.
     """
     again = {session.partition for session in recent(seasons.wanted, RECENT_DAYS, as_of)}
     done = stored_and_recorded(instance, seasons)
@@ -85,6 +90,9 @@ def request_week(
     held = {name: (done[name] - again) | busy[name] for name in done}
     tags = {TRIGGER_TAG: BY_WEEK, WEEK_TAG: week}
     requests = _to_requests(instance, seasons, held, week, tags)
+    if date.fromisoformat(week).day <= DAYS_OF_A_WEEK:
+        older = {name: done[name] - again for name in done}
+        requests += _recheck_requests(older, week, tags)
     if not requests:
         settle(instance, week)
     return requests
@@ -147,6 +155,29 @@ def _to_requests(
         )
         for run in plan.runs(read_registered(instance))
     ]
+
+
+def _recheck_requests(
+    stored: Mapping[str, set[SessionPartition]], week: str, tags: Mapping[str, str]
+) -> Iterator[dg.RunRequest]:
+    """A run for each job that records only what has changed.
+
+    It has no partition and plans no checks, so that what has not changed leaves no event at all.
+    """
+    for group in DATASET_GROUPS:
+        datasets = [dataset for dataset in group.datasets if stored[dataset.name]]
+        years = sorted({p.year for dataset in datasets for p in stored[dataset.name]})
+        if not datasets:
+            continue
+        seasons = ",".join(map(str, years))
+        yield dg.RunRequest(
+            run_key="/".join((week, group.job, "recheck", seasons)),
+            job_name=group.job,
+            asset_selection=[asset_key(dataset) for dataset in datasets],
+            asset_check_keys=[],
+            tags={**tags, RECHECK_TAG: seasons},
+            run_config={"ops": {group.op: {"config": {"recheck_seasons": years}}}},
+        )
 
 
 def note_due(instance: dg.DagsterInstance, week: str) -> None:
@@ -220,10 +251,12 @@ def _resume(run: dg.DagsterRun) -> dg.RunRequest:
 
     A run from the catalog or a backfill has no job of ours, so the job follows from its datasets.
     """
+    checks = run.asset_check_selection
     return dg.RunRequest(
         run_key=run.run_id,
         job_name=(RACE_GROUP if _is_of_races(run) else SESSION_GROUP).job,
         asset_selection=list(run.asset_selection or ()) or None,
+        asset_check_keys=checks if checks is None else list(checks),
         tags={
             **({HISTORICAL_TAG: "true"} if BACKFILL in run.tags else {}),
             **{name: run.tags[name] for name in _KEPT_TAGS if name in run.tags},

@@ -12,6 +12,9 @@ BY_COMMAND, BY_WEEK, BY_CALENDAR = "command", "week", "calendar"
 WEEK_TAG = "f1_bronze/week"
 """The Monday (YYYY-MM-DD) of the weekly run that a run belongs to."""
 
+RECHECK_TAG = "f1_bronze/recheck"
+"""The seasons that a run compares with OpenF1, recording only what has changed."""
+
 CLOSED_RUN_TAG = "f1_bronze/closed_run"
 """The run that met the closure or outage; differs where a re-execution inherited the tag."""
 

@@ -1,7 +1,7 @@
 """The work of a run: many sessions from OpenF1 into the lake, each recorded once it is stored."""
 
 import logging
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -14,8 +14,13 @@ from f1_bronze.datasets.dataset import Dataset
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.datasets.sessions import SESSIONS
 from f1_bronze.defs.io_manager import ParquetLakeIOManager
-from f1_bronze.defs.partitions import DATASET_BY_ASSET_KEY, parse_key
-from f1_bronze.defs.record.latest import RecordedMaterialization, read_latest
+from f1_bronze.defs.partitions import (
+    DATASET_BY_ASSET_KEY,
+    asset_key,
+    parse_key,
+    read_registered,
+)
+from f1_bronze.defs.record.latest import RecordedMaterialization, read_latest, recorded_keys
 from f1_bronze.defs.record.tags import PARENT_RUN, RESUMED_RUN_TAG
 from f1_bronze.defs.run.check_context import RunCheckContext
 from f1_bronze.defs.run.failures import (
@@ -70,18 +75,21 @@ class Ingestion:
         *,
         datasets: Sequence[Dataset],
         accept_loss: bool,
+        recheck_seasons: Collection[int],
+        checks: Collection[dg.AssetCheckKey],
         openf1: OpenF1,
         io_manager: ParquetLakeIOManager,
         judge: Judge,
         tally: RunTally,
     ) -> None:
         self._run, self._instance = context.run, context.instance
-        self._partition_keys = context.partition_keys
+        self._recheck_seasons = frozenset(recheck_seasons)
+        self._partition_keys = () if recheck_seasons else context.partition_keys
         self._checks = RunChecks(
             io_manager.lake,
             context.instance,
             run_id=context.run.run_id,
-            selected=context.selected_asset_check_keys,
+            selected=checks,
             judge=judge,
         )
         self._datasets = tuple(datasets)
@@ -97,15 +105,11 @@ class Ingestion:
 
         Once all partitions of a dataset are, its checks follow. One that fails does not keep the
         others from being stored. `dagster.Failure` at the end lists all that failed, the first one
-        in its first line.
+        in its first line. Where seasons are rechecked, what has not changed gets no event.
         """
-        partitions = self._parse_partitions()
-        self._pending = {
-            (dataset, partition): None
-            for dataset in self._datasets
-            for partition in partitions
-            if dataset.exists_for(partition.session_type)
-        }
+        self._pending = dict.fromkeys(
+            self._recheckable() if self._recheck_seasons else self._selected()
+        )
         repeated: dict[Dataset, list[SessionPartition]] = {}
         try:
             for dataset, partition, recorded in self._read_earlier_attempts():
@@ -130,6 +134,23 @@ class Ingestion:
             yield from self._check(dataset, wanted)
         if self._tally.failures:
             raise self._failure()
+
+    def _selected(self) -> Iterator[tuple[Dataset, SessionPartition]]:
+        partitions = self._parse_partitions()
+        for dataset in self._datasets:
+            for partition in partitions:
+                if dataset.exists_for(partition.session_type):
+                    yield dataset, partition
+
+    def _recheckable(self) -> Iterator[tuple[Dataset, SessionPartition]]:
+        """What is registered, stored and recorded of the seasons that are rechecked."""
+        registered = read_registered(self._instance).sessions
+        for dataset in self._datasets:
+            in_lake = self._io_manager.lake.stored_partitions(dataset.name, self._recheck_seasons)
+            recorded = recorded_keys(self._instance, dataset, {p.key for p in in_lake})
+            for partition in registered:
+                if partition in in_lake and partition.key in recorded:
+                    yield dataset, partition
 
     def _parse_partitions(self) -> list[SessionPartition]:
         """The run's partitions; a key that is no session's fails alone."""
@@ -179,7 +200,11 @@ class Ingestion:
         ask = self._listed_answers if dataset is SESSIONS else self._asked_answers
         upstream = read_upstream_tags(self._instance, dataset, sources)
         context = self._checks.context
-        prepare_charts(context, dataset, sources)
+        recorded: Mapping[str, RecordedMaterialization] = {}
+        if self._recheck_seasons:
+            recorded = read_latest(self._instance, dataset, {p.key for p in sources})
+        else:
+            prepare_charts(context, dataset, sources)
         for partition, answer in ask(dataset, sources):
             if answer.error is not None:
                 self._fail(dataset, partition, answer.error)
@@ -197,6 +222,10 @@ class Ingestion:
             if landing.revision is Revision.REFUSED:
                 self._fail(dataset, partition, refused(dataset, landing))
                 continue
+            if partition.key in recorded:
+                if _is_recorded(dataset, landing, upstream[partition], recorded[partition.key]):
+                    continue
+                prepare_charts(context, dataset, [partition])
             self._checks.add(dataset, partition, landing)
             yield to_materialization(
                 dataset,
@@ -291,6 +320,21 @@ class Ingestion:
         if tags := plan_later_attempt(self._run, errors, datetime.now(UTC)):
             self._instance.add_run_tags(self._run.run_id, tags)
         return to_failure(failures, self._openf1.unsettled)
+
+
+def _is_recorded(
+    dataset: Dataset,
+    landing: Landing,
+    upstream: Mapping[str, str],
+    recorded: RecordedMaterialization,
+) -> bool:
+    """Whether the latest event of a partition says all that another one would say."""
+    upstream_version = f"dagster/input_data_version/{asset_key(SESSIONS).to_user_string()}"
+    return (
+        recorded.data_version == landing.content_sha256
+        and recorded.schema_version == str(dataset.schema_version)
+        and recorded.tags.get(upstream_version) == upstream.get(upstream_version)
+    )
 
 
 def read_stored_before(
