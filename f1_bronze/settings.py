@@ -23,7 +23,7 @@ from pydantic import (
     model_validator,
 )
 
-from f1_bronze.datasets.partition import slug
+from f1_bronze.datasets.partition import session_type_slug
 
 PREFIX = "F1_BRONZE_"
 PUBLIC_API = "https://api.openf1.org/v1"
@@ -41,7 +41,7 @@ def parse_session_types(text: object) -> frozenset[str] | None:
     >>> sorted(parse_session_types("Race, Sprint Qualifying"))
     ['race', 'sprint_qualifying']
     """
-    names = {slug(part) for part in str(text).split(",")} - {""}
+    names = {session_type_slug(part) for part in str(text).split(",")} - {""}
     if not names:
         raise SettingError(
             f"F1_BRONZE_SESSION_TYPES is {text!r}; write types such as qualifying,race, or all."

@@ -79,7 +79,7 @@ def test_a_password_is_never_shown() -> None:
 
 def test_empty_is_unset() -> None:
     """A variable without a value has its default, and spaces around one do not matter."""
-    environ = {"F1_BRONZE_ENVIRONMENT": " ", "F1_BRONZE_SESSION_TYPES": " Race , Sprint "}
+    environ = {"F1_BRONZE_ENVIRONMENT": " ", "F1_BRONZE_SESSION_TYPES": " Race , Sprint Shootout "}
     settings = Settings.read(environ)
     assert settings.environment == "dev"
-    assert settings.session_types == {"race", "sprint"}
+    assert settings.session_types == {"race", "sprint_qualifying"}

@@ -251,11 +251,21 @@ def _print_plan(plan: Plan, calendar: Calendar, seconds: float, *, as_json: bool
 
 
 def _nothing_to_do(selection: Selection, calendar: Calendar) -> str:
+    from f1_bronze.openf1.calendar import select_grands_prix
+
     types = selection.session_types
     kind = "session" if types is None else f"{' or '.join(sorted(types))} session"
+    of = f" of {' or '.join(selection.grands_prix)}" if selection.grands_prix else ""
     why = "that is not in the lake yet" if selection.only_missing else "that has ended"
+    left_out = Counter(
+        left.reason.value
+        for left in select_grands_prix(calendar, selection.grands_prix).left_out
+        if left.partition and (types is None or left.partition.session_type in types)
+    )
+    reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(left_out.items()))
+    others = f" Sessions left out: {reasons}." if reasons else ""
     return (
-        f"Nothing to ingest: {selection.seasons} has no {kind} {why}. "
+        f"Nothing to ingest: {selection.seasons} has no {kind}{of} {why}.{others} "
         f"The calendar lists {len(calendar.sessions)} ended sessions of all types."
     )
 

@@ -6,6 +6,10 @@ from dataclasses import dataclass
 
 _SLUG = re.compile(r"[a-z0-9]+(?:_[a-z0-9]+)*")
 
+_NOT_TEXT = re.compile(  # numbers as pyarrow, Spark and DuckDB read them, and empty values
+    r"[0-9_]+|[0-9]+[df]|[0-9]+e[0-9]+[df]?|nan|inf|infinity|null|none|true|false"
+)
+_RENAMED_TYPES = {"sprint_shootout": "sprint_qualifying"}  # renamed upstream in January 2026
 _LETTERS_WITHOUT_DECOMPOSITION = str.maketrans(
     {"ß": "ss", "ø": "o", "Ø": "O", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ł": "l", "Ł": "L",
      "đ": "d", "Đ": "D", "ð": "d", "Ð": "D", "þ": "th", "Þ": "Th", "ı": "i"}
@@ -29,6 +33,29 @@ def slug(name: str) -> str:
     letters = unicodedata.normalize("NFKD", name.translate(_LETTERS_WITHOUT_DECOMPOSITION))
     ascii_only = letters.encode("ascii", "ignore").decode("ascii").lower().replace("'", "")
     return "_".join(re.findall(r"[a-z0-9]+", ascii_only))
+
+
+def text_slug(name: str, prefix: str) -> str:
+    """The slug of a name; with the prefix before it where readers would take it for a number.
+
+    A reader guesses the type of a partition column from its values: `grand_prix=1000` alone is a
+    column of integers, for which `grand_prix = "1000"` is an error.
+
+    >>> text_slug("1000", "grand_prix"), text_slug("70th Anniversary", "grand_prix")
+    ('grand_prix_1000', '70th_anniversary')
+    """
+    text = slug(name)
+    return f"{prefix}_{text}" if _NOT_TEXT.fullmatch(text) else text
+
+
+def session_type_slug(session_name: str) -> str:
+    """The slug of a session name; a Sprint Shootout is a sprint qualifying.
+
+    >>> session_type_slug("Sprint Shootout")
+    'sprint_qualifying'
+    """
+    type_slug = text_slug(session_name, "session")
+    return _RENAMED_TYPES.get(type_slug, type_slug)
 
 
 @dataclass(frozen=True, kw_only=True, order=True)

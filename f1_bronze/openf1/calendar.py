@@ -10,15 +10,15 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from f1_bronze.datasets.partition import SessionPartition, slug
+from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.openf1.answers import AnswerLimits, OpenF1Error
 from f1_bronze.openf1.partition_names import (
     ListedSession,
     assign_partitions,
     choose_records,
     is_meeting,
+    name_slugs,
     parse_time,
-    without_grand_prix,
 )
 
 if TYPE_CHECKING:
@@ -69,11 +69,16 @@ class LeftOut:
     date_start: datetime | None = None
     date_end: datetime | None = None
     problem: str = ""
+    titles: frozenset[str] = frozenset()
+    places: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)
 class CalendarSession:
-    """A session that has ended and can be asked for; times in UTC, `record` as it came."""
+    """A session that has ended and can be asked for; times in UTC, `record` as it came.
+
+    `titles` and `places` are slugs of the names by which its Grand Prix is known.
+    """
 
     partition: SessionPartition
     session_key: int
@@ -83,6 +88,8 @@ class CalendarSession:
     date_start: datetime
     date_end: datetime
     record: dict[str, Any] = field(hash=False, repr=False)
+    titles: frozenset[str] = frozenset()
+    places: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,35 +211,48 @@ def _years_without_meetings(
 
 
 def select_grands_prix(calendar: Calendar, names: Collection[str]) -> Calendar:
-    """The calendar of these Grands Prix only, by slug or by name; all of them for no names.
+    """The calendar of these Grands Prix only; all of them for no names.
 
-    `UnknownGrandPrix` for a name that no session has, whether it was left out or not.
+    A name is the slug of a Grand Prix that took place, or any name that the calendar has for one:
+    its own, the official one, location, circuit or country. Of two meetings with one name both are
+    taken. `UnknownGrandPrix` for a name that no session has, whether it was left out or not.
     """
     if not names:
         return calendar
-    wanted = {_wanted(name) for name in names}
-    existing = {session.partition.grand_prix for session in calendar.sessions}
-    known = existing | {left.grand_prix for left in calendar.left_out if left.grand_prix}
-    for name in sorted(wanted - known):
-        near = nearest(name, known)
-        meant = f"did you mean {' or '.join(near)}? " if near else ""
-        raise UnknownGrandPrix(
-            f"There is no Grand Prix {name!r}; {meant}choose from {', '.join(sorted(known))}."
-        )
+    wanted: set[CalendarSession | LeftOut] = set()
+    for name in names:
+        wanted |= _find_grand_prix(calendar, name)
     return replace(
         calendar,
-        sessions=tuple(s for s in calendar.sessions if s.partition.grand_prix in wanted),
-        left_out=tuple(left for left in calendar.left_out if left.grand_prix in wanted),
+        sessions=tuple(session for session in calendar.sessions if session in wanted),
+        left_out=tuple(left for left in calendar.left_out if left in wanted),
+    )
+
+
+def _find_grand_prix(calendar: Calendar, name: str) -> set[CalendarSession | LeftOut]:
+    """The sessions that a name means: the first kind of name that fits any of them counts."""
+    typed, slugs = name.strip().lower(), name_slugs(name)
+    everything: list[CalendarSession | LeftOut] = [*calendar.sessions, *calendar.left_out]
+    placed = [one for one in everything if one.partition]
+    found: set[CalendarSession | LeftOut] = (
+        {one for one in calendar.sessions if one.partition.grand_prix == typed}
+        or {one for one in everything if slugs & one.titles}
+        or {one for one in placed if one.partition and one.partition.grand_prix in slugs}
+        or {one for one in everything if slugs & one.places}
+    )
+    if found:
+        return found
+    known = {one.partition.grand_prix for one in placed if one.partition}
+    near = nearest(min(slugs, key=len, default=name), known)
+    meant = f"did you mean {' or '.join(near)}? " if near else ""
+    raise UnknownGrandPrix(
+        f"There is no Grand Prix {name!r}; {meant}choose from {', '.join(sorted(known))}."
     )
 
 
 def nearest(name: str, choices: Iterable[str]) -> list[str]:
     """Up to three choices that look like the name, the nearest first."""
     return difflib.get_close_matches(name, sorted(choices), n=3)
-
-
-def _wanted(name: str) -> str:
-    return slug(without_grand_prix(name.replace("_", " "))) or name
 
 
 def _read_sessions(
@@ -355,6 +375,8 @@ def _to_calendar_session(session: ListedSession, partition: SessionPartition) ->
         date_start=session.date_start,
         date_end=session.date_end,
         record=session.record,
+        titles=session.titles,
+        places=session.places,
     )
 
 
@@ -369,6 +391,8 @@ def _to_left_out(session: ListedSession, reason: LeftOutReason) -> LeftOut:
         date_start=session.date_start,
         date_end=session.date_end,
         problem=session.problem,
+        titles=session.titles,
+        places=session.places,
     )
 
 

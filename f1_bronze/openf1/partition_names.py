@@ -9,24 +9,19 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from f1_bronze.datasets.partition import PartitionKeyError, SessionPartition, slug
+from f1_bronze.datasets.partition import (
+    PartitionKeyError,
+    SessionPartition,
+    session_type_slug,
+    slug,
+    text_slug,
+)
 
 _log = logging.getLogger("f1_bronze.openf1")
 
 _GRAND_PRIX = re.compile(r"\bgrand\s+prix\b", re.IGNORECASE)
-_RENAMED_TYPES = {"sprint_shootout": "sprint_qualifying"}  # renamed upstream in January 2026
 _PLACES = ("location", "circuit_short_name", "country_name")
 _UNKNOWN_START = datetime.max.replace(tzinfo=UTC)
-
-
-def session_type_slug(session_name: str) -> str:
-    """The slug of a session name; a Sprint Shootout is a sprint qualifying.
-
-    >>> session_type_slug("Sprint Shootout")
-    'sprint_qualifying'
-    """
-    type_slug = slug(session_name)
-    return _RENAMED_TYPES.get(type_slug, type_slug)
 
 
 def without_grand_prix(name: str) -> str:
@@ -87,7 +82,8 @@ def grand_prix_slugs(meetings: Iterable[Mapping[str, Any]]) -> dict[int, str]:
 
 def _plain_slug(key: int, meeting: Mapping[str, Any]) -> str:
     names = (meeting.get(field) for field in ("meeting_name", "location", "country_name"))
-    slugs = (slug(without_grand_prix(name)) for name in names if isinstance(name, str))
+    words = (without_grand_prix(name) for name in names if isinstance(name, str))
+    slugs = (text_slug(name, "grand_prix") for name in words)
     return next(filter(None, slugs), f"meeting_{abs(key)}")
 
 
@@ -96,8 +92,9 @@ class ListedSession:
     """A readable session record, on its way into the calendar.
 
     `weekend` is the meeting_key, or a negative stand-in shared by sessions of one place that have
-    none. `partition` is None until assigned, and stays so where no key can be formed; `problem`
-    then says why.
+    none. `titles` are slugs of the names of its Grand Prix, official ones too, and `places` those
+    of location, circuit and country. `partition` is None until assigned, and stays so where no key
+    can be formed; `problem` then says why.
     """
 
     session_key: int
@@ -110,6 +107,8 @@ class ListedSession:
     cancelled: bool
     record: dict[str, Any]
     grand_prix_name: str = ""
+    titles: frozenset[str] = frozenset()
+    places: frozenset[str] = frozenset()
     partition: SessionPartition | None = None
     problem: str = ""
 
@@ -266,9 +265,30 @@ def _add_names(
         meeting = by_year[session.year][session.weekend]
         name = meeting.get("meeting_name") or meeting.get("location") or ""
         cancelled = session.cancelled or meeting.get("is_cancelled") is True
-        session = replace(session, grand_prix_name=str(name), cancelled=cancelled)
+        both = (meeting, session.record)
+        session = replace(
+            session,
+            grand_prix_name=str(name),
+            cancelled=cancelled,
+            titles=_slugs(both, ("meeting_name", "meeting_official_name")),
+            places=_slugs(both, _PLACES),
+        )
         named.append((session, slugs[session.year][session.weekend]))
     return named
+
+
+def name_slugs(name: str) -> frozenset[str]:
+    """The slugs by which a name can be meant: as it is, and without the words "Grand Prix".
+
+    >>> sorted(name_slugs("São Paulo Grand Prix"))
+    ['sao_paulo', 'sao_paulo_grand_prix']
+    """
+    return frozenset({slug(name), slug(without_grand_prix(name.replace("_", " ")))} - {""})
+
+
+def _slugs(records: Iterable[Mapping[str, Any]], fields: Sequence[str]) -> frozenset[str]:
+    names = (record.get(field) for record in records for field in fields)
+    return frozenset().union(*(name_slugs(name) for name in names if isinstance(name, str)))
 
 
 def _place(record: Mapping[str, Any]) -> str:

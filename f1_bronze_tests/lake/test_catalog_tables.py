@@ -13,7 +13,7 @@ import yaml
 from botocore.config import Config
 
 from f1_bronze.datasets import DATASETS
-from f1_bronze.datasets.partition import SessionPartition
+from f1_bronze.datasets.partition import SessionPartition, session_type_slug
 from f1_bronze.datasets.schema import arrow_schema
 from f1_bronze.lake.catalog import (
     GRANDS_PRIX,
@@ -26,7 +26,7 @@ from f1_bronze.lake.catalog import (
     unlisted_values,
 )
 from f1_bronze.lake.sql import SUMMARY_SCHEMA
-from f1_bronze.openf1.partition_names import grand_prix_slugs, session_type_slug
+from f1_bronze.openf1.partition_names import grand_prix_slugs
 from f1_bronze_tests.conftest import RECORDINGS, needs_recordings
 from tools.glue_template import template, template_text
 

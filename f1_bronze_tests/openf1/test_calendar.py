@@ -601,3 +601,71 @@ def test_the_case_of_a_session_listed_twice() -> None:
     first, second = (case("session_listed_twice", f) for f in ("1_old_first", "2_new_first"))
     assert first == second
     assert [one.record for one in first.sessions] == [one.record for one in second.sessions]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Emilia Romagna Grand Prix",
+        "emilia-romagna",
+        "emilia_romagna_1",
+        "Formula 1 AWS Gran Premio dell'Emilia-Romagna 2025",
+        "Imola",
+        "Autodromo Enzo e Dino Ferrari",
+        "ITALY",
+    ],
+)
+def test_a_grand_prix_is_found_by_any_name_that_the_calendar_has(name: str) -> None:
+    """Its own, the official one, the place, the circuit, the country; accents and case are free."""
+    place = {
+        "location": "Imola",
+        "country_name": "Italy",
+        "circuit_short_name": "Autodromo Enzo e Dino Ferrari",
+    }
+    official = "FORMULA 1 AWS GRAN PREMIO DELL'EMILIA-ROMAGNA 2025"
+    meetings = [
+        meeting(1, "Emilia Romagna Grand Prix", meeting_official_name=official, **place),
+        meeting(2, "Monaco Grand Prix"),
+    ]
+    sessions = [session(1, **place), session(2, meeting=2)]
+    placed = {1: SessionPartition(year=2025, grand_prix="emilia_romagna_1", session_type="race")}
+    read = calendar_of(sessions, meetings, placed=placed)
+    assert list(keys_of(select_grands_prix(read, [name]))) == [1]
+
+
+def test_of_two_meetings_with_one_name_the_one_that_took_place_is_found() -> None:
+    """The cancelled one is among what is left out; a slug of a session means that one alone."""
+    meetings = [
+        meeting(1, "Test Grand Prix", is_cancelled=True),
+        meeting(2, "Test Grand Prix"),
+        meeting(3, "Test Grand Prix"),
+    ]
+    read = calendar_of([session(n, meeting=n) for n in (1, 2, 3)], meetings)
+    assert keys_of(read) == {2: "2025/test_2/race", 3: "2025/test_3/race"}
+    for name in ("Test Grand Prix", "test"):
+        chosen = select_grands_prix(read, [name])
+        assert (list(keys_of(chosen)), list(reasons_of(chosen))) == ([2, 3], [1])
+    assert list(keys_of(select_grands_prix(read, ["test_3"]))) == [3]
+
+
+def test_a_grand_prix_that_was_renamed_is_found_by_both_names() -> None:
+    """A session that keeps its partition is found by the partition and by what it is called now."""
+    placed = {1: SessionPartition(year=2025, grand_prix="test", session_type="race")}
+    read = calendar_of([session(1)], [meeting(1, "Testville-Riverside Grand Prix")], placed=placed)
+    for name in ("test", "Testville-Riverside", "Testville-Riverside Grand Prix"):
+        assert keys_of(select_grands_prix(read, [name])) == {1: "2025/test/race"}
+
+
+def test_the_case_of_one_name_for_two_meetings() -> None:
+    """The race that took place is found by the name."""
+    read = case("one_name_two_meetings", "data")
+    assert list(keys_of(select_grands_prix(read, ["Test Grand Prix"])).values()) == [
+        "2025/test_7099/race"
+    ]
+
+
+def test_the_case_of_a_name_of_digits() -> None:
+    """A name of digits alone is no number to any reader; it is found as it is written."""
+    read = case("name_of_digits", "data")
+    assert {one.partition.grand_prix for one in read.sessions} == {"grand_prix_1000"}
+    assert select_grands_prix(read, ["1000"]) == select_grands_prix(read, ["1000 Grand Prix"])

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from f1_bronze.openf1.partition_names import grand_prix_slugs, parse_time, session_type_slug
+from f1_bronze.datasets.partition import session_type_slug
+from f1_bronze.openf1.partition_names import grand_prix_slugs, parse_time
 
 
 def meeting(
@@ -25,6 +26,10 @@ def meeting(
         ("Grand Prix of Monaco", "of_monaco"),
         ("Pre-Season Testing", "pre_season_testing"),
         ("70th Anniversary Grand Prix", "70th_anniversary"),
+        ("1000 Grand Prix", "grand_prix_1000"),
+        ("2025-03-01", "grand_prix_2025_03_01"),
+        ("1E5 Grand Prix", "grand_prix_1e5"),
+        ("Nan Grand Prix", "grand_prix_nan"),
     ],
 )
 def test_a_grand_prix_is_its_name_without_these_words(name: str, expected: str) -> None:
@@ -116,6 +121,7 @@ def test_records_without_a_key_are_passed_over() -> None:
         ("Sprint", "sprint"),
         ("Sprint Qualifying", "sprint_qualifying"),
         ("Sprint Shootout", "sprint_qualifying"),
+        ("1", "session_1"),
     ],
 )
 def test_session_types(name: str, expected: str) -> None:

@@ -11,9 +11,9 @@ import pyarrow.compute as pc
 
 from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.dataset import Dataset
-from f1_bronze.datasets.partition import SessionPartition, slug
+from f1_bronze.datasets.partition import SessionPartition, session_type_slug, slug
 from f1_bronze.lake.records import to_rows
-from f1_bronze.openf1.partition_names import grand_prix_slugs, session_type_slug
+from f1_bronze.openf1.partition_names import grand_prix_slugs
 from f1_bronze.quality.context import SessionRows
 from f1_bronze.quality.judge import judge
 from f1_bronze.quality.verdicts import CheckVerdict, RuleVerdict
