@@ -26,7 +26,8 @@ def rules_page(measured: Figures) -> str:
         f"dataset are grouped into the asset checks {', '.join(f'`{check}`' for check in Check)}",
         "([why so few](adr/0010-checks.md)). ERROR: the partition must not be used downstream.",
         "WARN: a person should look. *mostly* is the share of the checked rows (or drivers,",
-        "stints, …) of one session that must pass.",
+        "stints, …) of one session that must pass, and, where the rule has one, the share below",
+        "which the failure is an ERROR.",
         "",
         "*Measured* are the recorded sessions that the project was calibrated on: all races,",
         "qualifyings, sprints and sprint qualifyings of 2024 and one qualifying of 2026. First the",
@@ -58,7 +59,7 @@ def _line(rule: Rule, figures: Mapping[str, int]) -> str:
         rule.severity.value,
         rule.check.value,
         _scope(rule.scope),
-        _percent(rule.mostly),
+        _shares(rule),
         _tested_by(rule),
         rule.why,
         _measured(figures),
@@ -73,6 +74,11 @@ def _scope(scope: Scope) -> str:
     if scope.first_year:
         return f"{types}, from {scope.first_year}"
     return f"{types}, until {scope.last_year}" if scope.last_year else types
+
+
+def _shares(rule: Rule) -> str:
+    below = f"; ERROR below {_percent(rule.usable_from)}" if rule.usable_from else ""
+    return _percent(rule.mostly) + below
 
 
 def _tested_by(rule: Rule) -> str:

@@ -130,12 +130,23 @@ class NoFieldsGone:
 
 
 @dataclass(frozen=True)
+class NoTextInNumbers:
+    """No column of numbers was sent a text, but for those that a `TypeIs` rule is about."""
+
+
+@dataclass(frozen=True)
 class NoTypesChanged:
-    """Every value of a declared field fits its column, and is written as it used to be."""
+    """Every other value of a declared field fits its column, and is written as it used to be."""
 
 
 SessionCondition = (
-    RowCount | ColumnsAsDeclared | OneSession | NoNewFields | NoFieldsGone | NoTypesChanged
+    RowCount
+    | ColumnsAsDeclared
+    | OneSession
+    | NoNewFields
+    | NoFieldsGone
+    | NoTextInNumbers
+    | NoTypesChanged
 )
 
 

@@ -137,6 +137,8 @@ class Rule:
         says: the requirement as one sentence for people; derived for bounds and types.
         why: why it is as it is, above all where it differs from the promise.
         mostly: share of the rows (0 to 1] that must pass, where upstream is imperfect.
+        usable_from: share of the rows from which on the partition can be used; where fewer pass,
+            the failure of a WARN rule is an ERROR. None where even the worst is only a warning.
         scope: the sessions that it is about.
         promised: the rule that users were promised and that this one keeps; None beyond that.
     """
@@ -148,6 +150,7 @@ class Rule:
     why: str
     says: str = ""
     mostly: float = 1.0
+    usable_from: float | None = None
     scope: Scope = EVERYWHERE
     promised: str | None = None
 
@@ -155,6 +158,10 @@ class Rule:
         if not 0 < self.mostly <= 1:
             raise DeclarationError(
                 f"The rule {self.name} has mostly={self.mostly}: use 0 < … <= 1."
+            )
+        if self.usable_from is not None and not 0 < self.usable_from <= self.mostly:
+            raise DeclarationError(
+                f"The rule {self.name} has usable_from={self.usable_from}: use 0 < … <= mostly."
             )
         if not self.says:
             object.__setattr__(self, "says", self._sentence())

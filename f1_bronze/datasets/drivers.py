@@ -9,6 +9,7 @@ from f1_bronze.datasets.dataset import (
     CLASSIFIED_TYPES,
     DRIVER_NUMBER,
     MEETING_KEY,
+    PRACTICE_TYPES,
     SESSION_KEY,
     Dataset,
     Scope,
@@ -17,7 +18,12 @@ from f1_bronze.datasets.dataset import (
     text,
     warn,
 )
-from f1_bronze.datasets.shared_rules import at_least_one_row, rows_as_usual, shape_rules
+from f1_bronze.datasets.shared_rules import (
+    MEETING_AS_IN_SESSIONS,
+    at_least_one_row,
+    rows_as_usual,
+    shape_rules,
+)
 
 _COLUMNS = (
     SESSION_KEY,
@@ -50,8 +56,14 @@ _RULES = (
         why_come_and_go="country_code is null from 2025 and announced to go after 2026.",
     ),
     at_least_one_row(
-        "No session is driven by nobody; but nothing can fix an answer that is truly empty, and "
-        "its partition is shown as empty.",
+        "No session is driven by nobody.",
+        severity=Severity.ERROR,
+        scope=Scope(CLASSIFIED_TYPES),
+    ),
+    at_least_one_row(
+        "Nothing can fix an answer that is truly empty, and a practice can be called off.",
+        where="in practice",
+        scope=Scope(PRACTICE_TYPES),
     ),
     error(
         "driver_number not null",
@@ -69,6 +81,7 @@ _RULES = (
     warn(
         "full_name not null",
         NotNull("full_name"),
+        usable_from=0.5,
         says="Every driver has a full name.",
         promised="full_name not null",
         why="True of every row; without it the row can still be joined, so it is no ERROR.",
@@ -76,12 +89,14 @@ _RULES = (
     warn(
         "name_acronym not null",
         NotNull("name_acronym"),
+        usable_from=0.5,
         says="Every driver has an acronym.",
         why="The pattern says nothing about a missing acronym.",
     ),
     warn(
         "name_acronym three capitals",
         Matches("name_acronym", r"^[A-Z]{3}$"),
+        usable_from=0.5,
         says="name_acronym is three capital letters.",
         promised="name_acronym `^[A-Z]{3}$`",
         why="True of 7,125 of 7,125 rows.",
@@ -90,6 +105,7 @@ _RULES = (
         "team_name not null",
         NotNull("team_name"),
         mostly=0.8,
+        usable_from=0.5,
         says="Nearly every driver has a team.",
         why="True of every recorded row; a few that lack it are no reason to look, a grid's are.",
     ),
@@ -97,6 +113,7 @@ _RULES = (
         "team_colour six digits",
         Matches("team_colour", r"^[0-9A-Fa-f]{6}$"),
         mostly=0.8,
+        usable_from=0.5,
         says="team_colour is six hexadecimal digits, in capitals or not.",
         why="Charts use it as it is; upstream changed from capitals to small letters and back.",
     ),
@@ -110,10 +127,12 @@ _RULES = (
     warn(
         "two cars a team",
         mostly=0.9,
+        usable_from=0.5,
         scope=Scope(CLASSIFIED_TYPES),
         says="Each team has two drivers.",
         why="Nine teams in ten: a car can be withdrawn, as in Australia in 2024.",
     ),
+    MEETING_AS_IN_SESSIONS,
     rows_as_usual("The grid changes by a few cars at most."),
 )
 

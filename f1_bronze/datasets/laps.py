@@ -17,6 +17,7 @@ from f1_bronze.datasets.dataset import (
     SPRINT,
     Dataset,
     Scope,
+    Severity,
     boolean,
     double,
     error,
@@ -26,7 +27,9 @@ from f1_bronze.datasets.dataset import (
     warn,
 )
 from f1_bronze.datasets.shared_rules import (
+    DATED_WITHIN_THE_SESSION,
     DRIVERS_KNOWN,
+    MEETING_AS_IN_SESSIONS,
     at_least_one_row,
     rows_as_usual,
     shape_rules,
@@ -63,6 +66,7 @@ _RULES = (
     *shape_rules(("session_key", "driver_number", "lap_number")),
     at_least_one_row(
         "No race without laps, unless it was cancelled and is not marked as such.",
+        severity=Severity.ERROR,
         scope=Scope(RACE),
     ),
     at_least_one_row(
@@ -113,6 +117,7 @@ _RULES = (
         "lap_duration not null in qualifying",
         NotNull("lap_duration"),
         mostly=0.65,
+        usable_from=0.25,
         scope=Scope(QUALIFYING_TYPES),
         says="At least 65 of 100 laps of a qualifying have a time.",
         promised="lap_time not null",
@@ -138,21 +143,56 @@ _RULES = (
     warn(
         "lap_duration 50 s to 2 h",
         Between("lap_duration", 50, 7200),
+        usable_from=0.5,
         says="lap_duration is from 50 to 7,200 seconds.",
         why="67 s is the shortest lap of a race; a lap under a red flag lasts as long as the flag, "
         "up to 2,625 s in a race and 3,011 s in practice.",
     ),
     DRIVERS_KNOWN,
+    MEETING_AS_IN_SESSIONS,
+    DATED_WITHIN_THE_SESSION,
     warn(
         "lap numbers contiguous",
         mostly=0.99,
-        says="The laps of a driver are 1, 2, 3, … without a hole.",
+        usable_from=0.6,
+        says="The laps of a driver are 1, 2, 3, … with none missing.",
         why="Upstream loses laps for a while: of the 2024 Singapore race it has nobody's first "
         "lap. One in a hundred may be missing.",
     ),
     warn(
+        "no run of laps missing",
+        scope=Scope(CLASSIFIED_TYPES),
+        says="No driver misses three laps in a row, or more.",
+        why="1 of 1,484 drivers of races does, and in truth: the 2025 Miami race came without "
+        "laps 1 to 25.",
+    ),
+    warn(
+        "as many laps as in results",
+        mostly=0.9,
+        usable_from=0.6,
+        scope=Scope(RACE_TYPES),
+        says="There are at least nine tenths of the laps that results count.",
+        why="1 of 74 sessions has fewer, and in truth: the 2025 Miami race came with 537 of about "
+        "1,002.",
+    ),
+    warn(
+        "drivers with results have laps",
+        scope=Scope(RACE_TYPES),
+        usable_from=0.5,
+        says="A driver with number_of_laps in results has laps.",
+        why="True of every driver of 74 sessions.",
+    ),
+    warn(
+        "drivers with laps have results",
+        usable_from=0.5,
+        scope=Scope(QUALIFYING_TYPES),
+        says="A driver with laps has a row in results.",
+        why="In races and sprints every driver must have one, with laps or without.",
+    ),
+    warn(
         "laps as in results",
         mostly=0.95,
+        usable_from=0.5,
         scope=Scope(RACE_TYPES),
         says="The last lap of each driver is number_of_laps in results, or one more.",
         why="The lap on which a car stopped has a row and does not count: 5 of 39 drivers in two "
@@ -161,18 +201,21 @@ _RULES = (
     warn(
         "sectors add up",
         mostly=0.95,
+        usable_from=0.5,
         says="The three sectors make the lap, to 0.01 s.",
         why="Exact in 99.94 % of 26,543 laps; in the 2024 Las Vegas race 17 laps are off by 0.5 s.",
     ),
     warn(
         "speeds plausible",
         mostly=0.98,
+        usable_from=0.5,
         says="Speeds are from 30 to 400 km/h.",
         why="53 to 362 km/h were seen in 26,757 laps; slower is a car that rolls out.",
     ),
     warn(
         "laps start in order",
         mostly=0.99,
+        usable_from=0.5,
         says="Each lap of a driver starts later than the one before.",
         why="True of all 2,410 recorded laps that have a start.",
     ),

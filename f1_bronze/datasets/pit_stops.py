@@ -21,7 +21,9 @@ from f1_bronze.datasets.dataset import (
     warn,
 )
 from f1_bronze.datasets.shared_rules import (
+    DATED_WITHIN_THE_SESSION,
     DRIVERS_KNOWN,
+    MEETING_AS_IN_SESSIONS,
     at_least_one_row,
     rows_as_usual,
     shape_rules,
@@ -67,6 +69,7 @@ _RULES = (
         "pit lane time known",
         NotNull("pit_duration", or_else="lane_duration"),
         mostly=0.9,
+        usable_from=0.25,
         says="Nine visits in ten have lane_duration or, in older answers, pit_duration.",
         promised="pit_duration not null",
         why="Both are the same time; pit_duration goes after 2026. 0.1 % of race rows have none.",
@@ -97,6 +100,7 @@ _RULES = (
             f"{column} 1 to 60 s",
             Between(column, 1.0, 60.0),
             mostly=0.2,
+            usable_from=0.05,
             scope=Scope(RACE),
             says=f"At least one visit in five has a {column} from 1 to 60 seconds.",
             promised="pit_duration 1.0–60.0",
@@ -106,9 +110,20 @@ _RULES = (
         for column in _LANE_TIMES
     ),
     DRIVERS_KNOWN,
+    MEETING_AS_IN_SESSIONS,
+    DATED_WITHIN_THE_SESSION,
+    warn(
+        "stints end with stops",
+        mostly=0.8,
+        scope=Scope(RACE),
+        says="Where a driver changes to another stint there is a stop, give or take a lap.",
+        why="In 2 of 88 races and sprints more than a fifth of the stops are missing, and in "
+        "truth.",
+    ),
     warn(
         "stops end stints",
         mostly=0.9,
+        usable_from=0.25,
         says="On the lap of a stop, give or take one, a stint of that driver ends.",
         why="True of 865 of 865 stops of 2024 that have a lap. A drive-through penalty keeps its "
         "tyres: one stop in ten may end none.",

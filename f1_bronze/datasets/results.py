@@ -11,10 +11,12 @@ from f1_bronze.datasets.dataset import (
     DRIVER_NUMBER,
     MEETING_KEY,
     PRACTICE_TYPES,
+    QUALIFYING_TYPES,
     RACE_TYPES,
     SESSION_KEY,
     Dataset,
     Scope,
+    Severity,
     boolean,
     double,
     error,
@@ -24,6 +26,7 @@ from f1_bronze.datasets.dataset import (
 )
 from f1_bronze.datasets.shared_rules import (
     DRIVERS_KNOWN,
+    MEETING_AS_IN_SESSIONS,
     at_least_one_row,
     rows_as_usual,
     shape_rules,
@@ -61,13 +64,20 @@ _RULES = (
         "for it.",
     ),
     at_least_one_row(
-        "Every session that took place has a classification. One that was cancelled and is "
-        "not marked as such has none, which nothing can fix: so it is a warning.",
+        "Every session that took place has a classification.",
+        severity=Severity.ERROR,
+        scope=Scope(CLASSIFIED_TYPES),
+    ),
+    at_least_one_row(
+        "A practice can be called off on the day: nobody drives, and nothing is wrong.",
+        where="in practice",
+        scope=Scope(PRACTICE_TYPES),
     ),
     warn(
         "position not null",
         NotNull("position", unless=("dnf", "dns", "dsq")),
         mostly=0.85,
+        usable_from=0.5,
         scope=Scope(CLASSIFIED_TYPES),
         says="A driver who neither retired, nor failed to start, nor was disqualified has a "
         "position.",
@@ -94,6 +104,7 @@ _RULES = (
         "position in practice",
         Between("position", 1, 44),
         scope=Scope(PRACTICE_TYPES),
+        usable_from=0.5,
         promised="position 1–20",
         why="In practice and testing several drivers share a car, so there can be more of them "
         "than cars.",
@@ -102,6 +113,7 @@ _RULES = (
         "points not null",
         NotNull("points"),
         scope=_RACED,
+        usable_from=0.5,
         says="Every driver has points, if only 0.",
         why="Other sessions have none, races and sprints always had.",
     ),
@@ -115,12 +127,14 @@ _RULES = (
         "win with the fastest lap, until 2024.",
     ),
     DRIVERS_KNOWN,
+    MEETING_AS_IN_SESSIONS,
     warn(
         "every driver has a result",
+        usable_from=0.5,
         scope=_RACED,
         says="Every driver of the session has a row, also one who did not finish or start.",
-        why="True of every race and sprint of 2024; in qualifying a driver who does not take part "
-        "can be missing.",
+        why="True of every race and sprint of 2024. A driver who does not take part in qualifying "
+        "is listed and has no result: one of 480 in 2024, who had no laps either.",
     ),
     error(
         "positions unique",
@@ -131,6 +145,7 @@ _RULES = (
     warn(
         "positions without gap",
         scope=Scope(CLASSIFIED_TYPES),
+        usable_from=0.5,
         says="Positions are 1, 2, 3, … without a hole, and somebody is 1.",
         why="When a stewards' decision is entered by hand, those behind have to move up; a hole "
         "shows that they have not yet.",
@@ -144,6 +159,7 @@ _RULES = (
     warn(
         "gaps grow",
         scope=_RACED,
+        usable_from=0.5,
         says="Nobody is closer to the leader than the driver placed before; a lap down is more "
         "than any time.",
         why="Penalties change the order and the times together; a gap that shrinks shows that "
@@ -152,12 +168,56 @@ _RULES = (
     warn(
         "points by the table",
         scope=_RACED,
+        usable_from=0.5,
         says="Points are those of the sporting regulations for the position: "
         "25-18-15-12-10-8-6-4-2-1, in a sprint 8 to 1 (until 2021 3-2-1), less in a "
         "shortened race, and until 2024 one more for one of the first ten.",
         why="The table that fits best is taken: how much of the distance was driven is not known "
         "here. Until 2021 shortened races gave half points, since then 19, 13 or 6 for the "
         "winner. True of every race and sprint of 2024.",
+    ),
+    warn(
+        "points add up",
+        usable_from=0.5,
+        scope=_RACED,
+        says="The points of a race are 101, or 102 with the fastest lap, those of a sprint 36 "
+        "(until 2021 6), or those of a shortened race.",
+        why="2 of 88 races and sprints are off, and both are wrong: in the 2023 United States "
+        "Grand Prix the winner alone has points. What is missing is counted in points.",
+    ),
+    warn(
+        "winning time plausible",
+        scope=_RACED,
+        says="The winner's duration is from 1,200 to 11,000 s.",
+        why="1 of 88 is off and wrong: 0.526 s in Belgium in 2024.",
+    ),
+    warn(
+        "gaps as durations",
+        usable_from=0.5,
+        scope=_RACED,
+        says="gap_to_leader is the difference of the durations, to 0.01 s.",
+        why="True of all 88 races and sprints.",
+    ),
+    warn(
+        "laps down as laps",
+        usable_from=0.5,
+        scope=_RACED,
+        says='A gap of "+n LAPS" is the difference of number_of_laps to the winner.',
+        why="True of all 88 races and sprints.",
+    ),
+    warn(
+        "three qualifying times",
+        usable_from=0.5,
+        scope=Scope(QUALIFYING_TYPES),
+        says="duration is a list of three times: Q1, Q2, Q3.",
+        why="True of every qualifying; readers take them by their place.",
+    ),
+    warn(
+        "positions follow qualifying times",
+        usable_from=0.5,
+        scope=Scope(QUALIFYING_TYPES),
+        says="Nobody with a slower time in Q3, else Q2, else Q1 is placed before a faster one.",
+        why="One qualifying of four seasons is off.",
     ),
     rows_as_usual("As many as drivers."),
 )

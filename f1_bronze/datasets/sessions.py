@@ -18,6 +18,11 @@ from f1_bronze.datasets.dataset import (
 )
 from f1_bronze.datasets.shared_rules import shape_rules
 
+_NAMES = (
+    *(f"{kind} {number}" for kind in ("Practice", "Day") for number in (1, 2, 3)),
+    *("Qualifying", "Sprint Qualifying", "Sprint Shootout", "Sprint", "Race"),
+)
+
 _COLUMNS = (
     SESSION_KEY,
     MEETING_KEY,
@@ -68,6 +73,13 @@ _RULES = (
         NotNull("session_name"),
         says="The session has a name.",
         why="The name alone tells a sprint from a race.",
+    ),
+    warn(
+        "session_name known",
+        OneOf("session_name", _NAMES),
+        says="session_name is one of those that OpenF1 was seen to use.",
+        why="A new name is a new kind of session, or one more name for an old kind: someone must "
+        "decide which session type it is.",
     ),
     error(
         "season is the partition's",

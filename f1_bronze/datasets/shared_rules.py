@@ -4,6 +4,7 @@ from f1_bronze.datasets.conditions import (
     ColumnsAsDeclared,
     NoFieldsGone,
     NoNewFields,
+    NoTextInNumbers,
     NotNull,
     NoTypesChanged,
     OneSession,
@@ -69,23 +70,38 @@ def shape_rules(
             says=f"Upstream sends every declared field{absent}.",
             why=why_come_and_go,
         ),
+        error(
+            "numbers are numbers",
+            NoTextInNumbers(),
+            says="No column of numbers was sent a text.",
+            why="A text would leave the column null for all its readers.",
+        ),
         warn(
             "no types changed",
             NoTypesChanged(),
-            says="Every value of a declared field is of its type and written as it used to be.",
+            says="Every other value of a declared field is of its type and written as it used to "
+            "be.",
             why="What does not fit is kept in extra_fields, and the column is null.",
         ),
     )
 
 
-def at_least_one_row(why: str, *, where: str = "", scope: Scope = EVERYWHERE) -> Rule:
-    """That a session has rows at all; a warning, because nothing can fix a true empty answer.
+def at_least_one_row(
+    why: str,
+    *,
+    severity: Severity = Severity.WARN,
+    where: str = "",
+    scope: Scope = EVERYWHERE,
+) -> Rule:
+    """That a session has rows at all.
 
-    `where` is added to the name of a rule that is about some sessions only.
+    A warning where an answer can be truly empty, which nothing fixes. `where` is added to the
+    name of a rule that is about some sessions only.
     """
-    return warn(
+    return Rule(
         f"at least one row {where}".rstrip(),
         RowCount(),
+        severity=severity,
         scope=scope,
         says="There is at least one row.",
         promised="at least one row",
@@ -97,7 +113,23 @@ DRIVERS_KNOWN = warn(
     "drivers known",
     says="Every driver is among the drivers of the session.",
     why="A join with drivers would drop the rows. Of 28,021 stints 44 and of all pit stops 10 "
-    "had an unknown driver, in few sessions: each deserves a look.",
+    "had an unknown driver, in few sessions: each deserves a look. With more than half unknown "
+    "the rows are of another session.",
+    usable_from=0.5,
+)
+
+
+MEETING_AS_IN_SESSIONS = error(
+    "meeting as in sessions",
+    says="meeting_key is that of the session in sessions.",
+    why="The two keys belong together; a row with another meeting is of another weekend.",
+)
+
+DATED_WITHIN_THE_SESSION = error(
+    "dated within the session",
+    says="Every row is dated from 1 h before the scheduled start to 3 h after the scheduled end.",
+    why="True of all 74 laps partitions that were measured; rows dated outside are those of "
+    "another session, even where their session_key says otherwise.",
 )
 
 

@@ -14,12 +14,14 @@ from f1_bronze.datasets.dataset import (
     SPRINT,
     Dataset,
     Scope,
+    Severity,
     integer,
     text,
     warn,
 )
 from f1_bronze.datasets.shared_rules import (
     DRIVERS_KNOWN,
+    MEETING_AS_IN_SESSIONS,
     at_least_one_row,
     rows_as_usual,
     shape_rules,
@@ -49,6 +51,7 @@ _RULES = (
     at_least_one_row(
         "Every car that starts has a stint, unless the race was cancelled and is not marked "
         "as such.",
+        severity=Severity.ERROR,
         scope=Scope(RACE),
     ),
     at_least_one_row(
@@ -59,6 +62,7 @@ _RULES = (
     warn(
         "stint_number 1 to 10",
         Between("stint_number", 1, 10),
+        usable_from=0.5,
         promised="stint_number 1–10",
         why="5 was the most in 2024; a race of rain and red flags could have more than 10 and be "
         "right, so it is no ERROR.",
@@ -67,6 +71,7 @@ _RULES = (
         "compound not null",
         NotNull("compound"),
         mostly=0.75,
+        usable_from=0.25,
         says="At least three stints in four have a compound.",
         promised="compound not null",
         why="4 % have none in 2026; in a sprint of some twenty stints that can be four.",
@@ -75,6 +80,7 @@ _RULES = (
         "compound a known tyre",
         OneOf("compound", _COMPOUNDS),
         mostly=0.85,
+        usable_from=0.25,
         says=f"compound is {', '.join(_COMPOUNDS[:-1])} or {_COMPOUNDS[-1]}.",
         promised="compound one of SOFT, MEDIUM, HARD, INTERMEDIATE, WET",
         why="Of 100 stints one or two are UNKNOWN or TEST_UNKNOWN.",
@@ -82,6 +88,7 @@ _RULES = (
     warn(
         "compound a known word",
         OneOf("compound", (*_COMPOUNDS, "UNKNOWN", "TEST_UNKNOWN")),
+        usable_from=0.5,
         says="compound is one of the words that upstream was seen to use.",
         why="A new word is a new tyre or a new spelling: someone must map it.",
     ),
@@ -89,6 +96,7 @@ _RULES = (
         "lap_start not null",
         NotNull("lap_start"),
         mostly=0.85,
+        usable_from=0.5,
         says="Nearly every stint has a first lap.",
         why="Cars that did not start or retired at once have stints without laps: 4 of 43 in "
         "Monaco in 2024.",
@@ -97,13 +105,35 @@ _RULES = (
         "lap_end not null",
         NotNull("lap_end"),
         mostly=0.85,
+        usable_from=0.5,
         says="Nearly every stint has a last lap.",
         why="As for lap_start; upstream also loses single values.",
     ),
+    warn(
+        "tyre age not negative",
+        Between("tyre_age_at_start", 0, 500),
+        usable_from=0.5,
+        says="tyre_age_at_start is not negative.",
+        why="True of 28,021 rows.",
+    ),
     DRIVERS_KNOWN,
+    MEETING_AS_IN_SESSIONS,
+    warn(
+        "drivers with results have stints",
+        usable_from=0.5,
+        says="A driver with number_of_laps in results has a stint.",
+        why="True of every driver of 88 races and sprints.",
+    ),
+    warn(
+        "stints do not overlap",
+        usable_from=0.5,
+        says="No stint begins before the last lap of the one before.",
+        why="True of 88 races and sprints; sharing one lap is another rule's.",
+    ),
     warn(
         "stints follow each other",
         mostly=0.95,
+        usable_from=0.5,
         says="A driver's first stint begins on lap 1, each next one after the one before or on "
         "its last lap.",
         why="In some older races the lap into the pits counts to both stints: 12 % of rows, all "
@@ -111,6 +141,7 @@ _RULES = (
     ),
     warn(
         "stints end after they start",
+        usable_from=0.5,
         says="lap_end is not before lap_start.",
         why="10 of 28,021 rows break it; such a stint has no length, and laps counted by tyre "
         "mislead.",
@@ -118,6 +149,7 @@ _RULES = (
     warn(
         "last stint reaches the last lap",
         mostly=0.95,
+        usable_from=0.5,
         says="The stints of each driver end on the last lap in laps, give or take one.",
         why="Exact for 455 of 465 drivers, one lap off for the rest. Upstream loses stints for a "
         "while, 43 of 70 in one session. One driver in twenty may be off.",
@@ -125,6 +157,7 @@ _RULES = (
     warn(
         "tyre age plausible",
         mostly=0.95,
+        usable_from=0.5,
         says="Sets are put on with 0 to 50 laps on them.",
         why="0 to 28 were seen in 1,469 stints of 2024.",
     ),

@@ -1,10 +1,13 @@
 """Checks every rule of a dataset on every session that a run has stored."""
 
 from collections.abc import Mapping
+from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 from f1_bronze.datasets.conditions import Across, SessionCondition
 from f1_bronze.datasets.dataset import Check, Dataset, DeclarationError, Rule
+from f1_bronze.datasets.drivers import DRIVERS
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.quality.context import CheckContext, SessionRows, to_declared_schema
 from f1_bronze.quality.gx import KeepResult, RowBatch, check_rows
@@ -34,6 +37,7 @@ def judge(
     by_rule = check_rows(RowBatch(dataset, tables), keep)
     checked = CheckedSessions(dataset, tables, context)
     by_rule |= {rule.name: _check_racing_rule(dataset, rule, checked) for rule in racing}
+    acronyms = _Acronyms(checked)
     session_rules = [rule for rule in dataset.rules if isinstance(rule.condition, SessionCondition)]
     verdicts = {}
     for place, (partition, rows) in enumerate(sessions.items()):
@@ -47,12 +51,48 @@ def judge(
                 dataset=dataset.name,
                 check=check.value,
                 partition=partition,
-                rules=tuple(own[rule.name] for rule in dataset.rules if rule.check is check),
+                rules=tuple(
+                    acronyms.add(own[rule.name], partition)
+                    for rule in dataset.rules
+                    if rule.check is check
+                ),
             )
             for check in Check
             if any(rule.check is check for rule in dataset.rules)
         )
     return verdicts
+
+
+class _Acronyms:
+    """The acronyms of the drivers, for people who do not know the numbers by heart."""
+
+    def __init__(self, sessions: CheckedSessions) -> None:
+        self._sessions = sessions
+
+    def add(self, verdict: RuleVerdict, partition: SessionPartition) -> RuleVerdict:
+        """The verdict with name_acronym behind each driver_number among its rows."""
+        if not any("driver_number" in row for row in verdict.unexpected_rows):
+            return verdict
+        rows = []
+        for row in verdict.unexpected_rows:
+            named = {}
+            for column, value in row.items():
+                named[column] = value
+                if column == "driver_number" and "name_acronym" not in row:
+                    named["name_acronym"] = self._names.get((partition, value))
+            rows.append(named)
+        return replace(verdict, unexpected_rows=tuple(rows))
+
+    @cached_property
+    def _names(self) -> Mapping[tuple[SessionPartition, int], str]:
+        drivers = self._sessions.rows(DRIVERS).dropna(subset=["driver_number", "name_acronym"])
+        return {
+            (self._sessions.partitions[key], int(number)): str(acronym)
+            for key, number, acronym in zip(
+                *(drivers[name] for name in ("session_key", "driver_number", "name_acronym")),
+                strict=True,
+            )
+        }
 
 
 def _racing_rules(dataset: Dataset) -> list[Rule]:
@@ -82,11 +122,12 @@ def _check_racing_rule(
         elif reason := findings.not_checked.get(key):
             verdicts.append(RuleVerdict.not_checked(rule, reason))
         else:
+            failed = len(rows) if findings.failed is None else findings.failed.get(key, 0)
             verdicts.append(
                 RuleVerdict.by_count(
                     rule,
-                    rows_seen=max(findings.checked.get(key, 0), len(rows)),
-                    unexpected_count=len(rows),
+                    rows_seen=max(findings.checked.get(key, 0), failed),
+                    unexpected_count=failed,
                     unexpected_rows=[json_ready(row) for row in rows[:MOST_ROWS_SHOWN]],
                     things=findings.things,
                     also=findings.observed.get(key, ""),

@@ -11,12 +11,14 @@ from f1_bronze.datasets.conditions import (
     ColumnsAsDeclared,
     NoFieldsGone,
     NoNewFields,
+    NoTextInNumbers,
     NoTypesChanged,
     OneSession,
     RowCount,
     SessionCondition,
+    TypeIs,
 )
-from f1_bronze.datasets.dataset import EXTRA_FIELDS, Dataset, Rule
+from f1_bronze.datasets.dataset import EXTRA_FIELDS, ColumnType, Dataset, Rule
 from f1_bronze.datasets.schema import arrow_schema
 from f1_bronze.quality.context import SessionRows, to_declared_schema
 from f1_bronze.quality.verdicts import MOST_ROWS_SHOWN, RuleVerdict, json_ready
@@ -41,11 +43,13 @@ class _Drift:
 
     Attributes:
         new: fields that are not declared.
-        changed: declared fields whose value their column could not hold.
+        texts: fields of number columns that were sent a text.
+        changed: other declared fields whose value their column could not hold.
         gone: by declared field the rows that lack it.
     """
 
     new: _Values = field(default_factory=dict)
+    texts: _Values = field(default_factory=dict)
     changed: _Values = field(default_factory=dict)
     gone: dict[str, list[int]] = field(default_factory=dict)
 
@@ -55,13 +59,23 @@ def _read_drift(dataset: Dataset, table: pa.Table) -> _Drift:
     extras = table.column(EXTRA_FIELDS)
     if extras.null_count == len(extras):
         return drift
-    declared = {column.field for column in dataset.columns}
+    declared = {column.field: column for column in dataset.columns}
+    # What a rule of its own is about is not reported twice.
+    own = {rule.column for rule in dataset.rules if isinstance(rule.condition, TypeIs)}
     for row, text in enumerate(extras.to_pylist()):
         extra: dict[str, Any] = json.loads(text) if text is not None else {}
         for name in extra.pop(_ABSENT, ()):
             drift.gone.setdefault(name, []).append(row)
         for name, value in extra.items():
-            values = drift.changed if name in declared else drift.new
+            column = declared.get(name)
+            if column is not None and column.name in own:
+                continue
+            if column is None:
+                values = drift.new
+            elif isinstance(value, str) and column.type in (ColumnType.INTEGER, ColumnType.FLOAT):
+                values = drift.texts
+            else:
+                values = drift.changed
             # A name that begins with $ is stored with a second one.
             values.setdefault(name.removeprefix("$"), {})[row] = value
     return drift
@@ -104,6 +118,8 @@ class _Session:
                 return self._one_session(rule)
             case NoNewFields():
                 return self._no_drift(rule, self._drift.new, "new")
+            case NoTextInNumbers():
+                return self._no_drift(rule, self._drift.texts, "is a text")
             case NoTypesChanged():
                 return self._no_drift(rule, self._drift.changed, "does not fit")
             case NoFieldsGone(come_and_go):

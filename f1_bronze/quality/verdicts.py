@@ -49,11 +49,12 @@ class RuleVerdict:
         rows_seen: int = 0,
         unexpected_count: int = 0,
         unexpected_rows: Sequence[Mapping[str, Any]] = (),
+        severity: Severity | None = None,
     ) -> "RuleVerdict":
-        """The verdict of a declared rule."""
+        """The verdict of a declared rule, with its severity if no other is given."""
         return cls(
             name=rule.name,
-            severity=rule.severity,
+            severity=severity or rule.severity,
             passed=passed,
             observed=observed,
             rows_seen=rows_seen,
@@ -85,6 +86,7 @@ class RuleVerdict:
     ) -> "RuleVerdict":
         """The verdict by count: the rule's `mostly` is the share of the rows that must pass.
 
+        Where fewer than `usable_from` pass, the failure is an ERROR.
         `things` are what is counted, in the plural; `also` is put behind the counts.
         """
         if not rows_seen:
@@ -96,10 +98,15 @@ class RuleVerdict:
             share = _percent(unexpected_count / rows_seen)
             allowed = f"; {_percent(1 - rule.mostly)} allowed" if rule.mostly < 1 else ""
             observed = f"{unexpected_count:,} of {rows_seen:,} {counted} {fail} ({share}{allowed})"
+        # Floats: a tenth of twenty must allow two.
+        allowed_count = (1 - rule.mostly) * rows_seen + 1e-9
+        unusable = rule.usable_from is not None and (
+            unexpected_count > (1 - rule.usable_from) * rows_seen + 1e-9
+        )
         return cls.make(
             rule,
-            # Floats: a tenth of twenty must allow two.
-            passed=unexpected_count <= (1 - rule.mostly) * rows_seen + 1e-9,
+            passed=unexpected_count <= allowed_count,
+            severity=Severity.ERROR if unusable else None,
             observed=f"{observed}; {also}" if also else observed,
             rows_seen=rows_seen,
             unexpected_count=unexpected_count,

@@ -161,6 +161,13 @@ def test_mostly_is_a_share(mostly: float) -> None:
         rule(NotNull(column="lap_number"), mostly=mostly)
 
 
+@pytest.mark.parametrize("usable_from", [0.0, 0.96])
+def test_usable_from_is_a_share_below_mostly(usable_from: float) -> None:
+    """A partition that cannot be used is worse than one to look at."""
+    with pytest.raises(DeclarationError, match="use 0 < … <= mostly"):
+        rule(NotNull("lap_number"), mostly=0.95, usable_from=usable_from)
+
+
 @pytest.mark.parametrize(
     ("scope", "covered"),
     [

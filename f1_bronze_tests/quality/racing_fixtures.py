@@ -132,7 +132,9 @@ def broken_rules(sessions: CheckedSessions) -> set[tuple[str, SessionPartition]]
             verdict = RuleVerdict.by_count(
                 rule,
                 rows_seen=findings.checked.get(key, 0),
-                unexpected_count=int((findings.failing["session_key"] == key).sum()),
+                unexpected_count=int((findings.failing["session_key"] == key).sum())
+                if findings.failed is None
+                else findings.failed.get(key, 0),
             )
             meant = rule.scope.covers(partition.year, partition.session_type)
             if meant and verdict.passed is False:

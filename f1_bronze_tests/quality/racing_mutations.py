@@ -146,7 +146,107 @@ def _by_driver(records: Records, number: str) -> list[Records]:
 def _tenth_laps_are_lost(records: Records, lake: FakeLake) -> list[Identity]:
     going_on = {record["driver_number"] for record in records if record["lap_number"] == 11}
     records[:] = [record for record in records if record["lap_number"] != 10]
-    return [(driver, 11) for driver in going_on]
+    return [(driver, 10) for driver in going_on]
+
+
+def _three_laps_are_lost(records: Records, lake: FakeLake) -> list[Identity]:
+    driver = records[0]["driver_number"]
+    records[:] = [
+        record
+        for record in records
+        if record["driver_number"] != driver or record["lap_number"] not in (10, 11, 12)
+    ]
+    return [(driver, 13)]
+
+
+def _last_tenths_are_lost(records: Records, lake: FakeLake) -> list[Identity]:
+    counted = sum(r["number_of_laps"] or 0 for r in lake.records["results"][RACE])
+    lost = {(r["driver_number"], r["lap_number"]) for r in records if r["lap_number"] % 8 == 4}
+    records[:] = [r for r in records if (r["driver_number"], r["lap_number"]) not in lost]
+    return [(len(records), counted)]
+
+
+def _a_driver_is_lost(records: Records, lake: FakeLake) -> list[Identity]:
+    lost = records[-1]["driver_number"]
+    records[:] = [record for record in records if record["driver_number"] != lost]
+    return [(lost,)]
+
+
+def _a_driver_without_a_result(records: Records, lake: FakeLake) -> list[Identity]:
+    records.append({**records[-1], "driver_number": NOBODY, "lap_number": 1})
+    return [(NOBODY,)]
+
+
+def _another_meeting(records: Records, lake: FakeLake) -> list[Identity]:
+    records[0]["meeting_key"] = 1
+    return [(records[0]["driver_number"],)]
+
+
+def _dated_the_day_before(records: Records, lake: FakeLake) -> list[Identity]:
+    name = "date_start" if "date_start" in records[0] else "date"
+    # A driver's first lap, so that the laps stay in order.
+    first = next(r for r in records if r[name] is not None)
+    first[name] = (datetime.fromisoformat(first[name]) - timedelta(days=1)).isoformat()
+    return [(first["driver_number"], first["lap_number"])]
+
+
+def _only_the_winner_has_points(records: Records, lake: FakeLake) -> list[Identity]:
+    for record in _placed(records)[1:]:
+        record["points"] = 0.0
+    return [(_placed(records)[0]["points"],)]
+
+
+def _the_winner_took_a_second(records: Records, lake: FakeLake) -> list[Identity]:
+    winner = _placed(records)[0]
+    winner["duration"] = 0.526
+    return [(winner["driver_number"],)]
+
+
+def _a_duration_grows(records: Records, lake: FakeLake) -> list[Identity]:
+    second = _placed(records)[1]
+    second["duration"] += 5.0
+    return [(second["driver_number"],)]
+
+
+def _a_lap_down_more(records: Records, lake: FakeLake) -> list[Identity]:
+    winner = _placed(records)[0]
+    last = _placed(records)[-1]
+    down = winner["number_of_laps"] - last["number_of_laps"] + 1
+    last["gap_to_leader"] = f"+{down} LAP{'S' if down > 1 else ''}"
+    return [(last["driver_number"],)]
+
+
+def _two_times(records: Records, lake: FakeLake) -> list[Identity]:
+    records[0]["duration"] = records[0]["duration"][:2]
+    return [(records[0]["driver_number"],)]
+
+
+def _the_last_was_fastest(records: Records, lake: FakeLake) -> list[Identity]:
+    last = _placed(records)[-1]
+    last["duration"] = [60.0, *last["duration"][1:]]
+    return [(last["driver_number"],)]
+
+
+def _a_stint_overlaps(records: Records, lake: FakeLake) -> list[Identity]:
+    second = next(record for record in records if record["stint_number"] == 2)
+    second["lap_start"] -= 3
+    return [(second["driver_number"], 2)]
+
+
+def _half_of_the_stops_are_lost(records: Records, lake: FakeLake) -> list[Identity]:
+    lost = records[::2]
+    records[:] = records[1::2]
+    kept = {(r["driver_number"], r["lap_number"]) for r in records}
+    stints = sorted(
+        lake.records["stints"][RACE], key=lambda r: (r["driver_number"], r["stint_number"])
+    )
+    assert lost
+    return [
+        (r["driver_number"], r["stint_number"])
+        for r in stints
+        if r["stint_number"] > 1
+        and not any((r["driver_number"], r["lap_start"] - 1 + off) in kept for off in (-1, 0, 1))
+    ]
 
 
 def _two_drivers_lose_their_last_laps(records: Records, lake: FakeLake) -> list[Identity]:
@@ -194,9 +294,9 @@ def _fastest(records: Records) -> dict[str, Any]:
     return min(timed, key=lambda record: float(record["lap_duration"]))
 
 
-def _the_fastest_lap_takes_twenty_seconds(records: Records, lake: FakeLake) -> list[Identity]:
+def _the_fastest_lap_takes_fifty_five_seconds(records: Records, lake: FakeLake) -> list[Identity]:
     fastest = _fastest(records)
-    fastest |= {"lap_duration": 20.0, "duration_sector_1": None}
+    fastest |= {"lap_duration": 55.0, "duration_sector_1": None}
     return [(fastest["driver_number"], fastest["lap_number"])]
 
 
@@ -248,6 +348,11 @@ def _stops_on_the_third_lap(records: Records, lake: FakeLake) -> list[Identity]:
     return [(record["driver_number"], 3) for record in first]
 
 
+_MEETING = Mutation(identity=("driver_number",), change=_another_meeting)
+_DATED = Mutation(
+    identity=("driver_number", "lap_number"),
+    change=_dated_the_day_before,
+)
 _KNOWN = Mutation(identity=("driver_number",), change=_added_for_nobody)
 _AS_USUAL = Mutation(
     identity=("session_key",),
@@ -273,6 +378,7 @@ RACING_MUTATIONS: Mapping[tuple[str, str], Mutation] = {
     ("drivers", "two cars a team"): Mutation(
         identity=("team_name",), change=_a_driver_changes_teams
     ),
+    ("drivers", "meeting as in sessions"): _MEETING,
     ("drivers", "rows as many as usual"): _AS_USUAL,
     ("results", "drivers known"): _KNOWN,
     ("results", "every driver has a result"): Mutation(
@@ -285,11 +391,55 @@ RACING_MUTATIONS: Mapping[tuple[str, str], Mutation] = {
     ),
     ("results", "positions without gap"): Mutation(identity=_DRIVER, change=_the_last_falls_back),
     ("results", "winner has no gap"): Mutation(identity=_DRIVER, change=_the_winner_is_late),
-    ("results", "gaps grow"): Mutation(identity=_DRIVER, change=_two_gaps_change_places),
-    ("results", "points by the table"): Mutation(identity=_DRIVER, change=_three_points_too_few),
+    ("results", "gaps grow"): Mutation(
+        identity=_DRIVER,
+        change=_two_gaps_change_places,
+        companions=frozenset({"gaps as durations"}),
+    ),
+    ("results", "points by the table"): Mutation(
+        identity=_DRIVER,
+        change=_three_points_too_few,
+        companions=frozenset({"points add up"}),
+    ),
+    ("results", "meeting as in sessions"): _MEETING,
+    ("results", "points add up"): Mutation(
+        identity=("points",),
+        change=_only_the_winner_has_points,
+        companions=frozenset({"points by the table"}),
+    ),
+    ("results", "winning time plausible"): Mutation(
+        identity=_DRIVER,
+        change=_the_winner_took_a_second,
+        companions=frozenset({"gaps as durations"}),
+    ),
+    ("results", "gaps as durations"): Mutation(identity=_DRIVER, change=_a_duration_grows),
+    ("results", "laps down as laps"): Mutation(identity=_DRIVER, change=_a_lap_down_more),
+    ("results", "three qualifying times"): Mutation(
+        identity=_DRIVER, change=_two_times, partition=QUALIFYING
+    ),
+    ("results", "positions follow qualifying times"): Mutation(
+        identity=_DRIVER, change=_the_last_was_fastest, partition=QUALIFYING
+    ),
     ("results", "rows as many as usual"): _AS_USUAL,
     ("laps", "drivers known"): _KNOWN,
     ("laps", "lap numbers contiguous"): Mutation(identity=_LAP, change=_tenth_laps_are_lost),
+    ("laps", "meeting as in sessions"): _MEETING,
+    ("laps", "dated within the session"): _DATED,
+    ("laps", "no run of laps missing"): Mutation(identity=_LAP, change=_three_laps_are_lost),
+    ("laps", "as many laps as in results"): Mutation(
+        identity=("laps", "laps_in_results"),
+        change=_last_tenths_are_lost,
+        companions=frozenset({"lap numbers contiguous"}),
+    ),
+    ("laps", "drivers with results have laps"): Mutation(
+        identity=_DRIVER, change=_a_driver_is_lost
+    ),
+    ("laps", "drivers with laps have results"): Mutation(
+        identity=_DRIVER,
+        change=_a_driver_without_a_result,
+        partition=QUALIFYING,
+        companions=frozenset({"drivers known"}),
+    ),
     ("laps", "laps as in results"): Mutation(
         identity=_DRIVER, change=_two_drivers_lose_their_last_laps
     ),
@@ -299,13 +449,18 @@ RACING_MUTATIONS: Mapping[tuple[str, str], Mutation] = {
         identity=_LAP, change=_tenth_laps_start_with_the_ninth
     ),
     ("laps", "fastest lap plausible"): Mutation(
-        identity=_LAP, change=_the_fastest_lap_takes_twenty_seconds
+        identity=_LAP, change=_the_fastest_lap_takes_fifty_five_seconds
     ),
     ("laps", "fastest lap has its point"): Mutation(
         identity=_DRIVER, change=_another_of_the_first_ten_was_faster
     ),
     ("laps", "rows as many as usual"): _AS_USUAL,
     ("stints", "drivers known"): _KNOWN,
+    ("stints", "meeting as in sessions"): _MEETING,
+    ("stints", "drivers with results have stints"): Mutation(
+        identity=_DRIVER, change=_a_driver_is_lost
+    ),
+    ("stints", "stints do not overlap"): Mutation(identity=_STINT, change=_a_stint_overlaps),
     ("stints", "stints follow each other"): Mutation(
         identity=_STINT, change=_second_stints_begin_late
     ),
@@ -320,7 +475,16 @@ RACING_MUTATIONS: Mapping[tuple[str, str], Mutation] = {
     ),
     ("stints", "rows as many as usual"): _AS_USUAL,
     ("pit_stops", "drivers known"): _KNOWN,
-    ("pit_stops", "stops end stints"): Mutation(identity=_LAP, change=_stops_on_the_third_lap),
+    ("pit_stops", "stops end stints"): Mutation(
+        identity=_LAP,
+        change=_stops_on_the_third_lap,
+        companions=frozenset({"stints end with stops"}),
+    ),
+    ("pit_stops", "meeting as in sessions"): _MEETING,
+    ("pit_stops", "dated within the session"): _DATED,
+    ("pit_stops", "stints end with stops"): Mutation(
+        identity=_STINT, change=_half_of_the_stops_are_lost
+    ),
     ("pit_stops", "rows as many as usual"): _AS_USUAL,
 }
 """A mutation for each racing rule, most of them of the simulated Bahrain race of 2024."""

@@ -90,7 +90,7 @@ def test_session_out_of_scope_is_not_checked(lake: FakeLake) -> None:
 
 
 def test_evidence(lake: FakeLake) -> None:
-    """A verdict counts all offenders and shows the first twenty with key and value, as JSON."""
+    """A verdict counts all offenders and shows twenty with key, acronym and value, as JSON."""
     verdicts = lake.but_with("laps", RACE, untimed(0.5)).verdicts("laps")[RACE]
     verdict = rules_of(verdicts)["lap_duration not null in races"]
     laps = len(lake.records["laps"][RACE])
@@ -100,9 +100,14 @@ def test_evidence(lake: FakeLake) -> None:
     assert list(verdict.unexpected_rows[0]) == [
         "session_key",
         "driver_number",
+        "name_acronym",
         "lap_number",
         "lap_duration",
     ]
+    acronyms = {r["driver_number"]: r["name_acronym"] for r in lake.records["drivers"][RACE]}
+    assert all(
+        row["name_acronym"] == acronyms[row["driver_number"]] for row in verdict.unexpected_rows
+    )
     assert all(row["lap_duration"] is None for row in verdict.unexpected_rows)
     assert verdict.observed.startswith(f"{verdict.unexpected_count} of {laps} rows fail (")
     assert verdict.observed.endswith("%; 5.0 % allowed)")

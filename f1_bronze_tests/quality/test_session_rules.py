@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from f1_bronze.datasets.dataset import Dataset
+from f1_bronze.datasets.dataset import Dataset, Severity
 from f1_bronze.datasets.drivers import DRIVERS
 from f1_bronze.datasets.laps import LAPS
 from f1_bronze.datasets.partition import SessionPartition
@@ -55,14 +55,14 @@ def test_new_field_that_begins_with_a_dollar() -> None:
 @pytest.mark.parametrize(
     ("fields", "told"),
     [
-        ({"i1_speed": "fast"}, 'i1_speed does not fit in 1 row, for example "fast"; bigint'),
+        ({"i1_speed": 280.5}, "i1_speed does not fit in 1 row, for example 280.5; bigint"),
         ({"is_pit_out_lap": 1}, "is_pit_out_lap does not fit in 1 row, for example 1; boolean"),
         (
             {"date_start": "2025-04-13T18:02:00+03:00"},
             'date_start does not fit in 1 row, for example "2025-04-13T18:02:00+03:00"; timestamp',
         ),
     ],
-    ids=["number as text", "boolean as number", "another offset"],
+    ids=["whole number as decimal", "boolean as number", "another offset"],
 )
 def test_retyped_value(fields: dict[str, Any], told: str) -> None:
     """A value that its column could not hold, or not give back, is named with the type."""
@@ -70,6 +70,16 @@ def test_retyped_value(fields: dict[str, Any], told: str) -> None:
     assert verdict.passed is False
     assert verdict.observed == f"{told} is declared"
     assert verdict.unexpected_rows[0]["lap_number"] == 2
+
+
+def test_text_in_a_number() -> None:
+    """A text in any number is a rule of its own, and reported once."""
+    records = [lap(1), lap(2, i1_speed="fast", lap_duration="1:33.2")]
+    verdict = verdict_on(LAPS, records, "numbers are numbers")
+    assert verdict.passed is False
+    assert verdict.severity is Severity.ERROR
+    assert verdict.observed == 'i1_speed is a text in 1 row, for example "fast"; bigint is declared'
+    assert verdict_on(LAPS, records, "no types changed").passed is True
 
 
 def test_field_gone_from_all_rows() -> None:

@@ -44,6 +44,17 @@ def test_mostly(mostly: float, seen: int, unexpected: int, passed: bool | None) 
 
 
 @pytest.mark.parametrize(
+    ("failing", "passed", "severity"),
+    [(2, True, "WARN"), (3, False, "WARN"), (10, False, "WARN"), (11, False, "ERROR")],
+)
+def test_two_thresholds(failing: int, passed: bool, severity: str) -> None:
+    """Below one share people should look, below the other the partition must not be used."""
+    two = replace(rule(0.9), usable_from=0.5)
+    verdict = RuleVerdict.by_count(two, rows_seen=20, unexpected_count=failing)
+    assert (verdict.passed, verdict.severity) == (passed, severity)
+
+
+@pytest.mark.parametrize(
     ("unexpected", "also", "observed"),
     [
         (0, "", "all 1,000 rows pass"),

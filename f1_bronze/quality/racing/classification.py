@@ -1,8 +1,11 @@
 """Rules of `results`: positions, gaps and points as the sporting regulations have them."""
 
+import json
+import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.quality.racing.findings import DRIVER, CheckedSessions, Findings, per_session
 
 if TYPE_CHECKING:
@@ -42,6 +45,8 @@ POINTS_TABLES = (
 )
 
 _A_LAP = 1e6  # seconds that one lap down counts for, beyond any gap in time
+_WINNING_TIME = (1_200, 11_000)  # seconds
+_GAP_TOLERANCE = 0.01 + 1e-6  # seconds; the little more is what binary floats round away
 
 
 def positions_unique(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findings:
@@ -95,13 +100,7 @@ def gaps_grow(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findings:
 
 def _behind(results: "pd.DataFrame") -> "pd.Series[float]":
     """Seconds behind the leader, `_A_LAP` for each lap; NaN where the gap is neither."""
-    import pandas as pd
-
-    text = results["gap_to_leader"].astype("string")
-    laps = text.str.extract(r'^"\+(\d+) LAPS?"$', expand=False)
-    seconds = pd.to_numeric(text, errors="coerce").astype("Float64")
-    behind = seconds.fillna(pd.to_numeric(laps).astype("Float64") * _A_LAP)
-    return behind.astype("float64")
+    return _seconds(results["gap_to_leader"]).fillna(_laps_down(results["gap_to_leader"]) * _A_LAP)
 
 
 def points_by_the_table(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findings:
@@ -110,7 +109,7 @@ def points_by_the_table(rows: "pd.DataFrame", sessions: CheckedSessions) -> Find
 
     paid = rows[rows.groupby("session_key")["points"].transform("count") > 0]
     wrong: list[pd.DataFrame] = []
-    counts: dict[int, pd.Series[float]] = {}
+    matches: dict[int, pd.Series[float]] = {}
     for place, table in enumerate(POINTS_TABLES):
         own = paid[
             paid["year"].between(table.first_year, table.last_year)
@@ -119,9 +118,13 @@ def points_by_the_table(rows: "pd.DataFrame", sessions: CheckedSessions) -> Find
         due = own["position"].map(dict(enumerate(table.points, start=1))).fillna(0.0)
         extra = own["points"].fillna(0.0) - due
         off = (extra != 0) & ~_has_fastest_lap_point(own, extra)
-        counts[place] = off.astype("float64").groupby(own["session_key"]).sum()
+        # A table fits where it explains points, not where it explains that there are none.
+        fits = (~off & (due > 0)) if table.points else ~off & own["points"].eq(0)
+        matches[place] = fits.astype("float64").groupby(own["session_key"]).sum()
+        if not table.points:  # for a session in which nobody has any
+            matches[place] *= own["points"].eq(0).groupby(own["session_key"]).all()
         wrong.append(own.assign(points_by_table=due, table=place)[off])
-    best = pd.DataFrame(counts).idxmin(axis=1)
+    best = pd.DataFrame(matches).idxmax(axis=1)
     failing = pd.concat(wrong)
     failing = failing[failing["table"] == failing["session_key"].map(best)]
     unpaid = set(rows["session_key"]) - set(paid["session_key"])
@@ -132,6 +135,145 @@ def points_by_the_table(rows: "pd.DataFrame", sessions: CheckedSessions) -> Find
         not_checked=dict.fromkeys(unpaid, "nobody has points"),
         observed={int(str(key)): POINTS_TABLES[place].name for key, place in best.items()},
     )
+
+
+def points_add_up(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findings:
+    """The points of a session are those of a whole table; what is off is counted in points."""
+    import pandas as pd
+
+    paid = rows[rows["points"].notna()]
+    checked: dict[int, int] = {}
+    failed: dict[int, int] = {}
+    observed: dict[int, str] = {}
+    failing: list[tuple[int, float, float]] = []
+    for key, own in paid.groupby("session_key"):
+        session, total = int(str(key)), float(own["points"].sum())
+        partition = sessions.partitions[session]
+        sums = {
+            sum(table.points) + extra
+            for table in POINTS_TABLES
+            if table.points
+            and table.session_type == partition.session_type
+            and table.first_year <= partition.year <= table.last_year
+            for extra in ((0, 1) if _gives_fastest_lap_point(partition) else (0,))
+        }
+        if not sums:
+            continue
+        expected = min(sums, key=lambda one: (abs(one - total), -one))
+        if total < min(sums):  # a part of the usual sum, not more than a shortened one's
+            expected = max(sums)
+        checked[session] = round(expected)
+        failed[session] = min(round(expected), math.ceil(abs(total - expected)))
+        observed[session] = f"{total:g} points, expected {expected:g}"
+        if total != expected:
+            failing.append((session, total, expected))
+    return Findings(
+        failing=pd.DataFrame(failing, columns=["session_key", "points", "points_expected"]),
+        checked=checked,
+        things="points",
+        failed=failed,
+        observed=observed,
+    )
+
+
+def winning_time_plausible(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findings:
+    """The winner drove as long as races and sprints last."""
+    winner = rows[rows["position"] == 1]
+    winner = winner.assign(seconds=_seconds(winner["duration"])).dropna(subset="seconds")
+    wrong = ~winner["seconds"].between(*_WINNING_TIME)
+    return Findings(
+        failing=winner.loc[wrong, [*DRIVER, "position", "duration"]],
+        checked=per_session(winner),
+        things="winners",
+    )
+
+
+def gaps_as_durations(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findings:
+    """A gap in seconds is the difference of the durations."""
+    timed = rows.assign(
+        seconds=_seconds(rows["duration"]), gap=_seconds(rows["gap_to_leader"])
+    ).dropna(subset=["seconds", "gap"])
+    winner = timed[timed["position"] == 1].drop_duplicates("session_key")
+    timed = timed.assign(
+        seconds_of_winner=timed["session_key"].map(winner.set_index("session_key")["seconds"])
+    ).dropna(subset="seconds_of_winner")
+    off = timed["seconds"] - timed["seconds_of_winner"] - timed["gap"]
+    wrong = off.abs() > _GAP_TOLERANCE
+    names = [*DRIVER, "position", "duration", "gap_to_leader", "seconds_of_winner"]
+    return Findings(failing=timed.loc[wrong, names], checked=per_session(timed), things="drivers")
+
+
+def laps_down_as_laps(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findings:
+    """A gap in laps is the difference of the laps."""
+    winner = rows[rows["position"] == 1].drop_duplicates("session_key")
+    laps = rows["session_key"].map(winner.set_index("session_key")["number_of_laps"])
+    lapped = rows.assign(laps_of_winner=laps, laps_down=_laps_down(rows["gap_to_leader"]))
+    lapped = lapped.dropna(subset=["laps_of_winner", "laps_down", "number_of_laps"])
+    wrong = lapped["laps_of_winner"] - lapped["number_of_laps"] != lapped["laps_down"]
+    names = [*DRIVER, "position", "gap_to_leader", "number_of_laps", "laps_of_winner"]
+    return Findings(failing=lapped.loc[wrong, names], checked=per_session(lapped), things="drivers")
+
+
+def three_qualifying_times(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findings:
+    """duration is a list of three, of which some may be null."""
+    timed = rows[rows["duration"].notna()]
+    wrong = timed["duration"].map(lambda text: len(_times(text)) != 3).astype("bool")
+    return Findings(
+        failing=timed.loc[wrong, [*DRIVER, "position", "duration"]],
+        checked=per_session(timed),
+        things="drivers",
+    )
+
+
+def positions_follow_qualifying_times(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findings:
+    """Within Q3, then Q2, then Q1, positions follow the times."""
+    timed = rows[rows["position"].notna() & rows["duration"].notna()]
+    timed = timed.sort_values(["session_key", "position"])
+    behind = timed["duration"].map(lambda text: _qualifying_order(_times(text)))
+    timed = timed.assign(behind=behind.astype("float64")).dropna(subset="behind")
+    before = timed.groupby("session_key")["behind"].shift()
+    wrong = timed["behind"] < before
+    return Findings(
+        failing=timed.loc[wrong, [*DRIVER, "position", "duration"]],
+        checked=per_session(timed),
+        things="drivers",
+    )
+
+
+def _times(text: str) -> list[float | None]:
+    """The times of a JSON list; nothing for any other text."""
+    times = json.loads(text)
+    return times if isinstance(times, list) else []
+
+
+def _qualifying_order(times: list[float | None]) -> float | None:
+    """Seconds, a long time more for each part that was not reached; None without three times."""
+    if len(times) != 3:
+        return None
+    for missed, time in enumerate(reversed(times)):
+        if isinstance(time, int | float):
+            return missed * _A_LAP + time
+    return None
+
+
+def _seconds(column: "pd.Series[Any]") -> "pd.Series[float]":
+    """The numbers among JSON texts; NaN for any other text."""
+    import pandas as pd
+
+    return pd.to_numeric(column, errors="coerce").astype("float64")
+
+
+def _laps_down(gap: "pd.Series[Any]") -> "pd.Series[float]":
+    """The laps of a gap such as "+1 LAP"; NaN for any other."""
+    import pandas as pd
+
+    laps = gap.astype("string").str.extract(r'^"\+(\d+) LAPS?"$', expand=False)
+    return pd.to_numeric(laps).astype("Float64").astype("float64")
+
+
+def _gives_fastest_lap_point(partition: SessionPartition) -> bool:
+    first, last = FASTEST_LAP_SEASONS
+    return partition.session_type == "race" and first <= partition.year <= last
 
 
 def _has_fastest_lap_point(results: "pd.DataFrame", extra: "pd.Series[float]") -> "pd.Series[bool]":

@@ -29,6 +29,7 @@ class Findings:
             and the columns that show why.
         checked: how many things were checked; `mostly` is a share of it.
         things: what is counted (laps, drivers, …), in the plural.
+        failed: how many fail, where that is not the number of rows in `failing`.
         not_checked: why a session could not be checked.
         observed: what was seen, in a few words, where the count alone does not say it.
     """
@@ -36,6 +37,7 @@ class Findings:
     failing: "pd.DataFrame"
     checked: Mapping[int, int]
     things: str = "rows"
+    failed: Mapping[int, int] | None = None
     not_checked: Mapping[int, str] = field(default_factory=dict)
     observed: Mapping[int, str] = field(default_factory=dict)
 

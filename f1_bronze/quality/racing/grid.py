@@ -2,8 +2,9 @@
 
 from typing import TYPE_CHECKING
 
-from f1_bronze.datasets.dataset import CLASSIFIED_TYPES
+from f1_bronze.datasets.dataset import CLASSIFIED_TYPES, Dataset
 from f1_bronze.datasets.drivers import DRIVERS
+from f1_bronze.datasets.results import RESULTS
 from f1_bronze.quality.racing.findings import DRIVER, CheckedSessions, Findings, per_session
 
 if TYPE_CHECKING:
@@ -15,9 +16,18 @@ _TESTING = "testing|day_"
 
 def drivers_known(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findings:
     """Every driver of these rows is among the session's drivers."""
-    mine, drivers, reasons = sessions.compare(rows, DRIVERS)
+    return _drivers_among(rows, DRIVERS, sessions)
+
+
+def drivers_with_laps_have_results(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findings:
+    """Every driver of these rows has a result."""
+    return _drivers_among(rows, RESULTS, sessions)
+
+
+def _drivers_among(rows: "pd.DataFrame", dataset: Dataset, sessions: CheckedSessions) -> Findings:
+    mine, theirs, reasons = sessions.compare(rows, dataset)
     seen = mine.groupby(DRIVER).size().rename("rows").reset_index()
-    known = drivers[DRIVER].drop_duplicates().assign(known=True)
+    known = theirs[DRIVER].drop_duplicates().assign(known=True)
     merged = seen.merge(known, on=DRIVER, how="left")
     return Findings(
         failing=merged.loc[merged["known"].isna(), [*DRIVER, "rows"]],
@@ -36,6 +46,20 @@ def every_driver_has_a_result(rows: "pd.DataFrame", sessions: CheckedSessions) -
     return Findings(
         failing=merged.loc[merged["listed"].isna(), [*DRIVER, "full_name", "team_name"]],
         checked=per_session(entered),
+        things="drivers",
+        not_checked=reasons,
+    )
+
+
+def drivers_with_results_have_rows(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findings:
+    """Every driver with laps in results is among these rows."""
+    mine, results, reasons = sessions.compare(rows, RESULTS)
+    driven = results[results["number_of_laps"] > 0].drop_duplicates(DRIVER)
+    listed = mine[DRIVER].drop_duplicates().assign(listed=True)
+    merged = driven[[*DRIVER, "number_of_laps"]].merge(listed, on=DRIVER, how="left")
+    return Findings(
+        failing=merged.loc[merged["listed"].isna(), [*DRIVER, "number_of_laps"]],
+        checked=per_session(merged),
         things="drivers",
         not_checked=reasons,
     )

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from f1_bronze.datasets.laps import LAPS
 from f1_bronze.datasets.stints import STINTS
 from f1_bronze.quality.racing.findings import DRIVER, CheckedSessions, Findings, per_session
+from f1_bronze.quality.racing.grid import drivers_with_results_have_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,7 +25,10 @@ def stints_follow_each_other(rows: "pd.DataFrame", sessions: CheckedSessions) ->
     known = stints[stints["lap_start"].notna() & before.notna()]
     # Upstream counts the lap into the pits to both stints in one session of eight.
     least = known["lap_end_before"].where(known["lap_end_before"] > 0, 1)
-    wrong = (known["lap_start"] < least) | (known["lap_start"] > known["lap_end_before"] + 1)
+    # A stint that begins before the last lap of the one before is another rule's.
+    wrong = (known["lap_start"] > known["lap_end_before"] + 1) | (
+        (known["lap_start"] < least) & known["lap_end_before"].le(0)
+    )
     shared = known["lap_start"].eq(known["lap_end_before"])
     return Findings(
         failing=known[wrong],
@@ -36,6 +40,23 @@ def stints_follow_each_other(rows: "pd.DataFrame", sessions: CheckedSessions) ->
             if count
         },
     )
+
+
+def stints_do_not_overlap(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findings:
+    """No stint begins before the last lap of the one before."""
+    stints = rows[[*_STINT, "lap_start", "lap_end"]].drop_duplicates(_STINT).sort_values(_STINT)
+    before = stints.groupby(DRIVER)["lap_end"].shift()
+    known = stints.assign(lap_end_before=before)[stints["lap_start"].notna() & before.notna()]
+    return Findings(
+        failing=known[known["lap_start"] < known["lap_end_before"]],
+        checked=per_session(known),
+        things="stints",
+    )
+
+
+def drivers_with_results_have_stints(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findings:
+    """A driver with laps in results has a stint."""
+    return drivers_with_results_have_rows(rows, sessions)
 
 
 def stints_end_after_they_start(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findings:
@@ -75,6 +96,23 @@ def tyre_age_plausible(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findi
         failing=known.loc[wrong, [*_STINT, "compound", "tyre_age_at_start"]],
         checked=per_session(known),
         things="stints",
+    )
+
+
+def stints_end_with_stops(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findings:
+    """Where a driver changes to another stint there is a stop, give or take a lap."""
+    mine, stints, reasons = sessions.compare(rows, STINTS)
+    ordered = stints[[*_STINT, "lap_start", "lap_end"]].sort_values(_STINT, ignore_index=True)
+    changes = ordered[ordered.duplicated(DRIVER) & ordered["lap_start"].notna()]
+    stops = mine.loc[mine["lap_number"].notna(), _STOP]
+    pairs = changes.reset_index(names="change").merge(stops, on=DRIVER)
+    off = pairs["lap_start"] - 1 - pairs["lap_number"]
+    matched = set(pairs.loc[off.abs() <= _LAPS_OFF, "change"])
+    return Findings(
+        failing=changes[~changes.index.isin(matched)],
+        checked=per_session(changes),
+        things="stint changes",
+        not_checked=reasons,
     )
 
 

@@ -1,6 +1,7 @@
 """How many rows a session usually has: a band around earlier sessions of its type."""
 
 from collections.abc import Sequence
+from statistics import median
 from typing import TYPE_CHECKING
 
 from f1_bronze.quality.racing.findings import CheckedSessions, Findings, per_session
@@ -11,13 +12,14 @@ if TYPE_CHECKING:
 ENOUGH_SEEN = 5
 
 _LEAST, _MOST = 0.7, 1.4
+_ORDINARY = (0.6, 1.7)
 
 
 def rows_as_many_as_usual(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findings:
     """The number of rows is within the band of the earlier sessions of that type."""
     import pandas as pd
 
-    counts = dict.fromkeys(sessions.partitions, 0) | per_session(rows)
+    counts = per_session(rows)  # a session without rows is for the rule about the least of them
     checked: dict[int, int] = {}
     not_checked: dict[int, str] = {}
     observed: dict[int, str] = {}
@@ -52,6 +54,13 @@ def usual_band(seen: Sequence[int]) -> tuple[int, int]:
     (570, 1749)
     >>> usual_band([2, 1, 3, 1, 2])
     (0, 8)
+    >>> usual_band([1000, 1100, 420, 1200, 1050])
+    (637, 1749)
     """
-    least, most = min(seen), max(seen)
+    # A bad session before must not hide the next one: counts far from the middle do not count.
+    middle = median(seen)
+    spread = 2 * middle**0.5
+    low, high = _ORDINARY[0] * middle - spread, _ORDINARY[1] * middle + spread
+    ordinary = [count for count in seen if low <= count <= high]
+    least, most = min(ordinary), max(ordinary)
     return max(0, round(_LEAST * least - 2 * least**0.5)), round(_MOST * most + 2 * most**0.5)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from f1_bronze.datasets import DATASETS
-from f1_bronze.datasets.dataset import Dataset, Severity
+from f1_bronze.datasets.dataset import Severity
 
 from ..conftest import RECORDINGS, needs_recordings
 from .fake_lake import FakeLake, recorded, rules_of
@@ -14,6 +14,13 @@ from .measuring import measured
 
 pytestmark = needs_recordings
 _COMMITTED = Path(__file__).parents[2] / "docs" / "measured_rules.json"
+TRUE_WARNINGS = {
+    # The winner's time is 0.526 s, and all others are relative to it.
+    ("2024/belgian/race", "results", "winning time plausible"),
+    # Nobody's first lap in Singapore, as upstream answers; in Monaco as laps were rebuilt.
+    ("2024/monaco/race", "laps", "lap numbers contiguous"),
+    ("2024/singapore/race", "laps", "lap numbers contiguous"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -21,16 +28,16 @@ def lake() -> FakeLake:
     return recorded(RECORDINGS)
 
 
-@pytest.mark.parametrize("dataset", DATASETS, ids=lambda dataset: dataset.name)
-def test_no_error_on_good_sessions(lake: FakeLake, dataset: Dataset) -> None:
-    """No ERROR rule fails on a recorded session; each of these is good enough to be used."""
-    errors = [
-        (partition.key, name, verdict.observed)
+def test_only_true_findings(lake: FakeLake) -> None:
+    """No ERROR on a session that can be used, and no warning where nothing is wrong."""
+    failed = {
+        (partition.key, dataset.name, name): verdict.severity
+        for dataset in DATASETS
         for partition, checks in lake.verdicts(dataset.name).items()
         for name, verdict in rules_of(checks).items()
-        if verdict.passed is False and verdict.severity is Severity.ERROR
-    ]
-    assert errors == []
+        if verdict.passed is False
+    }
+    assert failed == dict.fromkeys(TRUE_WARNINGS, Severity.WARN)
 
 
 def test_shares_are_the_committed_ones(lake: FakeLake) -> None:
@@ -43,15 +50,3 @@ def test_shares_are_the_committed_ones(lake: FakeLake) -> None:
     assert now == committed, (
         "python -m f1_bronze_tests.quality.measuring FOLDER > docs/measured_rules.json; make docs"
     )
-
-
-def test_warnings_are_few(lake: FakeLake) -> None:
-    """A rule warns of one recorded session in twenty at most; else nobody would look any more."""
-    figures = measured(lake)
-    often = {
-        (dataset, rule): (one["sessions_passed"], one["sessions"])
-        for dataset, rules in figures.items()
-        for rule, one in rules.items()
-        if one["sessions"] - one["sessions_passed"] > max(2, one["sessions"] / 20)
-    }
-    assert often == {}
