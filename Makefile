@@ -42,11 +42,12 @@ test-containers: $(VENV)/dev.stamp $(VENV)/servers.stamp ## those that build and
 
 test-all: test test-marked test-containers ## every test; what cannot run here is skipped with its reason
 
-docs: $(VENV)/dev.stamp ## derive tables of the docs and the Glue tables from the declarations
+docs: $(VENV)/dev.stamp ## derive tables of the docs, the Glue tables and the image's versions
 	$(BIN)/python -m tools.dataset_docs > docs/datasets.md
 	$(BIN)/python -m tools.rule_docs docs/measured_rules.json > docs/rules.md
 	$(BIN)/python -m tools.metric_docs docs/monitoring.md
 	$(BIN)/python -m tools.glue_template > deploy/aws/tables.yaml
+	$(BIN)/python -m tools.constraints > deploy/dagster/constraints.txt
 
 bench: $(VENV)/run.stamp ## compare speeds, as ratios
 	$(BIN)/python -m benchmarks

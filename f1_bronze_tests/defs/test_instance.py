@@ -20,6 +20,7 @@ def test_a_home_is_made_with_a_limit_for_the_api(
         assert instance.root_directory == str(tmp_path / "home")
         assert not instance.telemetry_enabled
         assert instance.run_monitoring_enabled
+        assert instance.run_monitoring_poll_interval_seconds == 30
         assert instance.run_retries_max_retries == 2
         assert instance.get_concurrency_config().run_queue_config.max_concurrent_runs == 4
         limits = {limit.name: limit.limit for limit in instance.event_log_storage.get_pool_limits()}

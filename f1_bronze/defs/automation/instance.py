@@ -27,6 +27,7 @@ nux:
   enabled: false
 run_monitoring:
   enabled: true
+  poll_interval_seconds: 30
 run_coordinator:
   module: dagster.core.run_coordinator
   class: QueuedRunCoordinator
