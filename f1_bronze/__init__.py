@@ -1,38 +1,41 @@
 """f1_bronze: Formula 1 sessions from OpenF1 as a bronze layer on Dagster.
 
 The way of a lap:
-1. `openf1.calendar` finds the session that it was driven in and gives it a partition.
-2. `openf1.batches` asks for the laps of many sessions in one call, `openf1.client` at the API's
-   pace, and `openf1.outcomes` tells rows from an empty answer from a failure.
-3. `lake.records` turns the answer into typed rows that can be turned back, `lake.parquet` into
-   the bytes of a file, and `lake.landing` decides whether these become the partition's content.
-4. `defs.ingestion` runs the above for every selected partition and dataset, and `defs.events`
-   tells Dagster of each as it lands, with a picture of it from `pictures`.
-5. `quality.judging` holds it against the rules that are declared beside its columns, and
-   `defs.checks` tells Dagster the verdicts.
-6. `telemetry` tells the outside, once `defs.run_records` has read the run back from Dagster.
+1. `openf1/calendar` finds the session in which it was driven and gives it a partition.
+2. `openf1/batches` asks for the laps of many sessions in one call; `openf1/client` asks at the rate
+   that `openf1/budget` allows and retries; `openf1/answers` distinguishes rows, an empty answer and
+   each kind of failure.
+3. `lake/records` turns the answer into typed rows that can be turned back, `lake/parquet` into the
+   bytes of a file, and `lake/landing` decides whether these become the partition's content.
+4. `defs/run/ingestion` does this for every selected partition and dataset, and
+   `defs/run/materialization` records each in Dagster as it is stored, with a chart from `charts`.
+5. `quality/judge` checks it against the rules that are declared beside its columns, and
+   `defs/run/judging` records the results of the checks.
+6. `defs/record/runs` reads the run back from Dagster's event log, and `defs/outbound` sends its
+   metrics, lineage events and alerts through `telemetry`.
 
 Where do I go to…?
 - add a column or a dataset: `datasets/`, one file per dataset; then the roll-call in its __init__
-- change how often or how fast the API is asked: `openf1/pace.py`, `openf1/retries.py`
-- change how many sessions are asked at once: `openf1/batches.py`
-- change where files lie: `lake/paths.py`
-- change what Dagster shows of a partition: `defs/events.py`
-- change what becomes of an answer that differs: `lake/landing.py`, `lake/history.py`
 - add or change a rule: `datasets/`, beside the columns; one across rows also in `quality/racing/`
-- change what runs by itself: `defs/schedules.py`, `weekly.py`, `calendar_sensor.py`, `reopening.py`
-- change a metric or what lineage tells: `telemetry/metric_kinds.py`, `telemetry/lineage/`
-- change a picture: `pictures/`; what the report shows: `defs/report_page/`
-- change what is watched: `defs/coverage_asset.py`, `defs/stale_sessions.py`
-- change what Spark, Athena and DuckDB are told of the lake: `lake/tables.py`, `glue.py`, `views.py`
-- add a subcommand: `commands/`, a module each, and the roll-call in `cli.py`
-- change what a run says in the log: `defs/logs.py`; how a line looks: `telemetry/logs/lines.py`
-- add a setting: `variables.py`, then `settings.py`
-- make the stand-in misbehave: `simulator/faults.py`
+- change what is done about an answer (429, 404, …): the table in `openf1/answers`, `openf1/client`
+- change how fast the API is asked: `openf1/budget`; how many sessions at once: `openf1/batches`
+- change where files lie: `lake/paths`; what becomes of an answer that differs: `lake/landing`
+- change what Spark, Athena and DuckDB see of the lake: `lake/catalog`, `lake/sql`
+- change what Dagster shows of a partition: `defs/run/materialization`, `defs/checks`
+- change what runs by itself: `defs/automation/reconcile`; when: `defs/schedules`, `defs/sensors`
+- change what counts as missing, overdue or wrong: `defs/monitoring/`, with the report page
+- read something from Dagster's event log: `defs/record/`
+- change a metric, an alert or a lineage event: `telemetry/`; when it is sent: `defs/outbound/`
+- change a log line: `defs/run/tally`; how it looks and where it goes: `telemetry/logs`
+- change a chart: `charts/`
+- add a command: `cli/`, a module each, and the roll-call in its __init__
+- add a setting: `settings`
+- make the simulated API misbehave: `simulator/faults`
+- regenerate a page of the docs or a template from the declarations: `tools/`, `make docs`
 
 Imports go one way, held by a test:
-`datasets ← openf1, lake, quality, telemetry, pictures ← defs ← definitions, commands, cli`.
-The simulator imports none of them.
+`datasets ← openf1, lake, quality, telemetry, charts ← defs ← definitions, cli`; inside defs
+`partitions ← record ← run, automation, outbound, monitoring`. The simulator imports none of them.
 """
 
 __version__ = "0.1.0"

@@ -1,6 +1,7 @@
 """The import arrow and what may be imported where."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -179,6 +180,19 @@ def test_no_module_is_a_drawer() -> None:
     assert [m for m in modules() if m.stem in drawers] == []
     lengths = {str(m): len(m.read_text("utf-8").splitlines()) for m in modules()}
     assert {name: length for name, length in lengths.items() if length > 680} == {}
+
+
+def test_documents_point_at_what_is_there() -> None:
+    """Modules and folders that the map, the README and the docs name exist."""
+    root = PACKAGE.parent
+    rooms = "|".join(p.name for p in PACKAGE.iterdir() if p.is_dir() and p.name[0] != "_")
+    gone = set()
+    for page in (PACKAGE / "__init__.py", root / "README.md", *(root / "docs").rglob("*.md")):
+        for name in re.findall(rf"`(?:f1_bronze/)?((?:{rooms})/[\w/.]*)`", page.read_text("utf-8")):
+            target = PACKAGE / name
+            if not (target.exists() or target.with_suffix(".py").exists()):
+                gone.add((page.name, name))
+    assert gone == set()
 
 
 def test_private_dagster_has_one_home() -> None:
