@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -319,8 +318,8 @@ def test_through_a_webhook(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """By settings alone, over HTTP; its secret address is in no cursor, message, log or repr."""
-    with_hook = replace(
-        settings, alert_webhook=receiver.url, dagster_url="https://dagster.example.org"
+    with_hook = settings.model_copy(
+        update={"alert_webhook": receiver.url, "dagster_url": "https://dagster.example.org"}
     )
     sensor = Sensor(instance, Deployment(with_hook))
     with caplog.at_level(logging.DEBUG):
