@@ -169,6 +169,7 @@ def _execute_runs(
     from f1_bronze.defs.record.tags import BY_COMMAND, TRIGGER_TAG
     from f1_bronze.defs.resources import Deployment
     from f1_bronze.lake.errors import LakeError
+    from f1_bronze.telemetry.outbound import SinkUnavailable
 
     definitions = assemble(settings, openf1=openf1, progress=tally)
     runs: list[str] = []
@@ -193,8 +194,8 @@ def _execute_runs(
                 crashes.append(describe_crash(result))
         try:
             emit_now(instance, Deployment(settings), runs)
-        except LakeError as error:
-            waiting = f"lineage and metrics are written by `f1-bronze ui` later: {error}"
+        except (LakeError, SinkUnavailable) as error:
+            waiting = f"lineage and metrics are sent by `f1-bronze ui` later: {error}"
             stderr().print(waiting, style="yellow", markup=False, soft_wrap=True)
     return runs, crashes
 

@@ -10,6 +10,7 @@ from f1_bronze.cli.options import as_json_option, reports_errors, unknown
 from f1_bronze.settings import Settings
 
 if TYPE_CHECKING:
+    from f1_bronze.telemetry.metrics.metric_kinds import Metric
     from f1_bronze.telemetry.metrics.series import Series
 
 _BARS = "▁▂▃▄▅▆▇█"
@@ -34,25 +35,23 @@ _DECIMALS = 3
 @as_json_option
 @reports_errors
 def metrics(days: int, typed: str | None, as_json: bool) -> None:
-    """Print and plot the metrics that are stored in the lake.
+    """Print and plot metrics: of CloudWatch if F1_BRONZE_METRICS says so, else of the lake.
 
     A bar of the plot is a day, or several days if there are more than 60; its height is the sum,
     the maximum or the minimum of their values, whichever the metric is about.
 
-    Exit status: 0 printed, 1 the lake cannot be read, 2 wrong use.
+    Exit status: 0 printed, 1 the lake or CloudWatch cannot be read, 2 wrong use.
     """
     from f1_bronze.cli.console import print_json
-    from f1_bronze.lake.access import open_store
-    from f1_bronze.telemetry.metrics.metric_files import METRICS, MetricFiles
     from f1_bronze.telemetry.metrics.series import group_series
 
     name = _metric_name(typed) if typed else None
-    store = open_store(Settings.read().lake_uri)
     last = datetime.now(UTC)
     first = last - timedelta(days=days)
+    metrics, place = _read(Settings.read(), first, last)
     found = [
         series
-        for series in group_series(MetricFiles(store).between(first, last))
+        for series in group_series(metrics)
         if (series.is_coarsest if name is None else series.name == name)
     ]
     if as_json:
@@ -60,13 +59,26 @@ def metrics(days: int, typed: str | None, as_json: bool) -> None:
         return
     if not found:
         click.echo(
-            f"There are no metrics of the last {days} days in {store.uri(METRICS)}. The sensor "
-            "cloudwatch_metrics writes them when runs end, unless F1_BRONZE_METRICS is cloudwatch: "
-            "check in `f1-bronze ui` that it is on.",
+            f"There are no metrics of the last {days} days in {place}. The sensor "
+            "cloudwatch_metrics sends them when runs end: check in `f1-bronze ui` that it is on.",
             err=True,
         )
         return
     _print(found, first, last, days)
+
+
+def _read(settings: Settings, first: datetime, last: datetime) -> tuple[Sequence["Metric"], str]:
+    """The metrics between, and where they were read."""
+    if settings.metrics == "cloudwatch":
+        from f1_bronze.telemetry.metrics.cloudwatch import CloudWatchSink
+
+        sink = CloudWatchSink()
+        return sink.between(first, last, environment=settings.environment), "CloudWatch"
+    from f1_bronze.lake.access import open_store
+    from f1_bronze.telemetry.metrics.metric_files import METRICS, MetricFiles
+
+    store = open_store(settings.lake_uri)
+    return MetricFiles(store).between(first, last), store.uri(METRICS)
 
 
 def _metric_name(typed: str) -> str:

@@ -13,6 +13,7 @@ _POLICY = "(deploy/aws/monitoring.yaml has the policy)"
 
 _ALLOW = {
     "cloudwatch": f"Allow this identity cloudwatch:PutMetricData on F1Pipeline/* {_POLICY}.",
+    "cloudwatch reading": "Allow this identity cloudwatch:GetMetricData.",
     "sns": f"Allow this identity sns:Publish on the topic {_POLICY}.",
     "logs": "Allow logs:CreateLogStream and logs:PutLogEvents on the log group.",
 }
@@ -105,7 +106,7 @@ def aws_errors() -> tuple[type[Exception], ...]:
 
 
 def read_failure(error: Exception, service: str) -> AwsFailure:
-    """What one of `aws_errors` means for a service: `cloudwatch`, `sns` or `logs`."""
+    """What one of `aws_errors` means; `service` is one that has a permission above."""
     from botocore import exceptions as boto
 
     name = type(error).__name__

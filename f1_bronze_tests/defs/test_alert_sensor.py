@@ -23,6 +23,7 @@ from f1_bronze.telemetry.alerts.wording import Alert
 from f1_bronze.telemetry.outbound import Dropped, Outcome, Sent, SinkUnavailable
 from f1_bronze.telemetry.outbound import Sink as AlertSink
 from f1_bronze_tests.defs.fake_judge import FakeJudge
+from f1_bronze_tests.defs.sensor_ticks import TickLog, said_by
 from f1_bronze_tests.telemetry.alert_receiver import Receiver, receiving
 
 QUALIFYING, RACE = "2025/bahrain/qualifying", "2025/bahrain/race"
@@ -107,9 +108,10 @@ class Deployed(Deployment):
 class Sensor:
     """The sensor, tick after tick, its cursor kept; begins with a tick on what is there."""
 
-    def __init__(self, instance: dg.DagsterInstance, deployment: Deployment) -> None:
-        self._instance, self._deployment = instance, deployment
+    def __init__(self, instance: dg.DagsterInstance, deployment: Deployment, log: TickLog) -> None:
+        self._instance, self._deployment, self._log = instance, deployment, log
         self.cursor: str | None = None
+        self.acted_on: list[str] = []
 
     def tick(self) -> str:
         """What the tick says."""
@@ -118,7 +120,8 @@ class Sensor:
         ) as context:
             result = bronze_alerts.evaluate_tick(context)
             self.cursor = context.cursor
-        return str(result.skip_message)
+        self.acted_on = [one.dagster_run.run_id for one in result.dagster_run_reactions]
+        return said_by(result, self._log)
 
 
 @pytest.fixture
@@ -128,16 +131,20 @@ def sink() -> Sink:
 
 
 @pytest.fixture
-def sensor(instance: dg.DagsterInstance, settings: Settings, sink: Sink) -> Sensor:
+def sensor(
+    instance: dg.DagsterInstance, settings: Settings, sink: Sink, tick_log: TickLog
+) -> Sensor:
     """The sensor of a deployment with one sink, switched on."""
-    made = Sensor(instance, Deployed(settings, topic=sink))
+    made = Sensor(instance, Deployed(settings, topic=sink), tick_log)
     assert made.tick() == "0 alerts sent."
     return made
 
 
-def test_nobody_is_to_be_told(instance: dg.DagsterInstance, settings: Settings) -> None:
+def test_nobody_is_to_be_told(
+    instance: dg.DagsterInstance, settings: Settings, tick_log: TickLog
+) -> None:
     """Without topic and webhook the tick is a skip that names the settings."""
-    sensor = Sensor(instance, Deployment(settings))
+    sensor = Sensor(instance, Deployment(settings), tick_log)
     assert sensor.tick() == (
         "Alerts go nowhere: set F1_BRONZE_ALERT_TOPIC or F1_BRONZE_ALERT_WEBHOOK."
     )
@@ -147,7 +154,9 @@ def test_nobody_is_to_be_told(instance: dg.DagsterInstance, settings: Settings) 
 def test_a_failed_run_is_told_once(sensor: Sensor, sink: Sink, fails: Fails) -> None:
     """The alert begins with partition, dataset, why and what to do; later ticks tell nothing."""
     run_id = fails()
-    assert [sensor.tick(), sensor.tick()] == ["1 alert sent.", "0 alerts sent."]
+    assert sensor.tick() == "1 alert sent."
+    assert sensor.acted_on == [run_id]  # Dagster calls that tick a success
+    assert (sensor.tick(), sensor.acted_on) == ("0 alerts sent.", [])
     [alert] = sink.taken
     assert alert.subject == f"f1_bronze dev: laps of {RACE} not stored"
     assert alert.text.startswith(f"{RACE} laps: ")
@@ -155,22 +164,30 @@ def test_a_failed_run_is_told_once(sensor: Sensor, sink: Sink, fails: Fails) -> 
 
 
 def test_history_is_not_told(
-    instance: dg.DagsterInstance, settings: Settings, sink: Sink, fails: Fails
+    instance: dg.DagsterInstance,
+    settings: Settings,
+    sink: Sink,
+    fails: Fails,
+    tick_log: TickLog,
 ) -> None:
     """What had failed before the sensor was switched on is not told."""
     fails()
-    sensor = Sensor(instance, Deployed(settings, topic=sink))
+    sensor = Sensor(instance, Deployed(settings, topic=sink), tick_log)
     assert [sensor.tick(), sensor.tick()] == ["0 alerts sent.", "0 alerts sent."]
     fails()
     assert sensor.tick() == "1 alert sent."
 
 
 def test_old_news(
-    instance: dg.DagsterInstance, settings: Settings, sink: Sink, fails: Fails
+    instance: dg.DagsterInstance,
+    settings: Settings,
+    sink: Sink,
+    fails: Fails,
+    tick_log: TickLog,
 ) -> None:
     """What failed more than a week ago, while the sensor was off, is passed by."""
     alerts = Deployed(settings, topic=sink)
-    sensor = Sensor(instance, alerts)
+    sensor = Sensor(instance, alerts, tick_log)
     sensor.tick()
     fails()
     alerts.now = lambda: datetime.now(UTC) + timedelta(days=8)
@@ -274,14 +291,12 @@ def test_an_outage_delays(sensor: Sensor, sink: Sink, fails: Fails) -> None:
     assert told == ["laps", "drivers"]
 
 
-def test_poison_is_passed_by(
-    sensor: Sensor, sink: Sink, fails: Fails, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_poison_is_passed_by(sensor: Sensor, sink: Sink, fails: Fails, tick_log: TickLog) -> None:
     """An alert that a sink will never take is logged, and does not keep the next one."""
     fails()
     sink.refusal = Dropped(reason="refused", detail="SNS refused the request (InvalidParameter)")
-    with caplog.at_level(logging.ERROR):
-        assert sensor.tick() == "0 alerts sent."
+    assert sensor.tick() == "0 alerts sent."
+    assert "it was refused: SNS refused the request (InvalidParameter)" in tick_log.errors[0]
     sink.refusal = None
     fails()
     assert sensor.tick() == "1 alert sent."
@@ -289,12 +304,16 @@ def test_poison_is_passed_by(
 
 
 def test_one_sink_does_not_keep_the_other(
-    instance: dg.DagsterInstance, settings: Settings, sink: Sink, fails: Fails
+    instance: dg.DagsterInstance,
+    settings: Settings,
+    sink: Sink,
+    fails: Fails,
+    tick_log: TickLog,
 ) -> None:
     """With the topic down the webhook is told at once, and nothing twice when it is back."""
     down = Sink()
     down.error = SinkUnavailable("It is sent again.")
-    sensor = Sensor(instance, Deployed(settings, topic=down, webhook=sink))
+    sensor = Sensor(instance, Deployed(settings, topic=down, webhook=sink), tick_log)
     sensor.tick()
     fails()
     assert sensor.tick() == "1 alert sent. 1 for the topic wait: It is sent again."
@@ -316,12 +335,13 @@ def test_through_a_webhook(
     receiver: Receiver,
     fails: Fails,
     caplog: pytest.LogCaptureFixture,
+    tick_log: TickLog,
 ) -> None:
     """By settings alone, over HTTP; its secret address is in no cursor, message, log or repr."""
     with_hook = settings.model_copy(
         update={"alert_webhook": receiver.url, "dagster_url": "https://dagster.example.org"}
     )
-    sensor = Sensor(instance, Deployment(with_hook))
+    sensor = Sensor(instance, Deployment(with_hook), tick_log)
     with caplog.at_level(logging.DEBUG):
         said = [sensor.tick()]
         run_id = fails()

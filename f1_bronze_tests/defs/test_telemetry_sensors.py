@@ -1,6 +1,7 @@
 """The sensors tell of every run that ended, whoever started it: once, later if need be."""
 
 import json
+import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +14,7 @@ from dagster._core.scheduler.instigation import (
     InstigatorStatus,
     SensorInstigatorData,
 )
+from dagster._daemon.types import DaemonHeartbeat
 
 from f1_bronze.datasets.dataset import Severity
 from f1_bronze.datasets.partition import SessionPartition
@@ -38,6 +40,7 @@ from f1_bronze.telemetry.metrics.metric_kinds import Metric
 from f1_bronze.telemetry.outbound import Outcome, Sent, SinkUnavailable
 
 from .fake_judge import FakeJudge
+from .sensor_ticks import TickLog, said_by
 
 QUALIFYING, RACE = "2025/bahrain/qualifying", "2025/bahrain/race"
 Materialize = Callable[..., dg.ExecuteInProcessResult]
@@ -125,8 +128,8 @@ def sinks(settings: Settings) -> FakeDeployment:
 class Ticks:
     """Ticks of sensors as the daemon makes them; each sensor's cursor is kept."""
 
-    def __init__(self, instance: dg.DagsterInstance, deployment: Deployment) -> None:
-        self._instance, self._deployment = instance, deployment
+    def __init__(self, instance: dg.DagsterInstance, deployment: Deployment, log: TickLog) -> None:
+        self._instance, self._deployment, self._log = instance, deployment, log
         self._definitions = assemble(deployment.settings)
         self.cursors: dict[str, str | None] = {}
 
@@ -140,13 +143,14 @@ class Ticks:
         ) as context:
             data = sensor.evaluate_tick(context)
             self.cursors[sensor.name] = data.cursor
-            return str(data.skip_message)
+            self.acted_on = [one.dagster_run.run_id for one in data.dagster_run_reactions]
+            return said_by(data, self._log)
 
 
 @pytest.fixture
-def tick(instance: dg.DagsterInstance, sinks: FakeDeployment) -> Ticks:
+def tick(instance: dg.DagsterInstance, sinks: FakeDeployment, tick_log: TickLog) -> Ticks:
     """Ticks with the sinks of the test."""
-    return Ticks(instance, sinks)
+    return Ticks(instance, sinks, tick_log)
 
 
 def test_metrics_match_what_is_stored(
@@ -160,6 +164,7 @@ def test_metrics_match_what_is_stored(
     materialize("bronze_sessions", QUALIFYING, RACE)
     materialize("bronze_races", RACE, RACE)
     assert tick(cloudwatch_metrics) == "Metrics of 2 runs sent."
+    assert len(tick.acted_on) == 2  # Dagster calls the tick a success
     lake, sink = Lake.at(settings.lake_uri), sinks.sink
     rows = sum(lake.read(dataset, partition).table.num_rows for dataset, partition in _landed(lake))
     assert sink.total("TotalRecordsExtracted") == rows > 1500
@@ -441,3 +446,41 @@ def test_the_command_tells_what_the_sensors_would(
     said = tick(openlineage_events)
     assert said == f"{len(before) - 2} lineage events written."
     assert contents() == before
+
+
+def test_the_command_sends_to_cloudwatch_itself(
+    materialize: Materialize, instance: dg.DagsterInstance, sinks: FakeDeployment, tick: Ticks
+) -> None:
+    """Where no daemon is alive the command's metrics go to CloudWatch when it ends; the sensor of
+    a daemon that is started later sends them to nobody again."""
+    run = materialize("bronze_sessions", RACE, RACE, select=["sessions"])
+    emit_now(instance, sinks, [run.run_id])
+    sent = list(sinks.sink.sent)
+    assert {metric.origin for metric in sent} == {run.run_id}
+    assert tick(cloudwatch_metrics) == "Metrics of 0 runs sent."
+    assert [m for m in sinks.sink.sent if m.origin == run.run_id] == sent
+    assert "last_success" in (tick.cursors["cloudwatch_metrics"] or "")
+
+
+def test_the_command_leaves_cloudwatch_to_a_daemon(
+    materialize: Materialize, instance: dg.DagsterInstance, sinks: FakeDeployment, tick: Ticks
+) -> None:
+    """Where a daemon is alive its sensor sends them, so that nothing counts twice."""
+    heartbeat = DaemonHeartbeat(time.time(), "SENSOR", "daemon", None)
+    instance.add_daemon_heartbeat(heartbeat)
+    run = materialize("bronze_sessions", RACE, RACE, select=["sessions"])
+    emit_now(instance, sinks, [run.run_id])
+    assert sinks.sink.sent == []
+    assert tick(cloudwatch_metrics) == "Metrics of 1 runs sent."
+
+
+def test_an_outage_when_the_command_ends(
+    materialize: Materialize, instance: dg.DagsterInstance, sinks: FakeDeployment, tick: Ticks
+) -> None:
+    """What CloudWatch does not take then is left to the sensor."""
+    run = materialize("bronze_sessions", RACE, RACE, select=["sessions"])
+    sinks.sink.left = 0
+    with pytest.raises(SinkUnavailable):
+        emit_now(instance, sinks, [run.run_id])
+    sinks.sink.left = None
+    assert tick(cloudwatch_metrics) == "Metrics of 1 runs sent."

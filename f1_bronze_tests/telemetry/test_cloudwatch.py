@@ -210,6 +210,37 @@ def test_through_a_server(moto: Any) -> None:
         assert (name, found["Sum"], found["Unit"]) == (name, expected, "Count")
 
 
+def test_read_back(moto: Any) -> None:
+    """What was sent is read back, a value an hour by each metric's statistic, of one deployment."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    sink = CloudWatchSink()
+    for run_id, environment in (("one", "production"), ("two", "production"), ("x", "staging")):
+        run = finished(run_id=run_id, ended_at=now, stored=WEEKEND.stored)
+        sink.send(run_metrics(run, environment=environment))
+    found = sink.between(
+        now - timedelta(hours=3), now + timedelta(hours=1), environment="production"
+    )
+    assert {dict(metric.dimensions)["Environment"] for metric in found} == {"production"}
+    values = {
+        (metric.name, tuple(value for _, value in metric.dimensions[3:])): metric.value
+        for metric in found
+        if len(metric.dimensions) == 5  # moto adds up all series that hold what it is asked for
+    }
+    assert values["TotalRecordsExtracted", ("laps", "race")] == 2 * 1_080
+    assert all(abs(metric.at - now) < timedelta(hours=1) for metric in found)
+
+
+def test_reading_that_is_denied() -> None:
+    """Who may not read gets the permission that is lacking, and not that to send."""
+
+    class Denied:
+        def get_metric_data(self, **_: Any) -> None:
+            raise refused("AccessDenied", 403)
+
+    with pytest.raises(SinkUnavailable, match="Allow this identity cloudwatch:GetMetricData"):
+        sink(Denied()).between(MONDAY - timedelta(days=1), MONDAY, environment="production")
+
+
 def test_nobody_listens(monkeypatch: pytest.MonkeyPatch, credentials: None) -> None:
     """An endpoint that refuses connections is an outage within a second, asked once."""
     with socket.socket() as free:

@@ -1,19 +1,20 @@
 """The sensor `bronze_alerts`: failed runs, failed checks, overdue sessions, each alerted once."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import dagster as dg
 
 from f1_bronze.datasets import DATASETS
 from f1_bronze.defs.monitoring.overdue import overdue_sessions
-from f1_bronze.defs.outbound.outbox import deliver_changes
+from f1_bronze.defs.outbound.outbox import deliver_changes, finish_tick
 from f1_bronze.defs.partitions import asset_key
 from f1_bronze.defs.record.runs import planned_datasets, read_run_result
 from f1_bronze.defs.record.stream import ENDS, Change, Position, end_of_record
 from f1_bronze.defs.record.tags import BACKFILL, CLOSED_RUN_TAG, RETRY_AT_TAG, ROOT_RUN, WEEK_TAG
 from f1_bronze.defs.resources import Deployment
 from f1_bronze.telemetry.alerts.alert_memory import AlertMemory
-from f1_bronze.telemetry.alerts.wording import Wording
+from f1_bronze.telemetry.alerts.wording import Alert, Wording
 from f1_bronze.telemetry.outbound import Dropped, SinkUnavailable
 
 NEWS = timedelta(days=7)
@@ -41,7 +42,7 @@ _BRONZE = {asset_key(dataset) for dataset in DATASETS}
 )
 def bronze_alerts(
     context: dg.SensorEvaluationContext, deployment: dg.ResourceParam[Deployment]
-) -> dg.SkipReason:
+) -> Any:
     """What is new is remembered first, then sent; what a sink does not take waits in the cursor."""
     if not deployment.alert_sinks:
         return dg.SkipReason(
@@ -64,8 +65,10 @@ def bronze_alerts(
         position = position.with_notes(stale_hour=hour)
     memory, sent, waits = send_waiting(context, deployment, memory)
     context.update_cursor(position.with_notes(alerts=memory.to_json()).to_json())
-    said = [f"{sent} alert{'s'[: sent != 1]} sent.", *waits, delivered.waiting]
-    return dg.SkipReason(" ".join(filter(None, said)))
+    said = [f"{len(sent)} alert{'s'[: len(sent) != 1]} sent.", *waits, delivered.waiting]
+    run_ids = list({alert.facts["run_id"] for alert in sent if "run_id" in alert.facts})
+    runs = context.instance.get_runs(dg.RunsFilter(run_ids=run_ids)) if run_ids else []
+    return finish_tick(context, " ".join(filter(None, said)), runs)
 
 
 def _remember_run(
@@ -99,12 +102,12 @@ def remember_overdue(
 
 def send_waiting(
     context: dg.SensorEvaluationContext, deployment: Deployment, memory: AlertMemory
-) -> tuple[AlertMemory, int, list[str]]:
+) -> tuple[AlertMemory, list[Alert], list[str]]:
     """Send what waits, sink by sink; one that is down does not keep the other from its alerts.
 
-    Returns what is left, how many were sent, and why some wait.
+    Returns what is left, what was sent, and why some wait.
     """
-    sent, waits = 0, []
+    sent, waits = list[Alert](), list[str]()
     deadline = deployment.monotonic() + SEND_SECONDS
     for name, sink in deployment.alert_sinks.items():
         for alert in memory.waiting.get(name, ()):
@@ -121,7 +124,7 @@ def send_waiting(
                     *(alert.kind, outcome.reason, outcome.detail),
                 )
             else:
-                sent += 1
+                sent.append(alert)
             memory = memory.without_first(name)
     return memory, sent, waits
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from f1_bronze.defs.outbound.outbox import TryLater, deliver_changes, group_finder
+from f1_bronze.defs.outbound.outbox import TryLater, deliver_changes, finish_tick, group_finder
 from f1_bronze.defs.record.runs import GroupOf, read_run_result, read_run_start
 from f1_bronze.defs.record.stream import ENDS, STARTS, Change, Position
 from f1_bronze.defs.resources import Deployment
@@ -47,10 +47,11 @@ def change_events(
 )
 def openlineage_events(
     context: dg.SensorEvaluationContext, deployment: dg.ResourceParam[Deployment]
-) -> dg.SkipReason:
+) -> Any:
     """Events first, then the summaries, cursor last; the tick says what was written."""
     find_group = group_finder(context)
     written = 0
+    acted_on: list[dg.DagsterRun] = []
 
     def deliver(change: Change, position: Position) -> Position:
         nonlocal written
@@ -60,6 +61,8 @@ def openlineage_events(
         except LakeUnavailable as error:
             raise TryLater(str(error)) from error
         written += len(events)
+        if events and change.run is not None:
+            acted_on.append(change.run)
         pending = {*position.notes.get(_DAYS, ()), *(day.isoformat() for day in days)}
         return position.with_notes(days=sorted(pending) or None)
 
@@ -74,7 +77,8 @@ def openlineage_events(
         waiting = waiting or str(error)
     context.update_cursor(position.to_json())
     said = f"{written} lineage events written"
-    return dg.SkipReason(f"{said}; the rest waits: {waiting}" if waiting else f"{said}.")
+    said = f"{said}; the rest waits: {waiting}" if waiting else f"{said}."
+    return finish_tick(context, said, acted_on)
 
 
 @dg.sensor(
@@ -89,7 +93,7 @@ def openlineage_events(
 )
 def openlineage_consumer(
     context: dg.SensorEvaluationContext, deployment: dg.ResourceParam[Deployment]
-) -> dg.SkipReason:
+) -> Any:
     """One run after the other; the progress within a run is kept in the cursor."""
     from f1_bronze.telemetry.lineage.delivery import ConsumerProgress
 
@@ -98,6 +102,7 @@ def openlineage_consumer(
         return dg.SkipReason("No consumer is set (F1_BRONZE_LINEAGE_URL): the lake has all events.")
     find_group = group_finder(context)
     taken = 0
+    acted_on: list[dg.DagsterRun] = []
 
     def deliver(change: Change, position: Position) -> Position:
         nonlocal taken
@@ -108,6 +113,8 @@ def openlineage_consumer(
         except LakeUnavailable as error:
             raise TryLater(str(error)) from error
         taken += sent.taken
+        if sent.taken and change.run is not None:
+            acted_on.append(change.run)
         note = sent.progress.add_to(note, change.run_id, is_done=sent.is_done)
         position = position.with_notes(consumer=note)
         if sent.waiting is not None:
@@ -116,6 +123,6 @@ def openlineage_consumer(
 
     delivered = deliver_changes(context, _KINDS, deliver)
     context.update_cursor(delivered.position.to_json())
-    said = f"{taken} events taken"
-    waiting = delivered.waiting
-    return dg.SkipReason(f"{said}; the rest waits: {waiting}" if waiting else f"{said}.")
+    said, waiting = f"{taken} events taken", delivered.waiting
+    said = f"{said}; the rest waits: {waiting}" if waiting else f"{said}."
+    return finish_tick(context, said, acted_on)

@@ -1,17 +1,19 @@
 """The sensor `cloudwatch_metrics`: metrics of every run that has ended, and the hourly gauge."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import dagster as dg
 
 from f1_bronze.datasets.sessions import SESSIONS
-from f1_bronze.defs.outbound.outbox import TryLater, deliver_changes, group_finder
+from f1_bronze.defs.outbound.outbox import TryLater, deliver_changes, finish_tick, group_finder
 from f1_bronze.defs.partitions import DATASET_GROUPS, read_registered
 from f1_bronze.defs.record.calendar_memory import remembered_ends
 from f1_bronze.defs.record.check_results import read_checks
 from f1_bronze.defs.record.latest import read_latest
 from f1_bronze.defs.record.runs import planned_datasets, read_run_result
 from f1_bronze.defs.record.stream import ENDS, Change, Position
+from f1_bronze.defs.record.tags import METRICS_SENT_TAG
 from f1_bronze.defs.resources import Deployment
 from f1_bronze.telemetry.metrics.measurement import gauge, hours_since_last_success, run_metrics
 from f1_bronze.telemetry.metrics.metric_kinds import UNUSABLE_PARTITIONS
@@ -38,23 +40,27 @@ _ASSET_JOB = "__ASSET_JOB"  # Dagster's name for runs from the catalog and backf
 )
 def cloudwatch_metrics(
     context: dg.SensorEvaluationContext, deployment: dg.ResourceParam[Deployment]
-) -> dg.SkipReason:
+) -> Any:
     """Metrics first, cursor last; the tick says what was sent."""
     find_group = group_finder(context)
+    acted_on: list[dg.DagsterRun] = []
 
     def deliver(change: Change, position: Position) -> Position:
-        if change.run is None:  # deleted since
+        run = change.run
+        if run is None:  # deleted since
             return position
-        result = read_run_result(context.instance, change.run, group_of=find_group)
-        metrics = run_metrics(result, environment=deployment.environment)
-        before = position.notes.get(_SENT, {}).get(change.run_id, ())
-        try:
-            deployment.metrics.send(metrics, sent_before=before)
-        except SinkUnavailable as error:
-            sent = {change.run_id: sorted({*before, *error.sent})}
-            raise TryLater(str(error), position.with_notes(sent=sent)) from error
-        position = position.with_notes(sent=None)
-        if planned_datasets(change.run) and change.kind is dg.DagsterEventType.RUN_SUCCESS:
+        if METRICS_SENT_TAG not in run.tags:
+            result = read_run_result(context.instance, run, group_of=find_group)
+            metrics = run_metrics(result, environment=deployment.environment)
+            before = position.notes.get(_SENT, {}).get(run.run_id, ())
+            try:
+                deployment.metrics.send(metrics, sent_before=before)
+            except SinkUnavailable as error:
+                sent = {run.run_id: sorted({*before, *error.sent})}
+                raise TryLater(str(error), position.with_notes(sent=sent)) from error
+            position = position.with_notes(sent=None)
+            acted_on.extend([run] if metrics else [])
+        if planned_datasets(run) and change.kind is dg.DagsterEventType.RUN_SUCCESS:
             position = position.with_notes(last_success=change.at.isoformat())
         return position
 
@@ -66,8 +72,9 @@ def cloudwatch_metrics(
         except SinkUnavailable as error:
             waiting = str(error)
     context.update_cursor(position.to_json())
-    sent = f"Metrics of {delivered.runs} runs sent"
-    return dg.SkipReason(f"{sent}; the rest waits: {waiting}" if waiting else f"{sent}.")
+    said = f"Metrics of {len(acted_on)} runs sent"
+    said = f"{said}; the rest waits: {waiting}" if waiting else f"{said}."
+    return finish_tick(context, said, acted_on)
 
 
 def _send_gauges(

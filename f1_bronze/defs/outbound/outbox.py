@@ -1,20 +1,30 @@
 """Hands the run starts and ends that are new to a sensor's delivery, at least once each."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import dagster as dg
 
 from f1_bronze.defs.record.runs import GroupOf
-from f1_bronze.defs.record.stream import SETTLED, Change, Kind, Position, read_changes
+from f1_bronze.defs.record.stream import (
+    SETTLED,
+    Change,
+    Kind,
+    Position,
+    read_changes,
+    to_reactions,
+)
 
 TICK_SECONDS = 40.0
 """How long a tick goes on starting deliveries; Dagster ends it after 60."""
 
 MOST_TRIES = 3
 """In how many ticks a run is tried whose delivery breaks."""
+
+MOST_REACTIONS = 10
 
 _TRIES = "tries"
 
@@ -90,6 +100,20 @@ def deliver_changes(
         position = position.after(change, now=now, is_held=change.kind in held)
         runs += 1
     return TickResult(position=position, runs=runs)
+
+
+def finish_tick(
+    context: dg.SensorEvaluationContext, said: str, acted_on: Sequence[dg.DagsterRun]
+) -> Any:
+    """What a sensor returns: a success that acted on these runs, or a skip with the reason.
+
+    Dagster knows no other success of a sensor that starts no runs. It notes the sensor in the log
+    of each run, so these are at most ten.
+    """
+    if not acted_on:
+        return dg.SkipReason(said)
+    context.log.info(said)
+    return to_reactions(acted_on[:MOST_REACTIONS])
 
 
 def group_finder(context: dg.SensorEvaluationContext) -> GroupOf:

@@ -12,7 +12,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dagster as dg
-from dagster._core.event_api import RunStatusChangeEventType  # has no public name
+from dagster._core.definitions.run_request import DagsterRunReaction  # has no public name
+from dagster._core.event_api import RunStatusChangeEventType  # neither has this
 
 Kind = RunStatusChangeEventType
 
@@ -25,6 +26,9 @@ MOST_HANDLED = 100
 passed for good earlier. It keeps cursors short."""
 
 PAGE = 200
+
+DAEMON_SILENCE = timedelta(minutes=10)
+"""A daemon without a heartbeat for so long is dead: Dagster itself calls it so after half of it."""
 
 ENDS: tuple[Kind, ...] = (
     dg.DagsterEventType.RUN_SUCCESS,
@@ -197,3 +201,14 @@ def end_of_record(instance: dg.DagsterInstance, kinds: Sequence[Kind]) -> Positi
         ).records
         passed[kind.value] = records[0].storage_id if records else 0
     return Position(passed=passed)
+
+
+def to_reactions(runs: Sequence[dg.DagsterRun]) -> list[DagsterRunReaction]:
+    """What a sensor returns so that its tick counts as a success that acted on these runs."""
+    return [DagsterRunReaction(dagster_run=run, run_status=run.status) for run in runs]
+
+
+def is_sensor_daemon_alive(instance: dg.DagsterInstance, *, now: float) -> bool:
+    """Whether a daemon has evaluated sensors in the last minutes; `now` in seconds since 1970."""
+    heartbeat = instance.get_daemon_heartbeats().get("SENSOR")
+    return heartbeat is not None and now - heartbeat.timestamp < DAEMON_SILENCE.total_seconds()

@@ -27,6 +27,9 @@ ATTEMPT_TAG = "f1_bronze/attempt"
 HISTORICAL_TAG = "f1_bronze/historical"
 """Whether past seasons are filled in ("true"), which metrics tell apart from the rest."""
 
+METRICS_SENT_TAG = "f1_bronze/metrics_sent"
+"""Whether the command has sent the run's metrics itself ("true"), where no daemon was alive."""
+
 LEFT_OUT_BY_TAG = "f1_bronze/left_out_by"
 """The run whose failure kept a backfill from starting this one."""
 

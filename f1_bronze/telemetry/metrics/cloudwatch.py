@@ -1,4 +1,4 @@
-"""Sends metrics to CloudWatch, in as few requests as the limits of PutMetricData allow."""
+"""Sends metrics to CloudWatch in as few requests as its limits allow, and reads them back."""
 
 import logging
 import math
@@ -6,11 +6,18 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from itertools import product
 from typing import Any
 from urllib.parse import quote_plus
 
 from f1_bronze.telemetry.aws import LATER, aws_errors, make_client, read_failure
-from f1_bronze.telemetry.metrics.metric_kinds import Metric, Unit
+from f1_bronze.telemetry.metrics.metric_kinds import (
+    DIMENSION_VALUES,
+    METRIC_KINDS,
+    Metric,
+    MetricKind,
+    Unit,
+)
 from f1_bronze.telemetry.outbound import Dropped, Outcome, Sent, SinkUnavailable
 
 MOST_METRICS = 1_000
@@ -19,6 +26,9 @@ MOST_BYTES = 1_000_000
 """1 MB, read as the smaller one; before compression, which CloudWatch may or may not mean."""
 
 MOST_DIMENSIONS = 30
+
+MOST_QUERIES = 500
+"""Series that one GetMetricData may ask for."""
 
 OLDEST, NEWEST = timedelta(days=14), timedelta(hours=2)
 
@@ -78,6 +88,59 @@ class CloudWatchSink:
         _log_dropped(items, outcomes)
         return tuple(outcomes[metric.id] for metric in items)
 
+    def between(self, first: datetime, last: datetime, *, environment: str) -> list[Metric]:
+        """A deployment's metrics of these moments, in the order of time.
+
+        CloudWatch keeps no single values: there is one for each hour, or each day where more than
+        a week is asked for, put together by the metric's statistic.
+        """
+        period = 3_600 if last - first <= timedelta(days=7) else 86_400
+        known = {**DIMENSION_VALUES, "Environment": (environment,)}
+        series = [
+            (kind, tuple(zip(names, values, strict=True)))
+            for kind in METRIC_KINDS
+            for names in kind.sets
+            for values in product(*(known[name] for name in names))
+        ]
+        found: list[Metric] = []
+        for start in range(0, len(series), MOST_QUERIES):
+            some = series[start : start + MOST_QUERIES]
+            queries = [_query(n, *one, period=period) for n, one in enumerate(some)]
+            for result in self._read(queries, first, last):
+                kind, dimensions = some[int(result["Id"].removeprefix("s"))]
+                found += [
+                    Metric(
+                        namespace=kind.namespace.value,
+                        name=kind.name,
+                        unit=kind.unit.value,
+                        value=value,
+                        at=at,
+                        dimensions=dimensions,
+                        origin="cloudwatch",
+                    )
+                    for at, value in zip(result["Timestamps"], result["Values"], strict=True)
+                ]
+        return sorted(found, key=lambda metric: metric.at)
+
+    def _read(
+        self, queries: Sequence[dict[str, Any]], first: datetime, last: datetime
+    ) -> Iterator[dict[str, Any]]:
+        request: dict[str, Any] = {
+            "MetricDataQueries": queries,
+            "StartTime": first,
+            "EndTime": last,
+        }
+        while True:
+            try:
+                answer = self._client.get_metric_data(**request)
+            except aws_errors() as error:
+                failure = read_failure(error, "cloudwatch reading")
+                raise SinkUnavailable(f"CloudWatch {failure.what}. {failure.remedy}") from error
+            yield from answer["MetricDataResults"]
+            if "NextToken" not in answer:
+                return
+            request["NextToken"] = answer["NextToken"]
+
     def _send_batch(
         self, batch: Sequence[Metric], deadline: float, outcomes: dict[str, Outcome]
     ) -> None:
@@ -125,6 +188,23 @@ class CloudWatchSink:
                 sent=sent,
             )
         return None
+
+
+def _query(
+    number: int, kind: MetricKind, dimensions: tuple[tuple[str, str], ...], *, period: int
+) -> dict[str, Any]:
+    return {
+        "Id": f"s{number}",
+        "MetricStat": {
+            "Metric": {
+                "Namespace": kind.namespace.value,
+                "MetricName": kind.name,
+                "Dimensions": [{"Name": name, "Value": value} for name, value in dimensions],
+            },
+            "Period": period,
+            "Stat": kind.statistic.value,
+        },
+    }
 
 
 def find_defect(metric: Metric, now: datetime) -> Dropped | None:
