@@ -28,6 +28,7 @@ from f1_bronze.datasets.partition import session_type_slug
 PREFIX = "F1_BRONZE_"
 PUBLIC_API = "https://api.openf1.org/v1"
 _NOT_AN_ADDRESS = "not an http(s) address"
+_GLUE_DATABASE = re.compile(r"arn:aws[a-z-]*:glue:[a-z0-9-]+:\d{12}:database/[a-z0-9_]+")
 _TOPIC = re.compile(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,256}")
 
 
@@ -70,6 +71,14 @@ def _check_topic(arn: str) -> str:
     if arn and not _TOPIC.fullmatch(arn):
         raise ValueError(
             "it takes the ARN of a standard SNS topic, arn:aws:sns:REGION:ACCOUNT:NAME."
+        )
+    return arn
+
+
+def _check_glue_database(arn: str) -> str:
+    if arn and not _GLUE_DATABASE.fullmatch(arn):
+        raise ValueError(
+            "it takes the ARN of a Glue database, arn:aws:glue:REGION:ACCOUNT:database/NAME."
         )
     return arn
 
@@ -180,6 +189,9 @@ class Settings(BaseModel):
         "OpenLineage HTTP consumer that gets the events too; empty: the lake alone.",
         shown=False,
     )
+    glue_database: Annotated[str, AfterValidator(_check_glue_database)] = _setting(
+        "", "ARN of the Glue database of the tables, for lineage events; empty: unknown."
+    )
     alert_topic: Annotated[str, AfterValidator(_check_topic)] = _setting(
         "", "ARN of the SNS topic that is notified of failures; empty: none."
     )
@@ -210,9 +222,15 @@ class Settings(BaseModel):
         environ = os.environ if environ is None else environ
         values = {one.name.lower(): one.read(environ) for one in SETTINGS}
         try:
-            return cls.model_validate(values)
+            settings = cls.model_validate(values)
         except ValidationError as error:
             raise SettingError(_explain(error)) from None  # its own text repeats the values
+        if "@" in urlsplit(settings.lineage_url).netloc and environ.get("OPENLINEAGE_API_KEY"):
+            raise SettingError(
+                "F1_BRONZE_LINEAGE_URL holds a login, and OPENLINEAGE_API_KEY is set: a consumer "
+                "takes one of them. Unset the key, or leave the login out of the address."
+            )
+        return settings
 
     @property
     def s3_writes(self) -> dict[str, str]:

@@ -83,3 +83,22 @@ def test_empty_is_unset() -> None:
     settings = Settings.read(environ)
     assert settings.environment == "dev"
     assert settings.session_types == {"race", "sprint_qualifying"}
+
+
+def test_a_glue_database() -> None:
+    """The ARN of a Glue database is read; anything else says what it takes."""
+    arn = "arn:aws:glue:eu-west-1:123456789012:database/f1_bronze"
+    assert Settings.read({"F1_BRONZE_GLUE_DATABASE": arn}).glue_database == arn
+    with pytest.raises(SettingError, match="it takes the ARN of a Glue database"):
+        Settings.read({"F1_BRONZE_GLUE_DATABASE": "f1_bronze"})
+
+
+def test_a_login_and_a_key_for_the_lineage_consumer() -> None:
+    """A consumer takes a login in its address or a key; both together are an error that says so."""
+    url = {"F1_BRONZE_LINEAGE_URL": "https://me:hunter2@marquez.example.org"}
+    key = {"OPENLINEAGE_API_KEY": "s3cret"}
+    with pytest.raises(SettingError, match="Unset the key, or leave the login out") as error:
+        Settings.read({**url, **key})
+    assert "hunter2" not in str(error.value)
+    assert Settings.read(url).lineage_url.endswith("@marquez.example.org")
+    assert Settings.read({"F1_BRONZE_LINEAGE_URL": "https://marquez.example.org", **key})

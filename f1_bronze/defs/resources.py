@@ -128,7 +128,7 @@ def openf1_resource(settings: Settings) -> OpenF1Resource:
     """The resource of a deployment; the UI shows the names of environment variables, no secrets."""
     return OpenF1Resource(
         url=_hide_login("OPENF1_URL", settings.openf1_url),
-        username=settings.openf1_username,
+        username=dg.EnvVar("F1_BRONZE_OPENF1_USERNAME") if settings.openf1_username else "",
         password=dg.EnvVar("F1_BRONZE_OPENF1_PASSWORD") if settings.openf1_password else "",
         limits=settings.openf1_limits,
         rate_store=_hide_login("RATE_STORE", settings.rate_store),
@@ -215,7 +215,7 @@ class Deployment:
     @property
     def glue_database(self) -> str:
         """The ARN of the Glue database that has the lake's tables; empty where it is unknown."""
-        return str(getattr(self.settings, "glue_database", ""))
+        return self.settings.glue_database
 
     @cached_property
     def lineage_events(self) -> "EventFiles":

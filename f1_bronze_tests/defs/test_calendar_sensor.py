@@ -163,6 +163,7 @@ def test_paid_access_is_never_closed(
 ) -> None:
     """With paid access the API answers during a session too: the login and two calls."""
     simulator.control.change_behaviour(credentials={"username": "me", "password": "secret"})
+    monkeypatch.setenv("F1_BRONZE_OPENF1_USERNAME", "me")
     monkeypatch.setenv("F1_BRONZE_OPENF1_PASSWORD", "secret")
     ticks.settings = ticks.settings.model_copy(
         update={"openf1_username": "me", "openf1_password": SecretStr("hunter2")}

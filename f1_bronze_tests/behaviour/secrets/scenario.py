@@ -107,7 +107,6 @@ class Deployment:
             "F1_BRONZE_LOG_GROUP": LOG_GROUP,
             "F1_BRONZE_LINEAGE_URL": echo.at(login=lineage),
             "F1_BRONZE_ALERT_WEBHOOK": echo.at(f"/hooks/{quote(secret('alert_webhook'))}"),
-            "OPENLINEAGE_API_KEY": secret("lineage_api_key"),
             "AWS_ACCESS_KEY_ID": "AKIAPLANTED000000001",
             "AWS_SECRET_ACCESS_KEY": secret("aws_secret_key"),
             "AWS_SESSION_TOKEN": secret("aws_session_token"),
@@ -209,6 +208,8 @@ class Deployment:
                 self.say(
                     f"no-address-{name}-{wrong[:3]}", "settings", **{f"F1_BRONZE_{name}": wrong}
                 )
+        both = {"OPENLINEAGE_API_KEY": secret("lineage_api_key")}
+        self.say("no-address-LINEAGE_URL-and-key", "settings", **both)
         for number, lake in enumerate(
             ("s3://KEY:{}@bucket/x", "file://me:{}@host/x", "ftp://{}@h")
         ):
@@ -248,7 +249,8 @@ class Deployment:
     def sensors(self) -> None:
         """Every sensor: while its sinks take what they get, refuse it, fail, and are away."""
         silent = {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{closed_port()}"}
-        by_key = {"F1_BRONZE_LINEAGE_URL": self.echo.at()}  # a login in the address goes first
+        key = secret("lineage_api_key")  # in place of the login in the address
+        by_key = {"F1_BRONZE_LINEAGE_URL": self.echo.at(), "OPENLINEAGE_API_KEY": key}
         rounds = ((422, {}), (422, by_key), (500, {}), (401, silent), (200, by_key))
         cursors: dict[str, str | None] = {}
         for number, (status, more) in enumerate(rounds):
