@@ -339,7 +339,10 @@ def test_through_a_webhook(
 ) -> None:
     """By settings alone, over HTTP; its secret address is in no cursor, message, log or repr."""
     with_hook = settings.model_copy(
-        update={"alert_webhook": receiver.url, "dagster_url": "https://dagster.example.org"}
+        update={
+            "alert_webhook": receiver.url,
+            "dagster_url": "https://dagster.example.org",
+        }
     )
     sensor = Sensor(instance, Deployment(with_hook), tick_log)
     with caplog.at_level(logging.DEBUG):

@@ -93,11 +93,13 @@ class Receiver:
     def __init__(self) -> None:
         self.events: list[dict[str, object]] = []
         self.is_down = False
+        self.left: int | None = None
 
     def send(self, data: bytes, *, seconds: float) -> Outcome:
         """Taken, or unavailable."""
-        if self.is_down:
+        if self.is_down or self.left == 0:
             raise SinkUnavailable("The lineage consumer is down. Start it.")
+        self.left = None if self.left is None else self.left - 1
         self.events.append(json.loads(data))
         return Sent()
 
@@ -398,6 +400,35 @@ def test_a_consumer_gets_every_event_in_order(
     kept = [json.dumps(event, sort_keys=True) for event in sinks.receiver.events]
     assert len(set(kept)) == len(kept)
     assert tick(openlineage_consumer) == "0 events taken."
+
+
+def test_progress_survives_new_runs(
+    materialize: Materialize, tick: Ticks, sinks: FakeDeployment
+) -> None:
+    """While runs go on starting, a consumer that takes a few events a tick gets each event once,
+    each run's in their order: what it has of one run is not forgotten for the START of another."""
+    receiver, ticks = sinks.receiver, 0
+    materialize("bronze_races", RACE, RACE)
+    while True:
+        receiver.left = 5
+        said = tick(openlineage_consumer)
+        ticks += 1
+        if ticks < 3:
+            materialize("bronze_sessions", RACE, RACE, select=["sessions"])
+        if said == "0 events taken.":
+            break
+        assert ticks < 20
+    kept = [json.dumps(event, sort_keys=True) for event in receiver.events]
+    assert len(set(kept)) > 10
+    # The last event that was taken is sent once more when the consumer is tried after a failure.
+    again = [event for event in set(kept) if kept.count(event) > 1]
+    assert len(kept) - len(set(kept)) <= ticks
+    assert len(again) <= ticks
+    ends = [e["job"]["name"] for e in receiver.events if e["eventType"] == "COMPLETE"]
+    assert list(dict.fromkeys(name for name in ends if name.startswith("dagster_"))) == [
+        "dagster_bronze_races",
+        "dagster_bronze_sessions",
+    ]
 
 
 def test_without_a_consumer_nothing_is_sent(

@@ -273,7 +273,7 @@ class Deployment:
             self.echo.status = status
             with self._heard(f"webhook-{status}"):
                 try:
-                    Webhook(url).send([alert])
+                    sys.stdout.write(f"{Webhook(url).send([alert])}\n")
                 except SinkUnavailable:
                     sys.stdout.write(traceback.format_exc())
 

@@ -82,7 +82,7 @@ def test_no_secret_is_written(written: Path) -> None:
         ("answer-403", "(status 403)"),
         ("proxy-doctor", "no connection through the proxy"),
         ("lake-forbidden", "set a valid AWS_ACCESS_KEY_ID"),
-        ("webhook-422", "The webhook at 127.0.0.1:"),
+        ("webhook-422", "the webhook at 127.0.0.1:"),
         ("misspelt", "F1_BRONZE_OPENF1_PASWORD is set, but there is no such setting"),
         ("settings-bare", "http://(hidden)@host/v1"),
     ],
