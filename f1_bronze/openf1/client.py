@@ -222,7 +222,7 @@ class OpenF1Client:
                     "with this IP address asks OpenF1 too, or F1_BRONZE_OPENF1_LIMITS is too high.",
                     status=failed.status,
                 ) from None
-            raise _to_final_error(request, failed) from None
+            raise request.to_final_error(failed) from None
         return Access(url=request.shown_url, seconds=request.spent - before, moved_to=moved_to)
 
     def pause(self, seconds: float) -> None:
@@ -317,7 +317,7 @@ class OpenF1Client:
         try:
             response, records = retrying(self._attempt, request)
         except FailedAttempt as failed:
-            raise _to_final_error(request, failed) from None
+            raise request.to_final_error(failed) from None
         return Answer(
             records=records,
             url=request.shown_url,
@@ -499,22 +499,3 @@ def _failed_attempt(state: tenacity.RetryCallState) -> FailedAttempt:
     raised = state.outcome.exception() if state.outcome else None
     assert isinstance(raised, FailedAttempt)  # the only exception that is retried
     return raised
-
-
-def _to_final_error(request: ApiRequest, failed: FailedAttempt) -> OpenF1Error:
-    """What to raise when the last attempt has failed."""
-    if failed.final is not None:
-        return failed.final
-    calls = f"{request.calls} call{'s' if request.calls != 1 else ''}"
-    cost = f"after {calls} in {request.spent:.0f} s ({failed.reason})"
-    if failed.kind is FailureKind.UNREACHED:
-        return Unavailable(
-            f"OpenF1 could not be reached for {request.asked} {cost}; check the network and "
-            "F1_BRONZE_OPENF1_URL, or run this again later.",
-            reached=False,
-        )
-    fewer = "ask for fewer sessions, or " if request.sessions > 1 else ""
-    return Unavailable(
-        f"OpenF1 did not answer {request.asked} {cost}; {fewer}run this again later.",
-        status=failed.status,
-    )

@@ -6,19 +6,24 @@ import ssl
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, metadata
-from typing import Any, ClassVar, Self
+from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
-from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from f1_bronze.openf1.answers import FailedAttempt, FailureKind, Refused, without_login
+from f1_bronze.openf1.answers import (
+    FailedAttempt,
+    FailureKind,
+    OpenF1Error,
+    Refused,
+    Unavailable,
+    without_login,
+)
+from f1_bronze.openf1.time_limit import TimeLimit, WatchedAdapter
 
 _CHUNK = 1 << 16
 _RENEW_EARLY = 60.0
@@ -98,6 +103,24 @@ class ApiRequest:
             **more,
         }
 
+    def to_final_error(self, failed: FailedAttempt) -> OpenF1Error:
+        """What to raise when the last attempt has failed."""
+        if failed.final is not None:
+            return failed.final
+        calls = f"{self.calls} call{'s' if self.calls != 1 else ''}"
+        cost = f"after {calls} in {self.spent:.0f} s ({failed.reason})"
+        if failed.kind is FailureKind.UNREACHED:
+            return Unavailable(
+                f"OpenF1 could not be reached for {self.asked} {cost}; check the network and "
+                "F1_BRONZE_OPENF1_URL, or run this again later.",
+                reached=False,
+            )
+        fewer = "ask for fewer sessions, or " if self.sessions > 1 else ""
+        return Unavailable(
+            f"OpenF1 did not answer {self.asked} {cost}; {fewer}run this again later.",
+            status=failed.status,
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class HttpResponse:
@@ -130,96 +153,11 @@ class _Bearer(AuthBase):
         return request
 
 
-class _TimeLimit:
-    """Ends the requests of this thread when their time is up, however slowly bytes trickle in.
-
-    Every byte that arrives starts a read timeout anew, so the connection is shut from a thread of
-    its own; the read that waits for it then fails at once.
-    """
-
-    _of_thread = threading.local()
-
-    def __init__(self, seconds: float) -> None:
-        self.expired = False
-        self._lock = threading.Lock()
-        self._lines: list[socket.socket] = []
-        self._timer = threading.Timer(seconds, self._expire)
-        self._timer.daemon = True
-
-    def __enter__(self) -> Self:
-        self._of_thread.limit = self
-        self._timer.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._of_thread.limit = None
-        self._timer.cancel()
-        with self._lock:
-            for line in self._lines:
-                line.close()
-            self._lines.clear()
-
-    @classmethod
-    def watch(cls, connection: socket.socket) -> None:
-        """Shut this connection too when the time of the current thread's request is up."""
-        limit: _TimeLimit | None = getattr(cls._of_thread, "limit", None)
-        if limit is not None:
-            with limit._lock:
-                # A duplicate, since TLS takes the socket over and its reader may close it.
-                limit._lines.append(socket.socket(fileno=socket.dup(connection.fileno())))
-            if limit.expired:
-                limit._expire()
-
-    def _expire(self) -> None:
-        with self._lock:
-            self.expired = True
-            for line in self._lines:
-                with suppress(OSError):  # it has ended by itself
-                    line.shutdown(socket.SHUT_RDWR)
-
-
-class _WatchedConnection(HTTPConnection):
-    def _new_conn(self) -> socket.socket:  # before TLS is negotiated
-        connection = super()._new_conn()
-        _TimeLimit.watch(connection)
-        return connection
-
-    def getresponse(self) -> Any:  # also of a connection that is used again
-        if self.sock is not None:
-            _TimeLimit.watch(self.sock)
-        return super().getresponse()
-
-
-class _WatchedTlsConnection(_WatchedConnection, HTTPSConnection):
-    pass
-
-
-class _WatchedPool(urllib3.HTTPConnectionPool):
-    ConnectionCls = _WatchedConnection
-
-
-class _WatchedTlsPool(urllib3.HTTPSConnectionPool):
-    ConnectionCls = _WatchedTlsConnection
-
-
-class _WatchedAdapter(HTTPAdapter):
-    _POOLS: ClassVar = {"http": _WatchedPool, "https": _WatchedTlsPool}
-
-    def init_poolmanager(self, *args: Any, **options: Any) -> None:
-        super().init_poolmanager(*args, **options)
-        self.poolmanager.pool_classes_by_scheme = self._POOLS
-
-    def proxy_manager_for(self, *args: Any, **options: Any) -> urllib3.ProxyManager:
-        manager: urllib3.ProxyManager = super().proxy_manager_for(*args, **options)
-        manager.pool_classes_by_scheme = self._POOLS
-        return manager
-
-
 def new_session() -> requests.Session:
     """A session with a pool of connections and no retries of its own."""
     session = requests.Session()
     for scheme in ("https://", "http://"):
-        adapter = _WatchedAdapter(pool_connections=10, pool_maxsize=20, max_retries=0)
+        adapter = WatchedAdapter(pool_connections=10, pool_maxsize=20, max_retries=0)
         session.mount(scheme, adapter)
     return session
 
@@ -247,7 +185,7 @@ def send(
     """
     began = clock()
     too_late = FailedAttempt(FailureKind.TIMED_OUT, f"no complete answer within {at_most:.0f} s")
-    limit = _TimeLimit(at_most)
+    limit = TimeLimit(at_most)
     try:
         with limit:
             response = session.request(

@@ -13,14 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from f1_bronze.openf1 import budget_stores
+from f1_bronze.openf1 import postgresql_store
 from f1_bronze.openf1.budget import CallBudget, parse_limits
-from f1_bronze.openf1.budget_stores import (
-    BudgetSettingError,
-    RateStoreError,
-    ServerStore,
-    open_rate_store,
-)
+from f1_bronze.openf1.budget_stores import BudgetSettingError, RateStoreError, open_rate_store
+from f1_bronze.openf1.postgresql_store import ServerStore
 
 from ..servers import PASSWORD, PostgresqlServer
 from .fakes import read_ledger
@@ -200,10 +196,10 @@ def test_an_exchange_that_freezes_is_ended(
     postgresql: PostgresqlServer, api: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """libpq has no bound for an answer that does not come; ours ends the exchange."""
-    monkeypatch.setattr(budget_stores, "LONGEST_EXCHANGE", 0.3)
-    row = budget_stores.PostgresqlRow(postgresql.url, api)
+    monkeypatch.setattr(postgresql_store, "LONGEST_EXCHANGE", 0.3)
+    row = postgresql_store.PostgresqlRow(postgresql.url, api)
     row.time()  # it is connected
-    with postgresql.frozen(), pytest.raises(budget_stores.ServerError):
+    with postgresql.frozen(), pytest.raises(postgresql_store.ServerError):
         row.time()
 
 
@@ -242,7 +238,7 @@ def test_a_table_that_is_there_needs_no_right_to_make_one(
 
     administer(
         f"CREATE ROLE {role} LOGIN PASSWORD '{PASSWORD}'",
-        f"GRANT SELECT, INSERT, UPDATE ON {budget_stores.TABLE} TO {role}",
+        f"GRANT SELECT, INSERT, UPDATE ON {postgresql_store.TABLE} TO {role}",
     )
     url = postgresql.url.replace("//f1:", f"//{role}:")
     open_rate_store(url, api).change(lambda text: b"mine")

@@ -9,13 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from f1_bronze.openf1.budget import CallBudget, parse_limits
-from f1_bronze.openf1.budget_stores import (
-    RateStoreError,
-    ServerClock,
-    ServerError,
-    ServerStore,
-    remove_password,
-)
+from f1_bronze.openf1.budget_stores import RateStoreError
+from f1_bronze.openf1.postgresql_store import ServerClock, ServerError, ServerStore, remove_password
 
 from .fakes import FakeTime
 
