@@ -8,18 +8,17 @@ WORKERS ?= auto
 export DAGSTER_DISABLE_TELEMETRY := 1
 export GX_ANALYTICS_ENABLED := false
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
-export DAGSTER_HOME ?= $(CURDIR)/.dagster_home
 
 .PHONY: help run ui check lint types test test-marked test-containers test-all docs bench spark clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
 
-run: $(VENV)/run.stamp ## land a race weekend of the embedded simulator in data/lake
-	$(BIN)/f1-bronze ingest 2025 --grand-prix bahrain --offline
+run: $(VENV)/run.stamp ## ingest a simulated race weekend into data/demo
+	$(BIN)/f1-bronze demo
 
-ui: $(VENV)/run.stamp ## open the Dagster UI on the same instance and lake
-	$(BIN)/f1-bronze ui
+ui: $(VENV)/run.stamp ## open the Dagster UI on the demo
+	$(BIN)/f1-bronze demo --ui
 
 check: lint types test ## lint, types and the plain tests
 

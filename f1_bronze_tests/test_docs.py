@@ -30,6 +30,9 @@ def blocks(text: str, language: str) -> list[str]:
 def command(line: str, folder: Path) -> str:
     """What a command line of the README prints, both streams, run in a folder."""
     environ = {**os.environ, "F1_BRONZE_RATE_STORE": "memory"}
+    if " sql " in line:
+        assert "export F1_BRONZE_LAKE_URI=data/demo/lake" in README
+        environ["F1_BRONZE_LAKE_URI"] = "data/demo/lake"
     words = [sys.executable, "-m", "f1_bronze.cli", *shlex.split(line, comments=True)[1:]]
     done = subprocess.run(
         words, cwd=folder, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True

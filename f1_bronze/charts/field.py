@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from f1_bronze.charts.palette import team_colour
 from f1_bronze.datasets.partition import SessionPartition
+from f1_bronze.datasets.sessions import is_simulated
 
 _LAST = 10_000
 
@@ -86,14 +87,18 @@ def entrants(
     return found
 
 
-def title(partition: SessionPartition, what: str) -> str:
-    """Session and subject.
+def title(partition: SessionPartition, what: str, table: pa.Table) -> str:
+    """Subject and session; says so where the rows are simulated.
 
-    >>> title(SessionPartition.parse("2024/sao_paulo/sprint_qualifying"), "Lap times")
+    >>> rows = pa.table({"session_key": [9158]})
+    >>> title(SessionPartition.parse("2024/sao_paulo/sprint_qualifying"), "Lap times", rows)
     'Lap times · Sao Paulo 2024, sprint qualifying'
     """
     grand_prix = partition.grand_prix.replace("_", " ").title()
-    return f"{what} · {grand_prix} {partition.year}, {partition.session_type.replace('_', ' ')}"
+    simulated = any(map(is_simulated, table["session_key"].slice(0, 1).to_pylist()))
+    return f"{what} · {grand_prix} {partition.year}, {partition.session_type.replace('_', ' ')}" + (
+        " (simulated data)" if simulated else ""
+    )
 
 
 def lap_time(seconds: float) -> str:

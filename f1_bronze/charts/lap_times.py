@@ -125,7 +125,7 @@ def draw_lap_times(
     name = next(one.acronym for one in entered if one.number == best_number)
     drawing = Drawing(
         height=TITLE_HEIGHT + -(-len(entered) // columns) * (_PANEL + _GAP) + 20,
-        title=title(partition, "Lap times"),
+        title=title(partition, "Lap times", laps),
         subtitle=f"Fastest {lap_time(best)}, {name} in lap {best_lap}; laps above "
         + (f"{short_time(scale.slowest)} cut off" if racing else "107 % of it left out"),
     )

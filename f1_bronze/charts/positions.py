@@ -71,7 +71,7 @@ def draw_positions(
     }
     drawing = Drawing(
         height=_TOP + slots * _ROW + 8,
-        title=title(partition, "Places gained and lost"),
+        title=title(partition, "Places gained and lost", results),
         subtitle=_subtitle(before[0], field, gains),
     )
     step = (WIDTH - _LEFT - _RIGHT) / (len(columns) - 1)

@@ -95,7 +95,7 @@ def draw_tyre_strategy(
     stops = len(bars) - len(field)
     drawing = Drawing(
         height=_TOP + _ROW * len(field) + 34,
-        title=title(partition, "Tyre strategy"),
+        title=title(partition, "Tyre strategy", stints),
         subtitle=f"{count(len(bars), 'stint')} of {count(len(field), 'driver')}, "
         f"{count(stops, 'change')} of tyres; ○ a set that had been used before",
     )

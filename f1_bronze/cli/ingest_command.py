@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections import Counter
@@ -27,7 +28,7 @@ from f1_bronze.cli.options import (
     session_type_option,
 )
 from f1_bronze.datasets import DATASETS
-from f1_bronze.settings import Settings
+from f1_bronze.settings import PREFIX, Settings
 
 if TYPE_CHECKING:
     from f1_bronze.defs.automation.launch import Plan
@@ -56,7 +57,7 @@ _INTERRUPTED = "interrupted; what is stored stays, and --missing resumes from he
     "--accept-loss", is_flag=True, help="Let an answer with fewer rows replace the stored one."
 )
 @click.option("--dry-run", is_flag=True, help="Print the plan; ask for the calendar only.")
-@click.option("--offline", is_flag=True, help="Use simulated data from the embedded simulator.")
+@click.option("--offline", is_flag=True, help="Simulated data, in the demo's lake if none is set.")
 @as_json_option
 @reports_errors
 def ingest(
@@ -79,6 +80,10 @@ def ingest(
     """
     if missing + (recent is not None) + everything > 1:
         raise click.UsageError("--missing, --recent and --all exclude each other; give one.")
+    if offline and not os.environ.get(f"{PREFIX}LAKE_URI"):
+        from f1_bronze.cli.demo_command import use_demo_folder
+
+        use_demo_folder()
     settings = Settings.read()
     chosen = [find_dataset(name) for name in datasets]
     selection = Selection(
@@ -89,13 +94,20 @@ def ingest(
         only_missing=missing,
         recent_days=recent,
     )
-    with _simulator(settings) if offline else nullcontext(settings) as settings:
-        how = {"accept_loss": accept_loss, "dry_run": dry_run, "as_json": as_json}
-        sys.exit(_ingest(selection, settings, **how))
+    with embedded_simulator(settings) if offline else nullcontext(settings) as settings:
+        status = ingest_selection(
+            selection,
+            settings,
+            accept_loss=accept_loss,
+            dry_run=dry_run,
+            as_json=as_json,
+            simulated=offline,
+        )
+    sys.exit(status)
 
 
 @contextmanager
-def _simulator(settings: Settings) -> Iterator[Settings]:
+def embedded_simulator(settings: Settings) -> Iterator[Settings]:
     """The settings with the embedded simulator in place of the API."""
     from f1_bronze.simulator.invented import InventedSeasons
     from f1_bronze.simulator.server import Simulator
@@ -113,11 +125,18 @@ def _simulator(settings: Settings) -> Iterator[Settings]:
         )
 
 
-def _ingest(
-    selection: Selection, settings: Settings, *, accept_loss: bool, dry_run: bool, as_json: bool
+def ingest_selection(
+    selection: Selection,
+    settings: Settings,
+    *,
+    accept_loss: bool = False,
+    dry_run: bool = False,
+    as_json: bool = False,
+    simulated: bool = False,
 ) -> int:
     """Read the calendar, execute the runs and print the outcome; returns the exit status."""
     from f1_bronze.cli.console import ProgressBar, stderr, warnings_on
+    from f1_bronze.defs.record.tags import BY_COMMAND, SIMULATED_TAG, TRIGGER_TAG
     from f1_bronze.defs.resources import openf1_resource, resolved
     from f1_bronze.defs.run.tally import RunTally, open_deployment_logs
     from f1_bronze.lake.lake import Lake
@@ -139,8 +158,11 @@ def _ingest(
         total = sum(len(refs) for refs in plan.wanted().values())
         if not total:
             console.print(_nothing_to_do(selection, calendar), soft_wrap=True)
+        tags = {TRIGGER_TAG: BY_COMMAND} | ({SIMULATED_TAG: "true"} if simulated else {})
         with bar.running(total=total, calls=plan.calls):
-            runs, crashes = _execute_runs(plan, settings, openf1, tally, accept_loss=accept_loss)
+            runs, crashes = _execute_runs(
+                plan, settings, openf1, tally, tags=tags, accept_loss=accept_loss
+            )
         counters = openf1.counters
     outcome = _Outcome(
         tally=tally,
@@ -156,7 +178,13 @@ def _ingest(
 
 
 def _execute_runs(
-    plan: Plan, settings: Settings, openf1: OpenF1, tally: RunTally, *, accept_loss: bool
+    plan: Plan,
+    settings: Settings,
+    openf1: OpenF1,
+    tally: RunTally,
+    *,
+    tags: dict[str, str],
+    accept_loss: bool,
 ) -> tuple[list[str], list[str]]:
     """Register the partitions and execute the runs; their ids, and unexpected errors."""
     from f1_bronze.cli.console import stderr
@@ -166,7 +194,6 @@ def _execute_runs(
     from f1_bronze.defs.automation.launch import describe_crash, execute, was_interrupted
     from f1_bronze.defs.outbound.emit_now import emit_now
     from f1_bronze.defs.partitions import read_registered, register
-    from f1_bronze.defs.record.tags import BY_COMMAND, TRIGGER_TAG
     from f1_bronze.defs.resources import Deployment
     from f1_bronze.lake.errors import LakeError
     from f1_bronze.telemetry.outbound import SinkUnavailable
@@ -184,7 +211,7 @@ def _execute_runs(
                 definitions=definitions,
                 instance=instance,
                 accept_loss=accept_loss,
-                tags={TRIGGER_TAG: BY_COMMAND, **run.historical_tags(datetime.now(UTC))},
+                tags={**tags, **run.historical_tags(datetime.now(UTC))},
             )
             runs.append(result.run_id)
             if was_interrupted(result):

@@ -18,10 +18,18 @@ from f1_bronze.datasets.dataset import (
 )
 from f1_bronze.datasets.shared_rules import shape_rules
 
+FIRST_SIMULATED_KEY = 900_000
+"""The simulator's session keys begin here; those of OpenF1 stood at about 11,500 in 2026."""
 _NAMES = (
     *(f"{kind} {number}" for kind in ("Practice", "Day") for number in (1, 2, 3)),
     *("Qualifying", "Sprint Qualifying", "Sprint Shootout", "Sprint", "Race"),
 )
+
+
+def is_simulated(session_key: int) -> bool:
+    """Whether a session is invented by the simulator."""
+    return session_key >= FIRST_SIMULATED_KEY
+
 
 _COLUMNS = (
     SESSION_KEY,

@@ -24,6 +24,9 @@ FASTEST_LAP = "fastest_lap_seconds"
 SESSION_START, SESSION_END = "session_start", "session_end"
 """Metadata of sessions: when the session began, and when it was to end."""
 
+SIMULATED, SIMULATED_NOTE = "simulated", "Invented by the simulator; not real Formula 1 data."
+"""Metadata of partitions that the simulator has invented, and its value."""
+
 REPEATED_FROM = "told_again_from"
 """Metadata of what an earlier attempt of a run stored: the run of that attempt. The name is that of
 older records."""

@@ -17,7 +17,7 @@ WEEKEND = ("ingest", "2025", "--grand-prix", "bahrain")
 
 
 def test_offline_weekend(run_process: Run, tmp_path: Path) -> None:
-    """Without any server or setting a weekend of invented data lands, is printed and recorded."""
+    """Without any server or setting a simulated weekend is stored as the demo, and recorded."""
     ran = run_process(*WEEKEND, "--offline")
     assert (ran.status, ran.err) == (0, "Simulated data from the embedded simulator.\n")
     lines = ran.out.splitlines()
@@ -34,8 +34,11 @@ def test_offline_weekend(run_process: Run, tmp_path: Path) -> None:
     race = "year=2025/grand_prix=bahrain/session_type=race"
     assert f"  bronze/pit_stops/{race}/pit_stops_907047.parquet" in lines
     assert lines[-1].startswith("7 API calls for 7 batches (0 retries, ")
-    assert ds.dataset(tmp_path / "data/lake/bronze/drivers", partitioning="hive").count_rows() == 40
-    with dg.DagsterInstance.from_config(str(tmp_path / ".dagster_home")) as instance:
+    assert (
+        ds.dataset(tmp_path / "data/demo/lake/bronze/drivers", partitioning="hive").count_rows()
+        == 40
+    )
+    with dg.DagsterInstance.from_config(str(tmp_path / "data/demo/dagster_home")) as instance:
         jobs = sorted(record.job_name for record in instance.get_runs())
         assert jobs == ["bronze_races", "bronze_sessions"]
         assert instance.get_dynamic_partitions("f1_sessions") == [
@@ -244,10 +247,11 @@ def test_a_session_that_cannot_be_placed_is_reported(
 @needs_recordings
 def test_invented_and_real_data_do_not_mix(run: Run, fast: dict[str, str]) -> None:
     """A lake with an invented weekend refuses the real one aloud, and gives it no new name."""
-    assert run("ingest", "2024", "--grand-prix", "bahrain", "--offline").status == 0
+    weekend = ("ingest", "2024", "--grand-prix", "bahrain")
+    assert run(*weekend, "--offline", LAKE_URI="data/lake").status == 0
     with Simulator(RecordedSeasons(RECORDINGS), limits=None) as recorded:
         ran = run(
-            *("ingest", "2024", "--grand-prix", "bahrain"),
+            *weekend,
             OPENF1_URL=recorded.url,
             OPENF1_LIMITS="1000/1s",
         )

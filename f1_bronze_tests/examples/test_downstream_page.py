@@ -22,7 +22,8 @@ def typed(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
     module = {"f1-bronze": "f1_bronze.cli", "dagster": "dagster"}[words[0]]
     environ = {
         **os.environ,
-        "DAGSTER_HOME": str(folder / ".dagster_home"),
+        "F1_BRONZE_LAKE_URI": str(folder / "data/demo/lake"),
+        "DAGSTER_HOME": str(folder / "data/demo/dagster_home"),
         "F1_BRONZE_RATE_STORE": "memory",
         "PYTHONPATH": str(ROOT),
     }
@@ -42,11 +43,13 @@ def test_the_commands(tmp_path: Path) -> None:
     """Bronze is ingested and both silver assets are made, together with bronze and alone."""
     [block] = re.findall(r"^```console\n(.*?)^```", PAGE, flags=re.M | re.S)
     export, *lines = [line.removeprefix("$ ") for line in block.splitlines()]
-    assert export == "export DAGSTER_HOME=$PWD/.dagster_home"
+    assert export == (
+        "export F1_BRONZE_LAKE_URI=$PWD/data/demo/lake DAGSTER_HOME=$PWD/data/demo/dagster_home"
+    )
     for line in lines:
         done = typed(line, tmp_path)
         assert done.returncode == 0, done.stdout
-    lake = tmp_path / "data" / "lake" / "silver"
+    lake = tmp_path / "data/demo/lake/silver"
     drivers = pq.read_table(lake / "driver_pace" / FOLDER / "driver_pace.parquet")
     tyres = pq.read_table(lake / "tyre_pace" / FOLDER / "tyre_pace.parquet")
     assert drivers.num_rows == 20

@@ -15,6 +15,7 @@ from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.dataset import Dataset
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.datasets.sessions import SESSIONS
+from f1_bronze.defs.metadata import SIMULATED
 from f1_bronze.defs.monitoring.overdue import due
 from f1_bronze.defs.partitions import asset_key, read_registered
 from f1_bronze.defs.record.calendar_memory import remembered_ends
@@ -83,6 +84,7 @@ class Cell:
         revision: what the latest answer was.
         changes: what it changed, as data; None where nothing, in a new one and in older records.
         what_changed: the same as text.
+        is_simulated: whether the simulator invented what is stored.
         error: why it failed or was refused, with the remedy; its run is `run_id`.
         checks: the latest results; empty where no check has ever run.
     """
@@ -98,6 +100,7 @@ class Cell:
     what_changed: str = ""
     error: str | None = None
     run_id: str | None = None
+    is_simulated: bool = False
     checks: tuple[CheckState, ...] = ()
 
     def __str__(self) -> str:
@@ -263,6 +266,7 @@ def _cell(
         changes=recorded.changes(dataset),
         what_changed=recorded.value("what_changed") or "",
         run_id=cell.run_id or recorded.run_id,
+        is_simulated=recorded.value(SIMULATED) is not None,
         checks=checks,
     )
 

@@ -117,6 +117,7 @@ def render(report: Report) -> str:
         matrix=(matrix := _matrix(report)),
         legend=_legend(matrix),
         verdict=verdict(report.coverage, rules),
+        simulated=len({c.partition for c in report.coverage.cells.values() if c.is_simulated}),
         rules=rules,
         broken=[rule for rule in rules if rule.violations],
         problems=[one for one in list_problems(report.coverage) if one.check is None],

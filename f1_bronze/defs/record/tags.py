@@ -9,6 +9,9 @@ TRIGGER_TAG = "f1_bronze/trigger"
 BY_COMMAND, BY_WEEK, BY_CALENDAR = "command", "week", "calendar"
 """The command, the weekly run, and new sessions that are ingested as soon as they are listed."""
 
+SIMULATED_TAG = "f1_bronze/simulated"
+"""Whether the embedded simulator answered in place of OpenF1 ("true")."""
+
 WEEK_TAG = "f1_bronze/week"
 """The Monday (YYYY-MM-DD) of the weekly run that a run belongs to."""
 

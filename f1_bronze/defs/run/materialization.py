@@ -12,7 +12,7 @@ from f1_bronze import __version__
 from f1_bronze.datasets.dataset import Dataset
 from f1_bronze.datasets.laps import LAPS
 from f1_bronze.datasets.partition import SessionPartition
-from f1_bronze.datasets.sessions import SESSIONS
+from f1_bronze.datasets.sessions import SESSIONS, is_simulated
 from f1_bronze.defs.metadata import (
     CHANGES,
     FASTEST_LAP,
@@ -20,6 +20,8 @@ from f1_bronze.defs.metadata import (
     ROW_COUNT,
     SESSION_END,
     SESSION_START,
+    SIMULATED,
+    SIMULATED_NOTE,
     column_schema,
     show_changes,
     show_path,
@@ -62,6 +64,7 @@ def to_materialization(
         metadata={
             ROW_COUNT: landing.rows,
             "revision": landing.revision.value,
+            **({SIMULATED: SIMULATED_NOTE} if is_simulated(answer.session_key) else {}),
             **({} if chart is None else {"picture": dg.MetadataValue.md(chart)}),
             "what_changed": dg.MetadataValue.md(
                 "All rows are new."

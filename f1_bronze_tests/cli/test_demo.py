@@ -1,0 +1,133 @@
+"""f1-bronze demo: data of its own, marked as simulated, and a UI that ends on signals."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from f1_bronze.cli.report_command import report
+from f1_bronze_tests.commands import Run
+from f1_bronze_tests.once import made_once
+from f1_bronze_tests.weekend import Weekend
+
+LAPS = dg.AssetKey(["bronze", "laps"])
+
+
+@pytest.fixture(scope="session")
+def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which the demo has been run once; it is only read."""
+
+    def make(folder: Path) -> None:
+        folder.mkdir()
+        environ = {
+            **os.environ,
+            "F1_BRONZE_LAKE_URI": str(folder / "mine"),
+            "F1_BRONZE_SESSION_TYPES": "nonsense",
+            "DAGSTER_HOME": str(folder / "my_home"),
+            "DAGSTER_DISABLE_TELEMETRY": "1",
+        }
+        words = [sys.executable, "-m", "f1_bronze.cli", "demo", "--json"]
+        subprocess.run(words, cwd=folder, env=environ, check=True, capture_output=True)
+
+    return made_once(tmp_path_factory, "demo", make)
+
+
+def test_the_demo_keeps_to_its_folder(demo_folder: Path) -> None:
+    """Whatever is set, lake and Dagster home of the demo are below data/demo, and nothing else."""
+    assert [path.name for path in demo_folder.iterdir()] == ["data"]
+    files = sorted(p.name for p in (demo_folder / "data/demo/lake/bronze").rglob("laps_*"))
+    assert files == ["laps_907043.parquet", "laps_907047.parquet"]
+
+
+def test_simulated_data_says_so(demo_folder: Path, tmp_path: Path) -> None:
+    """In the tags of runs, in the metadata, in the chart and in the report."""
+    with dg.DagsterInstance.from_config(str(demo_folder / "data/demo/dagster_home")) as instance:
+        assert {run.tags["f1_bronze/simulated"] for run in instance.get_runs()} == {"true"}
+        records = instance.fetch_materializations(LAPS, limit=2).records
+        for record in records:
+            assert record.asset_materialization is not None
+            metadata = record.asset_materialization.metadata
+            assert str(metadata["simulated"].value).startswith("Invented by the simulator")
+            assert "(simulated data)" in str(metadata["picture"].value)
+    page = tmp_path / "page.html"
+    (tmp_path / "lake").symlink_to(demo_folder / "data/demo/lake")
+    (tmp_path / "home").symlink_to(demo_folder / "data/demo/dagster_home")
+    assert Weekend(tmp_path).run(report, "2025", "--output", str(page)).status == 0
+    assert "2 of 2 sessions are <strong>simulated</strong>" in page.read_text("utf-8")
+
+
+def test_reset(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """--reset starts again; without it everything is unchanged."""
+    monkeypatch.setenv("DAGSTER_HOME", "elsewhere")
+    first, second = run("demo", "--json"), run("demo", "--json")
+    third = run("demo", "--reset", "--json")
+    assert [row["new"] for row in first.data["datasets"]] == [2, 2, 2, 2, 1, 1]
+    assert [row["unchanged"] for row in second.data["datasets"]] == [2, 2, 2, 2, 1, 1]
+    assert [row["new"] for row in third.data["datasets"]] == [2, 2, 2, 2, 1, 1]
+    assert {path.name for path in (tmp_path / "data").iterdir()} == {"demo"}
+
+
+@contextmanager
+def serving(folder: Path, *words: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """A command that serves the UI, started as a script's background job is: deaf to interrupts."""
+    with closing(socket.socket()) as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "f1_bronze.cli", *words, "--port", str(port)]
+    process = subprocess.Popen(
+        ["sh", "-c", 'trap "" INT; exec "$@"', "sh", *command],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        yield process, port
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("words", [("demo", "--ui"), ("ui",)], ids=lambda words: words[0])
+def test_the_ui_ends(
+    words: tuple[str, ...], how: signal.Signals, demo_folder: Path, tmp_path: Path
+) -> None:
+    """It prints its address and no warning of Dagster's, and ends on INT and on TERM."""
+    folder = tmp_path / "copy"
+    shutil.copytree(demo_folder, folder)
+    with serving(folder, *words) as (process, port):
+        assert process.stdout is not None
+        printed = [process.stdout.readline() for _ in range(2 + (words[0] == "demo"))]
+        address = f"http://127.0.0.1:{port}"
+        assert printed[-1] == f"Dagster UI: {address} (once it has started; Ctrl-C ends it)\n"
+        for line in process.stdout:
+            printed.append(line)
+            if "Serving dagster-webserver" in line:
+                break
+        time.sleep(1)
+        process.send_signal(how)
+        rest = process.communicate(timeout=90)[0]
+        assert process.returncode == 0, rest
+    assert "SupersessionWarning" not in "".join(printed)
+
+
+def test_a_port_that_is_taken(run: Run) -> None:
+    """A port that something else uses is a sentence."""
+    with closing(socket.socket()) as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        ran = run("ui", "--port", str(other.getsockname()[1]))
+    assert ran.status == 1
+    assert "cannot be used (Address already in use). Choose another one with --port." in ran.err
