@@ -23,7 +23,8 @@ ROWS_SHOWN = 100
 
 
 @click.command()
-@click.argument("statement", metavar="SQL")
+@click.argument("statement", metavar="SQL", required=False)
+@click.option("--examples", is_flag=True, help="Print a dozen questions with their SQL.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV with a line of names.")
 @as_json_option
 @click.option(
@@ -35,7 +36,12 @@ ROWS_SHOWN = 100
 @click.option("--as-of", type=Time(), metavar="TIME", help="The lake as it was then (UTC).")
 @reports_errors
 def sql(
-    statement: str, as_csv: bool, as_json: bool, parquet: Path | None, as_of: datetime | None
+    statement: str | None,
+    examples: bool,
+    as_csv: bool,
+    as_json: bool,
+    parquet: Path | None,
+    as_of: datetime | None,
 ) -> None:
     """Run one SQL query (DuckDB) over the lake, which it cannot change.
 
@@ -48,6 +54,11 @@ def sql(
 
     Exit status: 0 done, 1 the lake cannot be read, 2 the query is wrong.
     """
+    if examples:
+        _print_examples(as_json=as_json)
+        return
+    if not statement:
+        raise click.UsageError("Give a query, or --examples for some.")
     if as_csv + as_json + (parquet is not None) > 1:
         raise click.UsageError("--csv, --json and --parquet exclude each other; give one.")
     import duckdb
@@ -75,6 +86,17 @@ def sql(
         print_json([_plain(dict(zip(names, row, strict=True))) for row in rows])
     elif parquet is None:
         _print_table(names, rows)
+
+
+def _print_examples(*, as_json: bool) -> None:
+    from f1_bronze.cli.console import print_json
+    from f1_bronze.cli.sql_examples import EXAMPLES
+
+    if as_json:
+        print_json([example._asdict() for example in EXAMPLES])
+        return
+    for question, query in EXAMPLES:
+        click.echo(f"-- {question}\n{query};\n")
 
 
 def _unique(names: Iterable[str]) -> list[str]:

@@ -67,10 +67,10 @@ def test_what_each_chart_shows(race: Tables) -> None:
         titles[name] = None if markdown is None else texts(svg_in(markdown))[0]
     assert titles == {
         "drivers": None,
-        "results": "Places gained and lost · Australian 2026, race",
-        "laps": "Lap times · Australian 2026, race",
-        "stints": "Tyre strategy · Australian 2026, race",
-        "pit_stops": "Lap times · Australian 2026, race",
+        "results": "Places gained and lost · Australian 2026, race (simulated data)",
+        "laps": "Lap times · Australian 2026, race (simulated data)",
+        "stints": "Tyre strategy · Australian 2026, race (simulated data)",
+        "pit_stops": "Lap times · Australian 2026, race (simulated data)",
     }
 
 

@@ -1,5 +1,6 @@
 """f1-bronze demo: data of its own, marked as simulated, and a UI that ends on signals."""
 
+import json
 import os
 import shutil
 import signal
@@ -13,8 +14,11 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from click.testing import CliRunner
 
 from f1_bronze.cli.report_command import report
+from f1_bronze.cli.sql_command import sql
+from f1_bronze.cli.sql_examples import EXAMPLES, Example
 from f1_bronze_tests.commands import Run
 from f1_bronze_tests.once import made_once
 from f1_bronze_tests.weekend import Weekend
@@ -63,6 +67,30 @@ def test_simulated_data_says_so(demo_folder: Path, tmp_path: Path) -> None:
     (tmp_path / "home").symlink_to(demo_folder / "data/demo/dagster_home")
     assert Weekend(tmp_path).run(report, "2025", "--output", str(page)).status == 0
     assert "2 of 2 sessions are <strong>simulated</strong>" in page.read_text("utf-8")
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.question)
+def test_sql_examples(example: Example, demo_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each example of `sql --examples` answers on the demo's lake, most of them with rows."""
+    monkeypatch.setenv("F1_BRONZE_LAKE_URI", str(demo_folder / "data/demo/lake"))
+    done = CliRunner().invoke(sql, [example.sql, "--json"])
+    assert done.exit_code == 0, done.stderr
+    rows = json.loads(done.stdout)
+    assert bool(rows) == (not example.question.startswith("Corrections"))
+    assert all(value is not None for row in rows[:1] for value in row.values())
+
+
+def test_printed_examples() -> None:
+    """They are printed as SQL that can be pasted, or as JSON; no query at all is wrong use."""
+    printed = CliRunner().invoke(sql, ["--examples"]).stdout
+    assert printed.count(";\n") == len(EXAMPLES) == 12
+    assert f"-- {EXAMPLES[0].question}\nSELECT " in printed
+    assert json.loads(CliRunner().invoke(sql, ["--examples", "--json"]).stdout)[3] == {
+        "question": EXAMPLES[3].question,
+        "sql": EXAMPLES[3].sql,
+    }
+    missing = CliRunner().invoke(sql, [])
+    assert (missing.exit_code, "Give a query, or --examples" in missing.stderr) == (2, True)
 
 
 def test_reset(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
