@@ -1,4 +1,4 @@
-"""f1-bronze demo: data of its own, marked as simulated, and a UI that ends on signals."""
+"""f1-bronze demo: data of its own, marked as simulated; its charts, example queries and UI."""
 
 import json
 import os
@@ -11,11 +11,13 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from xml.etree import ElementTree
 
 import dagster as dg
 import pytest
 from click.testing import CliRunner
 
+from f1_bronze.cli.chart_command import NEEDED, SEASON, chart
 from f1_bronze.cli.report_command import report
 from f1_bronze.cli.sql_command import sql
 from f1_bronze.cli.sql_examples import EXAMPLES, Example
@@ -70,10 +72,9 @@ def test_simulated_data_says_so(demo_folder: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.question)
-def test_sql_examples(example: Example, demo_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sql_examples(example: Example, demo_folder: Path) -> None:
     """Each example of `sql --examples` answers on the demo's lake, most of them with rows."""
-    monkeypatch.setenv("F1_BRONZE_LAKE_URI", str(demo_folder / "data/demo/lake"))
-    done = CliRunner().invoke(sql, [example.sql, "--json"])
+    done = CliRunner().invoke(sql, [example.sql, "--json"], env=lake_of(demo_folder))
     assert done.exit_code == 0, done.stderr
     rows = json.loads(done.stdout)
     assert bool(rows) == (not example.question.startswith("Corrections"))
@@ -91,6 +92,43 @@ def test_printed_examples() -> None:
     }
     missing = CliRunner().invoke(sql, [])
     assert (missing.exit_code, "Give a query, or --examples" in missing.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("kind", [*NEEDED, SEASON])
+def test_charts(kind: str, demo_folder: Path, tmp_path: Path) -> None:
+    """Each kind is written as SVG below 40 kB; its title says that the data is simulated."""
+    what = "2025/bahrain/qualifying" if kind == "qualifying-gaps" else "2025/bahrain/race"
+    words = [kind, "2025" if kind == SEASON else what, "--output", str(tmp_path / "a.svg")]
+    done = CliRunner().invoke(chart, words, env=lake_of(demo_folder))
+    assert done.exit_code == 0, done.stderr
+    assert done.stdout.startswith(f"Written: {tmp_path / 'a.svg'} (")
+    svg = (tmp_path / "a.svg").read_text("ascii")
+    assert len(svg) < 40_000
+    assert "(simulated data)" in str(ElementTree.fromstring(svg).attrib["aria-label"])
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "message"),
+    [
+        (("race-trace", "2025/bahrain/qualifying"), 1, "There is no race-trace chart of 2025/bahr"),
+        (("tyres", "2025/bahrein/race"), 2, "The lake has 2025/bahrain/race"),
+        (("season", "2025/bahrain/race"), 2, "the chart of a season takes a year"),
+        (("season", "1999"), 1, "There is no season chart of 1999"),
+        (("pie", "2025/bahrain/race"), 2, "'pie' is not one of 'lap-times'"),
+    ],
+)
+def test_charts_that_cannot_be_drawn(
+    words: tuple[str, ...], status: int, message: str, demo_folder: Path
+) -> None:
+    """What there is nothing to draw of, and what does not exist, is a sentence."""
+    done = CliRunner().invoke(chart, words, env=lake_of(demo_folder))
+    assert done.exit_code == status
+    assert message in " ".join(done.stderr.split())
+
+
+def lake_of(folder: Path) -> dict[str, str]:
+    """The variables with which a command reads the demo's lake."""
+    return {"F1_BRONZE_LAKE_URI": str(folder / "data/demo/lake")}
 
 
 def test_reset(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,7 +184,7 @@ def test_the_ui_ends(
                 break
         time.sleep(1)
         process.send_signal(how)
-        rest = process.communicate(timeout=90)[0]
+        rest = process.communicate(timeout=300)[0]
         assert process.returncode == 0, rest
     assert "SupersessionWarning" not in "".join(printed)
 
