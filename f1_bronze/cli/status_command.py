@@ -177,15 +177,15 @@ def _print_counts(console: "Console", coverage: "Coverage", narrow: bool) -> Non
 
 
 def _print_problems(console: "Console", coverage: "Coverage") -> None:
-    """What failed and why, the worst first; what the counts explain is not repeated."""
+    """What is wrong and what to do, the worst first."""
     from f1_bronze.defs.monitoring.problems import list_problems
 
-    problems = [p for p in list_problems(coverage) if p.check or p.cells[0].error]
+    problems = [problem for problem in list_problems(coverage) if problem.text]
     if problems:
         console.print()
     for problem in problems:
         first = problem.cells[0]
-        mark, style = _MARKS.get(problem.kind, ("", "red"))
+        mark, style = _MARKS.get(problem.kind, ("", _STYLES.get(problem.kind, "")))
         line = f"{first}{problem.more}: {problem.text}"
         if problem.check:
             where = f"{first.partition.key}{problem.more} {first.dataset.name}.{problem.check}"

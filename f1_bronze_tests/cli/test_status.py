@@ -60,15 +60,17 @@ def test_for_programs(weekend: Weekend) -> None:
 
 
 def test_a_file_that_is_gone(weekend: Weekend) -> None:
-    """What is missing long after its session stands out, with what lands it; exit status 1."""
+    """What is missing long after its session stands out, with what stores it; exit status 1."""
     weekend.file("laps").unlink()
     ran = weekend.run(status, "2024-2025")
     assert ran.status == 1
     assert "2025/bahrain/race" in ran.out
-    [race] = [line.split() for line in ran.out.splitlines() if "bahrain/race" in line]
+    [race] = [line.split() for line in ran.out.splitlines() if line.startswith("2025/bahrain/race")]
     assert race == ["2025/bahrain/race", "1", "20", "20", "overdue", "50", "30"]
+    assert "    1 overdue: not in the lake, and should be by now\n" in ran.out
     assert (
-        "    1 overdue: not in the lake, and should be by now: f1-bronze ingest SEASONS --missing\n"
+        "\nlaps of 2025/bahrain/race: The lake holds no file, and no run has reported a failure. "
+        "`f1-bronze ingest 2025 --grand-prix bahrain --missing` stores it.\n"
     ) in ran.out
     assert "No session of 2024 is registered. f1-bronze ingest 2024 registers" in ran.out
 
@@ -116,8 +118,14 @@ def test_every_state(capsys: pytest.CaptureFixture[str]) -> None:
         "✗ 2025/australian/race laps.values: lap_number 1 to 100: 2 of 20 rows fail",
         f"results of 2025/monaco/qualifying: It broke {NASTY}. Try again.",
         f"laps of 2025/bahrain/race: {MISSING_ROWS}",
+        "sessions of 2025/monaco/race and 5 more: The lake holds no file, and no run has reported "
+        "a failure. `f1-bronze ingest 2025 --grand-prix monaco --missing` stores it.",
         "! 2025/australian/race and 1 more drivers.values: name_acronym three capitals: "
         "2 of 20 rows fail",
+        "drivers of 2025/bahrain/race: It was stored before its session or its columns changed. "
+        "`f1-bronze ingest 2025 --grand-prix bahrain --dataset drivers` renews it.",
+        "pit_stops of 2025/bahrain/race: The lake holds a file that is not in Dagster's record. "
+        "`f1-bronze verify 2025 --repair` records it.",
     ]
 
 

@@ -140,7 +140,7 @@ def test_a_weekend_at_a_glance(
     assert troubles[1:] == [
         "- **overdue**: [stints of 2025/bahrain/race](/assets/bronze/stints?view=partitions"
         "&partition=2025%2Fbahrain%2Frace) and 1 more: The lake holds no file, and no run has "
-        "reported a failure. `f1-bronze ingest 2025 --missing` stores it."
+        "reported a failure. `f1-bronze ingest 2025 --grand-prix bahrain --missing` stores it."
     ]
     numbers = ("sessions", "landed", "failed", "missing", "overdue_datasets", "percent_landed")
     assert [metadata[name] for name in numbers] == [2, 6, 2, 2, 4, 60.0]

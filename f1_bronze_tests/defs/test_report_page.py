@@ -166,7 +166,9 @@ def test_each_problem_is_listed_once() -> None:
         ("running", None, ["stints of 2025/bahrain/race"]),
     ]
     assert problems[2].text == "The API is away. Come back."
-    assert problems[4].text.endswith("`f1-bronze ingest 2025 --missing` stores it.")
+    assert problems[4].text.endswith(
+        "`f1-bronze ingest 2025 --grand-prix monaco --missing` stores it."
+    )
     early = {place: replace(cell, is_due=False) for place, cell in cells.items()}
     kinds = [one.kind for one in list_problems(replace(coverage, cells=early))]
     assert ("overdue" in kinds, kinds[-2]) == (False, "missing")

@@ -49,15 +49,15 @@ class CellState(StrEnum):
 MEANINGS = {
     "landed": "in the lake, and the latest answer",
     "empty": "OpenF1 has no rows for it",
-    "outdated": "stored before its session or its columns changed; ingest it again",
+    "outdated": "stored before its session or its columns changed",
     "refused": "OpenF1's last answer had lost rows; the lake keeps its own",
     "failed": "the last attempt failed",
     "running": "a run is about to store it",
-    "unrecorded": "in the lake, not in Dagster's record: f1-bronze verify SEASONS --repair",
-    "missing": "not in the lake: f1-bronze ingest SEASONS --missing",
-    OVERDUE: "not in the lake, and should be by now: f1-bronze ingest SEASONS --missing",
+    "unrecorded": "in the lake, not in Dagster's record",
+    "missing": "not in the lake",
+    OVERDUE: "not in the lake, and should be by now",
 }
-"""What each label means, with the remedy."""
+"""What each label means; `problems.list_problems` has the remedies."""
 
 SIGNS = {
     "landed": "",
@@ -140,12 +140,18 @@ class Coverage:
         ended_at: the end of each session for which it is known, by partition key: of those that
             are stored, and those that the calendar sensor has seen.
         unregistered: sessions that are in the lake and are not partitions.
+        ingested_types: session types that are ingested without being named; None: all.
     """
 
     sessions: tuple[SessionPartition, ...]
     cells: Mapping[tuple[str, str], Cell]
     ended_at: Mapping[str, datetime]
     unregistered: tuple[SessionPartition, ...] = ()
+    ingested_types: Collection[str] | None = None
+
+    def is_ingested(self, partition: SessionPartition) -> bool:
+        """Whether the session is of a type that is ingested without being named."""
+        return self.ingested_types is None or partition.session_type in self.ingested_types
 
     def cell(self, partition: SessionPartition, dataset: Dataset) -> Cell:
         """The cell of a session and a dataset."""
@@ -211,11 +217,15 @@ def read_coverage(
         cells=cells,
         ended_at=ended_at,
         unregistered=tuple(sorted(unregistered)),
+        ingested_types=deployment.settings.session_types,
     )
 
 
 def _is_due(partition: SessionPartition, end: datetime | None, deployment: Deployment) -> bool:
     """Whether a session should be stored by now; where its end is not known, past years should."""
+    types = deployment.settings.session_types
+    if types is not None and partition.session_type not in types:
+        return False
     now = deployment.now()
     if end is None:
         return partition.year < now.year

@@ -8,25 +8,20 @@ from typing import Any
 from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.conditions import RowCondition
 from f1_bronze.datasets.dataset import Dataset
-from f1_bronze.defs.monitoring.coverage import OVERDUE, Cell, Coverage
+from f1_bronze.defs.monitoring.coverage import OVERDUE, Cell, CellState, Coverage
 from f1_bronze.defs.record.check_results import CheckState
 
 MOST_SESSIONS_WITH_ROWS = 12
 """Of a rule that half the season breaks the rows of these many sessions show what is wrong."""
+
+MOST_PLACES_NAMED = 3
+"""A command that concerns more Grands Prix is one for the season."""
 
 WORST_FIRST = (
     *("ERROR", "failed", "refused", OVERDUE, "WARN"),
     *("outdated", "unrecorded", "missing", "running"),
 )
 
-_REMEDIES = {
-    "missing": "The lake holds no file, and no run has reported a failure. "
-    "`f1-bronze ingest {year} --missing` stores it.",
-    "unrecorded": "The lake holds a file that is not in Dagster's record. "
-    "`f1-bronze verify {year} --repair` records it.",
-    "outdated": "It was stored before its session or its columns changed. Materialize it again.",
-}
-_REMEDIES[OVERDUE] = _REMEDIES["missing"]
 _UNKNOWN_RULE = "This rule was checked then and is not declared any more."
 _SAME_IN_ALL = ("session_key", "meeting_key")
 
@@ -60,20 +55,59 @@ class Problem:
 
 def list_problems(coverage: Coverage) -> list[Problem]:
     """Everything that is wrong, the worst first, each cause once with all the places it affects."""
-    found: dict[tuple[str, str, str | None, str], list[Cell]] = {}
+    found: dict[tuple[str, str | None, tuple[str, ...]], list[Cell]] = {}
     for cell in coverage.chronological():
         if cell.label in WORST_FIRST:
-            remedy = _REMEDIES.get(cell.label, "").format(year=cell.partition.year)
-            found.setdefault((cell.label, "", None, cell.error or remedy), []).append(cell)
+            # What no run has reported is ended by one command for all that it covers.
+            covered = ("", str(cell.partition.year), *_options(cell, coverage))
+            cause = (cell.error,) if cell.error else covered
+            found.setdefault((cell.label, None, cause), []).append(cell)
         for check in cell.checks:
             if check.severity:
-                cause = (check.severity, cell.dataset.name, check.check, check.summary)
-                found.setdefault(cause, []).append(cell)
+                cause = (check.summary, cell.dataset.name)
+                found.setdefault((check.severity, check.check, cause), []).append(cell)
     problems = [
-        Problem(kind=kind, check=check, text=text, cells=tuple(cells))
-        for (kind, _, check, text), cells in found.items()
+        Problem(
+            kind=kind,
+            check=check,
+            text=cause[0] or _remedy(cells, coverage),
+            cells=tuple(cells),
+        )
+        for (kind, check, cause), cells in found.items()
     ]
     return sorted(problems, key=lambda problem: WORST_FIRST.index(problem.kind))
+
+
+def _options(cell: Cell, coverage: Coverage) -> tuple[str, ...]:
+    """What `f1-bronze ingest` must be told to come to this cell."""
+    options: tuple[str, ...] = ()
+    if not coverage.is_ingested(cell.partition):
+        options += ("--session-type", cell.partition.session_type)
+    if cell.state is CellState.OUTDATED:
+        options += ("--dataset", cell.dataset.name)
+    return options
+
+
+def _remedy(cells: Sequence[Cell], coverage: Coverage) -> str:
+    """Why it is so, and the command that ends it."""
+    first = cells[0]
+    places = list(dict.fromkeys(cell.partition.grand_prix for cell in cells))
+    words = ["f1-bronze ingest", str(first.partition.year)]
+    if len(places) <= MOST_PLACES_NAMED:
+        words += [f"--grand-prix {place}" for place in places]
+    command = " ".join([*words, *_options(first, coverage)])
+    match first.state:
+        case CellState.MISSING:
+            why = "The lake holds no file, and no run has reported a failure."
+            return f"{why} `{command} --missing` stores it."
+        case CellState.UNRECORDED:
+            why = "The lake holds a file that is not in Dagster's record."
+            return f"{why} `f1-bronze verify {first.partition.year} --repair` records it."
+        case CellState.OUTDATED:
+            why = "It was stored before its session or its columns changed."
+            return f"{why} `{command}` renews it."
+        case _:
+            return ""
 
 
 @dataclass(frozen=True, kw_only=True)
