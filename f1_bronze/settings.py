@@ -301,14 +301,24 @@ SETTINGS = tuple(
 """All settings, for lists and documents."""
 
 
+DEPLOYMENT_VARIABLES = ("F1_BRONZE_CODE_SERVER",)
+"""Read by the files of deploy/, not by this package: the host name of the code server."""
+
+
 def find_unknown(environ: Mapping[str, str]) -> dict[str, str]:
-    """Variables with our prefix that are no setting, each with the setting it may be meant for.
+    """Variables with our prefix that are not settings, each with the setting it may be meant for.
+
+    The deployment's own variables are known: DEPLOYMENT_VARIABLES.
 
     >>> find_unknown({"F1_BRONZE_LAKE_URL": "s3://lake"})
     {'F1_BRONZE_LAKE_URL': 'F1_BRONZE_LAKE_URI'}
     """
     known = [setting.variable for setting in SETTINGS]
-    names = sorted(n for n in environ if n.startswith(PREFIX) and n not in known)
+    names = sorted(
+        name
+        for name in environ
+        if name.startswith(PREFIX) and name not in known and name not in DEPLOYMENT_VARIABLES
+    )
     return {name: next(iter(difflib.get_close_matches(name, known, n=1)), "") for name in names}
 
 

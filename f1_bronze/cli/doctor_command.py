@@ -3,13 +3,16 @@
 Each check is a line: its state, what was seen, and what to do if it is not well.
 """
 
+import logging
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import click
 
@@ -17,7 +20,17 @@ from f1_bronze.cli.options import FAILED, as_json_option
 from f1_bronze.settings import SETTINGS, SettingError, Settings, dagster_home, find_unknown
 
 if TYPE_CHECKING:
+    import dagster as dg
+
     from f1_bronze.lake.stores import ObjectStore
+
+HEARTBEAT_SECONDS = 300
+CONTAINER_LAUNCHERS = {
+    "EcsRunLauncher": "task_definition",
+    "K8sRunLauncher": "job_image",
+    "DockerRunLauncher": "image",
+}
+"""Launchers that start a container for each run, and the setting of each that names an image."""
 
 
 class State(StrEnum):
@@ -236,32 +249,41 @@ def _tables(store: "ObjectStore") -> Iterator[Check]:
 
 def _dagster() -> Iterator[Check]:
     home = dagster_home()
-    exists = (home / "dagster.yaml").exists()
-    folder = home if exists else next(one for one in (home, *home.parents) if one.exists())
-    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
-        yield _failed(
-            "dagster home",
-            f"{folder} cannot be written.",
-            "Set DAGSTER_HOME to a folder that this user can write.",
-        )
-    elif exists:
-        yield _ok("dagster home", str(home))
+    if (home / "dagster.yaml").exists():
         yield from _instance(home)
-    else:
+        return
+    if _writable(next(one for one in (home, *home.parents) if one.exists())):
         detail = f"{home} is made at first use, with telemetry off and a limit for the API"
         yield _ok("dagster home", detail)
+    else:
+        yield _home_unusable(home)
+
+
+def _writable(folder: Path) -> bool:
+    return folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
+
+
+def _home_unusable(home: Path) -> Check:
+    remedy = "Set DAGSTER_HOME to a folder that this user can write."
+    return _failed("dagster home", f"{home} cannot be written.", remedy)
 
 
 def _instance(home: Path) -> Iterator[Check]:
     import dagster as dg
 
-    from f1_bronze.defs.assets import API_POOL
-
     try:
         with dg.DagsterInstance.from_config(str(home)) as instance:
-            pools = instance.event_log_storage.get_pool_limits()
-            limits = {pool.name: pool.limit for pool in pools}
-            telemetry = instance.telemetry_enabled
+            # Only what is stored in the home needs a home that can be written.
+            if "Sqlite" not in type(instance.event_log_storage).__name__:
+                yield _ok("dagster home", f"{home}; Dagster's record is kept elsewhere")
+                yield _storage(instance)
+                yield _daemon(instance)
+            elif _writable(home):
+                yield _ok("dagster home", str(home))
+            else:
+                yield _home_unusable(home)
+            yield from _launcher(instance)
+            yield from _pool_and_telemetry(instance, home)
     except Exception as error:  # noqa: BLE001 - any storage with any driver can stand behind it
         yield _failed(
             "dagster instance",
@@ -269,7 +291,69 @@ def _instance(home: Path) -> Iterator[Check]:
             f"The instance of {home / 'dagster.yaml'} does not open ({type(error).__name__}).",
             "Correct dagster.yaml or what it points to; `f1-bronze ui` shows the whole error.",
         )
+
+
+def _storage(instance: "dg.DagsterInstance") -> Check:
+    """Whether the server takes an event, which is deleted again."""
+    import dagster as dg
+
+    run_id = str(uuid4())
+    event = dg.EventLogEntry(  # type: ignore[no-untyped-call]  # untyped in Dagster
+        error_info=None,
+        level=logging.DEBUG,
+        user_message="f1-bronze doctor",
+        run_id=run_id,
+        timestamp=time.time(),
+    )
+    name = type(instance.event_log_storage).__name__
+    try:
+        instance.event_log_storage.store_event(event)
+        instance.event_log_storage.delete_events(run_id)
+    except Exception as error:  # noqa: BLE001 - any driver can stand behind it
+        return _failed(
+            "dagster storage",
+            f"{name} opens, but does not take an event ({type(error).__name__}).",
+            "Name the driver in dagster.yaml, as deploy/dagster/dagster.yaml does: "
+            "scheme: postgresql+psycopg2.",
+        )
+    return _ok("dagster storage", f"{name} takes events")
+
+
+def _daemon(instance: "dg.DagsterInstance") -> Check:
+    """Whether a daemon has reported lately; it reports every 30 s."""
+    seen = [beat.timestamp for beat in instance.get_daemon_heartbeats().values()]
+    if seen and time.time() - max(seen) < HEARTBEAT_SECONDS:
+        return _ok("dagster daemon", f"reported {time.time() - max(seen):.0f} s ago")
+    return _warning(
+        "dagster daemon",
+        "No daemon has reported in the last five minutes: schedules, sensors and backfills wait.",
+        "Start one, and only one: dagster-daemon run -w workspace.yaml",
+    )
+
+
+def _launcher(instance: "dg.DagsterInstance") -> Iterator[Check]:
+    """Whether a launcher of containers knows the image of a run; no line for any other."""
+    launcher = instance.run_launcher
+    name = type(launcher).__name__
+    if name not in CONTAINER_LAUNCHERS:
         return
+    own = getattr(launcher, CONTAINER_LAUNCHERS[name], None)
+    image = own or os.environ.get("DAGSTER_CURRENT_IMAGE")
+    if image:
+        yield _ok("dagster launcher", f"{name} starts {image}")
+    else:
+        yield _failed(
+            "dagster launcher",
+            f"{name} has no image to start runs from.",
+            "Set DAGSTER_CURRENT_IMAGE to the name of the image where the code server runs.",
+        )
+
+
+def _pool_and_telemetry(instance: "dg.DagsterInstance", home: Path) -> Iterator[Check]:
+    from f1_bronze.defs.assets import API_POOL
+
+    limits = {pool.name: pool.limit for pool in instance.event_log_storage.get_pool_limits()}
+    telemetry = instance.telemetry_enabled
     if API_POOL in limits:
         yield _ok("dagster pool", f"{limits[API_POOL]} runs at once may ask the API")
     else:

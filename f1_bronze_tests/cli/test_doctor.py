@@ -1,8 +1,10 @@
 """f1-bronze doctor: what is wrong is named with its remedy, and no secret is printed."""
 
 import json
+import os
 import shutil
 import threading
+import time
 from collections.abc import Callable
 from contextlib import closing
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -15,6 +17,8 @@ import boto3
 import dagster as dg
 import pytest
 from click.testing import CliRunner, Result
+from dagster._core.launcher import DefaultRunLauncher
+from dagster._daemon.types import DaemonHeartbeat
 
 from f1_bronze.cli.doctor_command import doctor
 from f1_bronze.datasets.partition import SessionPartition
@@ -26,6 +30,7 @@ from f1_bronze.simulator.invented import InventedSeasons
 from f1_bronze.simulator.server import Simulator
 
 from ..commands import Run
+from ..servers import PASSWORD, PostgresqlServer
 
 Ask = Callable[..., Result]
 
@@ -384,3 +389,72 @@ def test_home_that_is_no_folder(ask: Ask, tmp_path: Path) -> None:
     result = ask("--json", DAGSTER_HOME=str(tmp_path / "file" / "home"))
     assert (result.exit_code, failing(result)) == (1, ["dagster home"])
     assert "Set DAGSTER_HOME" in checks(result)["dagster home"]["remedy"]
+
+
+class EcsRunLauncher(DefaultRunLauncher):
+    """Stands for the launcher of that name, which asks ECS about its task when it is made."""
+
+    task_definition: str | None = None
+
+
+@pytest.mark.parametrize("image", ["", "registry/f1-bronze:1"])
+def test_the_image_of_runs(
+    ask: Ask, home: Path, monkeypatch: pytest.MonkeyPatch, image: str
+) -> None:
+    """A launcher of containers without an image could not start one run."""
+    monkeypatch.setenv("DAGSTER_CURRENT_IMAGE", image)
+    launcher = f"{{module: {__name__}, class: EcsRunLauncher}}"
+    (home / "dagster.yaml").write_text(f"run_launcher: {launcher}\n")
+    check = checks(ask("--json"))["dagster launcher"]
+    assert check["state"] == ("ok" if image else "failed")
+    assert (image or "Set DAGSTER_CURRENT_IMAGE") in check["detail"] + check["remedy"]
+
+
+def test_variables_of_the_deployment(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the files of deploy/ read is not taken for a misspelt setting."""
+    monkeypatch.setenv("F1_BRONZE_CODE_SERVER", "code")
+    assert states(ask("--json")) == ALL_WELL
+
+
+@pytest.fixture
+def server_home(postgresql: PostgresqlServer, home: Path) -> Path:
+    """A home whose record is on a server; its folder cannot be written."""
+    pytest.importorskip("dagster_postgres")
+    url = postgresql.url.replace("postgresql://", "postgresql+psycopg2://")
+    (home / "dagster.yaml").write_text(f"storage: {{postgres: {{postgres_url: '{url}'}}}}\n")
+    return home
+
+
+def test_a_record_on_a_server(
+    ask: Ask, server_home: Path, postgresql: PostgresqlServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The home may be read-only; the server takes an event and keeps nothing of it; a daemon that
+    has not reported is missed."""
+    import psycopg2
+
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != server_home)
+    result = ask("--json")
+    assert failing(result) == []
+    assert states(result)["dagster home"] == states(result)["dagster storage"] == "ok"
+    assert states(result)["dagster daemon"] == "warning"
+    with closing(psycopg2.connect(postgresql.url)) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM event_logs")
+        assert cursor.fetchone() == (0,)
+    with dg.DagsterInstance.from_config(str(server_home)) as instance:
+        instance.add_daemon_heartbeat(DaemonHeartbeat(time.time(), "SENSOR", "id", []))
+    assert states(ask("--json"))["dagster daemon"] == "ok"
+
+
+def test_a_server_that_takes_no_event(
+    ask: Ask, server_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a driver that it is not written for Dagster's storage opens, and fails on each event."""
+
+    def refuse(*_: object) -> None:
+        raise RuntimeError(f'syntax error at or near "$1" for {PASSWORD}')
+
+    monkeypatch.setattr("dagster_postgres.event_log.PostgresEventLogStorage.store_event", refuse)
+    result = ask("--json")
+    assert failing(result) == ["dagster storage"]
+    assert "postgresql+psycopg2" in checks(result)["dagster storage"]["remedy"]
+    assert PASSWORD not in result.output
