@@ -117,7 +117,7 @@ def serve_postgresql() -> Iterator[PostgresqlServer]:
         )
         if made.returncode:
             pytest.skip(f"initdb fails on this machine: {made.stderr.decode()}")
-        port, login = _free_port(), f"f1:{quote(PASSWORD, safe='')}"
+        port, login = free_port(), f"f1:{quote(PASSWORD, safe='')}"
         server = PostgresqlServer(
             url=f"postgresql://{login}@127.0.0.1:{port}/postgres",
             socket_url=f"postgresql://{login}@/postgres?host={name}&port={port}",
@@ -151,7 +151,8 @@ def _other_user() -> str:
     pytest.skip("PostgreSQL does not run as root, and there is no other user")
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of loopback that nothing listens on now."""
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         port: int = one.getsockname()[1]

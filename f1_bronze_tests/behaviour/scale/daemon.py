@@ -24,7 +24,7 @@ run_coordinator:  # the queue is the daemon's; here a run starts at once
   class: DefaultRunCoordinator
 concurrency: {pools: {granularity: run}}
 """
-_LAUNCH = """mutation($params: LaunchBackfillParams!) {
+LAUNCH_BACKFILL = """mutation($params: LaunchBackfillParams!) {
   made: launchPartitionBackfill(backfillParams: $params) {
     __typename ... on LaunchBackfillSuccess { backfillId } ... on PythonError { message }
   }
@@ -68,7 +68,7 @@ class Deployment:
             "assetSelection": [{"path": ["bronze", name]} for name in datasets],
             "partitionNames": list(keys),
         }
-        return self._ended(self._asked(_LAUNCH, params))
+        return self._ended(self._asked(LAUNCH_BACKFILL, params))
 
     def retries(self, backfill: str) -> str:
         """What failed in a backfill, and that alone, as the UI's button does."""

@@ -1,0 +1,193 @@
+"""PostgreSQL as Dagster's storage: code server, webserver and daemon as processes, and a backfill.
+
+The configuration is the shipped one without its AWS parts: runs are processes of the code server.
+"""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+import yaml
+
+from f1_bronze.datasets import DATASETS
+from f1_bronze.simulator.invented import InventedSeasons
+from f1_bronze.simulator.server import Simulator
+
+from ...commands import Run
+from ...servers import PASSWORD, PostgresqlServer, free_port
+from ..faults.bench import ThinSource, content_of
+from .daemon import LAUNCH_BACKFILL
+
+pytestmark = pytest.mark.slow
+
+DEPLOY = Path(__file__).parents[3] / "deploy" / "dagster"
+QUALIFYING = ("2025/bahrain/qualifying", "2025/saudi_arabian/qualifying")
+RACES = ("2025/bahrain/race", "2025/saudi_arabian/race")
+WORDS = ("2025", "--grand-prix", "bahrain", "--grand-prix", "saudi_arabian")
+PATIENCE = 240.0
+"""Seconds; the daemon looks at backfills every 30 s, and a busy machine is slow."""
+_LOCATIONS = "{repositoriesOrError {... on RepositoryConnection {nodes {id}}}}"
+
+
+def wait_until(what: str, look: Any) -> Any:
+    """What `look` finds, as soon as it finds something."""
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        if found := look():
+            return found
+        time.sleep(0.5)
+    pytest.fail(f"no {what} within {PATIENCE:.0f} s")
+
+
+def ask(url: str, query: str, **variables: object) -> Any:
+    """What the webserver's GraphQL answers; None while it does not listen yet."""
+    request = urllib.request.Request(
+        f"{url}/graphql",
+        data=json.dumps({"query": query, "variables": variables}).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    try:
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request) as answer:
+            return json.load(answer)["data"]
+    except OSError:
+        return None
+
+
+@contextlib.contextmanager
+def services(home: Path, environ: Mapping[str, str]) -> Iterator[str]:
+    """The three services of a deployment; the webserver's address."""
+    code, web = free_port(), free_port()
+    workspace = yaml.safe_load((DEPLOY / "workspace.yaml").read_text("utf-8"))
+    workspace["load_from"][0]["grpc_server"] |= {"host": "127.0.0.1", "port": code}
+    (home / "workspace.yaml").write_text(yaml.safe_dump(workspace))
+    here = ("-w", str(home / "workspace.yaml"))
+    local = ("-h", "127.0.0.1", "-p")
+    commands = {
+        "dagster": ("code-server", "start", *local, str(code), "-m", "f1_bronze.definitions"),
+        "dagster-webserver": (*local, str(web), *here),
+        "dagster-daemon": ("run", *here),
+    }
+    with contextlib.ExitStack() as running:
+        for program, words in commands.items():
+            log = running.enter_context((home / f"{program}.log").open("w"))
+            process = subprocess.Popen(
+                [str(Path(sys.executable).with_name(program)), *words],
+                env=environ,
+                cwd=home,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+            running.callback(process.wait, 60)
+            running.callback(process.terminate)
+        yield f"http://127.0.0.1:{web}"
+
+
+@pytest.fixture
+def home(postgresql: PostgresqlServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A Dagster home with the shipped configuration, its storage the server."""
+    pytest.importorskip("dagster_postgres")
+    shipped = yaml.safe_load((DEPLOY / "dagster.yaml").read_text("utf-8"))
+    for of_aws in ("run_launcher", "compute_logs"):
+        del shipped[of_aws]
+    folder = tmp_path / "home"
+    folder.mkdir()
+    (folder / "dagster.yaml").write_text(yaml.safe_dump(shipped))
+    variables = {
+        "HOME": str(folder),
+        "PG_HOST": "127.0.0.1",
+        "PG_PORT": str(postgresql.port),
+        "PG_USERNAME": "f1",
+        "PG_PASSWORD": PASSWORD,
+        "PG_DB": "postgres",
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(f"DAGSTER_{name}", value)
+    return folder
+
+
+def test_a_backfill_on_postgresql(
+    home: Path,
+    postgresql: PostgresqlServer,
+    run: Run,
+    run_process: Run,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """Every file is that of one machine; every materialization and check is on record."""
+    with Simulator(ThinSource(InventedSeasons(keep=20)), limits=None) as simulator:
+        settings = {
+            "OPENF1_URL": simulator.url,
+            "OPENF1_LIMITS": "1000/1s",
+            "LAKE_URI": str(tmp_path / "lake"),
+            "RATE_STORE": postgresql.url,
+        }
+        environ = {**os.environ, **{f"F1_BRONZE_{name}": v for name, v in settings.items()}}
+        assert run_process("partitions", "2025", **settings).status == 0
+        with services(home, environ) as url:
+            wait_until(
+                "code location",
+                lambda: (ask(url, _LOCATIONS) or {}).get("repositoriesOrError", {}).get("nodes"),
+            )
+            made = ask(
+                url,
+                LAUNCH_BACKFILL,
+                params={
+                    "assetSelection": [{"path": ["bronze", d.name]} for d in DATASETS],
+                    "partitionNames": sorted((*QUALIFYING, *RACES)),
+                },
+            )["made"]
+            with dg.DagsterInstance.from_config(str(home)) as instance:
+                ended = wait_until(
+                    "end of the backfill", lambda: _ended_backfill(instance, made["backfillId"])
+                )
+                assert ended == "COMPLETED_SUCCESS"
+                assert _recorded(instance) == {
+                    dataset.name: {*RACES, *(() if dataset.session_types else QUALIFYING)}
+                    for dataset in DATASETS
+                }
+                assert _evaluations(instance) == sum(
+                    len(dataset.checks) * (2 if dataset.session_types else 4)
+                    for dataset in DATASETS
+                )
+        asked = simulator.control.state()
+        assert set(asked["by_status"]) <= {"200", "404"}
+        monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "single"))
+        alone = run("ingest", *WORDS, **settings | {"LAKE_URI": str(tmp_path / "alone")})
+        assert alone.status == 0
+    assert content_of(tmp_path / "lake") == content_of(tmp_path / "alone")
+
+
+def _ended_backfill(instance: dg.DagsterInstance, backfill: str) -> str | None:
+    found = instance.get_backfill(backfill)
+    assert found is not None
+    return None if found.status.name == "REQUESTED" else found.status.name
+
+
+def _recorded(instance: dg.DagsterInstance) -> dict[str, set[str]]:
+    """The partitions of which each dataset has a materialization."""
+    return {
+        dataset.name: instance.get_materialized_partitions(dg.AssetKey(["bronze", dataset.name]))
+        for dataset in DATASETS
+    }
+
+
+def _evaluations(instance: dg.DagsterInstance) -> int:
+    """How many checks of how many partitions are on record as evaluated."""
+    events = [
+        record.event_log_entry.dagster_event
+        for run in instance.get_runs()
+        for record in instance.get_records_for_run(
+            run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION
+        ).records
+    ]
+    found = [event.asset_check_evaluation_data for event in events if event]
+    return len({(one.asset_check_key, one.partition) for one in found})
