@@ -108,12 +108,12 @@ class FakeNetwork(BaseAdapter):
         return [str(request.url) for request in self.requests]
 
 
-def client_of(
+def make_client(
     network: FakeNetwork, time: FakeTime | None = None, *, base_url: str = BASE_URL, **changes: Any
 ) -> OpenF1Client:
     """A client on a fake network and a fake clock, with a budget that is never in the way."""
     changes = {"session": network.session(), **changes}
-    return client_at(base_url, time or FakeTime(), "1000/1s", **changes)
+    return make_client_at(base_url, time or FakeTime(), "1000/1s", **changes)
 
 
 def read_ledger(store: RateStore) -> Ledger:
@@ -127,7 +127,9 @@ def write_ledger(store: RateStore, ledger: Ledger) -> None:
     store.change(lambda text: ledger.to_json())
 
 
-def client_at(base_url: str, time: FakeTime, limits: str = FREE, **changes: Any) -> OpenF1Client:
+def make_client_at(
+    base_url: str, time: FakeTime, limits: str = FREE, **changes: Any
+) -> OpenF1Client:
     """A client on a fake clock, of an API that is there."""
     settings: dict[str, Any] = {
         "base_url": base_url,
@@ -154,7 +156,7 @@ def rows(*records: Mapping[str, Any]) -> tuple[int, str]:
 
 KEY = [("session_key", 9472)]
 OK = rows({"session_key": 9472})
-"""A question about one session, and an answer to it."""
+"""A request for one session, and an answer to it."""
 
 
 def two_rows_each(request: requests.PreparedRequest) -> tuple[int, str]:

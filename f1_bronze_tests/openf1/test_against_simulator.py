@@ -1,6 +1,6 @@
-"""The client against the OpenF1 stand-in over real HTTP, limits on: no 429, no row lost.
+"""The client against the OpenF1 simulator over real HTTP, limits on: no 429, no row lost.
 
-Time is a test double that client and stand-in share, except where real windows are the point.
+Time is a test double that client and simulator share, except where real windows are the point.
 """
 
 import threading
@@ -32,7 +32,7 @@ from f1_bronze.simulator.invented import InventedSeasons
 from f1_bronze.simulator.server import Simulator
 from f1_bronze.simulator.sources import RecordedSeasons, SeasonSource
 
-from .fakes import FakeTime, client_at
+from .fakes import FakeTime, make_client_at
 
 RECORDINGS = Path(__file__).parents[3] / "shared" / "openf1_recordings"
 SEASON_START = datetime(2026, 1, 10, tzinfo=UTC).timestamp()
@@ -54,7 +54,7 @@ def stand_in(shared_time: FakeTime) -> Iterator[Simulator]:
         yield simulator
 
 
-def calendar_of(client: OpenF1Client, clock: FakeTime, *years: int) -> Calendar:
+def make_calendar(client: OpenF1Client, clock: FakeTime, *years: int) -> Calendar:
     now = datetime.fromtimestamp(clock.now, UTC)
     return read_calendar(client, years, now=now, session_types={"qualifying", "race"})
 
@@ -86,8 +86,8 @@ def test_a_season_comes_whole_and_within_the_limits(
     stand_in: Simulator, shared_time: FakeTime
 ) -> None:
     """Calendar and five datasets of a season: every row, eight calls, not one 429."""
-    with client_at(stand_in.url, shared_time) as client:
-        calendar = calendar_of(client, shared_time, 2024)
+    with make_client_at(stand_in.url, shared_time) as client:
+        calendar = make_calendar(client, shared_time, 2024)
         assert len(calendar.sessions) == 48
         for dataset in (*EVERY_SESSION, *RACES):
             wanted = refs(calendar) if dataset in EVERY_SESSION else refs(calendar, "race")
@@ -105,8 +105,8 @@ def test_a_season_comes_whole_and_within_the_limits(
 
 def test_a_hundred_calls_keep_the_minute(stand_in: Simulator, shared_time: FakeTime) -> None:
     """Asked one by one, calls wait for their minute: no 429, thirty in any minute."""
-    with client_at(stand_in.url, shared_time) as client:
-        for ref in refs(calendar_of(client, shared_time, 2024, 2025)):
+    with make_client_at(stand_in.url, shared_time) as client:
+        for ref in refs(make_calendar(client, shared_time, 2024, 2025)):
             client.get("drivers", [("session_key", ref.session_key)])
     state = stand_in.control.state()
     assert state["by_status"] == {"200": 98}
@@ -118,7 +118,7 @@ def test_a_budget_that_is_too_generous_still_lands(
     stand_in: Simulator, shared_time: FakeTime
 ) -> None:
     """When our limits are wrong, 429s are waited out and nothing is lost."""
-    client = client_at(stand_in.url, shared_time, "100/1s")
+    client = make_client_at(stand_in.url, shared_time, "100/1s")
     with client:
         statuses = [client.get("sessions", [("year", 2024)]).status for _ in range(40)]
     assert statuses == [200] * 40
@@ -132,8 +132,8 @@ def test_clients_of_one_file_share_real_windows(tmp_path: Path) -> None:
 
         def ask() -> None:
             # The server sees the hop over loopback too, so the window is kept 50 ms longer.
-            pace = CallBudget(parse_limits("6/0.1s"), FileStore(tmp_path / "rate"))
-            with OpenF1Client(base_url=simulator.url, budget=pace, breaker=Breaker()) as client:
+            budget = CallBudget(parse_limits("6/0.1s"), FileStore(tmp_path / "rate"))
+            with OpenF1Client(base_url=simulator.url, budget=budget, breaker=Breaker()) as client:
                 for _ in range(4):
                     client.get("meetings", [("year", 2024)])
 
@@ -153,8 +153,8 @@ def test_a_session_that_always_fails_harms_no_other(
     stand_in: Simulator, shared_time: FakeTime, kind: str
 ) -> None:
     """Of 24 races one cannot be had; the other 23 land with all their rows."""
-    with client_at(stand_in.url, shared_time) as client:
-        races = refs(calendar_of(client, shared_time, 2024), "race")
+    with make_client_at(stand_in.url, shared_time) as client:
+        races = refs(make_calendar(client, shared_time, 2024), "race")
         bad = races[7].session_key
         stand_in.control.set_faults([InjectedFault(kind=kind, endpoint="stints", session_key=bad)])
         answers = list(fetch_sessions(client, STINTS, races))
@@ -167,8 +167,8 @@ def test_a_session_that_always_fails_harms_no_other(
 def test_too_much_is_split_until_it_is_not(stand_in: Simulator, shared_time: FakeTime) -> None:
     """When the API bears fewer rows than it did, batches shrink, stay small, and all lands."""
     stand_in.control.change_behaviour(too_much_rows=8_000)
-    with client_at(stand_in.url, shared_time) as client:
-        races = refs(calendar_of(client, shared_time, 2024), "race")
+    with make_client_at(stand_in.url, shared_time) as client:
+        races = refs(make_calendar(client, shared_time, 2024), "race")
         answers = list(fetch_sessions(client, LAPS, races))
         assert [a.error for a in answers] == [None] * 24
         assert sum(a.api_requests for a in answers) == client.counters.calls - 2
@@ -184,8 +184,8 @@ def test_passing_faults_leave_no_trace_in_the_rows(
     stand_in: Simulator, shared_time: FakeTime
 ) -> None:
     """A reset, a cut body, HTML and a 500 are repeated until the rows come."""
-    with client_at(stand_in.url, shared_time) as client:
-        races = refs(calendar_of(client, shared_time, 2024), "race")
+    with make_client_at(stand_in.url, shared_time) as client:
+        races = refs(make_calendar(client, shared_time, 2024), "race")
         for kind in ("reset_before", "reset_midway", "truncated_json", "html_200", "status"):
             stand_in.control.set_faults([InjectedFault(kind=kind, times=1)])
             answers = list(fetch_sessions(client, STINTS, races))
@@ -195,8 +195,8 @@ def test_passing_faults_leave_no_trace_in_the_rows(
 
 def test_a_record_without_its_session_is_found(stand_in: Simulator, shared_time: FakeTime) -> None:
     """Rows of one session that lost their session_key cost that session only."""
-    with client_at(stand_in.url, shared_time) as client:
-        races = refs(calendar_of(client, shared_time, 2024), "race")
+    with make_client_at(stand_in.url, shared_time) as client:
+        races = refs(make_calendar(client, shared_time, 2024), "race")
         bad = races[3].session_key
         edit = InjectedFault(
             kind="edit", endpoint="pit", session_key=bad, patch={"session_key": None}
@@ -210,13 +210,13 @@ def test_a_record_without_its_session_is_found(stand_in: Simulator, shared_time:
 def test_paid_access_passes_where_free_access_is_closed(
     stand_in: Simulator, shared_time: FakeTime
 ) -> None:
-    """During a live session the free client is told to come back; the paid one gets its rows."""
+    """During a live session the free client is asked to come back; the paid one gets its rows."""
     account = PaidLogin(username="maria", password="hunter2")
     stand_in.control.change_behaviour(live=True, credentials=account)
-    with client_at(stand_in.url, shared_time) as free, pytest.raises(ClosedForLiveSession):
+    with make_client_at(stand_in.url, shared_time) as free, pytest.raises(ClosedForLiveSession):
         free.get("sessions", [("year", 2024)])
     login = Credentials(username="maria", password="hunter2")
-    with client_at(stand_in.url, shared_time, credentials=login) as paid:
+    with make_client_at(stand_in.url, shared_time, credentials=login) as paid:
         assert paid.get("sessions", [("year", 2024)]).status == 200
         stand_in.control.expire_tokens()
         answer = paid.get("sessions", [("year", 2024)])
@@ -230,8 +230,8 @@ def test_recorded_answers_of_2024(shared_time: FakeTime) -> None:
     source = RecordedSeasons(RECORDINGS)
     behaviour = Behaviour(clock=shared_time.clock, sleep=shared_time.sleep)
     with Simulator(source, behaviour=behaviour) as simulator:
-        with client_at(simulator.url, shared_time) as client:
-            calendar = calendar_of(client, shared_time, 2024)
+        with make_client_at(simulator.url, shared_time) as client:
+            calendar = make_calendar(client, shared_time, 2024)
             for dataset in (*EVERY_SESSION, *RACES):
                 answers = list(fetch_sessions(client, dataset, refs(calendar)))
                 assert [a.error for a in answers] == [None] * 48

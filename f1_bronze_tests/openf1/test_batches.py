@@ -46,7 +46,7 @@ from .fakes import (
     FakeNetwork,
     Reply,
     asked_keys,
-    client_of,
+    make_client,
     rows,
     two_rows_each,
 )
@@ -90,7 +90,7 @@ def test_a_season_needs_few_calls(dataset: Dataset, most: int) -> None:
     """Race and qualifying of 24 rounds: one call, two for laps; addresses stay short."""
     sessions = [s for s in SEASON if dataset.exists_for(s.session_type)]
     network = FakeNetwork(two_rows_each)
-    answers = list(fetch_sessions(client_of(network), dataset, sessions))
+    answers = list(fetch_sessions(make_client(network), dataset, sessions))
     assert len(network.requests) == most
     assert max(map(len, network.urls)) < 2000
     assert [answer.session_key for answer in answers] == [s.session_key for s in sessions]
@@ -121,33 +121,33 @@ def test_a_session_named_twice_is_a_mistake() -> None:
     """Asking for a session twice is refused before any call."""
     network = FakeNetwork(two_rows_each)
     with pytest.raises(ValueError, match="listed twice"):
-        list(fetch_sessions(client_of(network), LAPS, [*races(2), races(1)[0]]))
+        list(fetch_sessions(make_client(network), LAPS, [*races(2), races(1)[0]]))
     assert network.requests == []
 
 
 def test_rows_go_to_their_session_and_none_is_a_true_empty() -> None:
     """A session without rows in a good answer is empty, and so is every one of a 404."""
     network = FakeNetwork([rows({"session_key": 9001, "lap_number": 1})])
-    first, second = fetch_sessions(client_of(network), LAPS, races(2))
+    first, second = fetch_sessions(make_client(network), LAPS, races(2))
     assert (first.records, first.error) == ([], None)
     assert (second.records, second.error) == ([{"session_key": 9001, "lap_number": 1}], None)
-    empty = list(fetch_sessions(client_of(FakeNetwork([NO_RESULTS])), STINTS, races(3)))
+    empty = list(fetch_sessions(make_client(FakeNetwork([NO_RESULTS])), STINTS, races(3)))
     assert [(answer.records, answer.error) for answer in empty] == [([], None)] * 3
 
 
 def test_addresses_name_one_session() -> None:
-    """Where a session's rows come from is told without the rest of its batch."""
+    """Where a session's rows come from is shown without the rest of its batch."""
     assert source_query(LAPS, 9472) == "laps?session_key=9472"
     assert source_query(RESULTS, 9472) == "session_result?session_key=9472"
     assert source_url(BASE_URL + "/", PIT_STOPS, 9472) == f"{BASE_URL}/pit?session_key=9472"
-    (answer,) = fetch_sessions(client_of(FakeNetwork(two_rows_each)), LAPS, races(1))
+    (answer,) = fetch_sessions(make_client(FakeNetwork(two_rows_each)), LAPS, races(1))
     assert answer.source_url == f"{BASE_URL}/laps?session_key=9000"
 
 
 def test_answers_come_as_soon_as_their_batch() -> None:
     """The first batch is handed on before the second is asked for."""
     network = FakeNetwork(two_rows_each)
-    answers = fetch_sessions(client_of(network), LAPS, races(30))
+    answers = fetch_sessions(make_client(network), LAPS, races(30))
     assert next(answers).session_key == 9000
     assert len(network.requests) == 1
     assert len(list(answers)) == 29
@@ -180,7 +180,7 @@ def test_any_poisonous_sessions_harm_only_themselves(
     fault, error = POISONS[which]
     keys = {9000 + n for n in poison}
     network = bears(most, poisoned(keys, fault), refusal)
-    client = client_of(network, breaker=Breaker(failures=10_000))
+    client = make_client(network, breaker=Breaker(failures=10_000))
     answers = list(fetch_sessions(client, LAPS, races(count)))
     assert [answer.session_key for answer in answers] == [9000 + n for n in range(count)]
     alone = {asked_keys(r)[0] for r in network.requests if len(asked_keys(r)) == 1}
@@ -203,7 +203,7 @@ def test_any_poisonous_sessions_harm_only_themselves(
 def test_what_fails_for_every_session_is_given_up(reply: Reply, error: type[OpenF1Error]) -> None:
     """Six sessions that failed alone, from all over the season, speak for the others."""
     network = FakeNetwork([reply])
-    client = client_of(network)
+    client = make_client(network)
     answers = list(fetch_sessions(client, LAPS, SEASON))
     assert [answer.session_key for answer in answers] == [s.session_key for s in SEASON]
     assert {type(answer.error) for answer in answers} == {error}
@@ -219,7 +219,7 @@ def test_one_session_that_is_well_keeps_up_the_hope(good: int) -> None:
     """If it is found before the rest is given up, then each session is asked for, and once."""
     keys = {9500 + n for n in range(48)} - {9500 + good}
     network = poisoned(keys, lambda request: TOO_MUCH)
-    answers = list(fetch_sessions(client_of(network), LAPS, SEASON))
+    answers = list(fetch_sessions(make_client(network), LAPS, SEASON))
     found = [answer.session_key - 9500 for answer in answers if answer.records]
     assert found == ([] if good == 20 else [good])
     assert [answer.session_key for answer in answers] == [s.session_key for s in SEASON]
@@ -230,7 +230,7 @@ def test_one_session_that_is_well_keeps_up_the_hope(good: int) -> None:
 def test_a_few_sessions_are_never_given_up() -> None:
     """With a dozen left it is soon known which of them is well."""
     network = poisoned({9000 + n for n in range(11)}, lambda request: TOO_MUCH)
-    answers = list(fetch_sessions(client_of(network), LAPS, races(12)))
+    answers = list(fetch_sessions(make_client(network), LAPS, races(12)))
     assert [bool(answer.records) for answer in answers] == [False] * 11 + [True]
 
 
@@ -238,7 +238,7 @@ def test_a_few_sessions_are_never_given_up() -> None:
 def test_one_poisonous_session_does_not_open_the_circuit(place: int) -> None:
     """Wherever in a batch one session makes the API fail, all others land, at few calls."""
     network = poisoned({9000 + place}, lambda request: (500, "<html>"))
-    client = client_of(network)
+    client = make_client(network)
     answers = list(fetch_sessions(client, LAPS, races(25)))
     assert [a.session_key for a in answers if a.error] == [9000 + place]
     assert len(network.requests) <= 5 + 2 * 5 + 5
@@ -248,7 +248,7 @@ def test_one_poisonous_session_does_not_open_the_circuit(place: int) -> None:
 def test_an_outage_is_noticed_soon(fault: Reply) -> None:
     """When nothing works, five datasets of a season cost under thirty calls, then none."""
     network = FakeNetwork([fault])
-    client = client_of(network)
+    client = make_client(network)
     answers = [
         answer
         for dataset in (DRIVERS, RESULTS, LAPS, STINTS, PIT_STOPS)
@@ -271,9 +271,9 @@ def test_an_outage_is_noticed_soon(fault: Reply) -> None:
 def test_what_holds_for_all_ends_the_asking(
     reply: Reply, error: type[OpenF1Error], calls: int
 ) -> None:
-    """Closed, refused or limited: no split, no further call, and each session left is told."""
+    """Closed, refused or limited: no split, no further call, the same error for what is left."""
     network = FakeNetwork([two_rows_each(REQUEST), reply])
-    client = client_of(network)
+    client = make_client(network)
     answers = list(fetch_sessions(client, LAPS, races(60)))
     assert [answer.session_key for answer in answers] == [9000 + n for n in range(60)]
     assert Counter(type(answer.error) for answer in answers) == {type(None): 25, error: 35}
@@ -288,7 +288,7 @@ REQUEST = requests.Request(
 
 def test_a_circuit_that_opens_in_a_split_ends_it() -> None:
     """Sessions that were not asked for any more say that the circuit is open."""
-    client = client_of(FakeNetwork([BUSY]), breaker=Breaker(failures=2))
+    client = make_client(FakeNetwork([BUSY]), breaker=Breaker(failures=2))
     answers = list(fetch_sessions(client, LAPS, races(4)))
     errors = [type(answer.error) for answer in answers]
     assert errors == [Unavailable, CircuitOpen, CircuitOpen, CircuitOpen]
@@ -299,7 +299,7 @@ def test_a_circuit_that_opens_in_a_split_ends_it() -> None:
 def test_a_record_that_belongs_nowhere_is_malformed(key: object) -> None:
     """A missing, mistyped or unasked session_key is an error that names dataset and session."""
     network = FakeNetwork([rows({"session_key": 9000}, {"session_key": key})])
-    (answer,) = fetch_sessions(client_of(network), LAPS, races(1))
+    (answer,) = fetch_sessions(make_client(network), LAPS, races(1))
     assert type(answer.error) is Malformed
     assert str(answer.error).startswith("The laps of session 9000 came with a record")
     assert "run this again later" in str(answer.error)
@@ -310,7 +310,7 @@ def test_a_record_that_belongs_nowhere_is_malformed(key: object) -> None:
 def test_what_an_api_bears_is_found_out_once(count: int, most: int) -> None:
     """One descent by halves, then no call is refused any more: not of this asking, nor the next."""
     network = bears(most, FakeNetwork(two_rows_each))
-    client = client_of(network)
+    client = make_client(network)
     assert all(answer.error is None for answer in fetch_sessions(client, LAPS, races(count)))
     sizes = [len(asked_keys(request)) for request in network.requests]
     refused = [size for size in sizes if size > most]
@@ -325,18 +325,18 @@ def test_what_an_api_bears_is_found_out_once(count: int, most: int) -> None:
 def test_what_was_learned_is_of_one_endpoint_and_in_rows() -> None:
     """After laps of 25 races failed and of 13 did not, laps come in 13s, practices in 25s."""
     network = bears(13, FakeNetwork(two_rows_each), BUSY)
-    client = client_of(network)
+    client = make_client(network)
     list(fetch_sessions(client, LAPS, races(51)))
     assert [len(asked_keys(request)) for request in network.requests] == [25] * 5 + [
         *(12, 13),
         *(13, 13),
     ]
-    borne = 13 * LAPS.expected_rows_for("race")
-    assert client.batch_sizes.most_rows("laps") == borne
-    assert [len(batch) for batch in plan_batches(LAPS, races(51), most_rows=borne)] == [
+    learned = 13 * LAPS.expected_rows_for("race")
+    assert client.batch_sizes.most_rows("laps") == learned
+    assert [len(batch) for batch in plan_batches(LAPS, races(51), most_rows=learned)] == [
         *(13, 13, 13, 12)
     ]
-    assert [len(batch) for batch in plan_batches(LAPS, SEASON[::2], most_rows=borne)] == [24]
+    assert [len(batch) for batch in plan_batches(LAPS, SEASON[::2], most_rows=learned)] == [24]
     assert client.batch_sizes.most_rows("stints") is None
 
 
@@ -348,7 +348,7 @@ def test_only_what_size_may_have_caused_is_learned(fault: Reply) -> None:
     replies = [fault] * (5 if isinstance(fault, Exception) else 1)
     turns = iter(replies)
     network = FakeNetwork(lambda request: next(turns, None) or two_rows_each(request))
-    client = client_of(network)
+    client = make_client(network)
     answers = list(fetch_sessions(client, LAPS, races(30)))
     assert [answer.error for answer in answers] == [None] * 30
     assert client.counters.splits == 1
@@ -358,7 +358,7 @@ def test_only_what_size_may_have_caused_is_learned(fault: Reply) -> None:
 
 def test_one_poisonous_session_teaches_nothing() -> None:
     """A session that fails by itself makes no batch smaller: some half always fails with it."""
-    client = client_of(poisoned({9003}, lambda request: TOO_MUCH))
+    client = make_client(poisoned({9003}, lambda request: TOO_MUCH))
     list(fetch_sessions(client, LAPS, races(60)))
     assert client.batch_sizes.most_rows("laps") is None
 
@@ -366,7 +366,7 @@ def test_one_poisonous_session_teaches_nothing() -> None:
 def test_learned_by_one_asking_used_by_another_under_way() -> None:
     """Two askings of one client share what is learned, also between their batches."""
     network = bears(25, FakeNetwork(two_rows_each))
-    client = client_of(network)
+    client = make_client(network)
     under_way = fetch_sessions(client, LAPS, races(75))
     next(under_way)
     client.batch_sizes.learn("laps", 10 * LAPS.expected_rows_for("race"))
@@ -378,7 +378,7 @@ def test_learned_by_one_asking_used_by_another_under_way() -> None:
 def test_splits_are_counted_and_less_patient() -> None:
     """The whole batch is tried five times, each half twice; each split is counted."""
     network = poisoned({9000}, lambda request: BUSY)
-    client = client_of(network)
+    client = make_client(network)
     list(fetch_sessions(client, LAPS, races(2)))
     assert [len(asked_keys(request)) for request in network.requests] == [2] * 5 + [1] * 3
     assert client.counters.splits == 1
@@ -415,7 +415,7 @@ def test_a_session_with_a_monstrous_record_fails_alone(
         return rows(*records)
 
     network = FakeNetwork(answer)
-    answers = list(fetch_sessions(client_of(network), LAPS, races(5)))
+    answers = list(fetch_sessions(make_client(network), LAPS, races(5)))
     assert len(network.requests) == 1
     assert [len(answer.records) for answer in answers] == [2, 0, 2, 2, 2]
     (error,) = [answer.error for answer in answers if answer.error]
@@ -435,7 +435,7 @@ def test_an_answer_that_is_too_large_is_cut_in_two() -> None:
         return rows(*records)
 
     network = FakeNetwork(answer)
-    client = client_of(network, answer_limits=AnswerLimits(megabytes=1))
+    client = make_client(network, answer_limits=AnswerLimits(megabytes=1))
     answers = list(fetch_sessions(client, LAPS, races(4)))
     assert [len(answer.records) for answer in answers] == [2, 0, 2, 2]
     assert len(network.requests) == 5

@@ -1,4 +1,4 @@
-"""The call budget: never more than n calls in any rolling window, whoever asks."""
+"""The call budget: never more than n calls in any rolling window, whichever process asks."""
 
 import logging
 import signal
@@ -70,14 +70,14 @@ def test_nonsense_limits_are_refused_with_an_example(text: str) -> None:
 def test_no_rolling_window_holds_more_than_its_limit(
     steps: list[tuple[float, int, int]],
 ) -> None:
-    """Whenever and through whichever of three paces calls come, every window keeps the limits."""
+    """Whenever and through whichever of three budgets calls come, every window keeps the limits."""
     time, store = FakeTime(), MemoryStore()
-    paces = [CallBudget(FREE, store, time.clock, time.sleep) for _ in range(3)]
+    budgets = [CallBudget(FREE, store, time.clock, time.sleep) for _ in range(3)]
     slots = []
     for gap, who, calls in steps:
         time.now += gap
         for _ in range(calls):
-            slot = paces[who].reserve()
+            slot = budgets[who].reserve()
             assert slot >= time.now
             slots.append(slot)
     assert [exceeded(slots, limit) for limit in FREE] == [[], []]
@@ -154,19 +154,19 @@ def test_a_full_budget_takes_the_minutes_it_must() -> None:
     assert [times[3], times[30], times[60]] == pytest.approx([1.25, 60.25, 120.5], abs=1e-4)
 
 
-def test_estimate_foretells_the_wait_and_reserves_nothing() -> None:
-    """The time foretold for more calls is the time they take; asking changes nothing."""
+def test_estimate_predicts_the_wait_and_reserves_nothing() -> None:
+    """The time predicted for more calls is the time they take; asking changes nothing."""
     time = FakeTime()
     budget = CallBudget(FREE, MemoryStore(), time.clock, time.sleep)
     for _ in range(7):
         budget.wait()
     assert budget.estimate(0) == 0.0
-    foretold = budget.estimate(100)
-    assert budget.estimate(100) == foretold
+    predicted = budget.estimate(100)
+    assert budget.estimate(100) == predicted
     start = time.now
     for _ in range(100):
         budget.wait()
-    assert time.now - start == pytest.approx(foretold, abs=1e-4)
+    assert time.now - start == pytest.approx(predicted, abs=1e-4)
 
 
 def test_remaining_counts_the_calls_that_need_no_wait() -> None:
@@ -212,7 +212,7 @@ def test_a_back_off_reaches_those_who_sleep_already() -> None:
     assert len(read_ledger(store).slots) == 4
 
 
-def test_one_who_wakes_up_late_reserves_again() -> None:
+def test_a_caller_that_wakes_up_late_reserves_again() -> None:
     """A call that overslept its moment would crowd a later window, so it takes another one."""
     time, store = FakeTime(), MemoryStore()
 
@@ -241,15 +241,15 @@ def test_an_interrupted_wait_gives_its_moment_back() -> None:
     assert len(read_ledger(store).slots) == 1
 
 
-def test_long_waits_are_told(caplog: pytest.LogCaptureFixture) -> None:
-    """A wait of more than a second is logged and told to the observer, a shorter one is not."""
-    time, told = FakeTime(), []
+def test_long_waits_are_reported(caplog: pytest.LogCaptureFixture) -> None:
+    """A wait of more than a second is logged and reported to the observer, a shorter one is not."""
+    time, messages = FakeTime(), []
     limits = parse_limits("1/0.5s,3/12s")
-    budget = CallBudget(limits, MemoryStore(), time.clock, time.sleep, observer=told.append)
+    budget = CallBudget(limits, MemoryStore(), time.clock, time.sleep, observer=messages.append)
     with caplog.at_level(logging.INFO, logger="f1_bronze.openf1"):
         for _ in range(4):
             budget.wait("laps")
-    assert told == ["waiting 11 s for the API budget"]
+    assert messages == ["waiting 11 s for the API budget"]
     assert caplog.messages == ["waiting 11 s for the API budget (laps)"]
 
 
@@ -263,7 +263,7 @@ def test_a_clock_set_back_costs_one_wait_at_most() -> None:
 
 
 def test_a_damaged_ledger_counts_as_a_full_window() -> None:
-    """When nobody knows how many calls went, the next waits for the longest window to pass."""
+    """When it is unknown how many calls went, the next waits for the longest window to pass."""
     time = FakeTime()
 
     store = MemoryStore()
@@ -297,7 +297,7 @@ def test_an_unknown_store_is_refused_by_naming_the_known_ones(setting: str) -> N
     assert "hunter2" not in str(raised.value)
 
 
-def test_who_has_no_time_does_not_wait() -> None:
+def test_a_budget_that_may_not_wait_does_not() -> None:
     """A wait that would be too long is refused at once, and its moment goes to the next."""
     time, store = FakeTime(), MemoryStore()
     patient = CallBudget(parse_limits("1/60s"), store, time.clock, time.sleep)
@@ -325,14 +325,14 @@ def admitted(slots: list[float]) -> bool:
     )
 
 
-@given(wishes=st.lists(st.tuples(moments, st.booleans()), max_size=30), start=moments)
+@given(requests=st.lists(st.tuples(moments, st.booleans()), max_size=30), start=moments)
 def test_the_earliest_moment_is_admitted_and_none_before_it_is(
-    wishes: list[tuple[int, bool]], start: int
+    requests: list[tuple[int, bool]], start: int
 ) -> None:
     """Against counting second by second, with reservations given back in between."""
     slots: list[float] = []
-    for wish, gives_back in wishes:
-        slots = sorted([*slots, earliest(slots, wish, WINDOWS)])
+    for start_at, gives_back in requests:
+        slots = sorted([*slots, earliest(slots, start_at, WINDOWS)])
         assert admitted(slots)
         if gives_back:
             slots.pop(len(slots) // 2)
@@ -387,7 +387,7 @@ for _ in range(2):
 def test_a_waiting_process_ends_at_once_and_gives_its_call_back(
     number: signal.Signals, status: int, tmp_path: Path
 ) -> None:
-    """The wait of twelve seconds is told, cut short by either signal, and costs nobody a call."""
+    """The wait is reported, cut short by either signal, and costs no other process a call."""
     path = tmp_path / "rate"
     process = subprocess.Popen(
         [sys.executable, "-c", _WAITING, str(path)],
@@ -396,18 +396,18 @@ def test_a_waiting_process_ends_at_once_and_gives_its_call_back(
         text=True,
     )
     assert process.stdout is not None
-    told = process.stdout.readline()
-    real_time.sleep(0.1)  # told before, asleep after
+    message = process.stdout.readline()
+    real_time.sleep(0.1)  # reported before, asleep after
     began = real_time.monotonic()
     process.send_signal(number)
     assert process.wait(10) == status
     assert real_time.monotonic() - began < 2.0
-    assert told == "waiting 12 s for the API budget\n"
+    assert message == "waiting 12 s for the API budget\n"
     assert len(read_ledger(FileStore(path)).slots) == 1
     assert 10.0 < CallBudget(parse_limits("1/11.75s"), FileStore(path)).estimate(1) < 12.0
 
 
-def test_who_handles_sigterm_already_keeps_it() -> None:
+def test_a_handler_of_sigterm_that_is_there_stays() -> None:
     """A handler of the program, such as Dagster's, is called; ours is gone after the wait."""
     called: list[int] = []
     before = signal.signal(signal.SIGTERM, lambda number, frame: called.append(number))

@@ -24,7 +24,7 @@ from f1_bronze.openf1.calendar import (
     select_grands_prix,
 )
 
-from .fakes import BASE_URL, NO_RESULTS, FakeNetwork, Reply, client_of, rows
+from .fakes import BASE_URL, NO_RESULTS, FakeNetwork, Reply, make_client, rows
 
 RECORDINGS = Path(__file__).parents[3] / "shared" / "openf1_recordings"
 CASES = RECORDINGS.parent / "cases"
@@ -79,7 +79,7 @@ def api(sessions: list[Record], meetings: list[Record]) -> FakeNetwork:
     return FakeNetwork(answer)
 
 
-def calendar_of(
+def make_calendar(
     sessions: list[Record],
     meetings: list[Record],
     *,
@@ -87,15 +87,15 @@ def calendar_of(
     session_types: set[str] | None = None,
     **more: Any,
 ) -> Calendar:
-    client = client_of(api(sessions, meetings))
+    client = make_client(api(sessions, meetings))
     return read_calendar(client, [2025], now=now, session_types=session_types, **more)
 
 
-def keys_of(calendar: Calendar) -> dict[int, str]:
+def partition_keys(calendar: Calendar) -> dict[int, str]:
     return {s.session_key: s.partition.key for s in calendar.sessions}
 
 
-def reasons_of(calendar: Calendar) -> dict[int | None, str]:
+def left_out_reasons(calendar: Calendar) -> dict[int | None, str]:
     return {left.session_key: str(left.reason) for left in calendar.left_out}
 
 
@@ -105,7 +105,7 @@ def test_sessions_are_joined_to_their_meetings_in_order_of_start() -> None:
         session(2, "Race", date_start="2025-03-02T15:00:00+03:00"),
         session(9, "Qualifying", date_start="2025-03-01T15:00:00+03:00"),
     ]
-    first, second = calendar_of(sessions, [meeting()]).sessions
+    first, second = make_calendar(sessions, [meeting()]).sessions
     assert (first.partition.key, first.session_key) == ("2025/bahrain/qualifying", 9)
     assert (second.partition.key, second.meeting_key) == ("2025/bahrain/race", 1)
     assert second.date_start == datetime(2025, 3, 2, 12, tzinfo=UTC)
@@ -118,9 +118,9 @@ def test_several_years_take_two_calls() -> None:
     network = api(
         [session(1), session(2, meeting=2, year=2024)], [meeting(), meeting(2, year=2024)]
     )
-    read = read_calendar(client_of(network), [2025, 2024, 2025], now=NOW, session_types=None)
+    read = read_calendar(make_client(network), [2025, 2024, 2025], now=NOW, session_types=None)
     assert network.urls == [f"{BASE_URL}/{e}?year=2024&year=2025" for e in ("sessions", "meetings")]
-    assert keys_of(read) == {1: "2025/bahrain/race", 2: "2024/bahrain/race"}
+    assert partition_keys(read) == {1: "2025/bahrain/race", 2: "2024/bahrain/race"}
 
 
 def test_what_is_left_out_says_why(caplog: pytest.LogCaptureFixture) -> None:
@@ -139,9 +139,9 @@ def test_what_is_left_out_says_why(caplog: pytest.LogCaptureFixture) -> None:
     ]
     meetings = [meeting(n, f"Round {n}", is_cancelled=n == 3) for n in range(1, 7)]
     with caplog.at_level(logging.INFO, logger="f1_bronze.openf1"):
-        read = calendar_of(sessions, meetings, session_types={"race"})
-    assert set(keys_of(read)) == {1, 6}
-    assert reasons_of(read) == {
+        read = make_calendar(sessions, meetings, session_types={"race"})
+    assert set(partition_keys(read)) == {1, 6}
+    assert left_out_reasons(read) == {
         2: "cancelled",
         3: "cancelled",
         4: "future",
@@ -158,9 +158,9 @@ def test_the_settling_time_can_be_set() -> None:
     """A session counts as live until the given time after its scheduled end."""
     end = (NOW - timedelta(minutes=10)).isoformat()
     sessions = [session(1, date_start="2025-06-01T09:00:00+00:00", date_end=end)]
-    assert reasons_of(calendar_of(sessions, [meeting()])) == {1: "live"}
-    read = calendar_of(sessions, [meeting()], settling=timedelta(minutes=5))
-    assert keys_of(read) == {1: "2025/bahrain/race"}
+    assert left_out_reasons(make_calendar(sessions, [meeting()])) == {1: "live"}
+    read = make_calendar(sessions, [meeting()], settling=timedelta(minutes=5))
+    assert partition_keys(read) == {1: "2025/bahrain/race"}
 
 
 @pytest.mark.parametrize(
@@ -182,8 +182,8 @@ def test_a_record_that_cannot_be_placed_is_left_out(
     lack: Record, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A record lacking key, name, year or a date is left out with a warning, the rest stays."""
-    read = calendar_of([session(1) | lack, session(2, "Qualifying")], [meeting()])
-    assert keys_of(read) == {2: "2025/bahrain/qualifying"}
+    read = make_calendar([session(1) | lack, session(2, "Qualifying")], [meeting()])
+    assert partition_keys(read) == {2: "2025/bahrain/qualifying"}
     assert [left.reason for left in read.left_out] == [LeftOutReason.UNPLACEABLE]
     assert any(record.levelno == logging.WARNING for record in caplog.records)
 
@@ -198,8 +198,8 @@ def test_a_missing_meeting_is_replaced_by_the_place(caplog: pytest.LogCaptureFix
         session(5, "Race", meeting=None, location="Imola"),
         session(6, "Qualifying", meeting=None, location="Imola"),
     ]
-    read = calendar_of(sessions, [meeting(1, "Sakhir Grand Prix")])
-    assert keys_of(read) == {
+    read = make_calendar(sessions, [meeting(1, "Sakhir Grand Prix")])
+    assert partition_keys(read) == {
         1: "2025/sakhir/race",
         2: "2025/sakhir_7/qualifying",
         3: "2025/sakhir_7/race",
@@ -214,8 +214,8 @@ def test_a_missing_meeting_is_replaced_by_the_place(caplog: pytest.LogCaptureFix
 
 def test_no_meetings_at_all_is_one_warning(caplog: pytest.LogCaptureFixture) -> None:
     """When meetings come empty, places name the Grands Prix, with a single warning."""
-    read = calendar_of([session(1), session(2, meeting=2, location="Imola")], [])
-    assert keys_of(read) == {1: "2025/sakhir/race", 2: "2025/imola/race"}
+    read = make_calendar([session(1), session(2, meeting=2, location="Imola")], [])
+    assert partition_keys(read) == {1: "2025/sakhir/race", 2: "2025/imola/race"}
     assert [r.levelno for r in caplog.records].count(logging.WARNING) == 1
 
 
@@ -226,7 +226,7 @@ def test_a_failure_of_meetings_is_no_empty_answer() -> None:
         return rows(session(1)) if "/sessions" in str(request.url) else (503, "")
 
     with pytest.raises(Unavailable):
-        read_calendar(client_of(FakeNetwork(answer)), [2025], now=NOW, session_types=None)
+        read_calendar(make_client(FakeNetwork(answer)), [2025], now=NOW, session_types=None)
 
 
 def in_turn(sessions: list[Reply], meetings: list[Reply]) -> FakeNetwork:
@@ -243,28 +243,28 @@ def test_meetings_missing_once_name_nothing_by_place() -> None:
     """A slip of the API (no results, strangers, the meetings of another season) costs a call."""
     good = rows(meeting())
     for slip in (NO_RESULTS, rows({}), rows(meeting(7, "Dutch Grand Prix"))):
-        client = client_of(in_turn([rows(session(1))], [slip, good]))
+        client = make_client(in_turn([rows(session(1))], [slip, good]))
         read = read_calendar(client, [2025], now=NOW, session_types=None)
-        assert keys_of(read) == {1: "2025/bahrain/race"}
+        assert partition_keys(read) == {1: "2025/bahrain/race"}
         assert client.counters.calls == 3
 
 
 def test_meetings_missing_twice_are_missing() -> None:
     """One season's are, another's are not: one more look, then places name the one season."""
     sessions = rows(session(1), session(2, meeting=2, year=2024, location="Imola"))
-    client = client_of(in_turn([sessions], [rows(meeting())]))
+    client = make_client(in_turn([sessions], [rows(meeting())]))
     read = read_calendar(client, [2024, 2025], now=NOW, session_types=None)
-    assert keys_of(read) == {1: "2025/bahrain/race", 2: "2024/imola/race"}
+    assert partition_keys(read) == {1: "2025/bahrain/race", 2: "2024/imola/race"}
     assert client.counters.calls == 3
 
 
 @pytest.mark.parametrize("endpoint", ["sessions", "meetings"])
 @pytest.mark.parametrize("stranger", [{}, {"meeting_key": 1}, {"meeting_name": "A", "year": 2025}])
 def test_strangers_for_ever_are_an_error(endpoint: str, stranger: Record) -> None:
-    """Records that are no sessions or meetings tell of no unknown season and name nothing."""
+    """Records that are no sessions or meetings prove no season unknown and name nothing."""
     lists = {"sessions": [rows(session(1))], "meetings": [rows(meeting())]}
     lists[endpoint] = [rows(stranger)]
-    client = client_of(in_turn(**lists))
+    client = make_client(in_turn(**lists))
     with pytest.raises(Malformed, match=f"^OpenF1 answered .*{endpoint}.* that are no {endpoint}"):
         read_calendar(client, [2025], now=NOW, session_types=None)
     assert client.counters.calls == (5 if endpoint == "sessions" else 6)
@@ -274,22 +274,22 @@ def test_an_unknown_season_says_what_exists() -> None:
     """A year without any session is an error, not an empty calendar."""
     network = api([session(1)], [meeting()])
     with pytest.raises(UnknownSeason, match=r"no sessions of 2019; ask for a season from 2023"):
-        read_calendar(client_of(network), [2019, 2025], now=NOW, session_types=None)
+        read_calendar(make_client(network), [2019, 2025], now=NOW, session_types=None)
     assert len(network.requests) == 1
-    assert read_calendar(client_of(network), [], now=NOW, session_types=None).sessions == ()
+    assert read_calendar(make_client(network), [], now=NOW, session_types=None).sessions == ()
 
 
 def test_the_time_of_reading_must_say_its_offset() -> None:
     """A naive `now` could be hours off, so it is refused."""
     with pytest.raises(ValueError, match="offset"):
-        calendar_of([session(1)], [meeting()], now=datetime(2025, 6, 1))
+        make_calendar([session(1)], [meeting()], now=datetime(2025, 6, 1))
 
 
 def test_sessions_stay_where_they_were_placed(caplog: pytest.LogCaptureFixture) -> None:
     """A rename upstream moves no partition that exists, and is a warning."""
     placed = {1: SessionPartition(year=2025, grand_prix="bahrain", session_type="race")}
-    read = calendar_of([session(1)], [meeting(1, "Gulf Grand Prix")], placed=placed)
-    assert keys_of(read) == {1: "2025/bahrain/race"}
+    read = make_calendar([session(1)], [meeting(1, "Gulf Grand Prix")], placed=placed)
+    assert partition_keys(read) == {1: "2025/bahrain/race"}
     assert "named 2025/gulf/race upstream now and stays in partition 2025/bahrain/race" in "".join(
         caplog.messages
     )
@@ -316,7 +316,7 @@ def test_a_new_session_does_not_take_a_place() -> None:
         meeting(2, "Bahrain Grand Prix"),
         meeting(4, "Imola Grand Prix"),
     ]
-    assert keys_of(calendar_of(sessions, meetings, placed=placed)) == {
+    assert partition_keys(make_calendar(sessions, meetings, placed=placed)) == {
         1: "2025/bahrain/race",
         2: "2025/bahrain_2/race",
         3: "2025/bahrain_3/race",
@@ -327,7 +327,7 @@ def test_a_new_session_does_not_take_a_place() -> None:
 
 def test_two_sessions_of_one_name_in_a_meeting() -> None:
     """The later of two races of a meeting carries its own key."""
-    assert keys_of(calendar_of([session(1), session(2)], [meeting()])) == {
+    assert partition_keys(make_calendar([session(1), session(2)], [meeting()])) == {
         1: "2025/bahrain/race",
         2: "2025/bahrain_2/race",
     }
@@ -366,7 +366,7 @@ def test_no_two_sessions_share_a_partition_and_none_moves(
         else SessionPartition(year=2025, grand_prix=f"{name}_{key}", session_type="qualifying")
         for key, name in placed.items()
     }
-    before = keys_of(calendar_of(sessions, meetings, placed=taken))
+    before = partition_keys(make_calendar(sessions, meetings, placed=taken))
     assert len(set(before.values())) == len(before)
     assert all(before[key] == taken[key].key for key in before if key in taken)
     known = {one[0] for one in drawn}
@@ -376,7 +376,7 @@ def test_no_two_sessions_share_a_partition_and_none_moves(
     sessions = [
         s | {"is_cancelled": s["is_cancelled"] or s["session_key"] == off} for s in sessions
     ]
-    after = keys_of(calendar_of(sessions, meetings, placed=taken))
+    after = partition_keys(make_calendar(sessions, meetings, placed=taken))
     assert after == {key: name for key, name in before.items() if key != off}
 
 
@@ -384,12 +384,12 @@ def test_grands_prix_are_chosen_by_slug_or_name() -> None:
     """A slug, a name with accents and one with "Grand Prix" choose the same; none means all."""
     sessions = [session(1), session(2, meeting=2), session(3, meeting=3, is_cancelled=True)]
     meetings = [meeting(), meeting(2, "São Paulo Grand Prix"), meeting(3, "Dutch Grand Prix")]
-    read = calendar_of(sessions, meetings)
+    read = make_calendar(sessions, meetings)
     for name in ("sao_paulo", "São Paulo", "São Paulo Grand Prix"):
-        assert list(keys_of(select_grands_prix(read, [name]))) == [2]
+        assert list(partition_keys(select_grands_prix(read, [name]))) == [2]
     assert select_grands_prix(read, []) == read
     cancelled = select_grands_prix(read, ["dutch"])
-    assert (cancelled.sessions, reasons_of(cancelled)) == ((), {3: "cancelled"})
+    assert (cancelled.sessions, left_out_reasons(cancelled)) == ((), {3: "cancelled"})
     with pytest.raises(UnknownGrandPrix) as raised:
         select_grands_prix(read, ["bahrein"])
     assert str(raised.value) == (
@@ -409,12 +409,12 @@ def test_the_recorded_season_of_2024() -> None:
     """25 meetings make 48 races and qualifyings, named as the lake's paths name them."""
     sessions, meetings = recorded("sessions", 2024), recorded("meetings", 2024)
     assert len(meetings) == 25
-    client = client_of(api(sessions, meetings))
+    client = make_client(api(sessions, meetings))
     types = {"qualifying", "race"}
     read = read_calendar(client, [2024], now=NOW, session_types=types)
     assert len(read.sessions) == 48
     assert client.counters.calls == 2
-    keys = keys_of(read)
+    keys = partition_keys(read)
     assert len(set(keys.values())) == 48
     names = {s.partition.grand_prix for s in read.sessions}
     assert len(names) == 24
@@ -431,7 +431,7 @@ def test_the_recorded_season_of_2024() -> None:
 
 def test_recorded_sprints_are_apart_from_races() -> None:
     """Six sprint weekends of 2024, with sprint and sprint qualifying beside the race."""
-    client = client_of(api(recorded("sessions", 2024), recorded("meetings", 2024)))
+    client = make_client(api(recorded("sessions", 2024), recorded("meetings", 2024)))
     read = read_calendar(client, [2024], now=NOW, session_types=None)
     types = Counter(s.partition.session_type for s in read.sessions)
     assert (types["race"], types["sprint"], types["sprint_qualifying"]) == (24, 6, 6)
@@ -441,18 +441,18 @@ def test_recorded_sprints_are_apart_from_races() -> None:
 
 def test_the_recorded_qualifyings_of_2026(caplog: pytest.LogCaptureFixture) -> None:
     """Without meetings places name them; two are cancelled, those to come are left out."""
-    client = client_of(api(recorded("sessions", 2026), []))
+    client = make_client(api(recorded("sessions", 2026), []))
     now = datetime(2026, 6, 20, tzinfo=UTC)
     read = read_calendar(client, [2026], now=now, session_types={"qualifying"})
     cancelled = {
         s["meeting_key"]
         for s in recorded("sessions", 2026)
-        if s["session_key"] in [k for k, r in reasons_of(read).items() if r == "cancelled"]
+        if s["session_key"] in [k for k, r in left_out_reasons(read).items() if r == "cancelled"]
     }
     assert cancelled == {1282, 1283}
-    assert keys_of(read)[11303] == "2026/barcelona/qualifying"
+    assert partition_keys(read)[11303] == "2026/barcelona/qualifying"
     assert all(s.date_end < now for s in read.sessions)
-    assert Counter(reasons_of(read).values()).keys() == {"cancelled", "future"}
+    assert Counter(left_out_reasons(read).values()).keys() == {"cancelled", "future"}
     assert len(read.sessions) + len(read.left_out) == 25
     assert [r.levelno for r in caplog.records].count(logging.WARNING) == 1
 
@@ -461,30 +461,30 @@ def test_a_season_that_may_be_absent() -> None:
     """The coming season may not be listed yet; that does not excuse records that are none."""
     network = api([session(1)], [meeting()])
     hurried = {"now": NOW, "session_types": None, "may_be_absent": [2025, 2026]}
-    read = read_calendar(client_of(network, attempts=1), [2025, 2026], **hurried)
-    assert keys_of(read) == {1: "2025/bahrain/race"}
+    read = read_calendar(make_client(network, attempts=1), [2025, 2026], **hurried)
+    assert partition_keys(read) == {1: "2025/bahrain/race"}
     one_is_strange = api([session(1), session(2, date_end="soon")], [meeting()])
-    read = read_calendar(client_of(one_is_strange, attempts=1), [2025, 2026], **hurried)
-    assert reasons_of(read) == {2: "unplaceable"}
+    read = read_calendar(make_client(one_is_strange, attempts=1), [2025, 2026], **hurried)
+    assert left_out_reasons(read) == {2: "unplaceable"}
     all_are = api([session(1, date_end="soon")], [meeting()])
     with pytest.raises(Malformed):
-        read_calendar(client_of(all_are, attempts=1), [2025, 2026], **hurried)
+        read_calendar(make_client(all_are, attempts=1), [2025, 2026], **hurried)
 
 
 def test_one_look_at_the_meetings() -> None:
-    """Who must not ask a third time is told which years lack their meetings."""
+    """A caller that must not ask a third time learns which years lack their meetings."""
     network = api([session(1)], [])
     hurried = {"now": NOW, "session_types": None, "looks": 1}
-    assert read_calendar(client_of(network), [2025], **hurried).nameless == (2025,)
+    assert read_calendar(make_client(network), [2025], **hurried).nameless == (2025,)
     assert len(network.requests) == 2
     named = api([session(1)], [meeting()])
-    assert read_calendar(client_of(named), [2025], **hurried).nameless == ()
+    assert read_calendar(make_client(named), [2025], **hurried).nameless == ()
 
 
 def test_what_is_left_out_keeps_its_place_and_times() -> None:
     """A session to come says which partition it will have, and when it takes place."""
     late = session(100)
-    [left] = calendar_of([late], [meeting()], now=NOW).left_out
+    [left] = make_calendar([late], [meeting()], now=NOW).left_out
     assert left.partition == SessionPartition(year=2025, grand_prix="bahrain", session_type="race")
     assert left.date_start == datetime.fromisoformat(str(late["date_start"]))
     assert left.date_end == datetime.fromisoformat(str(late["date_end"]))
@@ -495,8 +495,8 @@ def test_a_name_that_is_too_long_leaves_its_own_sessions_out(
 ) -> None:
     """The other sessions are placed; the reason names the setting, and is no longer than needed."""
     meetings = [meeting(1, "X" * 300 + " Grand Prix"), meeting(2, "Monaco Grand Prix")]
-    read = calendar_of([session(1), session(2, meeting=2)], meetings)
-    assert keys_of(read) == {2: "2025/monaco/race"}
+    read = make_calendar([session(1), session(2, meeting=2)], meetings)
+    assert partition_keys(read) == {2: "2025/monaco/race"}
     (left,) = read.left_out
     assert left.problem == (
         "its name has 300 characters, more than the 100 of F1_BRONZE_OPENF1_MAX_NAME"
@@ -516,8 +516,8 @@ def test_a_name_that_is_too_long_leaves_its_own_sessions_out(
 )
 def test_an_unreadable_record_leaves_itself_out(change: Record, problem: str) -> None:
     """The reason names the fields and what they hold; the other sessions are placed."""
-    read = calendar_of([session(1), session(2, "Qualifying", **change)], [meeting()])
-    assert keys_of(read) == {1: "2025/bahrain/race"}
+    read = make_calendar([session(1), session(2, "Qualifying", **change)], [meeting()])
+    assert partition_keys(read) == {1: "2025/bahrain/race"}
     (left,) = read.left_out
     assert left.reason is LeftOutReason.UNPLACEABLE
     assert problem in left.problem
@@ -535,7 +535,7 @@ def test_a_session_listed_twice_is_reported_and_order_means_nothing(
     """Of two times the later one is used, whichever comes first; equal records are no matter."""
     for records in (TWICE, TWICE[::-1], [*TWICE, TWICE[1]]):
         caplog.clear()
-        (read,) = calendar_of(records, [meeting()]).sessions
+        (read,) = make_calendar(records, [meeting()]).sessions
         assert read.record == TWICE[0]
         (message,) = [text for text in caplog.messages if "with different" in text]
         assert message == (
@@ -543,7 +543,7 @@ def test_a_session_listed_twice_is_reported_and_order_means_nothing(
             "with date_end 2025-03-02T15:00:00+00:00, date_start 2025-03-02T13:00:00+00:00 is used."
         )
     caplog.clear()
-    calendar_of([TWICE[0], TWICE[0]], [meeting()])
+    make_calendar([TWICE[0], TWICE[0]], [meeting()])
     assert "with different" not in caplog.text
 
 
@@ -553,11 +553,11 @@ def test_a_meeting_listed_twice_is_reported_and_order_means_nothing(
     """Two names of one meeting give one partition, whichever comes first."""
     meetings = [meeting(name="Bahrain Grand Prix"), meeting(name="Sakhir Grand Prix")]
     for listed in (meetings, meetings[::-1]):
-        assert keys_of(calendar_of([session(1)], listed)) == {1: "2025/sakhir/race"}
+        assert partition_keys(make_calendar([session(1)], listed)) == {1: "2025/sakhir/race"}
     assert "meeting_key 1 in 2 records with different meeting_name" in caplog.text
     unnamed = [meeting(name=""), meetings[0]]
     caplog.clear()
-    assert keys_of(calendar_of([session(1)], unnamed)) == {1: "2025/bahrain/race"}
+    assert partition_keys(make_calendar([session(1)], unnamed)) == {1: "2025/bahrain/race"}
     assert "with different" not in caplog.text
 
 
@@ -573,7 +573,7 @@ def test_a_calendar_cut_short_is_reported(caplog: pytest.LogCaptureFixture) -> N
         meeting(3, "Dutch Grand Prix", is_cancelled=True),
         meeting(200, "Qatar Grand Prix"),
     ]
-    calendar_of([session(1)], meetings, placed=placed)
+    make_calendar([session(1)], meetings, placed=placed)
     known, begun = [m for m in caplog.messages if "cut short" in m]
     assert known.startswith(
         "OpenF1 does not list sessions that are known here: 2025/gp_7/race (session 7)."
@@ -589,7 +589,7 @@ def case(name: str, folder: str) -> Calendar:
     if not data.exists():
         pytest.skip(f"no cases at {CASES}")
     sessions = json.loads((data / "sessions" / "2025.json").read_text())
-    return calendar_of(
+    return make_calendar(
         sessions,
         json.loads((data / "meetings" / "2025.json").read_text()),
         now=datetime(2026, 1, 1, tzinfo=UTC),
@@ -629,8 +629,8 @@ def test_a_grand_prix_is_found_by_any_name_that_the_calendar_has(name: str) -> N
     ]
     sessions = [session(1, **place), session(2, meeting=2)]
     placed = {1: SessionPartition(year=2025, grand_prix="emilia_romagna_1", session_type="race")}
-    read = calendar_of(sessions, meetings, placed=placed)
-    assert list(keys_of(select_grands_prix(read, [name]))) == [1]
+    read = make_calendar(sessions, meetings, placed=placed)
+    assert list(partition_keys(select_grands_prix(read, [name]))) == [1]
 
 
 def test_of_two_meetings_with_one_name_the_one_that_took_place_is_found() -> None:
@@ -640,26 +640,28 @@ def test_of_two_meetings_with_one_name_the_one_that_took_place_is_found() -> Non
         meeting(2, "Test Grand Prix"),
         meeting(3, "Test Grand Prix"),
     ]
-    read = calendar_of([session(n, meeting=n) for n in (1, 2, 3)], meetings)
-    assert keys_of(read) == {2: "2025/test_2/race", 3: "2025/test_3/race"}
+    read = make_calendar([session(n, meeting=n) for n in (1, 2, 3)], meetings)
+    assert partition_keys(read) == {2: "2025/test_2/race", 3: "2025/test_3/race"}
     for name in ("Test Grand Prix", "test"):
         chosen = select_grands_prix(read, [name])
-        assert (list(keys_of(chosen)), list(reasons_of(chosen))) == ([2, 3], [1])
-    assert list(keys_of(select_grands_prix(read, ["test_3"]))) == [3]
+        assert (list(partition_keys(chosen)), list(left_out_reasons(chosen))) == ([2, 3], [1])
+    assert list(partition_keys(select_grands_prix(read, ["test_3"]))) == [3]
 
 
 def test_a_grand_prix_that_was_renamed_is_found_by_both_names() -> None:
     """A session that keeps its partition is found by the partition and by what it is called now."""
     placed = {1: SessionPartition(year=2025, grand_prix="test", session_type="race")}
-    read = calendar_of([session(1)], [meeting(1, "Testville-Riverside Grand Prix")], placed=placed)
+    read = make_calendar(
+        [session(1)], [meeting(1, "Testville-Riverside Grand Prix")], placed=placed
+    )
     for name in ("test", "Testville-Riverside", "Testville-Riverside Grand Prix"):
-        assert keys_of(select_grands_prix(read, [name])) == {1: "2025/test/race"}
+        assert partition_keys(select_grands_prix(read, [name])) == {1: "2025/test/race"}
 
 
 def test_the_case_of_one_name_for_two_meetings() -> None:
     """The race that took place is found by the name."""
     read = case("one_name_two_meetings", "data")
-    assert list(keys_of(select_grands_prix(read, ["Test Grand Prix"])).values()) == [
+    assert list(partition_keys(select_grands_prix(read, ["Test Grand Prix"])).values()) == [
         "2025/test_7099/race"
     ]
 

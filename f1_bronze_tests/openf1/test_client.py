@@ -1,4 +1,4 @@
-"""One question: sent in its turn, repeated within bounds, counted, logged."""
+"""One request: sent in its turn, repeated within bounds, counted, logged."""
 
 import gzip
 import logging
@@ -50,16 +50,16 @@ from .fakes import (
     FakeNetwork,
     FakeTime,
     Reply,
-    client_of,
+    make_client,
     read_ledger,
     rows,
 )
 
 
-def test_an_answer_tells_what_it_took() -> None:
+def test_an_answer_says_what_it_took() -> None:
     """Records, address, status, calls and size of an answer at the first attempt."""
     network = FakeNetwork([OK])
-    answer = client_of(network).get("laps", KEY)
+    answer = make_client(network).get("laps", KEY)
     assert answer.records == [{"session_key": 9472}]
     assert (answer.url, answer.status) == (f"{BASE_URL}/laps?session_key=9472", 200)
     assert (answer.attempts, answer.retries, answer.bytes) == (1, 0, len(OK[1]))
@@ -67,11 +67,11 @@ def test_an_answer_tells_what_it_took() -> None:
     assert network.timeouts == [(5, 60)]
 
 
-def test_who_asks_is_honest() -> None:
+def test_requests_name_this_project() -> None:
     """The request names this project and takes compressed answers, which are read."""
     body = gzip.compress(OK[1].encode())
     network = FakeNetwork([(200, body, {"Content-Encoding": "gzip"})])
-    answer = client_of(network).get("laps", KEY)
+    answer = make_client(network).get("laps", KEY)
     headers = network.requests[0].headers
     assert headers["User-Agent"].startswith("f1-bronze/")
     assert "gzip" in headers["Accept-Encoding"]
@@ -83,7 +83,7 @@ def test_repeated_keys_and_operators_go_out_as_the_api_reads_them() -> None:
     """A key given twice is sent twice, and `date_start>` is encoded once."""
     network = FakeNetwork([NO_RESULTS])
     params = [("session_key", 1), ("session_key", 2), ("date_start>", "2024-01-01")]
-    assert client_of(network).get("sessions", params).records == []
+    assert make_client(network).get("sessions", params).records == []
     assert network.urls == [
         f"{BASE_URL}/sessions?session_key=1&session_key=2&date_start%3E=2024-01-01"
     ]
@@ -108,7 +108,7 @@ def test_passing_faults_are_repeated(fault: Reply) -> None:
     """Server faults, broken answers and transport faults are asked again, with a wait."""
     time = FakeTime()
     network = FakeNetwork([fault, OK])
-    answer = client_of(network, time).get("laps", KEY)
+    answer = make_client(network, time).get("laps", KEY)
     assert (answer.records, answer.attempts, answer.retries) == ([{"session_key": 9472}], 2, 1)
     assert len(time.slept) == 1
     assert 0.5 <= time.slept[0] <= 1.0
@@ -119,7 +119,7 @@ def test_attempts_are_bounded_and_waits_grow() -> None:
     time = FakeTime()
     network = FakeNetwork([BUSY])
     with pytest.raises(Unavailable, match="run this again later") as raised:
-        client_of(network, time).get("laps", KEY)
+        make_client(network, time).get("laps", KEY)
     assert (raised.value.status, raised.value.attempts, raised.value.retries) == (503, 5, 4)
     assert len(network.requests) == 5
     for slept, most in zip(time.slept, (1, 2, 4, 8), strict=True):
@@ -141,9 +141,9 @@ def test_attempts_are_bounded_and_waits_grow() -> None:
         ),
     ],
 )
-def test_an_api_that_cannot_be_reached_is_told_as_that(fault: Reply, reason: str) -> None:
+def test_an_api_that_cannot_be_reached_is_reported_as_that(fault: Reply, reason: str) -> None:
     """After the usual attempts the remedy is the network and the address, not fewer sessions."""
-    client = client_of(FakeNetwork([fault]))
+    client = make_client(FakeNetwork([fault]))
     with pytest.raises(Unavailable) as raised:
         client.get("laps", KEY)
     text = str(raised.value)
@@ -162,7 +162,7 @@ def test_nobody_at_the_port_and_no_such_host_are_unreached(
     with socket.socket() as one, new_session() as session:
         one.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{one.getsockname()[1]}/v1"
-        client = client_of(FakeNetwork([OK]), base_url=url, session=session)
+        client = make_client(FakeNetwork([OK]), base_url=url, session=session)
         with pytest.raises(Unavailable, match=r"could not be reached.*connection refused"):
             client.get("laps", KEY)
 
@@ -170,7 +170,7 @@ def test_nobody_at_the_port_and_no_such_host_are_unreached(
             raise socket.gaierror(-2, "Name or service not known")
 
         monkeypatch.setattr(socket, "getaddrinfo", unknown)
-        client = client_of(FakeNetwork([OK]), base_url="http://nowhere.invalid", session=session)
+        client = make_client(FakeNetwork([OK]), base_url="http://nowhere.invalid", session=session)
         with pytest.raises(
             Unavailable, match=r"could not be reached.*its host name has no address"
         ):
@@ -187,7 +187,7 @@ def test_total_time_is_bounded() -> None:
 
     network = FakeNetwork(slow)
     with pytest.raises(Unavailable):
-        client_of(network, time, total_seconds=120, attempts=50).get("laps", KEY)
+        make_client(network, time, total_seconds=120, attempts=50).get("laps", KEY)
     assert len(network.requests) == 3
 
 
@@ -196,7 +196,7 @@ def test_waits_between_attempts_count_as_time() -> None:
     time = FakeTime()
     network = FakeNetwork([(*BUSY, {"Retry-After": "100"})])
     with pytest.raises(Unavailable) as raised:
-        client_of(network, time).get("laps", KEY)
+        make_client(network, time).get("laps", KEY)
     assert (time.slept, raised.value.attempts, raised.value.spent) == ([100.0], 2, 100.0)
 
 
@@ -211,16 +211,16 @@ def test_a_read_timeout_is_repeated_once(fault: Reply) -> None:
     """Timeouts cost a minute each, so two of them are enough; one is made good by an answer."""
     network = FakeNetwork([fault])
     with pytest.raises(Unavailable, match="read timeout") as raised:
-        client_of(network).get("laps", KEY)
+        make_client(network).get("laps", KEY)
     assert (raised.value.attempts, raised.value.status) == (2, None)
-    assert client_of(FakeNetwork([fault, OK])).get("laps", KEY).attempts == 2
+    assert make_client(FakeNetwork([fault, OK])).get("laps", KEY).attempts == 2
 
 
 def test_a_body_that_trickles_in_is_a_timeout() -> None:
     """An answer whose bytes never end is given up after the total time."""
     network = FakeNetwork([(200, b"[" + b" " * (1 << 20))])
     ticks = iter(range(0, 100_000, 100))  # each look at the clock is 100 s later
-    client = client_of(network, monotonic=lambda: float(next(ticks)))
+    client = make_client(network, monotonic=lambda: float(next(ticks)))
     with pytest.raises(Unavailable, match="no complete answer within"):
         client.get("laps", KEY)
     assert len(network.requests) == 1
@@ -231,7 +231,7 @@ def test_a_small_answer_that_unpacks_into_a_huge_one_takes_no_memory() -> None:
     packer = zlib.compressobj(wbits=31)
     bomb = b"".join(packer.compress(b" " * 1_000_000) for _ in range(200)) + packer.flush()
     network = FakeNetwork([(200, bomb, {"Content-Encoding": "gzip"})])
-    client = client_of(network, answer_limits=AnswerLimits(megabytes=2))
+    client = make_client(network, answer_limits=AnswerLimits(megabytes=2))
     tracemalloc.start()
     try:
         with pytest.raises(TooMuchAsked, match="larger than the 2 MB of F1_BRONZE_OPENF1_MAX_MB"):
@@ -279,7 +279,7 @@ def trickling(head: bytes, body: bytes = b"") -> Iterator[str]:
 def test_the_total_time_holds_for_bytes_that_trickle_in(head: bytes) -> None:
     """Each byte starts the read timeout anew; the total time ends it all the same, in real time."""
     with trickling(head) as url, new_session() as session:
-        client = client_of(
+        client = make_client(
             FakeNetwork([OK]), base_url=url, session=session, total_seconds=1.0, attempts=1
         )
         began = real_time.monotonic()
@@ -298,7 +298,7 @@ def test_a_clock_that_is_set_throws_no_answer_away() -> None:
         time.now += 3600.0
         return OK
 
-    client = client_of(FakeNetwork(step), time, monotonic=lambda: 5.0)
+    client = make_client(FakeNetwork(step), time, monotonic=lambda: 5.0)
     answer = client.get("laps", KEY)
     assert (answer.records, answer.seconds) == ([{"session_key": 9472}], 0.0)
 
@@ -323,7 +323,7 @@ def test_retry_after_is_obeyed_within_reason(header: str, least: float, most: fl
         date = datetime.fromtimestamp(time.now, UTC) + timedelta(seconds=int(header[4:]))
         header = format_datetime(date, usegmt=True)
     network = FakeNetwork([(*BUSY, {"Retry-After": header}), OK])
-    client_of(network, time).get("laps", KEY)
+    make_client(network, time).get("laps", KEY)
     assert least <= sum(time.slept) <= most
 
 
@@ -340,24 +340,24 @@ def test_retry_after_is_obeyed_within_reason(header: str, least: float, most: fl
 def test_a_429_makes_everybody_wait(
     body: str, headers: Mapping[str, str], least: float, most: float
 ) -> None:
-    """Until the next clock minute (30 s from now), a second, or as told; in the shared budget."""
+    """Until the next clock minute (in 30 s), for a second, or as the server asks, by the budget."""
     time, store = FakeTime(now=1_700_000_010.0), MemoryStore()  # 30 s past the minute
     budget = CallBudget(parse_limits("100/1s"), store, time.clock, time.sleep)
     network = FakeNetwork([(429, body, headers), OK])
     start = time.now
-    answer = client_of(network, time, budget=budget).get("laps", KEY)
+    answer = make_client(network, time, budget=budget).get("laps", KEY)
     assert answer.attempts == 2
     assert least <= time.now - start <= most
     assert least <= read_ledger(store).blocked_until - start <= most
 
 
 def test_429s_use_no_attempts_but_are_bounded() -> None:
-    """Six limits in a row are borne by a client of two attempts; the eleventh ends it."""
+    """Six limits in a row are waited out by a client of two attempts; the eleventh ends it."""
     network = FakeNetwork([LIMITED] * 6 + [OK])
-    assert client_of(network, attempts=2).get("laps", KEY).attempts == 7
+    assert make_client(network, attempts=2).get("laps", KEY).attempts == 7
     network = FakeNetwork([LIMITED])
     with pytest.raises(Unavailable) as raised:
-        client_of(network).get("laps", KEY)
+        make_client(network).get("laps", KEY)
     assert (raised.value.status, len(network.requests)) == (429, 11)
 
 
@@ -380,11 +380,11 @@ def test_429s_use_no_attempts_but_are_bounded() -> None:
 def test_final_outcomes_are_not_repeated(
     reply: Reply, error: type[OpenF1Error], remedy: str
 ) -> None:
-    """What repeating cannot mend is said at once, with the remedy."""
+    """What repeating cannot fix is raised at once, with the remedy."""
     time = FakeTime()
     network = FakeNetwork([reply])
     with pytest.raises(error, match=remedy) as raised:
-        client_of(network, time).get("laps", KEY)
+        make_client(network, time).get("laps", KEY)
     assert (raised.value.attempts, time.slept) == (1, [])
 
 
@@ -396,28 +396,28 @@ def test_a_404_that_is_no_json_is_repeated_first(
     body: str, error: type[OpenF1Error], remedy: str
 ) -> None:
     """It may be a proxy's, or cut short; if it stays, a page is refused and a cut one is later."""
-    assert client_of(FakeNetwork([(404, body), NO_RESULTS])).get("laps", KEY).attempts == 2
+    assert make_client(FakeNetwork([(404, body), NO_RESULTS])).get("laps", KEY).attempts == 2
     with pytest.raises(error, match=remedy) as raised:
-        client_of(FakeNetwork([(404, body)])).get("laps", KEY)
+        make_client(FakeNetwork([(404, body)])).get("laps", KEY)
     assert raised.value.attempts == 5
 
 
-def test_only_who_asked_for_several_is_told_to_ask_for_fewer() -> None:
+def test_asking_for_fewer_is_advised_only_where_several_were_asked_for() -> None:
     """For one session the remedy is to come back, whatever was wrong."""
     several = [("session_key", 1), ("session_key", 2)]
     for reply, error in ((BUSY, Unavailable), (TOO_MUCH, TooMuchAsked)):
         with pytest.raises(error, match="; ask for fewer sessions"):
-            client_of(FakeNetwork([reply])).get("laps", several)
+            make_client(FakeNetwork([reply])).get("laps", several)
         with pytest.raises(error, match="; run this again later"):
-            client_of(FakeNetwork([reply])).get("laps", KEY)
+            make_client(FakeNetwork([reply])).get("laps", KEY)
 
 
-def test_a_split_is_told() -> None:
+def test_a_split_is_reported() -> None:
     """Whoever waits learns how many sessions are asked for in halves, and why."""
-    told: list[str] = []
-    client = client_of(FakeNetwork([OK]), observer=told.append)
+    messages: list[str] = []
+    client = make_client(FakeNetwork([OK]), observer=messages.append)
     client.note_split("laps", 25, "no answer")
-    assert told == ["laps of 25 sessions: no answer, cut in two and asked again"]
+    assert messages == ["laps of 25 sessions: no answer, cut in two and asked again"]
 
 
 def down(*endpoints: str) -> FakeNetwork:
@@ -430,7 +430,7 @@ def down(*endpoints: str) -> FakeNetwork:
 def test_one_endpoint_down_leaves_the_others_open() -> None:
     """When a circuit has opened, one call to the calendar clears the API of the suspicion."""
     network = down("laps")
-    client = client_of(network, attempts=1, breaker=Breaker(failures=1))
+    client = make_client(network, attempts=1, breaker=Breaker(failures=1))
     with pytest.raises(Unavailable):
         client.get("laps", KEY)
     answer = client.get("stints", KEY)
@@ -447,7 +447,7 @@ def test_one_endpoint_down_leaves_the_others_open() -> None:
 def test_an_outage_leaves_all_endpoints_alone() -> None:
     """Where the calendar fails too, the next endpoint costs two calls and the others none."""
     time, network = FakeTime(), down("laps", "sessions")
-    client = client_of(network, time, attempts=1, breaker=Breaker(failures=1, clock=time.clock))
+    client = make_client(network, time, attempts=1, breaker=Breaker(failures=1, clock=time.clock))
     with pytest.raises(Unavailable):
         client.get("laps", KEY)
     with pytest.raises(
@@ -473,7 +473,7 @@ def test_an_outage_leaves_all_endpoints_alone() -> None:
 def test_a_limit_that_never_ends_is_waited_out_once() -> None:
     """After eleven 429s no endpoint is asked for a while: it is the address that is limited."""
     network = FakeNetwork([LIMITED])
-    client = client_of(network)
+    client = make_client(network)
     with pytest.raises(Unavailable):
         client.get("laps", KEY, count_failure=False)
     with pytest.raises(CircuitOpen, match="kept limiting this IP address"):
@@ -488,20 +488,20 @@ def test_records_complained_of_are_asked_for_again() -> None:
         return "records of nothing" if {} in records else None
 
     network = FakeNetwork([rows({}), OK])
-    assert client_of(network).get("laps", KEY, validate=validate).attempts == 2
+    assert make_client(network).get("laps", KEY, validate=validate).attempts == 2
     with pytest.raises(Malformed, match=r"^OpenF1 answered .* with records of nothing") as raised:
-        client_of(FakeNetwork([rows({})])).get("laps", KEY, validate=validate)
+        make_client(FakeNetwork([rows({})])).get("laps", KEY, validate=validate)
     assert raised.value.attempts == 5
 
 
 def test_a_live_session_says_when_to_come_back() -> None:
-    """The API's closure is told from a wrong login; without a header it is an hour."""
+    """The API's closure differs from a wrong login; without a header it is an hour."""
     with pytest.raises(ClosedForLiveSession, match="30 to 180 minutes") as raised:
-        client_of(FakeNetwork([LIVE])).get("laps", KEY)
+        make_client(FakeNetwork([LIVE])).get("laps", KEY)
     assert raised.value.retry_after == 3600.0
-    told = FakeNetwork([(*LIVE, {"Retry-After": "1800"})])
+    network = FakeNetwork([(*LIVE, {"Retry-After": "1800"})])
     with pytest.raises(ClosedForLiveSession) as raised:
-        client_of(told).get("laps", KEY)
+        make_client(network).get("laps", KEY)
     assert raised.value.retry_after == 1800.0
 
 
@@ -509,14 +509,14 @@ def test_every_request_goes_in_its_turn() -> None:
     """Retries too are reserved in the shared budget."""
     time, store = FakeTime(), MemoryStore()
     budget = CallBudget(parse_limits("100/600s"), store, time.clock, time.sleep)
-    client_of(FakeNetwork([BUSY, BUSY, OK]), time, budget=budget).get("laps", KEY)
+    make_client(FakeNetwork([BUSY, BUSY, OK]), time, budget=budget).get("laps", KEY)
     assert len(read_ledger(store).slots) == 3
 
 
-def test_the_circuit_opens_after_failed_questions_and_answers_close_it() -> None:
+def test_the_circuit_opens_after_failed_requests_and_answers_close_it() -> None:
     """Failures that say nothing about the API, and 4xx, do not open the circuit; others do."""
     network = FakeNetwork([BUSY])
-    client = client_of(network, attempts=1, breaker=Breaker(failures=2))
+    client = make_client(network, attempts=1, breaker=Breaker(failures=2))
     for _ in range(3):
         with pytest.raises(Unavailable):
             client.get("laps", KEY, count_failure=False)
@@ -526,25 +526,25 @@ def test_the_circuit_opens_after_failed_questions_and_answers_close_it() -> None
     with pytest.raises(CircuitOpen) as raised:
         client.get("laps", KEY)
     assert (raised.value.attempts, len(network.requests)) == (0, 5)
-    refusing = client_of(FakeNetwork([BUSY, TOO_MUCH]), attempts=1, breaker=Breaker(failures=1))
+    refusing = make_client(FakeNetwork([BUSY, TOO_MUCH]), attempts=1, breaker=Breaker(failures=1))
     with pytest.raises(Unavailable):
         refusing.get("laps", KEY)
     with pytest.raises(CircuitOpen):
         refusing.get("laps", KEY)
 
 
-def test_an_interrupted_question_does_not_block_the_trial() -> None:
+def test_an_interrupted_request_does_not_block_the_trial() -> None:
     """Ctrl-C during a request goes through and leaves the breaker usable."""
-    client = client_of(FakeNetwork([KeyboardInterrupt(), OK]))
+    client = make_client(FakeNetwork([KeyboardInterrupt(), OK]))
     with pytest.raises(KeyboardInterrupt):
         client.get("laps", KEY)
     assert client.get("laps", KEY).status == 200
 
 
 def test_counters_are_snapshots_that_subtract() -> None:
-    """What one question did is the difference of two snapshots."""
+    """What one request did is the difference of two snapshots."""
     time = FakeTime()
-    client = client_of(FakeNetwork([OK, BUSY, requests.ReadTimeout(), OK]), time)
+    client = make_client(FakeNetwork([OK, BUSY, requests.ReadTimeout(), OK]), time)
     client.get("laps", KEY)
     before = client.counters
     client.get("laps", KEY)
@@ -559,13 +559,13 @@ def test_counters_are_snapshots_that_subtract() -> None:
 
 def test_log_lines_carry_fields(caplog: pytest.LogCaptureFixture) -> None:
     """A call is one readable line with endpoint, sessions, status, rows, bytes and attempts."""
-    told: list[str] = []
-    client = client_of(FakeNetwork([BUSY, OK]), observer=told.append)
+    messages: list[str] = []
+    client = make_client(FakeNetwork([BUSY, OK]), observer=messages.append)
     with caplog.at_level(logging.INFO, logger="f1_bronze.openf1"):
         client.get("laps", [("session_key", 9472), ("session_key", 9480)])
     retry, done = caplog.records
     assert retry.getMessage() == "laps of 2 sessions: status 503, asking again in 1 s"
-    assert told == [retry.getMessage()]
+    assert messages == [retry.getMessage()]
     fields = ("endpoint", "sessions", "status", "rows", "bytes", "attempt")
     values = [getattr(done, name) for name in fields]
     assert values == ["laps", 2, 200, 1, len(OK[1]), 2]
@@ -575,14 +575,14 @@ def test_log_lines_carry_fields(caplog: pytest.LogCaptureFixture) -> None:
 def test_redirects_are_followed_in_turn_and_not_for_ever() -> None:
     """A redirect is another paced call; a loop of them is refused."""
     network = FakeNetwork([(307, "", {"Location": "/v1/laps/?session_key=9472"}), OK])
-    assert client_of(network).get("laps", KEY).attempts == 2
+    assert make_client(network).get("laps", KEY).attempts == 2
     assert network.urls[1] == f"{BASE_URL}/laps/?session_key=9472"
     loop = FakeNetwork([(302, "", {"Location": "/v1/laps"})])
     with pytest.raises(Refused, match="over and over"):
-        client_of(loop).get("laps", KEY)
+        make_client(loop).get("laps", KEY)
     assert len(loop.requests) == 4
     plain = FakeNetwork([(301, "", {"Location": "https://api.openf1.org/v1/laps"}), OK])
-    assert client_of(plain, base_url="http://api.openf1.org/v1").get("laps", KEY).attempts == 2
+    assert make_client(plain, base_url="http://api.openf1.org/v1").get("laps", KEY).attempts == 2
 
 
 @pytest.mark.parametrize(
@@ -600,7 +600,7 @@ def test_redirects_to_elsewhere_are_not_followed(target: str, message: str) -> N
     """Another host, or a less safe scheme, is an error that names where it led; nothing is sent."""
     network = FakeNetwork([(302, "", {"Location": target})])
     with pytest.raises(Refused, match="set F1_BRONZE_OPENF1_URL to the new address") as raised:
-        client_of(network).get("laps", KEY)
+        make_client(network).get("laps", KEY)
     assert message in str(raised.value)
     assert "pw" not in str(raised.value).replace("passwd", "")
     assert len(network.requests) == 1
@@ -618,15 +618,15 @@ def test_a_client_closes_only_what_it_opened() -> None:
     closed: list[str] = []
     session = requests.Session()
     session.close = lambda: closed.append("closed")  # type: ignore[method-assign]  # notes it
-    client_of(FakeNetwork([OK]), session=session, rng=random.Random(2)).close()
+    make_client(FakeNetwork([OK]), session=session, rng=random.Random(2)).close()
     assert closed == []
 
 
-def test_who_is_in_a_hurry_asks_once() -> None:
-    """One attempt, no 429 borne: a question is one call, whatever it is answered."""
+def test_a_client_in_a_hurry_asks_once() -> None:
+    """One attempt, no 429 retried: a request is one call, whatever it is answered."""
     for fault in ((502, "<html>"), LIMITED, (200, "[")):
         network, time = FakeNetwork([fault]), FakeTime()
-        client = client_of(network, time, attempts=1, rate_limit_retries=0)
+        client = make_client(network, time, attempts=1, rate_limit_retries=0)
         with pytest.raises(Unavailable):
             client.get("sessions", [("year", 2025)])
         assert (len(network.requests), time.slept) == (1, [])
@@ -639,7 +639,7 @@ def test_a_taken_budget_is_no_outage() -> None:
         parse_limits("1/60s"), MemoryStore(), time.clock, time.sleep, longest_wait=5.0
     )
     breaker = Breaker(failures=1, clock=time.clock)
-    client = client_of(network, time, budget=budget, breaker=breaker)
+    client = make_client(network, time, budget=budget, breaker=breaker)
     client.get("sessions", [("year", 2025)])
     with pytest.raises(BudgetTaken) as taken:
         client.get("laps", [("session_key", 1)])

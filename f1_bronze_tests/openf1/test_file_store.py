@@ -85,7 +85,7 @@ def test_a_damaged_file_is_a_full_window_and_repaired(tmp_path: Path, damage: by
 
 
 def test_budgets_are_remembered_by_a_new_process(tmp_path: Path) -> None:
-    """A pace made later on the same file knows the calls that went, and a back-off."""
+    """A budget made later on the same file knows the calls that went, and a back-off."""
     fake = FakeTime()
     limits = parse_limits("2/10s")
     first = CallBudget(limits, FileStore(tmp_path / "rate"), fake.clock, fake.sleep)

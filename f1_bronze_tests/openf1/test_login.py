@@ -12,7 +12,7 @@ from f1_bronze.openf1.budget_stores import MemoryStore
 from f1_bronze.openf1.client import OpenF1Client
 from f1_bronze.openf1.http import Credentials, Login, token_url
 
-from .fakes import KEY, LIVE, OK, FakeNetwork, FakeTime, Reply, client_of, read_ledger
+from .fakes import KEY, LIVE, OK, FakeNetwork, FakeTime, Reply, make_client, read_ledger
 
 LOGIN = Credentials(username="maria@example.org", password="hunter2-pässword")
 SECRETS = ("maria@example.org", "hunter2", "pässword", "token-0", "token-1", "proxypass")
@@ -38,7 +38,7 @@ class PaidApi:
 
 
 def logged_in(network: FakeNetwork, time: FakeTime | None = None, **more: object) -> OpenF1Client:
-    return client_of(network, time, credentials=LOGIN, **more)
+    return make_client(network, time, credentials=LOGIN, **more)
 
 
 def test_the_token_stands_beside_the_version() -> None:
@@ -69,7 +69,7 @@ def test_one_login_serves_until_shortly_before_it_expires() -> None:
 
 
 @pytest.mark.parametrize(("expires_in", "good_for"), [("100", 49), ("soon", 3500), ("-1", 3500)])
-def test_a_strange_life_of_a_token_is_borne(expires_in: str, good_for: float) -> None:
+def test_a_strange_life_of_a_token_is_tolerated(expires_in: str, good_for: float) -> None:
     """A short life is used for half of it; nonsense counts as the usual hour."""
     time, api = FakeTime(), PaidApi(expires_in=expires_in)
     client = logged_in(FakeNetwork(api), time)
@@ -101,7 +101,7 @@ def test_a_live_session_renews_no_token() -> None:
 
 
 def test_a_refused_login_is_final_and_a_failing_one_is_repeated() -> None:
-    """A wrong password is said at once; a login service that is down is asked again."""
+    """A wrong password is an error at once; a login service that is down is asked again."""
     wrong = FakeNetwork([(401, '{"detail":"Incorrect username or password"}')])
     with pytest.raises(Refused, match="refused the login"):
         logged_in(wrong).get("laps", KEY)
@@ -175,12 +175,12 @@ def test_half_a_login_is_refused() -> None:
 def test_secrets_are_never_shown(script: object, caplog: pytest.LogCaptureFixture) -> None:
     """No name, password, token or proxy password is in a log, a repr, an error or a traceback."""
     caplog.set_level(logging.DEBUG)
-    told: list[str] = []
+    messages: list[str] = []
     network = FakeNetwork(script)  # type: ignore[arg-type]  # parametrized as object
     client = logged_in(
         network,
         base_url="https://maria%40example.org:hunter2@api.openf1.org/v1",
-        observer=told.append,
+        observer=messages.append,
     )
     login = Login(LOGIN, lambda: 0.0)
     shown = [repr(client), repr(LOGIN), str(LOGIN), repr(login), repr(client.counters)]
@@ -188,6 +188,6 @@ def test_secrets_are_never_shown(script: object, caplog: pytest.LogCaptureFixtur
         shown.append(repr(client.get("laps", KEY)))
     except OpenF1Error as error:
         shown += [repr(error), repr(vars(error)), "".join(traceback.format_exception(error))]
-    shown += [caplog.text, *told, *(repr(vars(record)) for record in caplog.records)]
+    shown += [caplog.text, *messages, *(repr(vars(record)) for record in caplog.records)]
     assert len(shown) > 6
     assert [secret for secret in SECRETS if any(secret in text for text in shown)] == []

@@ -67,7 +67,7 @@ def test_threads_may_share_a_store(postgresql: PostgresqlServer, api: str) -> No
 
 
 def test_apis_do_not_share(postgresql: PostgresqlServer, api: str) -> None:
-    """A budget is for one host and port, and remembered by whoever comes next."""
+    """A budget is for one host and port, and remembered by the process that comes next."""
     first = open_rate_store(postgresql.url, api)
     first.change(lambda text: b"mine")
     assert open_rate_store(postgresql.url, api).read() == b"mine"
@@ -149,7 +149,7 @@ def test_a_holder_that_hangs_loses_the_budget(
     assert time.monotonic() - began < 8.0
 
 
-def test_a_wrong_password_is_said_at_once_and_not_repeated_aloud(
+def test_a_wrong_password_is_an_error_at_once_and_is_not_repeated(
     postgresql: PostgresqlServer, api: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The error names server, reason and remedy, and no password; no log line does either."""
@@ -162,11 +162,11 @@ def test_a_wrong_password_is_said_at_once_and_not_repeated_aloud(
     assert f"127.0.0.1:{postgresql.port}" in str(raised.value)
     assert "password" in str(raised.value)
     assert "set it to file" in str(raised.value)
-    for told in (str(raised.value), repr(raised.value), repr(store), caplog.text):
-        assert "hunter3" not in told
+    for text in (str(raised.value), repr(raised.value), repr(store), caplog.text):
+        assert "hunter3" not in text
 
 
-def test_a_server_that_is_not_there_is_said_at_once(unused_port: int) -> None:
+def test_a_server_that_is_not_there_is_an_error_at_once(unused_port: int) -> None:
     """Nobody listens: which server, and what to do."""
     pytest.importorskip("psycopg2")
     store = open_rate_store(f"postgresql://u:hunter2@127.0.0.1:{unused_port}/0", API)

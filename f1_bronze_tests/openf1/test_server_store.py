@@ -1,4 +1,4 @@
-"""The ledger on a server: its time, its absences, and what is said of them. No real server here."""
+"""The ledger on a server: its time, its absences, and its errors. No real server here."""
 
 import os
 from collections.abc import Callable
@@ -51,7 +51,7 @@ class FakeServer:
         self.dropped += 1
 
 
-def store_of(server: FakeServer, time: FakeTime) -> ServerStore:
+def make_store(server: FakeServer, time: FakeTime) -> ServerStore:
     return ServerStore(server, patience=20.0, clock=time.clock, sleep=time.sleep)
 
 
@@ -59,11 +59,11 @@ def test_times_are_the_servers() -> None:
     """Two machines whose clocks differ by an hour reserve in the time of the server."""
     here, there = FakeTime(now=10_000.0), FakeTime(now=13_600.0)
     server = FakeServer(here)
-    pace = CallBudget(parse_limits("1/10s"), store_of(server, here), sleep=here.sleep)
-    assert pace.now() == 15_000.0
-    assert pace.wait() == 0.0
+    budget = CallBudget(parse_limits("1/10s"), make_store(server, here), sleep=here.sleep)
+    assert budget.now() == 15_000.0
+    assert budget.wait() == 0.0
     server.clock, server.ahead = there, 5000.0 - 3600.0
-    other = CallBudget(parse_limits("1/10s"), store_of(server, there), sleep=there.sleep)
+    other = CallBudget(parse_limits("1/10s"), make_store(server, there), sleep=there.sleep)
     assert other.estimate(1) == pytest.approx(10.25)
     assert other.reserve() == pytest.approx(15_010.25)
 
@@ -74,7 +74,7 @@ def test_a_server_that_was_never_reached_is_wrong_in_the_setting() -> None:
     server = FakeServer(time)
     server.faults = [AWAY]
     with pytest.raises(RateStoreError) as raised:
-        store_of(server, time).change(lambda text: b"{}")
+        make_store(server, time).change(lambda text: b"{}")
     assert str(raised.value) == (
         "The call budget cannot be kept in Nowhere at host:1 (connection refused); check that the "
         "server runs and that F1_BRONZE_RATE_STORE names it with a user who may use it, or set it "
@@ -87,7 +87,7 @@ def test_a_server_that_is_away_for_a_while_is_waited_for() -> None:
     """A restart is survived, each time on a new connection; twenty seconds are enough."""
     time = FakeTime()
     server = FakeServer(time)
-    store = store_of(server, time)
+    store = make_store(server, time)
     store.read()
     server.faults = [AWAY, AWAY, AWAY]
     store.change(lambda text: b"[1]")
@@ -101,11 +101,11 @@ def test_a_server_that_is_away_for_a_while_is_waited_for() -> None:
     assert 17.0 < time.now - began <= 20.0
 
 
-def test_what_does_not_pass_is_said_at_once() -> None:
+def test_what_does_not_pass_is_an_error_at_once() -> None:
     """A right that was taken away is not asked for again and again."""
     time = FakeTime()
     server = FakeServer(time)
-    store = store_of(server, time)
+    store = make_store(server, time)
     store.read()
     server.faults = [DENIED]
     with pytest.raises(RateStoreError, match="permission denied"):
@@ -117,11 +117,11 @@ def test_a_change_whose_answer_was_lost_is_made_again() -> None:
     """Then a call too many is reserved: the budget is never exceeded."""
     time = FakeTime()
     server = FakeServer(time)
-    pace = CallBudget(parse_limits("5/10s"), store_of(server, time), sleep=time.sleep)
-    pace.reserve()
-    server.faults = [None, AWAY]  # the time is told, the answer to the change is lost
-    pace.reserve()
-    assert pace.remaining() == 2
+    budget = CallBudget(parse_limits("5/10s"), make_store(server, time), sleep=time.sleep)
+    budget.reserve()
+    server.faults = [None, AWAY]  # the time arrives, the answer to the change is lost
+    budget.reserve()
+    assert budget.remaining() == 2
 
 
 @pytest.mark.parametrize("text", [b"", b"{", b"\xff"])
@@ -130,19 +130,19 @@ def test_a_damaged_text_is_a_full_window(text: bytes) -> None:
     time = FakeTime()
     server = FakeServer(time)
     server.text = text
-    pace = CallBudget(parse_limits("3/1s,30/60s"), store_of(server, time), sleep=time.sleep)
-    assert pace.wait() == pytest.approx(60.25)
-    assert pace.remaining() == 2
+    budget = CallBudget(parse_limits("3/1s,30/60s"), make_store(server, time), sleep=time.sleep)
+    assert budget.wait() == pytest.approx(60.25)
+    assert budget.remaining() == 2
 
 
 def test_a_text_that_vanished_is_a_full_window() -> None:
     """A server that forgets all at a restart does not free the calls made before it."""
     time = FakeTime()
     server = FakeServer(time)
-    pace = CallBudget(parse_limits("3/1s,30/60s"), store_of(server, time), sleep=time.sleep)
-    assert pace.wait() == 0.0
+    budget = CallBudget(parse_limits("3/1s,30/60s"), make_store(server, time), sleep=time.sleep)
+    assert budget.wait() == 0.0
     server.text = None
-    assert pace.wait() == pytest.approx(60.25)
+    assert budget.wait() == pytest.approx(60.25)
 
 
 def test_an_interrupted_exchange_is_not_used_again() -> None:
@@ -151,7 +151,7 @@ def test_an_interrupted_exchange_is_not_used_again() -> None:
     server = FakeServer(time)
     server.faults = [KeyboardInterrupt()]
     with pytest.raises(KeyboardInterrupt):
-        store_of(server, time).read()
+        make_store(server, time).read()
     assert server.dropped == 1
 
 
@@ -159,7 +159,7 @@ def test_a_forked_process_makes_its_own_connection(monkeypatch: pytest.MonkeyPat
     """The connection of the parent is not shared, and no lock of it is waited for."""
     time = FakeTime()
     server = FakeServer(time)
-    store = store_of(server, time)
+    store = make_store(server, time)
     store.read()
     store._lock.acquire()  # held by another thread of the parent, for ever
     monkeypatch.setattr(os, "getpid", lambda: -1)
@@ -167,14 +167,14 @@ def test_a_forked_process_makes_its_own_connection(monkeypatch: pytest.MonkeyPat
     assert server.dropped == 1
 
 
-def test_no_password_is_ever_told() -> None:
+def test_no_password_is_ever_shown() -> None:
     """However a client writes it, plain or as in an address; and the rest stays readable."""
     secret = "p@ss/word"
     for written in (secret, quote(secret, safe="")):
         error = ValueError(f"cannot ask postgresql://:{written}@host.\nsecond line")
         assert remove_password(error, secret) == "cannot ask postgresql://:…@host"
     assert remove_password(ValueError(), "") == "ValueError"
-    assert repr(store_of(FakeServer(FakeTime()), FakeTime())) == "ServerStore(Nowhere at host:1)"
+    assert repr(make_store(FakeServer(FakeTime()), FakeTime())) == "ServerStore(Nowhere at host:1)"
 
 
 @given(
