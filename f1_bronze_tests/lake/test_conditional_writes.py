@@ -143,12 +143,15 @@ def test_locks_are_not_listed(tmp_path: Path) -> None:
     assert list(store.list(".locks/")) == []
 
 
-def hold(root: Path, said: Any) -> None:
-    """Take the lock of the path and keep it until killed."""
-    store = LocalStore(root)
-    with store._if_still(PATH, ABSENT):
-        said.set()
+def hold(root: Path, holds: Any) -> None:
+    """Write, stop right before the rename, and keep the lock of the path until killed."""
+
+    def stop(*_: object) -> None:
+        holds.set()
         time.sleep(600)
+
+    os.replace = stop  # this process is a fork
+    LocalStore(root).write(PATH, b"one", {}, expected=ABSENT)
 
 
 def test_lock_of_a_killed_writer(tmp_path: Path) -> None:
