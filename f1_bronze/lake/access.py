@@ -14,7 +14,8 @@ from uuid import uuid4
 
 from f1_bronze.lake.errors import Conflict, LakeAddressError, LakeError, LakeUnavailable
 from f1_bronze.lake.local import LocalStore
-from f1_bronze.lake.s3 import ACTIONS, S3Store, S3Writes
+from f1_bronze.lake.s3 import S3Store, S3Writes
+from f1_bronze.lake.s3_errors import ACTIONS
 from f1_bronze.lake.stores import ABSENT, ObjectStore
 
 if TYPE_CHECKING:

@@ -1,21 +1,18 @@
-"""S3 as an object store, through boto3: conditional writes, and a remedy for each refusal.
-
-An answer counts only with what the protocol promises of it (an ETag, a list document), so that a
-proxy or a web page in the place of the bucket is an error and neither a success nor an empty lake.
+"""S3 as an object store, through boto3, with conditional writes.
 
 Credentials, region and endpoint come from the standard AWS chain (`AWS_ENDPOINT_URL` included),
 unless a client is given. Why boto3 alone and not dagster-aws: docs/adr/0004.
 """
 
 import logging
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
 
-from f1_bronze.lake.errors import Conflict, LakeAddressError, LakeUnavailable
+from f1_bronze.lake.errors import Conflict, LakeAddressError
+from f1_bronze.lake.s3_errors import NotS3, bucket_region, check_answer, error_code, explain
 from f1_bronze.lake.stores import ABSENT, Fetched, StoredObject, Unfinished
 
 if TYPE_CHECKING:
@@ -24,76 +21,6 @@ if TYPE_CHECKING:
 # Object metadata: which write put this object there.
 WRITE_ID = "write-id"
 
-# The permission that each verb of a store takes.
-ACTIONS = {
-    "read": "s3:GetObject",
-    "write": "s3:PutObject",
-    "list": "s3:ListBucket",
-    "delete": "s3:DeleteObject",
-}
-
-_OTHER_REGION = "The bucket {bucket} is in another region: set AWS_REGION to it."
-_STORE_FAILED = (
-    "The store of the bucket {bucket} failed, and retries were used up: run again in a few "
-    "minutes. If it stays so, look at the status of the store (AWS Health Dashboard)."
-)
-_CONNECTION_BROKE = (
-    "The connection to the store of the bucket {bucket} broke, and retries were used up: check the "
-    "network and any proxy on the way (HTTPS_PROXY, AWS_ENDPOINT_URL), then run again."
-)
-_REMEDIES = {
-    "NoSuchBucket": "Create the bucket {bucket}, or correct its name in F1_BRONZE_LAKE_URI.",
-    "AccessDenied": (
-        "Allow this identity {action} on {place}. A lake takes s3:GetObject, s3:PutObject and "
-        "s3:ListBucket (deploy/aws has the policy); `f1-bronze doctor` names each that is missing."
-    ),
-    "InvalidAccessKeyId": "AWS does not know this access key: set a valid AWS_ACCESS_KEY_ID.",
-    "SignatureDoesNotMatch": "The secret key is wrong: set a valid AWS_SECRET_ACCESS_KEY.",
-    "ExpiredToken": "The session token has expired: log in to AWS again.",
-    "InvalidToken": "AWS does not know this session token: log in to AWS again.",
-    "PermanentRedirect": _OTHER_REGION,
-    "AuthorizationHeaderMalformed": _OTHER_REGION,
-    "IllegalLocationConstraintException": _OTHER_REGION,
-    "RequestTimeTooSkewed": "The clock of this machine is wrong: set it (NTP), then run again.",
-    "InvalidStorageClass": (
-        "The store has no such storage class: correct or unset F1_BRONZE_S3_STORAGE_CLASS."
-    ),
-    "KMS.NotFoundException": (
-        "KMS has no such key in this region: correct F1_BRONZE_S3_KMS_KEY_ID."
-    ),
-    "KMS.DisabledException": "The KMS key is disabled: enable it, or use another.",
-    "KMS.KMSInvalidStateException": "The KMS key cannot be used now: see its state in AWS.",
-    "SlowDown": "S3 asked for fewer requests and retries were used up: run again in a few minutes.",
-    "InternalError": _STORE_FAILED,
-    "ServiceUnavailable": _STORE_FAILED,
-    # What botocore raises without an answer of S3.
-    "NoCredentialsError": "Give this process AWS credentials by the standard chain.",
-    "EndpointConnectionError": "Check the network and AWS_ENDPOINT_URL.",
-    "ParamValidationError": "Correct the bucket's name in F1_BRONZE_LAKE_URI.",
-    "InvalidEndpoint": "Check AWS_ENDPOINT_URL: it begins with http:// or https://.",
-    "ConnectionClosedError": _CONNECTION_BROKE,
-    "ConnectTimeoutError": _CONNECTION_BROKE,
-    "ReadTimeoutError": _CONNECTION_BROKE,
-    "ResponseStreamingError": _CONNECTION_BROKE,
-    "IncompleteReadError": _CONNECTION_BROKE,
-    "HTTPClientError": _CONNECTION_BROKE,
-    "ProxyConnectionError": _CONNECTION_BROKE,
-    # Ours, for what no S3 answers.
-    "NotS3": (
-        "Something else answers in the place of the bucket {bucket}, such as a proxy, a login page "
-        "or a web server: check AWS_ENDPOINT_URL and HTTPS_PROXY."
-    ),
-}
-# A refusal without a body has its status for a code.
-_STATUS_CODES = {
-    "301": "PermanentRedirect",
-    "403": "AccessDenied",
-    "404": "NoSuchKey",
-    "500": "InternalError",
-    "502": "ServiceUnavailable",
-    "503": "ServiceUnavailable",
-    "504": "ServiceUnavailable",
-}
 # What S3 answers when another object lies there than a condition expects.
 _CONDITION_FAILED = {
     "PreconditionFailed",
@@ -106,8 +33,6 @@ _CONDITION_FAILED = {
 _CONDITION_UNKNOWN = {"NotImplemented", "501"}
 # What every page of a listing says, of however many objects.
 _LIST_DOCUMENT = ("Name", "IsTruncated")
-_NAMED_ACTION = re.compile(r"not authorized to perform:? ((?:s3|kms|s3express):\w+)")
-_EXPECTED_REGION = re.compile(r"expecting '([a-z0-9-]+)'")
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -148,10 +73,6 @@ def make_client() -> "S3Client":
             retries={"mode": "standard", "max_attempts": 5}, connect_timeout=10, read_timeout=60
         ),
     )
-
-
-class _NotS3(Exception):
-    """An answer without what the protocol promises."""
 
 
 class S3Store:
@@ -207,7 +128,7 @@ class S3Store:
                 answer = self._client.get_object(Bucket=self.bucket, Key=self.prefix + path)
             except self._client.exceptions.NoSuchKey:
                 return None
-            _check_answer(answer, "ETag")
+            check_answer(answer, "ETag")
             return Fetched(data=answer["Body"].read(), version=answer["ETag"])
 
         return self._request("read", path, get)
@@ -240,7 +161,7 @@ class S3Store:
                 **self._write_arguments,
                 **condition,
             )
-            _check_answer(answer, "ETag")
+            check_answer(answer, "ETag")
 
         def is_written() -> bool:
             there = self._head(path)
@@ -265,7 +186,7 @@ class S3Store:
             )
             status = answer["ResponseMetadata"]["HTTPStatusCode"]
             if status != 204 and self._head(path) is not None:
-                raise _NotS3(f"status {status} and the object is still there")
+                raise NotS3(f"status {status} and the object is still there")
 
         def is_removed() -> bool:
             return self._head(path) is None
@@ -287,9 +208,9 @@ class S3Store:
             found = []
             paginator = self._client.get_paginator("list_objects_v2")
             for page in paginator.paginate(Bucket=self.bucket, Prefix=self.prefix + prefix):
-                _check_answer(page, *_LIST_DOCUMENT)
+                check_answer(page, *_LIST_DOCUMENT)
                 if page["IsTruncated"] and not page.get("NextContinuationToken"):
-                    raise _NotS3("a listing that is cut and does not say how to continue")
+                    raise NotS3("a listing that is cut and does not say how to continue")
                 for entry in page.get("Contents", ()):
                     path = entry["Key"].removeprefix(self.prefix)
                     found.append(StoredObject(path=path, size=entry["Size"]))
@@ -311,8 +232,8 @@ class S3Store:
         def list_one() -> tuple[str, str]:
             client = self._client
             answer = client.list_objects_v2(Bucket=self.bucket, Prefix=self.prefix, MaxKeys=1)
-            _check_answer(answer, *_LIST_DOCUMENT)
-            return client.meta.region_name, _bucket_region(answer)
+            check_answer(answer, *_LIST_DOCUMENT)
+            return client.meta.region_name, bucket_region(answer)
 
         return self._request("list", "", list_one)
 
@@ -326,7 +247,7 @@ class S3Store:
             if error.response.get("Error", {}).get("Code") in ("404", "NoSuchKey"):
                 return None
             raise
-        _check_answer(answer, "ETag")
+        check_answer(answer, "ETag")
         # Swift writes Write-Id.
         return answer["ETag"], {name.lower(): value for name, value in answer["Metadata"].items()}
 
@@ -349,7 +270,7 @@ class S3Store:
             try:
                 send(**condition)
             except ClientError as error:
-                code = _error_code(error.response)
+                code = error_code(error.response)
                 if code in _CONDITION_FAILED:
                     if is_done():
                         return
@@ -371,87 +292,10 @@ class S3Store:
 
     def _request(self, verb: str, path: str, request: Callable[[], _T]) -> _T:
         """The answer to a request; `LakeUnavailable` with the remedy when there is none."""
-        from botocore.exceptions import BotoCoreError, ClientError
-        from botocore.parsers import ResponseParserError
-
         try:
             return request()
-        except ClientError as error:
-            code = _error_code(error.response)
-            code = _STATUS_CODES.get(code, code)
-            action = _missing_action(verb, code, error.response)
-            remedy = _REMEDIES.get(code, "Look up this S3 error, fix its cause, then run again.")
-            if remedy == _OTHER_REGION and (region := _bucket_region(error.response)):
-                remedy = f"The bucket {{bucket}} is in {region}: set AWS_REGION to it."
-            raise self._unavailable(
-                f"S3 answered {code}", verb, path, code, remedy, action
-            ) from error
-        except BotoCoreError as error:
-            code = type(error).__name__
-            remedy = _REMEDIES.get(code, "Check AWS credentials, region and network.")
-            what = f"S3 gave no answer ({code})"
-            raise self._unavailable(what, verb, path, code, remedy) from error
-        # botocore follows a redirect to another region by asking the bucket for it, and one to a
-        # login page until Python stops it.
-        except (_NotS3, ResponseParserError, RecursionError) as error:
-            reasons = {RecursionError: "redirects without end", _NotS3: str(error)}
-            reason = reasons.get(type(error), "no document that can be read")
-            what, code = f"What answered is not S3 ({reason})", "NotS3"
-            raise self._unavailable(what, verb, path, code, _REMEDIES[code]) from error
-        except ValueError as error:  # how botocore says it, before any request
-            if not str(error).startswith("Invalid endpoint"):
+        except Exception as error:
+            unavailable = explain(error, verb=verb, uri=self.uri(path), bucket=self.bucket)
+            if unavailable is None:
                 raise
-            what, code = "S3 gave no answer (InvalidEndpoint)", "InvalidEndpoint"
-            raise self._unavailable(what, verb, path, code, _REMEDIES[code]) from error
-
-    def _unavailable(
-        self, what: str, verb: str, path: str, code: str, remedy: str, action: str = ""
-    ) -> LakeUnavailable:
-        place = f"the bucket {self.bucket}"
-        if action.startswith("kms:"):
-            place = f"the KMS key of {place}"
-        remedy = remedy.format(bucket=self.bucket, action=action, place=place)
-        return LakeUnavailable(
-            f"{what}: could not {verb} {self.uri(path)}. {remedy}", code=code, action=action
-        )
-
-
-def _check_answer(answer: Mapping[str, Any], *promised: str) -> None:
-    """`_NotS3` for a success without what S3 promises to say in it."""
-    if missing := [name for name in promised if name not in answer]:
-        status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode")
-        raise _NotS3(f"status {status} without {' and '.join(missing)}")
-
-
-def _error_code(response: Mapping[str, Any]) -> str:
-    """S3's code for what went wrong, or the status of an answer without one.
-
-    `NotS3` for a web page, of which botocore knows no more than the status.
-    """
-    code = str(response.get("Error", {}).get("Code", ""))
-    if code and not code.isdigit():
-        return code
-    headers = response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
-    is_page = "html" in headers.get("content-type", "")
-    return "NotS3" if is_page else code or "unknown"
-
-
-def _missing_action(verb: str, code: str, response: Mapping[str, Any]) -> str:
-    """The permission whose lack S3 complains of; empty when the answer is about something else.
-
-    S3 names it in most refusals, and it need not be the verb's own: a PUT into a bucket with a
-    KMS key can lack `kms:GenerateDataKey`. Where S3 does not say, it is the verb's own.
-    """
-    if code != "AccessDenied":
-        return ""
-    named = _NAMED_ACTION.search(str(response.get("Error", {}).get("Message", "")))
-    return named[1] if named else ACTIONS.get(verb, "")
-
-
-def _bucket_region(response: Mapping[str, Any]) -> str:
-    """Where the bucket is, if the answer says so: in a header, a field or a sentence."""
-    error = response.get("Error", {})
-    headers = response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
-    said = _EXPECTED_REGION.search(str(error.get("Message", "")))
-    found = headers.get("x-amz-bucket-region") or error.get("Region") or (said[1] if said else "")
-    return str(found)
+            raise unavailable from error

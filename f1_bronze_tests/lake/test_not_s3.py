@@ -109,6 +109,7 @@ def test_refusal_that_is_a_web_page(status: int, body: bytes) -> None:
         for verb in VERBS:
             error = refusal(store, verb)
             assert (verb, error.code, error.action) == (verb, "NotS3", "")
+            assert str(error).startswith("What answered is not S3 (")
             assert str(error).endswith(REMEDY)
 
 
