@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import pyarrow as pa
 
-from f1_bronze.datasets.dataset import PARTITION_COLUMNS, Dataset
+from f1_bronze.datasets.dataset import PARTITION_COLUMNS, ColumnType, Dataset
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.datasets.schema import arrow_schema
 
@@ -69,7 +69,7 @@ def to_frame(dataset: Dataset, tables: Mapping[SessionPartition, pa.Table]) -> "
     """All rows, session by session, with year, grand_prix and session_type in front.
 
     Lists are left out: no rule needs mini-sectors, and as objects they are slow. Integers with
-    nulls are floats with NaN.
+    nulls are floats with NaN. An empty text is null: it says as little.
     """
     import pandas as pd
 
@@ -77,6 +77,10 @@ def to_frame(dataset: Dataset, tables: Mapping[SessionPartition, pa.Table]) -> "
     flat = [field.name for field in schema if not pa.types.is_list(field.type)]
     parts = [to_declared_schema(dataset, table).select(flat) for table in tables.values()]
     frame: pd.DataFrame = pa.concat_tables([schema.empty_table().select(flat), *parts]).to_pandas()
+    for column in dataset.columns:
+        if column.type is ColumnType.TEXT:
+            texts = frame[column.name]
+            frame[column.name] = texts.where(texts.str.strip().ne(""), None)
     rows = [part.num_rows for part in parts]
     for place, name in enumerate(PARTITION_COLUMNS):
         # With a type, because without values pandas would guess one that does not compare.

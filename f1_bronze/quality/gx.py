@@ -142,8 +142,6 @@ def count_checked(batch: RowBatch, rule: Rule) -> Sequence[int]:
     if isinstance(condition, NotNull):
         for flag in condition.unless:
             checked &= frame[flag].eq(False).to_numpy(dtype=np.bool_, na_value=False)
-        if condition.or_else:
-            checked &= frame[condition.or_else].isna().to_numpy()
     elif isinstance(condition, RowCondition) and not isinstance(condition, TypeIs):
         checked &= frame[list(condition.columns)].notna().all(axis="columns").to_numpy()
     return batch.per_session(checked)

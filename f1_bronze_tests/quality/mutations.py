@@ -6,9 +6,12 @@ rules across rows and datasets, whose changes stand beside their own tests (test
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
+
+from f1_bronze.datasets.dataset import Severity
 
 from .fake_lake import Records
 
@@ -21,6 +24,8 @@ class Mutation:
 
     Attributes:
         companions: `dataset: rule` of the others that rightly notice.
+        severity: that of the finding, where it is not the one that the rule is declared with.
+        case: what tells two mutations of one rule apart.
         of: the session that is broken.
     """
 
@@ -30,11 +35,13 @@ class Mutation:
     table: Callable[[pa.Table], pa.Table] | None = None
     of: str = "2025/belgian/race"
     companions: frozenset[str] = frozenset()
+    severity: Severity | None = None
+    case: str = ""
 
     @property
     def name(self) -> str:
         """What a test of it is called."""
-        return f"{self.dataset}: {self.rule} ({self.of})"
+        return f"{self.dataset}: {self.rule} ({self.case or self.of})"
 
 
 def _set(share: float = 0.0, **values: Any) -> Change:
@@ -415,4 +422,139 @@ _PIT_STOPS = (
     ),
 )
 
-MUTATIONS = (*_SHAPE, *_SESSIONS, *_DRIVERS, *_RESULTS, *_LAPS, *_STINTS, *_PIT_STOPS)
+
+def _unusable(
+    dataset: str,
+    rule: str,
+    case: str,
+    records: Change,
+    *companions: str,
+    of: str = "2025/belgian/race",
+) -> Mutation:
+    """A defect of so many rows that the partition must not be used."""
+    return Mutation(
+        dataset=dataset,
+        rule=rule,
+        case=case,
+        records=records,
+        of=of,
+        companions=frozenset(companions),
+        severity=Severity.ERROR,
+    )
+
+
+def _each(change: Callable[[dict[str, Any]], dict[str, Any]]) -> Change:
+    """The change of every row."""
+    return lambda records: [{**record, **change(record)} for record in records]
+
+
+def _a_day_later(name: str) -> Change:
+    def later(record: dict[str, Any]) -> dict[str, Any]:
+        moment = record[name]
+        if moment is None:
+            return {}
+        return {name: (datetime.fromisoformat(moment) + timedelta(days=1)).isoformat()}
+
+    return _each(later)
+
+
+def _only_the_winner_has_points(records: Records) -> Records:
+    return [{**r, "points": r["points"] if r["position"] == 1 else 0.0} for r in records]
+
+
+_OF_QUALIFYING = "2025/hungarian/qualifying"
+
+_UNUSABLE = (
+    _unusable("drivers", "full_name not null", "all null", _set(1.0, full_name=None)),
+    _unusable("drivers", "full_name not null", "all empty", _set(1.0, full_name="")),
+    _unusable("drivers", "name_acronym not null", "all null", _set(1.0, name_acronym=None)),
+    _unusable("drivers", "name_acronym three capitals", "all small", _set(1.0, name_acronym="nor")),
+    _unusable("drivers", "team_name not null", "all null", _set(1.0, team_name=None)),
+    _unusable("drivers", "team_colour six digits", "all with #", _set(1.0, team_colour="#1F5FA8")),
+    _unusable("results", "points not null", "all null", _set(1.0, points=None)),
+    _unusable(
+        "results",
+        "position not null",
+        "all null",
+        _set(1.0, position=None, dnf=False, dns=False, dsq=False),
+        "results: points by the table",
+    ),
+    _unusable(
+        "results",
+        "points add up",
+        "the winner's alone",
+        _only_the_winner_has_points,
+        "results: points by the table",
+    ),
+    _unusable(
+        "results",
+        "numbers are numbers",
+        "points as text",
+        _each(lambda record: {"points": str(record["points"])}),
+        "results: points not null",
+    ),
+    _unusable(
+        "results",
+        "three qualifying times",
+        "best time alone",
+        _each(lambda record: {"duration": 90.5}),
+        of=_OF_QUALIFYING,
+    ),
+    _unusable(
+        "laps",
+        "lap_duration 50 s to 2 h",
+        "milliseconds",
+        _each(lambda r: {"lap_duration": r["lap_duration"] and 1000 * r["lap_duration"]}),
+    ),
+    _unusable("laps", "speeds plausible", "all 0", _set(1.0, i1_speed=0, i2_speed=0, st_speed=0)),
+    _unusable(
+        "laps",
+        "sectors add up",
+        "one sector in milliseconds",
+        _each(lambda r: {"duration_sector_2": r["duration_sector_2"] and 30_000.0}),
+    ),
+    _unusable("laps", "dated within the session", "a day later", _a_day_later("date_start")),
+    _unusable(
+        "laps",
+        "as many laps as in results",
+        "every second lap is gone",
+        lambda records: [r for r in records if r["lap_number"] % 2 == 0],
+        "laps: lap numbers contiguous",
+        "laps: rows as many as usual",
+    ),
+    _unusable(
+        "laps",
+        "as many laps as in results",
+        "the first half is gone",
+        lambda records: [r for r in records if r["lap_number"] > 24],
+        "laps: lap numbers contiguous",
+        "laps: no run of laps missing",
+        "laps: drivers with results have laps",
+        "laps: rows as many as usual",
+    ),
+    _unusable(
+        "laps",
+        "drivers known",
+        "others",
+        _each(lambda record: {"driver_number": (record["driver_number"] + 50) % 100}),
+        "laps: drivers with results have laps",
+        "laps: laps as in results",
+        "stints: last stint reaches the last lap",
+    ),
+    _unusable("stints", "compound not null", "all null", _set(1.0, compound=None)),
+    _unusable("stints", "compound a known tyre", "all unknown", _set(1.0, compound="UNKNOWN")),
+    _unusable("stints", "lap_start not null", "all null", _set(1.0, lap_start=None)),
+    _unusable("stints", "tyre age not negative", "all negative", _set(1.0, tyre_age_at_start=-3)),
+    _unusable("pit_stops", "pit lane time known", "all null", _set(1.0, pit_duration=None)),
+    _unusable("pit_stops", "dated within the session", "a day later", _a_day_later("date")),
+    _unusable(
+        "pit_stops",
+        "stops end stints",
+        "five laps later",
+        _each(lambda r: {"lap_number": r["lap_number"] and r["lap_number"] + 5}),
+        "pit_stops: stints end with stops",
+    ),
+)
+"""Defects of the kind that was only a warning once: all or most of the rows are wrong."""
+
+MUTATIONS = (*_UNUSABLE, *_SHAPE, *_SESSIONS, *_DRIVERS, *_RESULTS, *_LAPS, *_STINTS, *_PIT_STOPS)

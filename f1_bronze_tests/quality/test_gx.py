@@ -66,6 +66,8 @@ def test_rows_seen_are_those_that_the_library_checked(lake: FakeLake, dataset: D
     for rule in row_rules(dataset):
         if isinstance(rule.condition, TypeIs):
             continue  # the library looks into extra_fields alone, where nearly all is null
+        if isinstance(rule.condition, NotNull) and rule.condition.or_else:
+            continue  # the library leaves out the rows that have the other value; they pass
         result = theirs[rule.name]
         missing = 0 if isinstance(rule.condition, NotNull) else result["missing_count"]
         ours = [

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from f1_bronze.datasets import DATASETS
+from f1_bronze.datasets.dataset import Severity
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.quality.context import SessionRows
 from f1_bronze.simulator.invented import InventedSeasons
@@ -25,8 +26,8 @@ _KEYS_FROM = 2_000_000
 class Judged:
     """What fails of each session, as `dataset: rule`."""
 
-    undisturbed: dict[str, set[str]]
-    broken: dict[str, set[str]]
+    undisturbed: dict[str, dict[str, Severity]]
+    broken: dict[str, dict[str, Severity]]
 
 
 def _copy(
@@ -61,12 +62,12 @@ def _break(lake: FakeLake, mutation: Mutation, partition: SessionPartition, numb
         lake.sessions[name][partition] = replace(rows, table=mutation.table(rows.table))
 
 
-def _failing(lake: FakeLake) -> dict[SessionPartition, set[str]]:
-    failing: dict[SessionPartition, set[str]] = {}
+def _failing(lake: FakeLake) -> dict[SessionPartition, dict[str, Severity]]:
+    failing: dict[SessionPartition, dict[str, Severity]] = {}
     for dataset in DATASETS:
         for partition, checks in lake.verdicts(dataset.name).items():
-            failing.setdefault(partition, set()).update(
-                f"{dataset.name}: {name}"
+            failing.setdefault(partition, {}).update(
+                (f"{dataset.name}: {name}", verdict.severity)
                 for name, verdict in rules_of(checks).items()
                 if verdict.passed is False
             )
@@ -103,9 +104,13 @@ def test_sound_sessions_pass(judged: Judged) -> None:
     [pytest.param(n, m, id=m.name) for n, m in enumerate(MUTATIONS, start=1_000)],
 )
 def test_only_those_notice_that_should(judged: Judged, number: int, mutation: Mutation) -> None:
-    """The broken rule fails, its listed companions with it, and no other rule of any dataset."""
+    """The broken rule fails as severely as it should, with its companions and no other rule."""
     own = f"{mutation.dataset}: {mutation.rule}"
-    assert judged.broken[mutation.name + str(number)] == {own, *mutation.companions}
+    failed = judged.broken[mutation.name + str(number)]
+    assert set(failed) == {own, *mutation.companions}
+    declared = BY_NAME[mutation.dataset].rule(mutation.rule)
+    assert declared is not None
+    assert failed[own] is (mutation.severity or declared.severity)
 
 
 def test_every_rule_is_broken_once() -> None:
@@ -113,4 +118,3 @@ def test_every_rule_is_broken_once() -> None:
     declared = {(dataset.name, rule.name) for dataset in DATASETS for rule in dataset.rules}
     here = {(mutation.dataset, mutation.rule) for mutation in MUTATIONS}
     assert here | set(RACING_MUTATIONS) == declared
-    assert here & set(RACING_MUTATIONS) == set()

@@ -89,9 +89,9 @@ def last_stint_reaches_the_last_lap(rows: "pd.DataFrame", sessions: CheckedSessi
 
 
 def tyre_age_plausible(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findings:
-    """A set that is put on has 0 to 50 laps on it."""
+    """A set that is put on has at most 50 laps on it; below 0 is another rule's."""
     known = rows[rows["tyre_age_at_start"].notna()]
-    wrong = ~known["tyre_age_at_start"].between(0, _OLDEST_TYRES)
+    wrong = known["tyre_age_at_start"] > _OLDEST_TYRES
     return Findings(
         failing=known.loc[wrong, [*_STINT, "compound", "tyre_age_at_start"]],
         checked=per_session(known),
