@@ -8,7 +8,7 @@ from typing import Any
 
 import dagster as dg
 
-from f1_bronze.defs.assets import ASSETS
+from f1_bronze.defs.assets import ASSETS, ENDPOINTS
 from f1_bronze.defs.io_manager import ParquetLakeIOManager
 from f1_bronze.defs.jobs import JOBS
 from f1_bronze.defs.monitoring.coverage_asset import coverage, hourly_coverage
@@ -32,7 +32,7 @@ def assemble(settings: Settings, **resources: Any) -> dg.Definitions:
         "progress": RunTally(),
     }
     return dg.Definitions(
-        assets=[*ASSETS, coverage],
+        assets=[*ASSETS, *ENDPOINTS, coverage],
         jobs=JOBS,
         schedules=[*SCHEDULES, hourly_coverage],
         sensors=SENSORS,

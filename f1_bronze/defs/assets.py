@@ -12,12 +12,18 @@ from pathlib import Path
 import dagster as dg
 from pydantic import Field
 
+from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.dataset import Dataset
 from f1_bronze.datasets.sessions import SESSIONS
 from f1_bronze.defs.checks import check_specs
 from f1_bronze.defs.io_manager import ParquetLakeIOManager
 from f1_bronze.defs.metadata import column_schema
-from f1_bronze.defs.partitions import RACE_GROUP, SESSION_GROUP, DatasetGroup, asset_key
+from f1_bronze.defs.partitions import (
+    RACE_GROUP,
+    SESSION_GROUP,
+    DatasetGroup,
+    asset_key,
+)
 from f1_bronze.defs.run.ingestion import Ingestion
 from f1_bronze.defs.run.judging import Judge
 from f1_bronze.defs.run.tally import RunTally, log_run
@@ -66,13 +72,39 @@ class IngestConfig(dg.Config):
     )
 
 
+_NO_PARTITIONS = dg.DynamicPartitionsDefinition(name="openf1_endpoints")
+# With an upstream that has no partitions definition Dagster would call everything out of sync that
+# was materialized before the endpoints were in the graph.
+
+
+def _endpoint_key(dataset: Dataset) -> dg.AssetKey:
+    return dg.AssetKey(["openf1", dataset.endpoint])
+
+
+def _endpoint_spec(dataset: Dataset) -> dg.AssetSpec:
+    """OpenF1's endpoint, as an external asset: the lineage graph begins where the data does."""
+    return dg.AssetSpec(
+        key=_endpoint_key(dataset),
+        group_name="openf1",
+        description=f"OpenF1's endpoint `/{dataset.endpoint}`, from which `{dataset.name}` comes.",
+        partitions_def=_NO_PARTITIONS,
+        kinds={"openf1"},
+        metadata={"openf1_docs": dg.MetadataValue.url(_docs_url(dataset))},
+    )
+
+
+def _docs_url(dataset: Dataset) -> str:
+    return _DOCS + dataset.endpoint.replace("_", "-")
+
+
 def _spec(dataset: Dataset, group: DatasetGroup) -> dg.AssetSpec:
-    upstream = [dg.AssetDep(asset_key(SESSIONS), partition_mapping=dg.IdentityPartitionMapping())]
+    endpoint = dg.AssetDep(_endpoint_key(dataset), partition_mapping=dg.AllPartitionMapping())
+    session = dg.AssetDep(asset_key(SESSIONS), partition_mapping=dg.IdentityPartitionMapping())
     return dg.AssetSpec(
         key=asset_key(dataset),
         group_name=GROUP,
         description=dataset.description,
-        deps=[] if dataset is SESSIONS else upstream,
+        deps=[endpoint] if dataset is SESSIONS else [endpoint, session],
         partitions_def=group.partitions_def,
         skippable=True,  # a run records partitions itself, and may record none
         kinds={"parquet", "openf1"},
@@ -84,7 +116,7 @@ def _spec(dataset: Dataset, group: DatasetGroup) -> dg.AssetSpec:
             "dagster/column_schema": column_schema(dataset),
             "dagster/code_references": _code_references(dataset),
             "openf1_endpoint": dataset.endpoint,
-            "openf1_docs": dg.MetadataValue.url(_DOCS + dataset.endpoint.replace("_", "-")),
+            "openf1_docs": dg.MetadataValue.url(_docs_url(dataset)),
             "key": ", ".join(dataset.key),
             "session_types": ", ".join(sorted(dataset.session_types or {"all"})),
             "lake_path": dg.MetadataValue.path(
@@ -164,3 +196,5 @@ ingest_sessions = _ingest_asset(SESSION_GROUP)
 ingest_races = _ingest_asset(RACE_GROUP)
 
 ASSETS = (ingest_sessions, ingest_races)
+
+ENDPOINTS = tuple(_endpoint_spec(dataset) for dataset in DATASETS)

@@ -10,6 +10,14 @@ from f1_bronze.defs.partitions import F1_RACE_SESSIONS, F1_SESSIONS
 
 SESSION_ASSETS = ["bronze/drivers", "bronze/laps", "bronze/results", "bronze/sessions"]
 RACE_ASSETS = ["bronze/pit_stops", "bronze/stints"]
+ENDPOINTS = {
+    "bronze/sessions": "openf1/sessions",
+    "bronze/drivers": "openf1/drivers",
+    "bronze/results": "openf1/session_result",
+    "bronze/laps": "openf1/laps",
+    "bronze/stints": "openf1/stints",
+    "bronze/pit_stops": "openf1/pit",
+}
 
 
 def bronze_specs() -> list[dg.AssetSpec]:
@@ -18,10 +26,11 @@ def bronze_specs() -> list[dg.AssetSpec]:
 
 
 def test_asset_keys_and_groups() -> None:
-    """Six assets in the group bronze, and one that watches them."""
+    """Six assets in the group bronze, the endpoints that they come from, and one that watches."""
     groups = {spec.key.to_user_string(): spec.group_name for spec in defs.resolve_all_asset_specs()}
     assert groups == {
         **dict.fromkeys(SESSION_ASSETS + RACE_ASSETS, "bronze"),
+        **dict.fromkeys(ENDPOINTS.values(), "openf1"),
         "monitoring/coverage": "monitoring",
     }
 
@@ -40,14 +49,15 @@ def test_partition_definitions() -> None:
     assert (F1_SESSIONS.name, F1_RACE_SESSIONS.name) == ("f1_sessions", "f1_race_sessions")
 
 
-def test_sessions_are_upstream_of_all() -> None:
-    """The session is upstream of what is asked by its key, and has no upstream itself."""
+def test_endpoints_and_sessions_are_upstream() -> None:
+    """Each dataset comes from its endpoint, and is asked for by the key of its session."""
     parents = {
         spec.key.to_user_string(): [dep.asset_key.to_user_string() for dep in spec.deps]
         for spec in bronze_specs()
     }
-    assert parents.pop("bronze/sessions") == []
-    assert set(map(tuple, parents.values())) == {("bronze/sessions",)}
+    assert parents.pop("bronze/sessions") == ["openf1/sessions"]
+    for asset, found in parents.items():
+        assert sorted(found) == ["bronze/sessions", ENDPOINTS[asset]]
 
 
 def test_jobs() -> None:
