@@ -20,7 +20,7 @@ from click.testing import CliRunner
 
 from f1_bronze.cli import main
 
-from .judges import NoVerdicts
+from .judges import NoRules
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def run(tmp_path: Path) -> Run:
         with (
             patch.dict(os.environ, environ(tmp_path, settings)),
             patch("boto3.DEFAULT_SESSION", None),
-            patch("f1_bronze.definitions.ByRules", NoVerdicts),
+            patch("f1_bronze.definitions.ByRules", NoRules),
             contextlib.chdir(tmp_path),
         ):
             result = CliRunner().invoke(main, words)

@@ -21,7 +21,7 @@ from f1_bronze.simulator.invented import InventedSeasons
 from f1_bronze.simulator.server import Simulator
 
 from .commands import fast, run, run_process
-from .judges import NoVerdicts
+from .judges import NoRules
 from .servers import postgresql
 from .weekend import ingested_weekend, weekend
 
@@ -118,7 +118,7 @@ def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
 @pytest.fixture
 def definitions(settings: Settings) -> dg.Definitions:
     """What Dagster would load with these settings, but for the evaluation of checks."""
-    return assemble(settings, judge=NoVerdicts())
+    return assemble(settings, judge=NoRules())
 
 
 @pytest.fixture

@@ -48,7 +48,7 @@ _INTERRUPTED = "interrupted; what is stored stays, and --missing resumes from he
 @click.option("--grand-prix", "grands_prix", multiple=True, help="Slug or name; repeatable.")
 @session_type_option
 @click.option("--dataset", "datasets", multiple=True, help="laps, results, …; repeatable.")
-@click.option("--missing", is_flag=True, help="Only what is not in the lake yet.")
+@click.option("--missing", is_flag=True, help="Only what is not stored, recorded and checked yet.")
 @click.option(
     "--recent", type=click.IntRange(min=1), metavar="DAYS", help="Only sessions of the last DAYS."
 )

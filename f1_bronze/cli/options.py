@@ -14,7 +14,7 @@ import click
 
 from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.dataset import Dataset
-from f1_bronze.datasets.partition import PartitionKeyError
+from f1_bronze.datasets.partition import PartitionKeyError, SessionPartition
 from f1_bronze.settings import HomeUnusable, SettingError, Settings, parse_session_types
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ class Selection:
     Attributes:
         grands_prix: names or slugs as typed; empty for all.
         session_types: slugs; None for every type.
-        only_missing: leave out what the lake already holds.
+        only_missing: leave out what is stored, recorded and checked.
         recent_days: leave out what ended longer ago; None for no limit.
     """
 
@@ -193,7 +193,8 @@ class Selection:
             sessions = recent(sessions, self.recent_days, datetime.now(UTC))
         held = None
         if self.only_missing:
-            held = {ds.name: lake.stored_partitions(ds.name, self.years) for ds in self.datasets}
+            stored = {ds.name: lake.stored_partitions(ds.name, self.years) for ds in self.datasets}
+            held = _complete(stored)
         return calendar, Plan(sessions=sessions, datasets=self.datasets, held=held)
 
     def _check_session_types(self, calendar: "Calendar") -> None:
@@ -202,6 +203,18 @@ class Selection:
         for name in sorted((self.session_types or set()) - known):
             what = f"{self.seasons} has no session of type {name!r}."
             raise unknown(what, name, [*sorted(known), "all"])
+
+
+def _complete(stored: dict[str, set[SessionPartition]]) -> dict[str, set[SessionPartition]]:
+    """What is stored, recorded and checked; nothing where Dagster has no home yet."""
+    from f1_bronze.defs.automation.instance import open_instance
+    from f1_bronze.defs.record.completeness import find_complete
+    from f1_bronze.settings import dagster_home
+
+    if not dagster_home().exists():
+        return {name: set() for name in stored}
+    with open_instance() as instance:
+        return find_complete(instance, stored)
 
 
 def select_session_types(typed: tuple[str, ...], settings: Settings) -> frozenset[str] | None:

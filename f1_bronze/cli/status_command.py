@@ -28,13 +28,14 @@ _STYLES = {
     "failed": "bold red",
     "running": "blue",
     "unrecorded": "cyan",
+    "unchecked": "cyan",
     "missing": "yellow",
     "overdue": "bold red",
     "": "dim",
 }
 _ROOM_FOR_NAMES = 100
 """Columns; a narrower terminal gets signs in place of the names of states."""
-_NOT_STORED = ("refused", "failed", "missing", "unrecorded")
+_NOT_STORED = ("refused", "failed", "missing", "unrecorded", "unchecked")
 _MARKS = {"ERROR": ("✗", "bold red"), "WARN": ("!", "yellow")}
 
 

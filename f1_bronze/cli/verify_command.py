@@ -11,6 +11,7 @@ import click
 
 from f1_bronze.cli.options import FAILED, as_json_option, reports_errors, seasons_argument
 from f1_bronze.datasets import DATASETS
+from f1_bronze.datasets.dataset import Dataset
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.settings import Settings
 
@@ -54,7 +55,8 @@ def verify(seasons: tuple[int, ...], repair: bool, as_json: bool) -> None:
     \b
     torn, altered   a file was damaged or changed   --repair moves a current one aside
     missing         recorded, but not in the lake   f1-bronze ingest SEASONS --missing
-    unrecorded      in the lake, not in the record  --repair records it
+    unrecorded      in the lake, not in the record  --repair records and checks it
+    unchecked       its checks were not evaluated   --repair evaluates them
     unregistered    in the lake, but no partition   --repair registers it
     unfinished,     left by an interrupted writer   --repair removes it after an hour
     leftover
@@ -83,6 +85,7 @@ def verify(seasons: tuple[int, ...], repair: bool, as_json: bool) -> None:
                 _missing(lake, dataset, partition) for partition in sorted(recorded.keys() - stored)
             ]
             lines += _unrecorded(instance, lake, files, recorded, repair=repair)
+        lines += _unchecked(instance, lake, settings, seasons, lines, repair=repair)
     status = FAILED if any(line.state is State.WRONG for line in lines) else 0
     if as_json:
         _print_json(lake, checked, lines, status)
@@ -209,6 +212,75 @@ def _unrecorded(
             uri=uri,
             state=State.REPAIRED if repair else State.WRONG,
         )
+
+
+def _unchecked(
+    instance: "dg.DagsterInstance",
+    lake: "Lake",
+    settings: Settings,
+    years: Collection[int],
+    found: Sequence[Line],
+    *,
+    repair: bool,
+) -> list[Line]:
+    """Partitions on record whose checks were not evaluated on what they hold now.
+
+    What was found to be unrecorded is checked too, and not listed twice.
+    """
+    from f1_bronze.defs.partitions import parse_key
+    from f1_bronze.lake.paths import partition_folder
+
+    before = _find_unchecked(instance, lake, years)
+    if before and repair:
+        _evaluate_checks(instance, settings, before)
+    left = _find_unchecked(instance, lake, years) if before and repair else before
+    listed = {(line.dataset, line.partition) for line in found}
+    lines = []
+    for dataset, keys in before.items():
+        for key in sorted(keys):
+            is_left = key in left.get(dataset, ())
+            if (dataset.name, key) in listed and not is_left:
+                continue
+            partition = parse_key(key)
+            assert partition is not None  # read from the lake's file names
+            lines.append(
+                Line(
+                    trouble="unchecked",
+                    dataset=dataset.name,
+                    partition=key,
+                    detail="Its checks were not evaluated on the rows that it has now.",
+                    uri=lake.store.uri(partition_folder(dataset.name, partition)),
+                    state=State.WRONG if is_left else State.REPAIRED,
+                )
+            )
+    return lines
+
+
+def _find_unchecked(
+    instance: "dg.DagsterInstance", lake: "Lake", years: Collection[int]
+) -> dict[Dataset, set[str]]:
+    from f1_bronze.defs.record.check_results import checked_keys
+    from f1_bronze.defs.record.latest import recorded_keys
+
+    unchecked = {}
+    for dataset in DATASETS:
+        stored = {p.key for p in lake.stored_partitions(dataset.name, years)}
+        recorded = recorded_keys(instance, dataset, stored)
+        if keys := recorded - checked_keys(instance, dataset, recorded):
+            unchecked[dataset] = keys
+    return unchecked
+
+
+def _evaluate_checks(
+    instance: "dg.DagsterInstance", settings: Settings, unchecked: dict[Dataset, set[str]]
+) -> None:
+    from f1_bronze.definitions import assemble
+    from f1_bronze.defs.automation.launch import execute_checks, plan_runs
+    from f1_bronze.defs.partitions import read_registered
+
+    definitions = assemble(settings)
+    for run in plan_runs(read_registered(instance), unchecked):
+        execute_checks(run, definitions=definitions, instance=instance)
 
 
 def materialization_of(sound: "SoundFile", uri: str) -> "dg.AssetMaterialization":

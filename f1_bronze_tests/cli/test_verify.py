@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import dagster as dg
 import pytest
 
+from f1_bronze.cli.status_command import status
 from f1_bronze.cli.verify_command import verify
 from f1_bronze.datasets.partition import SessionPartition
 
@@ -94,6 +95,7 @@ def test_lost_record(weekend: Weekend) -> None:
     assert repaired.status == 0
     assert "0 wrong, 12 repaired." in repaired.out
     assert weekend.run(verify, "2025").out.endswith(": nothing is wrong.\n")
+    assert weekend.run(status, "2025").status == 0  # every partition was checked as well
     stored = weekend.lake.read(DATASET["laps"], RACE)
     with record_of(weekend) as instance:
         keys = ["2025/bahrain/qualifying", "2025/bahrain/race"]
@@ -119,6 +121,22 @@ def test_lost_record(weekend: Weekend) -> None:
             "revision": "unchanged",
             "preview": metadata["preview"],
         }
+
+
+def test_a_run_killed_before_its_checks(weekend: Weekend) -> None:
+    """What is recorded and not checked is found, and checked by --repair without a call."""
+    with record_of(weekend) as instance:
+        filtered = dg.AssetRecordsFilter(asset_key=LAPS, asset_partitions=[RACE.key])
+        [record] = instance.fetch_materializations(filtered, limit=1).records
+        instance.report_runless_asset_event(record.asset_materialization)
+    found = weekend.run(verify, "2025", "--json")
+    assert found.status == 1
+    assert findings(found) == [("unchecked", "wrong", "laps", "2025/bahrain/race")]
+    assert weekend.run(status, "2025").status == 1
+    repaired = weekend.run(verify, "2025", "--repair", "--json")
+    assert repaired.status == 0
+    assert findings(repaired) == [("unchecked", "repaired", "laps", "2025/bahrain/race")]
+    assert weekend.run(status, "2025").status == 0
 
 
 def test_record_of_another_content(weekend: Weekend) -> None:

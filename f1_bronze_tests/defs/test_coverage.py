@@ -21,7 +21,7 @@ from f1_bronze.lake.changes import change_table
 from f1_bronze.settings import Settings
 from f1_bronze.simulator.faults import InjectedFault
 from f1_bronze.simulator.server import Simulator
-from f1_bronze_tests.judges import NoVerdicts
+from f1_bronze_tests.judges import NoRules
 
 from .calendars import remember
 from .fake_judge import ROWS, FakeJudge
@@ -92,12 +92,27 @@ def test_a_stored_weekend(materialize: Materialize, look: Look) -> None:
     assert [session.key for session in coverage.sessions] == [QUALIFYING, RACE]
     laps = cell(coverage, "laps")
     assert (laps.rows, laps.revision, laps.changes) == (1080, "new", None)
-    assert (laps.error, laps.checks, laps.severity, laps.has_content) == (None, (), None, True)
+    assert (laps.error, laps.severity, laps.has_content) == (None, None, True)
+    assert [check.check for check in laps.checks] == ["schema", "values", "racing"]
     assert laps.stored_at is not None
     assert began < laps.stored_at < datetime.now(UTC) + timedelta(seconds=1)
     assert coverage.ended_at[RACE] == RACE_ENDED
     assert coverage.overdue == []
     assert look(2024).sessions == ()
+
+
+def test_rows_whose_checks_were_not_evaluated(
+    materialize: Materialize, look: Look, instance: dg.DagsterInstance
+) -> None:
+    """A run that was killed before its checks has not finished: the state says so."""
+    materialize("bronze_races", RACE, select=["stints"])
+    [event] = [
+        record.asset_materialization
+        for record in instance.fetch_materializations(asset_key(DATASET["stints"]), limit=1).records
+    ]
+    instance.report_runless_asset_event(event)
+    assert states(look())["stints"] == "unchecked"
+    assert cell(look(), "stints").has_content
 
 
 def test_nothing_is_stored(look: Look) -> None:
@@ -220,7 +235,7 @@ def test_a_run_that_broke(settings: Settings, instance: dg.DagsterInstance, look
     """A run that broke without listing partitions is the cause for all that it was to store."""
     tags = {"dagster/partition": RACE}
     result = (
-        assemble(settings, judge=NoVerdicts(), openf1=Cut())
+        assemble(settings, judge=NoRules(), openf1=Cut())
         .resolve_job_def("bronze_sessions")
         .execute_in_process(instance=instance, tags=tags, raise_on_error=False)
     )

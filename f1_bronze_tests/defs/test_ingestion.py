@@ -17,7 +17,7 @@ from f1_bronze.lake.lake import Lake
 from f1_bronze.settings import Settings
 from f1_bronze.simulator.faults import InjectedFault
 from f1_bronze.simulator.server import Simulator
-from f1_bronze_tests.judges import NoVerdicts
+from f1_bronze_tests.judges import NoRules
 
 QUALIFYING, RACE = "2025/bahrain/qualifying", "2025/bahrain/race"
 NEXT = "2025/saudi_arabian/qualifying"
@@ -361,7 +361,7 @@ def test_a_lake_that_breaks_spares_the_api(
     season.mkdir(parents=True)
     (season / "grand_prix=bahrain").write_text("in the way")
     result = (
-        assemble(settings, judge=NoVerdicts())
+        assemble(settings, judge=NoRules())
         .resolve_job_def("bronze_sessions")
         .execute_in_process(
             instance=instance,

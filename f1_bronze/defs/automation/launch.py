@@ -14,7 +14,14 @@ from f1_bronze.defs.assets import MOST_PARTITIONS_A_RUN
 from f1_bronze.defs.automation.season import running_years
 from f1_bronze.defs.partitions import DATASET_GROUPS, Registered, asset_key
 from f1_bronze.defs.record.command_runs import COMMAND_RUN_TAGS, runs_in_code_location
-from f1_bronze.defs.record.tags import HISTORICAL_TAG, PARTITION, RANGE_END, RANGE_START
+from f1_bronze.defs.record.tags import (
+    BY_COMMAND,
+    HISTORICAL_TAG,
+    PARTITION,
+    RANGE_END,
+    RANGE_START,
+    TRIGGER_TAG,
+)
 from f1_bronze.openf1.batches import SessionRef, plan_batches
 from f1_bronze.openf1.calendar import CalendarSession
 
@@ -81,43 +88,44 @@ class Plan:
         return sum(len(batches) for batches in self.batches().values())
 
     def runs(self, registered: Registered) -> list[PlannedRun]:
-        """The runs, in the order in which they are to be made.
-
-        A run covers neighbours in the order of registration that want the same datasets: Dagster
-        plans every partition between the first and the last, so there must be no other between.
-        """
-        sessions = {session.partition.key: session.partition for session in self.sessions}
-        runs = []
-        for group in DATASET_GROUPS:
-            wanted = [
-                (key, self._wanted_of(group.datasets, sessions.get(key)))
-                for key in registered.keys(group.datasets[0])
-            ]
-            for datasets, neighbours in itertools.groupby(wanted, key=lambda pair: pair[1]):
-                keys = tuple(key for key, _ in neighbours)
-                runs += [
-                    PlannedRun(
-                        job=group.job,
-                        op=group.op,
-                        datasets=datasets,
-                        keys=keys[start : start + MOST_PARTITIONS_A_RUN],
-                    )
-                    for start in range(0, len(keys), MOST_PARTITIONS_A_RUN)
-                    if datasets
-                ]
-        return runs
-
-    def _wanted_of(
-        self, datasets: Sequence[Dataset], partition: SessionPartition | None
-    ) -> tuple[Dataset, ...]:
-        if partition is None:
-            return ()
-        return tuple(ds for ds in self.datasets if ds in datasets and self._wants(ds, partition))
+        """The runs, in the order in which they are to be made."""
+        partitions = [session.partition for session in self.sessions]
+        wanted = {ds: {p.key for p in partitions if self._wants(ds, p)} for ds in self.datasets}
+        return plan_runs(registered, wanted)
 
     def _wants(self, dataset: Dataset, partition: SessionPartition) -> bool:
         if not dataset.exists_for(partition.session_type):
             return False
         return self.held is None or partition not in self.held[dataset.name]
+
+
+def plan_runs(
+    registered: Registered, wanted: Mapping[Dataset, Collection[str]]
+) -> list[PlannedRun]:
+    """The runs for these partition keys of these datasets, in the order in which to make them.
+
+    A run covers neighbours in the order of registration that want the same datasets: Dagster
+    plans every partition between the first and the last, so there must be no other between.
+    """
+    runs = []
+    for group in DATASET_GROUPS:
+        datasets_by_key = [
+            (key, tuple(ds for ds in wanted if ds in group.datasets and key in wanted[ds]))
+            for key in registered.keys(group.datasets[0])
+        ]
+        for datasets, neighbours in itertools.groupby(datasets_by_key, key=lambda pair: pair[1]):
+            keys = tuple(key for key, _ in neighbours)
+            runs += [
+                PlannedRun(
+                    job=group.job,
+                    op=group.op,
+                    datasets=datasets,
+                    keys=keys[start : start + MOST_PARTITIONS_A_RUN],
+                )
+                for start in range(0, len(keys), MOST_PARTITIONS_A_RUN)
+                if datasets
+            ]
+    return runs
 
 
 def recent(
@@ -151,6 +159,26 @@ def execute(
             tags={**tags, **run.tags, **COMMAND_RUN_TAGS},
             raise_on_error=False,
         )
+
+
+def execute_checks(
+    run: PlannedRun, *, definitions: dg.Definitions, instance: dg.DagsterInstance
+) -> dg.ExecuteInProcessResult:
+    """Evaluate the checks of these partitions on what the lake holds; OpenF1 is not asked."""
+    selection = dg.AssetSelection.checks_for_assets(*map(asset_key, run.datasets))
+    job = dg.define_asset_job("bronze_checks", selection=selection)
+    only_checks = dg.Definitions(
+        assets=definitions.assets,
+        jobs=[job],
+        resources=definitions.resources,
+        executor=definitions.executor,
+    )
+    return only_checks.resolve_job_def(job.name).execute_in_process(
+        instance=instance,
+        run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        tags={TRIGGER_TAG: BY_COMMAND, **run.tags},
+        raise_on_error=False,
+    )
 
 
 def describe_crash(result: dg.ExecuteInProcessResult) -> str:

@@ -1,7 +1,7 @@
 """What should be stored and is not becomes run requests: weekly, at once, or when OpenF1 is back.
 
-A dataset of a session is asked for where it is wanted, but not both in the lake and on Dagster's
-record, and no run that is under way will store it. The schedule `weekly_bronze`, the sensor
+A dataset of a session is asked for where it is wanted but not complete (stored, recorded and
+checked), and no run that is under way will store it. The schedule `weekly_bronze`, the sensor
 `openf1_calendar` and the sensor `openf1_reopened` decide when.
 """
 
@@ -25,7 +25,8 @@ from f1_bronze.defs.partitions import (
     parse_keys,
     read_registered,
 )
-from f1_bronze.defs.record.latest import recorded_keys, unmet_attempts
+from f1_bronze.defs.record.completeness import find_complete
+from f1_bronze.defs.record.latest import unmet_attempts
 from f1_bronze.defs.record.runs import planned_datasets, planned_keys, planned_partitions
 from f1_bronze.defs.record.tags import (
     ATTEMPT_TAG,
@@ -85,7 +86,7 @@ def request_week(
     too. Where there is nothing to do the week is no longer due.
     """
     again = {session.partition for session in recent(seasons.wanted, RECENT_DAYS, as_of)}
-    done = stored_and_recorded(instance, seasons)
+    done = find_complete(instance, wanted_and_stored(seasons))
     busy = under_way(instance, now)
     held = {name: (done[name] - again) | busy[name] for name in done}
     tags = {TRIGGER_TAG: BY_WEEK, WEEK_TAG: week}
@@ -103,23 +104,17 @@ def request_new(
 ) -> list[dg.RunRequest]:
     """What sessions lack, unless a run has tried already: a failure is left to people, to Monday
     and, where OpenF1 was closed or out of reach, to `openf1_reopened`."""
-    done = stored_and_recorded(instance, seasons)
+    done = find_complete(instance, wanted_and_stored(seasons))
     busy = under_way(instance, now)
     tried = {ds.name: set(parse_keys(unmet_attempts(instance, ds))) for ds in DATASETS}
     held = {name: done[name] | busy[name] | tried[name] for name in done}
     return _to_requests(instance, seasons, held, "new", {TRIGGER_TAG: BY_CALENDAR})
 
 
-def stored_and_recorded(
-    instance: dg.DagsterInstance, seasons: RunningSeasons
-) -> dict[str, set[SessionPartition]]:
-    """The wanted sessions that are in the lake and on Dagster's record, by dataset."""
-    keys = [session.partition.key for session in seasons.wanted]
-    return {
-        dataset.name: set(seasons.stored[dataset.name])
-        & set(parse_keys(recorded_keys(instance, dataset, keys)))
-        for dataset in DATASETS
-    }
+def wanted_and_stored(seasons: RunningSeasons) -> dict[str, set[SessionPartition]]:
+    """The wanted sessions that are in the lake, by dataset."""
+    wanted = {session.partition for session in seasons.wanted}
+    return {name: wanted & set(stored) for name, stored in seasons.stored.items()}
 
 
 def under_way(instance: dg.DagsterInstance, now: datetime) -> dict[str, set[SessionPartition]]:

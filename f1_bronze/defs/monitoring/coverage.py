@@ -19,7 +19,7 @@ from f1_bronze.defs.metadata import SIMULATED
 from f1_bronze.defs.monitoring.overdue import due
 from f1_bronze.defs.partitions import asset_key, read_registered
 from f1_bronze.defs.record.calendar_memory import remembered_ends
-from f1_bronze.defs.record.check_results import CheckState, read_checks
+from f1_bronze.defs.record.check_results import CheckState, checked_keys, read_checks
 from f1_bronze.defs.record.failure_causes import FailureHistory, LastFailure, RowsMissing
 from f1_bronze.defs.record.latest import RecordedMaterialization, read_latest
 from f1_bronze.defs.resources import Deployment
@@ -42,6 +42,7 @@ class CellState(StrEnum):
     FAILED = "failed"
     RUNNING = "running"
     UNRECORDED = "unrecorded"
+    UNCHECKED = "unchecked"
     MISSING = "missing"
     NONE = ""  # sessions of this type do not have the dataset
 
@@ -54,6 +55,7 @@ MEANINGS = {
     "failed": "the last attempt failed",
     "running": "a run is about to store it",
     "unrecorded": "in the lake, not in Dagster's record",
+    "unchecked": "in the lake, and its checks were not evaluated on these rows",
     "missing": "not in the lake",
     OVERDUE: "not in the lake, and should be by now",
 }
@@ -67,6 +69,7 @@ SIGNS = {
     "failed": "✗",
     "running": "…",
     "unrecorded": "?",
+    "unchecked": "¿",
     "missing": "–",
     OVERDUE: "!!",
 }
@@ -199,6 +202,7 @@ def read_coverage(
     for dataset in DATASETS:
         in_lake = deployment.lake.stored_partitions(dataset.name, years)
         unregistered |= in_lake - set(sessions)
+        checked = checked_keys(instance, dataset, recorded[dataset])
         failed = failures.latest(dataset, keys)
         for partition in sessions:
             key = partition.key
@@ -207,6 +211,7 @@ def read_coverage(
                 partition,
                 is_due=_is_due(partition, ended_at.get(key), deployment),
                 in_lake=partition in in_lake,
+                is_checked=key in checked,
                 recorded=recorded[dataset].get(key),
                 failure=failed.get(key),
                 checks=checks.get((key, dataset.name), ()),
@@ -238,6 +243,7 @@ def _cell(
     *,
     is_due: bool,
     in_lake: bool,
+    is_checked: bool,
     recorded: RecordedMaterialization | None,
     failure: LastFailure | None,
     checks: tuple[CheckState, ...],
@@ -256,6 +262,8 @@ def _cell(
         state = CellState.MISSING
     elif _is_outdated(dataset, recorded, session):
         state = CellState.OUTDATED
+    elif not is_checked:
+        state = CellState.UNCHECKED
     else:
         state = CellState.EMPTY if recorded.rows == 0 else CellState.LANDED
     cell = Cell(

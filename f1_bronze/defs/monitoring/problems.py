@@ -19,7 +19,7 @@ MOST_PLACES_NAMED = 3
 
 WORST_FIRST = (
     *("ERROR", "failed", "refused", OVERDUE, "WARN"),
-    *("outdated", "unrecorded", "missing", "running"),
+    *("outdated", "unrecorded", "unchecked", "missing", "running"),
 )
 
 _UNKNOWN_RULE = "This rule was checked then and is not declared any more."
@@ -103,6 +103,9 @@ def _remedy(cells: Sequence[Cell], coverage: Coverage) -> str:
         case CellState.UNRECORDED:
             why = "The lake holds a file that is not in Dagster's record."
             return f"{why} `f1-bronze verify {first.partition.year} --repair` records it."
+        case CellState.UNCHECKED:
+            why = "Its checks were not evaluated on the rows that it has now."
+            return f"{why} `f1-bronze verify {first.partition.year} --repair` evaluates them."
         case CellState.OUTDATED:
             why = "It was stored before its session or its columns changed."
             return f"{why} `{command}` renews it."

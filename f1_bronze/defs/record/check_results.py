@@ -1,6 +1,6 @@
 """The last result of each check, partition by partition, as Dagster has it on record."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,7 @@ from dagster._core.storage.asset_check_execution_record import (
 )
 
 from f1_bronze.datasets import DATASETS
+from f1_bronze.datasets.dataset import Dataset
 from f1_bronze.defs.partitions import asset_key
 
 
@@ -95,6 +96,32 @@ def read_checks(
             if (key, check_key) in found:
                 states.setdefault((key, dataset), []).append(found[key, check_key])
     return {place: tuple(checks) for place, checks in states.items()}
+
+
+def checked_keys(
+    instance: dg.DagsterInstance, dataset: Dataset, partition_keys: Collection[str]
+) -> set[str]:
+    """Those of the partitions whose every check was evaluated on what they hold now.
+
+    One query, and one for each check that a later run was to evaluate and has not.
+    """
+    if not partition_keys:
+        return set()
+    checks = [dg.AssetCheckKey(asset_key(dataset), check.value) for check in dataset.checks]
+    evaluated: dict[str, int] = {}
+    for info in instance.event_log_storage.get_asset_check_partition_info(
+        checks, partition_keys=list(partition_keys)
+    ):
+        key, target = info.partition_key, info.latest_target_materialization_storage_id
+        if key is None:
+            continue
+        if info.latest_execution_status is CheckStatus.PLANNED:
+            earlier = _evaluation_before_planned(instance, info.check_key, key)
+            data = earlier.target_materialization_data if earlier is not None else None
+            target = data.storage_id if data is not None else None
+        if target is not None and target == info.latest_materialization_storage_id:
+            evaluated[key] = evaluated.get(key, 0) + 1
+    return {key for key, number in evaluated.items() if number == len(checks)}
 
 
 def _evaluation_before_planned(

@@ -32,7 +32,7 @@ from f1_bronze.simulator.faults import InjectedFault
 from f1_bronze.simulator.server import Simulator
 from f1_bronze.simulator.sources import Record, SeasonSource
 
-from ...judges import NoVerdicts
+from ...judges import NoRules
 
 LIMITS = "3/1s,30/60s"
 SEASON = ("ingest", "2023")
@@ -204,7 +204,7 @@ class Bench:
         with (
             patch.object(OpenF1Resource, "make_client", lambda _, observer=None: self._client()),
             patch("f1_bronze.defs.automation.instance.open_instance", self._open_instance),
-            patch("f1_bronze.definitions.ByRules", NoVerdicts),
+            patch("f1_bronze.definitions.ByRules", NoRules),
         ):
             ran = CliRunner().invoke(main, [*words, "--json"], env=environ)
         if ran.exception is not None and not isinstance(ran.exception, SystemExit):

@@ -13,12 +13,12 @@ from f1_bronze.definitions import assemble
 from f1_bronze.defs.automation.instance import open_instance
 from f1_bronze.defs.automation.launch import PlannedRun, execute
 from f1_bronze.settings import Settings
-from f1_bronze_tests.judges import NoVerdicts
+from f1_bronze_tests.judges import NoRules
 
 
 def main(keys: list[str]) -> None:
     """A run for each key, drivers alone and unjudged: the event log is what is tried."""
-    definitions = assemble(Settings.read(), judge=NoVerdicts())
+    definitions = assemble(Settings.read(), judge=NoRules())
     statuses: Counter[str] = Counter()
     with open_instance() as instance:
         sys.stdout.write("ready\n")

@@ -46,7 +46,7 @@ from f1_bronze.telemetry.alerts.wording import Alert, AlertKind
 from f1_bronze.telemetry.logs import close_logs
 from f1_bronze.telemetry.outbound import SinkUnavailable
 
-from ...judges import NoVerdicts
+from ...judges import NoRules
 from ...telemetry.lineage_server import closed_port
 from .echo import Echo, echoing
 from .planted import found_in, secret
@@ -65,7 +65,7 @@ def scenario(folder: Path) -> None:
         stack.enter_context(patch.dict(os.environ, environ, clear=True))
         stack.enter_context(patch("boto3.DEFAULT_SESSION", None))
         # The rules take seconds to load and meet no secret.
-        stack.enter_context(patch("f1_bronze.definitions.ByRules", NoVerdicts))
+        stack.enter_context(patch("f1_bronze.definitions.ByRules", NoRules))
         stack.enter_context(contextlib.chdir(folder))
         stack.callback(close_logs)
         moto = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
