@@ -132,6 +132,11 @@ def test_a_weekend_at_a_glance(
     assert "| 2025/bahrain/qualifying | 1 | 20 | 20 | **failed** | · | · |" in str(
         metadata["matrix"]
     )
+    assert [metadata[f"map_{name}"] for name in ("drivers", "laps", "stints")] == [
+        "🟩🟩",
+        "🟥🟥",
+        "▫️🟧",
+    ]
     troubles = str(metadata["troubles"]).splitlines()
     assert troubles[0].startswith(
         "- **failed**: [laps of 2025/bahrain/qualifying](/assets/bronze/laps?view=partitions"

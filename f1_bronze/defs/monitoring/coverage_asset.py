@@ -80,10 +80,12 @@ def coverage(
 ) -> Iterator[dg.MaterializeResult[None]]:
     """All seasons at a glance: what is stored, what is not, and which rules are broken.
 
-    `matrix` shows how many rows the lake holds of the latest season, or of the seasons that the run
-    is configured with; ✗ marks a broken ERROR rule, ! a warning. `troubles` says what is wrong in
-    any season, with a link to each place. `report` is the same as a page, with charts and the
-    offending rows. Made every hour while there is something new.
+    `map_…` has a square per session of the latest season, or of the seasons that the run is
+    configured with: 🟩 stored, 🟨 a warning, 🟥 a broken ERROR rule or a failure, 🟧 overdue,
+    🟦 outdated, unrecorded, unchecked or running, ⬜ missing. `matrix` shows how many rows the lake
+    holds of them; ✗ marks a broken ERROR rule, ! a warning. `troubles` says what is wrong in any
+    season, with a link to each place. `report` is the same as a page, with charts and the offending
+    rows. Made every hour while there is something new.
     """
     instance = context.instance
     seasons = config.seasons or _registered_seasons(instance)
@@ -96,6 +98,7 @@ def coverage(
     yield dg.MaterializeResult(
         metadata={
             "seasons": ", ".join(map(str, seasons)) or "none",
+            **heat_map(found, config.seasons or seasons[-1:]),
             "matrix": dg.MetadataValue.md(matrix(found, config.seasons or seasons[-1:])),
             "troubles": dg.MetadataValue.md(problems_as_markdown(found, deployment.link)),
             "percent_landed": round(100 * fine / sum(states.values()), 1) if states else 0.0,
@@ -129,6 +132,32 @@ def write_page(
 def _registered_seasons(instance: dg.DagsterInstance) -> list[int]:
     keys = read_registered(instance).session_keys
     return sorted({int(year) for key in keys if (year := key.split("/")[0]).isdecimal()})
+
+
+def heat_map(found: Coverage, seasons: Collection[int]) -> dict[str, str]:
+    """A square per session for each dataset, as text: the UI shows it without a click."""
+    sessions = [session for session in found.sessions if session.year in seasons]
+    return {
+        f"map_{dataset.name}": "".join(
+            _square(found.cell(session, dataset)) for session in sessions
+        )
+        for dataset in DATASETS
+        if sessions
+    }
+
+
+def _square(cell: Cell) -> str:
+    if cell.state is CellState.NONE:
+        return "▫️"
+    if cell.severity == "ERROR" or cell.state in (CellState.FAILED, CellState.REFUSED):
+        return "🟥"
+    if cell.is_overdue:
+        return "🟧"
+    if cell.severity == "WARN":
+        return "🟨"
+    if cell.state is CellState.MISSING:
+        return "⬜"
+    return "🟩" if cell.state in (CellState.LANDED, CellState.EMPTY) else "🟦"
 
 
 def matrix(found: Coverage, seasons: Collection[int]) -> str:
