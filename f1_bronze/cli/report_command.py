@@ -27,13 +27,13 @@ def report(seasons: tuple[int, ...], output: Path | None, as_json: bool) -> None
     Exit status: 0 written, 1 the lake cannot be read or the file cannot be written, 2 wrong use.
     """
     from f1_bronze.cli.console import print_json
-    from f1_bronze.defs.automation.instance import open_instance
+    from f1_bronze.defs.automation.instance import read_instance
     from f1_bronze.defs.monitoring.coverage import read_coverage
     from f1_bronze.defs.monitoring.report import count, make_report, render
     from f1_bronze.defs.resources import Deployment
 
     deployment = Deployment(Settings.read())
-    with open_instance() as instance:
+    with read_instance() as instance:
         coverage = read_coverage(instance, deployment, seasons, with_rules=True)
         made = make_report(instance, deployment, seasons, coverage)
     path = (output or Path(default_name(seasons))).absolute()

@@ -52,13 +52,13 @@ def status(seasons: tuple[int, ...], as_json: bool) -> None:
     1 otherwise or where no session is registered.
     """
     from f1_bronze.cli.console import print_json
-    from f1_bronze.defs.automation.instance import open_instance
+    from f1_bronze.defs.automation.instance import read_instance
     from f1_bronze.defs.monitoring.coverage import read_coverage
     from f1_bronze.defs.resources import Deployment
     from f1_bronze.lake.verify import check_identity
 
     deployment = Deployment(Settings.read())
-    with open_instance() as instance:
+    with read_instance() as instance:
         coverage = read_coverage(instance, deployment, seasons)
     misplaced = check_identity(deployment.lake.store, seasons)
     exit_status = 0 if is_complete(coverage) and not misplaced else FAILED

@@ -66,7 +66,7 @@ def verify(seasons: tuple[int, ...], repair: bool, as_json: bool) -> None:
 
     Exit status: 0 nothing is wrong any more, 1 something is wrong.
     """
-    from f1_bronze.defs.automation.instance import open_instance
+    from f1_bronze.defs.automation.instance import open_instance, read_instance
     from f1_bronze.lake.lake import Lake
     from f1_bronze.lake.s3 import S3Writes
     from f1_bronze.lake.verify import check_lake
@@ -75,7 +75,7 @@ def verify(seasons: tuple[int, ...], repair: bool, as_json: bool) -> None:
     lake = Lake.at(settings.lake_uri, S3Writes(**settings.s3_writes))
     checked = check_lake(lake.store, seasons)
     lines = [_lake_line(lake, finding, repair=repair) for finding in checked.findings]
-    with open_instance() as instance:
+    with open_instance() if repair else read_instance() as instance:
         lines += _unregistered(instance, checked.sound, repair=repair)
         for dataset in _DATASET:
             files = [file for file in checked.sound if file.dataset == dataset]

@@ -37,6 +37,14 @@ def correct(run: Run, folder: Path, simulator: Simulator, fast: dict[str, str]) 
     assert run(*WEEKEND, "--dataset", "sessions", **fast).status == 0
 
 
+def test_reading_makes_no_folder(run: Run, tmp_path: Path) -> None:
+    """Where nothing was ingested, `status` and `report` say so and leave nothing but the page."""
+    assert "No session of 2025 is registered." in run("status", "2025").out
+    assert list(tmp_path.iterdir()) == []
+    assert run("report", "2025").status == 0
+    assert [file.name for file in tmp_path.iterdir()] == ["f1_bronze_report_2025.html"]
+
+
 @pytest.mark.parametrize(
     ("cause", "label", "command"),
     [

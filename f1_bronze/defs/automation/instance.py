@@ -74,6 +74,12 @@ def prepare_home() -> Path:
     return home
 
 
+def read_instance() -> dg.DagsterInstance:
+    """The instance at `DAGSTER_HOME` for a command that only reads; where there is none, an empty
+    one in memory, so that reading makes no folder."""
+    return open_instance() if dagster_home().exists() else dg.DagsterInstance.ephemeral()
+
+
 def open_instance() -> dg.DagsterInstance:
     """The instance at `DAGSTER_HOME`, made where it is missing, with a limit for the API's pool."""
     prepare_home()

@@ -244,6 +244,8 @@ def remembered_ends(instance: dg.DagsterInstance) -> dict[str, datetime]:
     # Only daemons have it at hand; for the code location it is a twentieth of its loading.
     from dagster._core.scheduler.instigation import InstigatorType, SensorInstigatorData
 
+    if instance.schedule_storage is None:  # in memory: it keeps no state of sensors
+        return {}
     for state in instance.all_instigator_state(instigator_type=InstigatorType.SENSOR):
         data = state.instigator_data
         if state.instigator_name == CALENDAR_SENSOR and isinstance(data, SensorInstigatorData):
