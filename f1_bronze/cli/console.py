@@ -3,6 +3,7 @@
 import json
 import logging
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -13,11 +14,13 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 from rich.text import Text
 
+from f1_bronze.datasets.dataset import Check
 from f1_bronze.telemetry.logs import writes_json
 
 if TYPE_CHECKING:
     from f1_bronze.defs.run.tally import RunTally
 
+_NARROWEST_FOLD = 20
 UNREADABLE = "(cannot be read)"
 """In a table, in place of the rows of a damaged file."""
 
@@ -66,19 +69,26 @@ def _verbose() -> bool:
 
 
 class ProgressBar:
-    """Calls, sessions and the time left, on standard error.
+    """Sessions, calls and the time left, on standard error.
 
     On a terminal a bar that is redrawn; elsewhere a line for each long wait.
     `estimate` says how many seconds so many further calls take by the call budget.
     """
 
     def __init__(
-        self, console: Console, tally: "RunTally", *, estimate: Callable[[int], float]
+        self,
+        console: Console,
+        tally: "RunTally",
+        *,
+        estimate: Callable[[int], float],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._console = console
         self._tally = tally
         self.estimate = estimate
-        self._calls = 0
+        self._clock = clock
+        self._began = 0.0
+        self._calls = self._total = 0
         self._bar: Progress | None = None
         self._task = TaskID(0)
         tally.changed = self._update
@@ -86,20 +96,19 @@ class ProgressBar:
     @contextmanager
     def running(self, *, total: int, calls: int) -> Iterator[None]:
         """Show the bar while inside; `total` datasets of sessions in so many planned calls."""
-        self._calls = calls
+        self._calls, self._total, self._began = calls, total, self._clock()
         if not self._console.is_terminal or not total:
             yield
             return
         with Progress(
             TextColumn("ingesting"),
             BarColumn(),
-            TextColumn("{task.completed:.0f}/{task.total:.0f}"),
             TextColumn("{task.fields[note]}", style="dim"),
             console=self._console,
             transient=True,
         ) as bar:
             self._bar = bar
-            self._task = bar.add_task("ingesting", total=total, note=self._note(calls))
+            self._task = bar.add_task("ingesting", total=total, note=self.note())
             yield
         self._bar = None
 
@@ -108,35 +117,73 @@ class ProgressBar:
         if not _verbose():
             self._console.print(Text(message, style="dim"), soft_wrap=True)
 
+    def note(self) -> str:
+        """What is stored and how long the rest takes: by the call budget, at the speed so far."""
+        made = sum(one.api_requests for one in self._tally.by_dataset.values())
+        left = self.estimate(max(0, self._calls - made))
+        if done := self._done():
+            left = max(left, (self._clock() - self._began) * (self._total - done) / done)
+        return f"{self._tally.finished}/{self._total} stored · about {duration(left)} left"
+
+    def _done(self) -> float:
+        """How many datasets of sessions are done; half of each is storing it, half its checks."""
+        checks = sum(one.checks for one in self._tally.by_dataset.values())
+        return min(self._total, (self._tally.finished + checks / len(Check)) / 2)
+
     def _update(self) -> None:
         if self._bar is not None:
-            made = sum(one.api_requests for one in self._tally.by_dataset.values())
-            note = self._note(max(0, self._calls - made))
-            self._bar.update(self._task, completed=self._tally.finished, note=note)
-
-    def _note(self, left: int) -> str:
-        return f"{left} calls left · at least {duration(self.estimate(left))}"
+            self._bar.update(self._task, completed=self._done(), note=self.note())
 
 
-def print_rows(console: Console, rows: Sequence[Mapping[str, Any]], *, total: bool = False) -> None:
-    """Rows of equal keys as a table; numbers to the right, a line of sums if wanted."""
+def print_rows(
+    console: Console,
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    total: bool = False,
+    spare: Sequence[str] = (),
+    fold: Sequence[str] = (),
+) -> None:
+    """Rows of equal keys as a table; numbers to the right, a line of sums if wanted.
+
+    Where the table is wider than the console, columns of `spare` are left out, those without
+    content first, and those of `fold` are broken into lines.
+    """
     if not rows:
         return
+    sums = {name: sum(row[name] for row in rows) for name in rows[0] if _is_number(rows, name)}
+    footers = {name: _cell(value) for name, value in sums.items()} if total else {}
+
+    def width(name: str) -> int:
+        if name in fold:
+            return _NARROWEST_FOLD
+        cells = [_cell(row[name]) for row in rows]
+        return max(map(len, (_header(name), footers.get(name, ""), *cells)))
+
+    names = list(rows[0])
+    empty = [name for name in spare if name in names and not any(row[name] for row in rows)]
+    for name in [*empty, *(name for name in spare if name in names and name not in empty)]:
+        if sum(map(width, names)) + 2 * (len(names) - 1) > console.width:
+            names.remove(name)
     table = Table(box=None, pad_edge=False, show_footer=total)
-    for place, name in enumerate(rows[0]):
-        number = all(isinstance(row[name], int | float) for row in rows)
-        footer = ""
-        if total:
-            footer = _cell(sum(row[name] for row in rows)) if number else "" if place else "total"
+    for place, name in enumerate(names):
         table.add_column(
-            name.replace("_", " ").replace("api", "API"),
-            footer=footer,
-            justify="right" if number else "left",
-            no_wrap=True,
+            _header(name),
+            footer=footers.get(name, "" if place else "total"),
+            justify="right" if name in sums else "left",
+            no_wrap=name not in fold,
+            overflow="fold" if name in fold else "ellipsis",
         )
     for row in rows:
-        table.add_row(*(_cell(value) for value in row.values()))
+        table.add_row(*(_cell(row[name]) for name in names))
     console.print(table)
+
+
+def _header(name: str) -> str:
+    return name.replace("_", " ").replace("api", "API")
+
+
+def _is_number(rows: Sequence[Mapping[str, Any]], name: str) -> bool:
+    return all(isinstance(row[name], int | float) for row in rows)
 
 
 def _cell(value: Any) -> str:
@@ -160,9 +207,14 @@ def duration(seconds: float) -> str:
     return f"{whole} s" if whole < 60 else f"{whole // 60} min {whole % 60} s"
 
 
-def iso(time: datetime | None) -> str | None:
+def iso(moment: datetime | None) -> str | None:
     """A time as ISO 8601 in UTC; None for None."""
-    return time.astimezone(UTC).isoformat() if time else None
+    return moment.astimezone(UTC).isoformat() if moment else None
+
+
+def iso_seconds(moment: datetime | None) -> str | None:
+    """A time as ISO 8601 in UTC without fractions of a second; None for None."""
+    return moment.astimezone(UTC).isoformat(timespec="seconds") if moment else None
 
 
 def first_and_more(places: Sequence[str]) -> str:

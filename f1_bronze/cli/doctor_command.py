@@ -33,7 +33,7 @@ CONTAINER_LAUNCHERS = {
 """Launchers that start a container for each run, and the setting of each that names an image."""
 
 
-class State(StrEnum):
+class DoctorState(StrEnum):
     """How a check ended; warnings do not change the exit status."""
 
     OK = "ok"
@@ -42,7 +42,7 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Check:
+class DoctorCheck:
     """One line: what was checked, how it ended, what was seen, what to do.
 
     `remedy` is empty where there is nothing to do or `detail` ends with it. `action` is the AWS
@@ -50,22 +50,22 @@ class Check:
     """
 
     check: str
-    state: State
+    state: DoctorState
     detail: str
     remedy: str = ""
     action: str = ""
 
 
-def _ok(check: str, detail: str) -> Check:
-    return Check(check=check, state=State.OK, detail=detail)
+def _ok(check: str, detail: str) -> DoctorCheck:
+    return DoctorCheck(check=check, state=DoctorState.OK, detail=detail)
 
 
-def _warning(check: str, detail: str, remedy: str = "") -> Check:
-    return Check(check=check, state=State.WARNING, detail=detail, remedy=remedy)
+def _warning(check: str, detail: str, remedy: str = "") -> DoctorCheck:
+    return DoctorCheck(check=check, state=DoctorState.WARNING, detail=detail, remedy=remedy)
 
 
-def _failed(check: str, detail: str, remedy: str = "") -> Check:
-    return Check(check=check, state=State.FAILED, detail=detail, remedy=remedy)
+def _failed(check: str, detail: str, remedy: str = "") -> DoctorCheck:
+    return DoctorCheck(check=check, state=DoctorState.FAILED, detail=detail, remedy=remedy)
 
 
 @click.command()
@@ -81,7 +81,7 @@ def doctor(as_json: bool) -> None:
     console = stderr()
     with warnings_on(console):
         checks = list(_checks(os.environ, lambda message: console.print(message, style="dim")))
-    status = FAILED if any(check.state is State.FAILED for check in checks) else 0
+    status = FAILED if any(check.state is DoctorState.FAILED for check in checks) else 0
     if as_json:
         print_json({"status": status, "checks": [asdict(check) for check in checks]})
     else:
@@ -89,13 +89,13 @@ def doctor(as_json: bool) -> None:
     sys.exit(status)
 
 
-def _print(checks: Sequence[Check]) -> None:
+def _print(checks: Sequence[DoctorCheck]) -> None:
     """A line for each check, the remedy below it, a summary at the end."""
     from rich.text import Text
 
     from f1_bronze.cli.console import stdout
 
-    styles = {State.OK: "green", State.WARNING: "yellow", State.FAILED: "red"}
+    styles = {DoctorState.OK: "green", DoctorState.WARNING: "yellow", DoctorState.FAILED: "red"}
     width = max(len(check.check) for check in checks)
     console = stdout()
     for check in checks:
@@ -104,12 +104,12 @@ def _print(checks: Sequence[Check]) -> None:
         console.print(line, soft_wrap=True)
         if check.remedy:
             console.print(Text(f"{'':<{width + 10}}→ {check.remedy}"), soft_wrap=True)
-    failed = sum(check.state is State.FAILED for check in checks)
-    warned = sum(check.state is State.WARNING for check in checks)
+    failed = sum(check.state is DoctorState.FAILED for check in checks)
+    warned = sum(check.state is DoctorState.WARNING for check in checks)
     console.print(f"\n{len(checks)} checks: {failed} failed, {warned} warnings.")
 
 
-def _checks(environ: Mapping[str, str], observer: Callable[[str], None]) -> Iterator[Check]:
+def _checks(environ: Mapping[str, str], observer: Callable[[str], None]) -> Iterator[DoctorCheck]:
     try:
         settings = Settings.read(environ)
     except SettingError as error:
@@ -121,7 +121,7 @@ def _checks(environ: Mapping[str, str], observer: Callable[[str], None]) -> Iter
     yield from _dagster()
 
 
-def _settings(environ: Mapping[str, str]) -> Iterator[Check]:
+def _settings(environ: Mapping[str, str]) -> Iterator[DoctorCheck]:
     names = ", ".join(one.variable for one in SETTINGS if environ.get(one.variable))
     detail = f"{names} set, the others have their defaults" if names else "all have their defaults"
     yield _ok("settings", detail)
@@ -133,7 +133,7 @@ def _settings(environ: Mapping[str, str]) -> Iterator[Check]:
         )
 
 
-def _api(settings: Settings, observer: Callable[[str], None]) -> Iterator[Check]:
+def _api(settings: Settings, observer: Callable[[str], None]) -> Iterator[DoctorCheck]:
     """One call, after a login where there is one."""
     from f1_bronze.defs.resources import openf1_resource, resolved
     from f1_bronze.openf1.answers import ClosedForLiveSession, OpenF1Error
@@ -183,7 +183,7 @@ def _api(settings: Settings, observer: Callable[[str], None]) -> Iterator[Check]
         yield _ok("api", f"{access.url} answered in {access.seconds:.2f} s ({account})")
 
 
-def _lake(settings: Settings) -> Iterator[Check]:
+def _lake(settings: Settings) -> Iterator[DoctorCheck]:
     """A small file is written, read, listed and deleted."""
     from f1_bronze.lake.access import check_access, open_store
     from f1_bronze.lake.errors import LakeAddressError
@@ -204,9 +204,9 @@ def _lake(settings: Settings) -> Iterator[Check]:
         )
     else:
         yield _ok("lake", store.uri("") + (f", written with {options}" if options else ""))
-    states = {True: State.OK, False: State.FAILED, None: State.WARNING}
+    states = {True: DoctorState.OK, False: DoctorState.FAILED, None: DoctorState.WARNING}
     for access in check_access(store):
-        yield Check(
+        yield DoctorCheck(
             check=f"lake {access.step}",
             state=states[access.worked],
             detail=access.detail,
@@ -217,7 +217,7 @@ def _lake(settings: Settings) -> Iterator[Check]:
         yield from _tables(store)
 
 
-def _tables(store: "ObjectStore") -> Iterator[Check]:
+def _tables(store: "ObjectStore") -> Iterator[DoctorCheck]:
     """Partitions that Athena would silently leave out; file names show them."""
     from f1_bronze.lake.catalog import unlisted, unlisted_values
     from f1_bronze.lake.errors import LakeError
@@ -247,7 +247,7 @@ def _tables(store: "ObjectStore") -> Iterator[Check]:
     )
 
 
-def _dagster() -> Iterator[Check]:
+def _dagster() -> Iterator[DoctorCheck]:
     home = dagster_home()
     if (home / "dagster.yaml").exists():
         yield from _instance(home)
@@ -263,12 +263,12 @@ def _writable(folder: Path) -> bool:
     return folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
 
 
-def _home_unusable(home: Path) -> Check:
+def _home_unusable(home: Path) -> DoctorCheck:
     remedy = "Set DAGSTER_HOME to a folder that this user can write."
     return _failed("dagster home", f"{home} cannot be written.", remedy)
 
 
-def _instance(home: Path) -> Iterator[Check]:
+def _instance(home: Path) -> Iterator[DoctorCheck]:
     import dagster as dg
 
     try:
@@ -293,7 +293,7 @@ def _instance(home: Path) -> Iterator[Check]:
         )
 
 
-def _storage(instance: "dg.DagsterInstance") -> Check:
+def _storage(instance: "dg.DagsterInstance") -> DoctorCheck:
     """Whether the server takes an event, which is deleted again."""
     import dagster as dg
 
@@ -319,7 +319,7 @@ def _storage(instance: "dg.DagsterInstance") -> Check:
     return _ok("dagster storage", f"{name} takes events")
 
 
-def _daemon(instance: "dg.DagsterInstance") -> Check:
+def _daemon(instance: "dg.DagsterInstance") -> DoctorCheck:
     """Whether a daemon has reported lately; it reports every 30 s."""
     seen = [beat.timestamp for beat in instance.get_daemon_heartbeats().values()]
     if seen and time.time() - max(seen) < HEARTBEAT_SECONDS:
@@ -331,7 +331,7 @@ def _daemon(instance: "dg.DagsterInstance") -> Check:
     )
 
 
-def _launcher(instance: "dg.DagsterInstance") -> Iterator[Check]:
+def _launcher(instance: "dg.DagsterInstance") -> Iterator[DoctorCheck]:
     """Whether a launcher of containers knows the image of a run; no line for any other."""
     launcher = instance.run_launcher
     name = type(launcher).__name__
@@ -349,7 +349,7 @@ def _launcher(instance: "dg.DagsterInstance") -> Iterator[Check]:
         )
 
 
-def _pool_and_telemetry(instance: "dg.DagsterInstance", home: Path) -> Iterator[Check]:
+def _pool_and_telemetry(instance: "dg.DagsterInstance", home: Path) -> Iterator[DoctorCheck]:
     from f1_bronze.defs.assets import API_POOL
 
     limits = {pool.name: pool.limit for pool in instance.event_log_storage.get_pool_limits()}

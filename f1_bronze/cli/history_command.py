@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from f1_bronze.lake.lake import Lake
     from f1_bronze.lake.parquet import StoredFile
 
+SPARE = ("bytes", "content_sha256", "removed", "added")
+"""Columns of `revision_row` that a narrow terminal leaves out, in this order."""
 _ROWS_SHOWN = 20
 _VALUES_SHOWN = 20
 _WIDEST_LIST, _WIDEST_VALUE = 12, 32
@@ -68,7 +70,7 @@ def _print_revisions(lake: "Lake", dataset: Dataset, found: "History", as_json: 
         print_json(_to_json(lake, dataset, found))
         return
     console = stdout()
-    print_rows(console, [revision_row(content) for content in found.contents])
+    print_rows(console, [revision_row(content) for content in found.contents], spare=SPARE)
     sentence = f"\n{found.name}."
     if found.contents[0].since is None:
         sentence += (
@@ -79,22 +81,24 @@ def _print_revisions(lake: "Lake", dataset: Dataset, found: "History", as_json: 
     changes = list(_changed_values(dataset, found.contents))
     if changes:
         console.print("\nChanged values:")
-        print_rows(console, changes[:_VALUES_SHOWN])
+        print_rows(console, changes[:_VALUES_SHOWN], fold=("before", "after"))
     if len(changes) > _VALUES_SHOWN:
         console.print(f"… and {len(changes) - _VALUES_SHOWN:,} more; --json lists them all")
     if found.aside:
         console.print("\nKept aside, never current:")
-        print_rows(console, [_aside_row(lake, one, digits=12) for one in found.aside])
+        print_rows(
+            console, [_aside_row(lake, one, digits=12) for one in found.aside], fold=("uri",)
+        )
 
 
 def revision_row(content: "Content") -> dict[str, Any]:
     """The columns by which tables show a revision."""
-    from f1_bronze.cli.console import UNREADABLE, iso
+    from f1_bronze.cli.console import UNREADABLE, iso_seconds
 
     return {
         "revision": str(content.number),
-        "since": iso(content.since) or "?",
-        "replaced_at": iso(content.replaced_at) or "current",
+        "since": iso_seconds(content.since) or "?",
+        "replaced_at": iso_seconds(content.replaced_at) or "current",
         "rows": content.file.table.num_rows if content.file else UNREADABLE,
         "added": len(content.changes.added) if content.changes else None,
         "removed": len(content.changes.removed) if content.changes else None,
@@ -204,7 +208,7 @@ def _print_rows(
         {name: "" if value is None else _shortened(value) for name, value in row.items()}
         for row in head.to_pylist()
     ]
-    print_rows(console, rows)
+    print_rows(console, rows, spare=list(reversed(head.column_names)))
     if table.num_rows > _ROWS_SHOWN:
         console.print(f"… and {table.num_rows - _ROWS_SHOWN:,} more rows; --json prints them all")
 

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 _MOST_KINDS_SHOWN = 20
 _MOST_FILES_SHOWN = 24
+_SPARE = ("unchanged", "changed", "refused", "empty", "failed", "new", "checks", "seconds")
+"""Columns that a narrow terminal leaves out, in this order; those of zeros first."""
 _REVISIONS = ("new", "unchanged", "changed", "refused", "empty")
 _INTERRUPTED = "interrupted; what is stored stays, and --missing resumes from here"
 
@@ -386,7 +388,7 @@ def _print_outcome(outcome: _Outcome, *, as_json: bool) -> None:
         return
     console = stdout()
     if outcome.tally.finished:
-        print_rows(console, outcome.rows(), total=True)
+        print_rows(console, outcome.rows(), total=True, spare=_SPARE)
     written = outcome.tally.written
     if 0 < len(written) <= _MOST_FILES_SHOWN:
         console.print("\nWritten:")

@@ -95,7 +95,7 @@ def _print(
     about: dict[str, Any], contents: tuple["Content", ...], found: "PartitionLineage"
 ) -> None:
     from f1_bronze.cli.console import iso, print_rows, stdout
-    from f1_bronze.cli.history_command import revision_row
+    from f1_bronze.cli.history_command import SPARE, revision_row
 
     console = stdout()
     console.print(f"{about.pop('dataset')} of {about.pop('partition')}", style="bold")
@@ -105,7 +105,7 @@ def _print(
             console.print(f"  {name.replace('_', ' '):<15} {shown}", soft_wrap=True, markup=False)
     if contents:
         console.print("\nRevisions:")
-        print_rows(console, [revision_row(content) for content in contents])
+        print_rows(console, [revision_row(content) for content in contents], spare=SPARE)
     else:
         console.print("\nThe lake has never held it.")
     if found.checks:
@@ -119,7 +119,7 @@ def _print(
             }
             for one in found.checks
         ]
-        print_rows(console, rows)
+        print_rows(console, rows, spare=("column",), fold=("rule", "observed"))
     ends = [one for one in found.events if one.event_type in _END_EVENTS]
     if not found.events:
         console.print(
@@ -128,16 +128,21 @@ def _print(
         )
     else:
         console.print("\nEvents:")
-        print_rows(console, [_event_row(one) for one in ends[-_EVENTS_SHOWN:]])
+        print_rows(
+            console,
+            [_event_row(one) for one in ends[-_EVENTS_SHOWN:]],
+            spare=("revision", "rows", "job"),
+            fold=("error",),
+        )
     if len(ends) > _EVENTS_SHOWN:
         console.print(f"… and {len(ends) - _EVENTS_SHOWN:,} earlier ones; --json lists them all")
 
 
 def _event_row(event: "PartitionEvent") -> dict[str, Any]:
-    from f1_bronze.cli.console import iso
+    from f1_bronze.cli.console import iso_seconds
 
     return {
-        "at": iso(event.at),
+        "at": iso_seconds(event.at),
         "event": event.event_type,
         "job": event.job,
         "revision": event.revision,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from f1_bronze.telemetry.metrics.series import Series
 
 _BARS = "▁▂▃▄▅▆▇█"
-_WIDEST_PLOT = 60
+_WIDEST_PLOT, _NARROW_PLOT = 60, 24
 _DECIMALS = 3
 
 
@@ -94,12 +94,13 @@ def _metric_name(typed: str) -> str:
 def _print(found: Sequence["Series"], first: datetime, last: datetime, days: int) -> None:
     from f1_bronze.cli.console import print_rows, stdout
 
-    width = min(days, _WIDEST_PLOT)
+    console = stdout()
+    width = min(days, _WIDEST_PLOT if console.width > 100 else _NARROW_PLOT)
     several = len({dict(series.dimensions).get("Environment") for series in found}) > 1
     rows = []
     for series in found:
         of = [dict(series.dimensions).get("Environment", "")] if several else []
-        of += [] if series.is_coarsest else [series.dimensions[-1][1]]
+        of += series.parts
         rows.append(
             {
                 "metric": series.name,
@@ -114,7 +115,7 @@ def _print(found: Sequence["Series"], first: datetime, last: datetime, days: int
                 ),
             }
         )
-    print_rows(stdout(), rows)
+    print_rows(console, rows, spare=("values", "last", "unit", "statistic"))
 
 
 def _rounded(value: float) -> int | float:

@@ -37,7 +37,11 @@ def settings(as_json: bool) -> None:
     if as_json:
         print_json(rows)
     else:
-        print_rows(stdout(), [{**row, "set": "yes" if row["set"] else "default"} for row in rows])
+        print_rows(
+            stdout(),
+            [{**row, "set": "yes" if row["set"] else "default"} for row in rows],
+            fold=("value", "meaning"),
+        )
 
 
 def _display(setting: Setting, environ: Mapping[str, str]) -> str:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _DATASET = {dataset.name: dataset for dataset in DATASETS}
 
 
-class State(StrEnum):
+class FindingState(StrEnum):
     """What is to be done about a finding."""
 
     WRONG = "wrong"
@@ -33,7 +33,7 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Line:
+class FindingLine:
     """One finding as it is printed; `trouble` is its kind."""
 
     trouble: str
@@ -41,7 +41,7 @@ class Line:
     partition: str
     detail: str
     uri: str
-    state: State = State.WRONG
+    state: FindingState = FindingState.WRONG
 
 
 @click.command()
@@ -86,7 +86,7 @@ def verify(seasons: tuple[int, ...], repair: bool, as_json: bool) -> None:
             ]
             lines += _unrecorded(instance, lake, files, recorded, repair=repair)
         lines += _unchecked(instance, lake, settings, seasons, lines, repair=repair)
-    status = FAILED if any(line.state is State.WRONG for line in lines) else 0
+    status = FAILED if any(line.state is FindingState.WRONG for line in lines) else 0
     if as_json:
         _print_json(lake, checked, lines, status)
     else:
@@ -94,11 +94,11 @@ def verify(seasons: tuple[int, ...], repair: bool, as_json: bool) -> None:
     sys.exit(status)
 
 
-def _lake_line(lake: "Lake", finding: "Finding", *, repair: bool) -> Line:
+def _lake_line(lake: "Lake", finding: "Finding", *, repair: bool) -> FindingLine:
     from f1_bronze.lake.verify import repair_finding
 
     now = datetime.now(UTC)
-    line = Line(
+    line = FindingLine(
         trouble=finding.defect.value,
         dataset=finding.dataset,
         partition=finding.partition.key if finding.partition else "",
@@ -106,28 +106,28 @@ def _lake_line(lake: "Lake", finding: "Finding", *, repair: bool) -> Line:
         uri=lake.store.uri(finding.path),
     )
     if finding.may_be_at_work(now):
-        return replace(line, state=State.RECENT)
+        return replace(line, state=FindingState.RECENT)
     if repair and repair_finding(lake.store, finding, now=now):
-        return replace(line, state=State.REPAIRED)
+        return replace(line, state=FindingState.REPAIRED)
     return line
 
 
 def _unregistered(
     instance: "dg.DagsterInstance", files: Sequence["SoundFile"], *, repair: bool
-) -> list[Line]:
+) -> list[FindingLine]:
     """Sessions of which the lake has files and that are no partitions of Dagster's."""
     from f1_bronze.defs.partitions import read_registered, register
 
     known = read_registered(instance).session_keys
     chronological = _chronological(files)
     lines = [
-        Line(
+        FindingLine(
             trouble="unregistered",
             dataset="",
             partition=partition.key,
             detail="The lake holds files of it, and Dagster has no such partition.",
             uri="",
-            state=State.REPAIRED if repair else State.WRONG,
+            state=FindingState.REPAIRED if repair else FindingState.WRONG,
         )
         for partition in chronological
         if partition.key not in known
@@ -172,10 +172,10 @@ def _recorded(
     }
 
 
-def _missing(lake: "Lake", dataset: str, partition: SessionPartition) -> Line:
+def _missing(lake: "Lake", dataset: str, partition: SessionPartition) -> FindingLine:
     from f1_bronze.lake.paths import partition_folder
 
-    return Line(
+    return FindingLine(
         trouble="missing",
         dataset=dataset,
         partition=partition.key,
@@ -192,7 +192,7 @@ def _unrecorded(
     recorded: dict[SessionPartition, str | None],
     *,
     repair: bool,
-) -> Iterator[Line]:
+) -> Iterator[FindingLine]:
     """Files of a dataset whose content is not that of the latest materialization."""
     first = {file.partition: file for file in reversed(files)}  # of two in one place the first
     for partition, file in sorted(first.items()):
@@ -202,7 +202,7 @@ def _unrecorded(
         uri = lake.store.uri(file.path)
         if repair:
             instance.report_runless_asset_event(materialization_of(file, uri))
-        yield Line(
+        yield FindingLine(
             trouble="unrecorded",
             dataset=file.dataset,
             partition=partition.key,
@@ -210,7 +210,7 @@ def _unrecorded(
             if version
             else "Dagster's record has no materialization of this file.",
             uri=uri,
-            state=State.REPAIRED if repair else State.WRONG,
+            state=FindingState.REPAIRED if repair else FindingState.WRONG,
         )
 
 
@@ -219,10 +219,10 @@ def _unchecked(
     lake: "Lake",
     settings: Settings,
     years: Collection[int],
-    found: Sequence[Line],
+    found: Sequence[FindingLine],
     *,
     repair: bool,
-) -> list[Line]:
+) -> list[FindingLine]:
     """Partitions on record whose checks were not evaluated on what they hold now.
 
     What was found to be unrecorded is checked too, and not listed twice.
@@ -244,13 +244,13 @@ def _unchecked(
             partition = parse_key(key)
             assert partition is not None  # read from the lake's file names
             lines.append(
-                Line(
+                FindingLine(
                     trouble="unchecked",
                     dataset=dataset.name,
                     partition=key,
                     detail="Its checks were not evaluated on the rows that it has now.",
                     uri=lake.store.uri(partition_folder(dataset.name, partition)),
-                    state=State.WRONG if is_left else State.REPAIRED,
+                    state=FindingState.WRONG if is_left else FindingState.REPAIRED,
                 )
             )
     return lines
@@ -312,7 +312,9 @@ def materialization_of(sound: "SoundFile", uri: str) -> "dg.AssetMaterialization
     )
 
 
-def _print_json(lake: "Lake", checked: "LakeCheck", lines: Sequence[Line], status: int) -> None:
+def _print_json(
+    lake: "Lake", checked: "LakeCheck", lines: Sequence[FindingLine], status: int
+) -> None:
     from f1_bronze.cli.console import print_json
 
     print_json(
@@ -326,10 +328,10 @@ def _print_json(lake: "Lake", checked: "LakeCheck", lines: Sequence[Line], statu
     )
 
 
-def _print(lake: "Lake", checked: "LakeCheck", lines: Sequence[Line]) -> None:
+def _print(lake: "Lake", checked: "LakeCheck", lines: Sequence[FindingLine]) -> None:
     from f1_bronze.cli.console import print_rows, stdout
 
-    def count(state: State, trouble: str | None = None) -> int:
+    def count(state: FindingState, trouble: str | None = None) -> int:
         return sum(line.state is state and trouble in (None, line.trouble) for line in lines)
 
     console = stdout()
@@ -337,16 +339,16 @@ def _print(lake: "Lake", checked: "LakeCheck", lines: Sequence[Line]) -> None:
         place = " ".join(filter(None, (line.dataset, line.partition))) or line.uri
         console.print(
             f"{line.trouble} ({line.state.value}): {place}: {line.detail}",
-            style="red" if line.state is State.WRONG else None,
+            style="red" if line.state is FindingState.WRONG else None,
             markup=False,
             soft_wrap=True,
         )
     rows = [
-        {"trouble": trouble, **{state.value: count(state, trouble) for state in State}}
+        {"trouble": trouble, **{state.value: count(state, trouble) for state in FindingState}}
         for trouble in dict.fromkeys(line.trouble for line in lines)
     ]
     print_rows(console, rows)
-    wrong, repaired = count(State.WRONG), count(State.REPAIRED)
+    wrong, repaired = count(FindingState.WRONG), count(FindingState.REPAIRED)
     verdict = f"{wrong} wrong, {repaired} repaired" if wrong or repaired else "nothing is wrong"
     console.print(
         f"{checked.files:,} current files and {checked.revisions:,} revisions read in "

@@ -54,7 +54,9 @@ def test_list(corrected: Weekend) -> None:
     assert lines[0] == "revision since replaced at rows added removed changed bytes content sha256"
     arrived = corrected.lake.history(LAPS, RACE).contents[0].since
     assert arrived is not None
-    assert lines[1].startswith(f"1 {arrived.isoformat()} 2125-04-20T06:00:00+00:00 1,080 ")
+    assert lines[1].startswith(
+        f"1 {arrived.isoformat(timespec='seconds')} 2125-04-20T06:00:00+00:00 1,080 "
+    )
     assert lines[2].startswith("2 2125-04-20T06:00:00+00:00 2125-04-27T06:00:00+00:00 1,080 0 0 1 ")
     assert lines[3].startswith("3 2125-04-27T06:00:00+00:00 current 1,080 0 0 1 ")
     assert "laps of 2025/bahrain/race." in lines

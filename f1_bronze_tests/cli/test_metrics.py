@@ -74,6 +74,8 @@ def test_one_metric(with_metrics: Weekend) -> None:
         ["TotalRecordsExtracted", "laps", "2", "sum", "1,620"],
         ["TotalRecordsExtracted", "qualifying", "2", "sum", "40"],
         ["TotalRecordsExtracted", "race", "2", "sum", "1,620"],
+        ["TotalRecordsExtracted", "drivers", "qualifying", "2", "sum"],
+        ["TotalRecordsExtracted", "laps", "race", "2", "sum"],
     ]
 
 

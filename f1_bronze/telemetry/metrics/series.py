@@ -31,6 +31,11 @@ class Series:
         return len(self.dimensions) <= _COARSEST
 
     @property
+    def parts(self) -> tuple[str, ...]:
+        """The dataset, session type, trigger or backfill that it is of; empty if it is whole."""
+        return tuple(value for _, value in self.dimensions[_COARSEST:])
+
+    @property
     def statistic(self) -> Statistic:
         """How its values become one; the sum for metrics that are no longer known."""
         return _STATISTIC.get((self.namespace, self.name), Statistic.SUM)
