@@ -15,48 +15,19 @@ from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.lake import paths
 
 # What tables list, the defaults of the stack: Grands Prix and tests of the seasons 2023 to 2026 as
-# slugs, every session type that OpenF1 has named, first and last season.
-# fmt: off  (a name a line would be a page)
+# slugs, every session type that OpenF1 has named, first and last season. One name a line would be
+# a page.
+# fmt: off
 GRANDS_PRIX = (
-    "abu_dhabi",
-    "australian",
-    "austrian",
-    "azerbaijan",
-    "bahrain",
-    "bahrain_1308",
-    "barcelona_catalunya",
-    "belgian",
-    "british",
-    "canadian",
-    "chinese",
-    "dutch",
-    "emilia_romagna",
-    "hungarian",
-    "italian",
-    "japanese",
-    "las_vegas",
-    "mexico_city",
-    "miami",
-    "monaco",
-    "pre_season_testing",
-    "qatar",
-    "sao_paulo",
-    "saudi_arabian",
-    "singapore",
-    "spanish",
-    "united_states",
+    "abu_dhabi", "australian", "austrian", "azerbaijan", "bahrain", "bahrain_1308",
+    "barcelona_catalunya", "belgian", "british", "canadian", "chinese", "dutch",
+    "emilia_romagna", "hungarian", "italian", "japanese", "las_vegas", "mexico_city", "miami",
+    "monaco", "pre_season_testing", "qatar", "sao_paulo", "saudi_arabian", "singapore",
+    "spanish", "united_states",
 )
 SESSION_TYPES = (
-    "day_1",
-    "day_2",
-    "day_3",
-    "practice_1",
-    "practice_2",
-    "practice_3",
-    "qualifying",
-    "race",
-    "sprint",
-    "sprint_qualifying",
+    "day_1", "day_2", "day_3", "practice_1", "practice_2", "practice_3", "qualifying", "race",
+    "sprint", "sprint_qualifying",
 )
 # fmt: on
 YEARS = (2018, 2040)
