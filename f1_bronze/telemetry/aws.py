@@ -1,7 +1,7 @@
 """AWS as metrics, alerts and logs use it: one way to make a client, one table of its errors.
 
-Region, endpoint and credentials come from the standard AWS chain. Clients do not retry: whoever
-sends has a later tick for that, and a retry inside could count a metric twice.
+Region, endpoint and credentials come from the standard AWS chain. Clients do not retry: the
+sensor that sends has a later tick, and a retry inside could count a metric twice.
 """
 
 from dataclasses import dataclass

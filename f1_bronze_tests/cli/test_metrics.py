@@ -12,7 +12,7 @@ from f1_bronze.telemetry.metrics.metric_files import MetricFiles
 from f1_bronze.telemetry.run_results import RunEnd
 
 from ..commands import Ran
-from ..telemetry.metric_runs import QUALIFYING, finished, landed
+from ..telemetry.metric_examples import QUALIFYING, finished, landed
 from ..weekend import Weekend
 
 

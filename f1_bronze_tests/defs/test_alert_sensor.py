@@ -1,4 +1,4 @@
-"""bronze_alerts: what failed is told once each, to whoever is there, and to the others later."""
+"""bronze_alerts: each failure is alerted once, to each sink when it is there."""
 
 import logging
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -151,8 +151,8 @@ def test_nobody_is_to_be_told(
     assert not sensor.cursor
 
 
-def test_a_failed_run_is_told_once(sensor: Sensor, sink: Sink, fails: Fails) -> None:
-    """The alert begins with partition, dataset, why and what to do; later ticks tell nothing."""
+def test_a_failed_run_is_alerted_once(sensor: Sensor, sink: Sink, fails: Fails) -> None:
+    """The alert begins with partition, dataset, why and what to do; later ticks send nothing."""
     run_id = fails()
     assert sensor.tick() == "1 alert sent."
     assert sensor.acted_on == [run_id]  # Dagster calls that tick a success
@@ -163,14 +163,14 @@ def test_a_failed_run_is_told_once(sensor: Sensor, sink: Sink, fails: Fails) -> 
     assert alert.facts["run_id"] == run_id
 
 
-def test_history_is_not_told(
+def test_history_is_not_alerted(
     instance: dg.DagsterInstance,
     settings: Settings,
     sink: Sink,
     fails: Fails,
     tick_log: TickLog,
 ) -> None:
-    """What had failed before the sensor was switched on is not told."""
+    """What had failed before the sensor was switched on is not alerted."""
     fails()
     sensor = Sensor(instance, Deployed(settings, topic=sink), tick_log)
     assert [sensor.tick(), sensor.tick()] == ["0 alerts sent.", "0 alerts sent."]
@@ -197,7 +197,7 @@ def test_old_news(
 def test_a_further_attempt_that_fails_the_same_way(
     sensor: Sensor, sink: Sink, fails: Fails
 ) -> None:
-    """A re-execution is told only where it fails in another way."""
+    """A re-execution is alerted only where it fails in another way."""
     root = fails()
     sensor.tick()
     again = {"dagster__root_run_id": root, "dagster__parent_run_id": root}
@@ -207,7 +207,7 @@ def test_a_further_attempt_that_fails_the_same_way(
     assert sensor.tick() == "1 alert sent."
 
 
-def test_a_backfill_is_told_once(sensor: Sensor, sink: Sink, fails: Fails) -> None:
+def test_a_backfill_is_alerted_once(sensor: Sensor, sink: Sink, fails: Fails) -> None:
     """Runs of a backfill that fail in the same way are one message, over several ticks too."""
     fails(dagster__backfill="abcdefgh")
     fails(dagster__backfill="abcdefgh")
@@ -220,10 +220,10 @@ def test_a_backfill_is_told_once(sensor: Sensor, sink: Sink, fails: Fails) -> No
     assert sensor.tick() == "1 alert sent."
 
 
-def test_a_closed_api_is_told_when_it_is_given_up(
+def test_a_closed_api_is_alerted_when_it_is_given_up(
     sensor: Sensor, sink: Sink, fails: Fails, instance: dg.DagsterInstance
 ) -> None:
-    """While openf1_reopened goes on with a run nobody is woken; the last attempt is told."""
+    """While openf1_reopened resumes a run nobody is woken; the last attempt is alerted."""
     waiting = instance.get_run_by_id(fails("live"))
     assert RETRY_AT_TAG in waiting.tags
     assert sensor.tick() == "0 alerts sent."
@@ -244,13 +244,13 @@ def test_a_wait_that_was_inherited_does_not_count(sensor: Sensor, sink: Sink, fa
 
 
 def test_what_dagster_retries_is_no_news(sensor: Sensor, sink: Sink, fails: Fails) -> None:
-    """A run that Dagster starts anew after a crash is not told."""
+    """A run that Dagster starts anew after a crash is not alerted."""
     fails(dagster__will_retry="true")
     assert sensor.tick() == "0 alerts sent."
 
 
-def test_a_failed_check_is_told_once(sensor: Sensor, sink: Sink, fails: Fails) -> None:
-    """An ERROR is told with its check; the week after, still there, it is not told again."""
+def test_a_failed_check_is_alerted_once(sensor: Sensor, sink: Sink, fails: Fails) -> None:
+    """An ERROR is alerted with its check; the week after, still there, it is not alerted again."""
     fails(judge=FakeJudge(Severity.ERROR))
     fails(judge=FakeJudge(Severity.ERROR))
     assert sensor.tick() == "1 alert sent."
@@ -287,8 +287,8 @@ def test_an_outage_delays(sensor: Sensor, sink: Sink, fails: Fails) -> None:
     assert [sensor.tick(), sensor.tick()] == [says, says]
     sink.error = None
     assert [sensor.tick(), sensor.tick()] == ["2 alerts sent.", "0 alerts sent."]
-    told = [alert.facts["not_landed"][0]["dataset"] for alert in sink.taken]
-    assert told == ["laps", "drivers"]
+    alerted = [alert.facts["not_landed"][0]["dataset"] for alert in sink.taken]
+    assert alerted == ["laps", "drivers"]
 
 
 def test_poison_is_passed_by(sensor: Sensor, sink: Sink, fails: Fails, tick_log: TickLog) -> None:
@@ -310,7 +310,7 @@ def test_one_sink_does_not_keep_the_other(
     fails: Fails,
     tick_log: TickLog,
 ) -> None:
-    """With the topic down the webhook is told at once, and nothing twice when it is back."""
+    """With the topic down the webhook is sent alerts at once, and nothing twice when it is back."""
     down = Sink()
     down.error = SinkUnavailable("It is sent again.")
     sensor = Sensor(instance, Deployed(settings, topic=down, webhook=sink), tick_log)

@@ -259,7 +259,7 @@ def test_the_environment_decides(environ: dict[str, str], as_json: bool) -> None
 
 
 def test_a_format_that_is_none() -> None:
-    """A misspelt format is told with those that there are."""
+    """A misspelt format is an error that lists those that there are."""
     with pytest.raises(SettingError, match="LOG_FORMAT is 'xml'; it takes one of auto, json, text"):
         Settings.read({"F1_BRONZE_LOG_FORMAT": "xml"})
 
@@ -309,8 +309,8 @@ def say(handler: logging.Handler, *texts: str) -> float:
     return time.monotonic() - began
 
 
-def told_in(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """What people are told of the group."""
+def warnings_in(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """What is logged about the group."""
     return [one.getMessage() for one in caplog.records if one.name == "f1_bronze.telemetry"]
 
 
@@ -333,16 +333,16 @@ def test_lines_arrive_in_the_group(cloudwatch: str, caplog: pytest.LogCaptureFix
     assert {json.loads(event["message"])["message"] for event in events} == {"one", "two"}
     [stream] = {event["logStreamName"] for event in events}
     assert stream.startswith("staging/")
-    assert told_in(caplog) == []
+    assert warnings_in(caplog) == []
 
 
 def test_a_group_that_is_not_there(cloudwatch: str, caplog: pytest.LogCaptureFixture) -> None:
-    """The process is told once, with the remedy, and goes on."""
+    """It is logged once, with the remedy, and the process continues."""
     handler = group_handler("nowhere", environment="dev", client=logs_client(cloudwatch))
     assert handler is not None
     say(handler, *("line" for _ in range(10)))
     handler.close()
-    assert told_in(caplog) == [
+    assert warnings_in(caplog) == [
         "Log lines do not arrive in the CloudWatch log group nowhere (ResourceNotFound) "
         "and stay on standard error. Create the log group, or correct F1_BRONZE_LOG_GROUP."
     ]
@@ -355,8 +355,8 @@ def test_nobody_listens(caplog: pytest.LogCaptureFixture) -> None:
     assert handler is not None
     assert say(handler, *("line" for _ in range(1000))) < 1.0
     handler.close()
-    [told] = told_in(caplog)
-    assert "(EndpointConnectionError) and stay on standard error. They are sent again" in told
+    [warning] = warnings_in(caplog)
+    assert "(EndpointConnectionError) and stay on standard error. They are sent again" in warning
 
 
 def test_a_server_that_says_nothing() -> None:
@@ -377,12 +377,12 @@ def test_a_server_that_says_nothing() -> None:
 def test_no_region_and_no_credentials(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, no_logs: None
 ) -> None:
-    """What AWS's chain lacks is told, and lines go to standard error all the same."""
+    """What AWS's chain lacks is logged, and lines go to standard error all the same."""
     monkeypatch.setattr("boto3.DEFAULT_SESSION", None)
     opened = open_logs(as_json=True, group="f1", environment="dev")
     assert len(opened) == 1
-    [told] = told_in(caplog)
-    assert told == (
+    [warning] = warnings_in(caplog)
+    assert warning == (
         "Log lines stay on standard error: CloudWatch cannot be used (NoRegionError). Set "
         "AWS_REGION to a region, or unset F1_BRONZE_LOG_GROUP."
     )

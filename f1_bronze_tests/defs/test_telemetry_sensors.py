@@ -1,4 +1,4 @@
-"""The sensors tell of every run that ended, whoever started it: once, later if need be."""
+"""The sensors send what every run did that ended: once, later if need be."""
 
 import json
 import time
@@ -453,14 +453,14 @@ def test_both_sinks_know_where_they_are(
     assert Position.from_json(None) == Position()
 
 
-def test_the_command_tells_what_the_sensors_would(
+def test_the_command_writes_what_the_sensors_would(
     materialize: Materialize,
     instance: dg.DagsterInstance,
     settings: Settings,
     tick: Ticks,
     tmp_path: Path,
 ) -> None:
-    """Lineage and local metrics are there when the command ends, and the sensors, which tell them
+    """Lineage and local metrics are there when the command ends, and the sensors, which write them
     again, change no byte of them."""
     deployment = Deployment(settings)
     result = materialize("bronze_races", RACE, RACE)

@@ -1,7 +1,6 @@
 """deploy/aws/monitoring.yaml as data, and deployed.
 
-Belongs here: reading the template's alarms and widgets, and applying it to ministack. Stays out:
-what is asserted of them.
+Reading the template's alarms and widgets, and applying it to ministack.
 """
 
 import json

@@ -23,7 +23,7 @@ from f1_bronze.telemetry.metrics.metric_kinds import METRIC_KINDS, UNUSABLE_PART
 from f1_bronze.telemetry.outbound import Sent, SinkUnavailable
 from f1_bronze.telemetry.run_results import RunEnd, RunResult, Trigger
 
-from ..telemetry.metric_runs import MONDAY, QUALIFYING, check, finished, landed, missing
+from ..telemetry.metric_examples import MONDAY, QUALIFYING, check, finished, landed, missing
 from .clouds import Cloud, ministack_cloud
 from .monitoring import COMPOSITE, Series, alarms, deploy, group_series, lines, template
 

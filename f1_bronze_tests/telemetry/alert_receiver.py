@@ -1,7 +1,6 @@
-"""A receiver of webhooks on loopback, which does as it is told.
+"""A receiver of webhooks on loopback, which behaves as it is set.
 
-Belongs here: a real HTTP server that keeps what it takes and can refuse, redirect, trickle. Stays
-out: assertions.
+A real HTTP server that keeps what it takes and can refuse, redirect, trickle.
 """
 
 import json
@@ -33,7 +32,7 @@ class Receiver:
         return [body["alert"]["subject"] for body in self.taken]
 
     def answer(self, request: BaseHTTPRequestHandler) -> None:
-        """Take a request as told."""
+        """Answer a request as set."""
         body = request.rfile.read(int(request.headers.get("Content-Length", 0)))
         self.requests.append((request.command, request.path, dict(request.headers)))
         if self.trickles:

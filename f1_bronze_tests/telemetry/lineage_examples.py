@@ -1,6 +1,6 @@
 """Runs as telemetry sees them, for the tests of lineage.
 
-Belongs here: records with telling values, and how an event is taken apart. Stays out: assertions.
+Records with telling values, and how an event is taken apart.
 """
 
 import json

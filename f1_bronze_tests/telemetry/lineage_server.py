@@ -1,7 +1,6 @@
-"""A consumer of OpenLineage events on loopback, which does as it is told.
+"""A consumer of OpenLineage events on loopback, which behaves as it is set.
 
-Belongs here: a real HTTP server that keeps what it takes and can be slow, broken or gone. Stays
-out: assertions.
+A real HTTP server that keeps what it takes and can be slow, broken or gone.
 """
 
 import json

@@ -1,8 +1,8 @@
 """OpenLineage's JSON schemas, as the official client knows them.
 
-Belongs here: from the client's classes to JSON schemas. The project behind the standard generates
-these classes from the schemas that it publishes, which no package brings along. Stricter than those
-in one thing: a property that the class does not have is an error. Stays out: assertions.
+From the client's classes to JSON schemas. The project behind the standard generates these
+classes from the schemas that it publishes, which no package brings along. Stricter than those
+in one thing: a property that the class does not have is an error.
 """
 
 import types
@@ -72,7 +72,7 @@ def run_event_schema() -> dict[str, Any]:
 
 
 def validator() -> jsonschema.Draft202012Validator:
-    """What tells a valid event from others."""
+    """What accepts valid events alone."""
     return jsonschema.Draft202012Validator(
         run_event_schema(), format_checker=jsonschema.Draft202012Validator.FORMAT_CHECKER
     )

@@ -14,7 +14,7 @@ from f1_bronze.telemetry.alerts.wording import (
 )
 from f1_bronze.telemetry.run_results import CheckOutcome, RunEnd
 
-from .metric_runs import MONDAY, RACE, RUN, check, finished, missing
+from .metric_examples import MONDAY, RACE, RUN, check, finished, missing
 
 WORDING = Wording(environment="production", ui_url="https://dagster.example.org")
 WHY = f"{RACE} laps: OpenF1 answered 500 three times. Run it again later."
@@ -121,15 +121,15 @@ def test_without_a_base_url() -> None:
     assert alert.subject == "f1_bronze dev: a run of bronze_sessions failed"
 
 
-def test_no_secret_is_told() -> None:
-    """An error that quotes a login or a token is told without it."""
+def test_no_secret_is_shown() -> None:
+    """An error that quotes a login or a token is shown without it."""
     run = finished(RunEnd.FAILURE, error="GET https://me:hunter2@host/x?token=abc failed. Look.")
     alert = WORDING.describe_run(run, (), is_failure=True)
     assert alert.text.splitlines()[0] == "GET https://host/x?token=… failed. Look."
     assert "hunter2" not in str(alert.to_json())
 
 
-def test_stale_sessions() -> None:
+def test_overdue_sessions() -> None:
     """The oldest session leads with what it lacks and the command that lands it."""
     ended = MONDAY - timedelta(hours=30)
     stale = [

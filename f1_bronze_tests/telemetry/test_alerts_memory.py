@@ -1,4 +1,4 @@
-"""Each thing is told once, however often it fails, and what a sink has not taken is kept."""
+"""Each thing is alerted once, however often it fails, and what a sink has not taken is kept."""
 
 import json
 from dataclasses import replace
@@ -16,14 +16,14 @@ from f1_bronze.telemetry.alerts.alert_memory import (
 from f1_bronze.telemetry.alerts.wording import Alert, AlertKind, OverdueSession, Wording
 from f1_bronze.telemetry.run_results import RunEnd, RunResult
 
-from .metric_runs import MONDAY, QUALIFYING, RACE, check, finished, missing
+from .metric_examples import MONDAY, QUALIFYING, RACE, check, finished, missing
 from .test_alerts import SPEED, broken
 
 WORDING = Wording(environment="dev")
 
 
-class Story:
-    """Runs one after the other, and what was told of each; the memory goes through a cursor."""
+class AlertedRuns:
+    """Runs one after the other, and what was alerted of each; the memory goes through a cursor."""
 
     def __init__(self) -> None:
         self.memory = AlertMemory()
@@ -46,77 +46,79 @@ def failing(*datasets: str, error: str = "Refused", key: str = RACE) -> RunResul
 FAILED, CHECKS = AlertKind.FAILED_RUN, AlertKind.FAILED_CHECKS
 
 
-def test_the_same_failure_is_told_once_of_a_group() -> None:
+def test_the_same_failure_is_alerted_once_for_a_group() -> None:
     """A further attempt that fails the same way, or in fewer ways, is no news; a new way is."""
-    story = Story()
-    assert story.after(failing("laps", "stints")) is FAILED
-    assert story.after(failing("laps", "stints")) is None
-    assert story.after(failing("stints", key=QUALIFYING)) is None
-    assert story.after(failing("laps", "results")) is FAILED
-    assert story.after(failing("laps", error="Unavailable")) is FAILED
-    assert story.after(failing("laps"), group="another") is FAILED
+    alerts = AlertedRuns()
+    assert alerts.after(failing("laps", "stints")) is FAILED
+    assert alerts.after(failing("laps", "stints")) is None
+    assert alerts.after(failing("stints", key=QUALIFYING)) is None
+    assert alerts.after(failing("laps", "results")) is FAILED
+    assert alerts.after(failing("laps", error="Unavailable")) is FAILED
+    assert alerts.after(failing("laps"), group="another") is FAILED
 
 
-def test_a_crash_is_told_by_its_words() -> None:
-    """A run that names nothing that did not land is told once for what it said."""
-    story = Story()
+def test_a_crash_is_known_by_its_message() -> None:
+    """A run that lists no failed partition is alerted once for its message."""
+    alerts = AlertedRuns()
     crash = finished(RunEnd.FAILURE, error="The run worker died.")
-    assert [story.after(crash), story.after(crash)] == [FAILED, None]
-    assert story.after(replace(crash, error="No space left on device.")) is FAILED
+    assert [alerts.after(crash), alerts.after(crash)] == [FAILED, None]
+    assert alerts.after(replace(crash, error="No space left on device.")) is FAILED
 
 
-def test_what_goes_on_by_itself_is_no_news() -> None:
-    """Only the attempt that gives up is told, even where all failed the same way."""
-    story = Story()
+def test_what_is_retried_by_itself_is_no_news() -> None:
+    """Only the attempt that gives up is alerted, even where all failed the same way."""
+    alerts = AlertedRuns()
     closed = failing("laps", error="ClosedForLiveSession")
-    told = [story.after(closed, is_retried=is_retried) for is_retried in (True, True, False)]
-    assert told == [None, None, FAILED]
+    alerted = [alerts.after(closed, is_retried=is_retried) for is_retried in (True, True, False)]
+    assert alerted == [None, None, FAILED]
 
 
 def test_success_and_cancelling_are_no_news() -> None:
-    """A run that succeeded, or that a person cancelled, is not told."""
-    story = Story()
+    """A run that succeeded, or that a person cancelled, is not alerted."""
+    alerts = AlertedRuns()
     lost = (missing("laps", "Canceled"),)
-    assert story.after(finished()) is None
-    assert story.after(finished(RunEnd.CANCELED, failed=lost)) is None
+    assert alerts.after(finished()) is None
+    assert alerts.after(finished(RunEnd.CANCELED, failed=lost)) is None
 
 
-def test_a_check_is_told_until_it_passes() -> None:
+def test_a_check_is_alerted_until_it_passes() -> None:
     """A check that goes on failing by the same rule is no news; passed and failing again, it is."""
-    story = Story()
+    alerts = AlertedRuns()
     bad = finished(RunEnd.FAILURE, error="…", checks=(broken(),))
     good = finished(checks=(check("laps", passed=True),))
     other = {**SPEED, "rule": "sum_of_sectors"}
     worse = finished(RunEnd.FAILURE, error="…", checks=(broken("laps", RACE, SPEED, other),))
-    told = [story.after(run, group=str(n)) for n, run in enumerate((bad, bad, good, bad, worse))]
-    assert told == [CHECKS, None, None, CHECKS, CHECKS]
+    alerted = [
+        alerts.after(run, group=str(n)) for n, run in enumerate((bad, bad, good, bad, worse))
+    ]
+    assert alerted == [CHECKS, None, None, CHECKS, CHECKS]
 
 
 def test_a_warning_is_no_news() -> None:
-    """A check that only warned is not told."""
+    """A check that only warned is not alerted."""
     run = finished(checks=(check("laps", passed=False, severity="WARN"),))
-    assert Story().after(run) is None
+    assert AlertedRuns().after(run) is None
 
 
-def test_checks_of_a_run_that_goes_on() -> None:
-    """What a check found is told at once, although the run itself is attempted again."""
-    story = Story()
+def test_checks_of_a_run_that_is_retried() -> None:
+    """What a check found is alerted at once, although the run itself is attempted again."""
+    alerts = AlertedRuns()
     run = replace(failing("stints", error="Unavailable"), checks=(broken(),))
-    assert story.after(run, is_retried=True) is CHECKS
-    assert story.after(run, is_retried=True) is None
-    assert story.after(run) is FAILED
+    assert alerts.after(run, is_retried=True) is CHECKS
+    assert alerts.after(run, is_retried=True) is None
+    assert alerts.after(run) is FAILED
 
 
-def test_stale_sessions_are_told_once() -> None:
-    """A session is told when it becomes stale and when it lacks more, not while it stays so."""
+def test_overdue_sessions_are_alerted_once() -> None:
+    """A session is alerted when it becomes overdue and when it lacks more, and not in between."""
     stale = OverdueSession(key=RACE, ended_at=MONDAY - timedelta(days=2), missing=("laps",))
     more = replace(stale, missing=("laps", "stints"))
     other = replace(stale, key=QUALIFYING)
-    memory, told = AlertMemory(), []
+    memory, alerted = AlertMemory(), []
     for look in ([stale], [stale, other], [more], [stale], [], [stale]):
         alert, memory = memory.after_overdue(look, WORDING, MONDAY)
-        told.append([one["partition"] for one in alert.facts["sessions"]] if alert else [])
-    assert told == [[RACE], [QUALIFYING], [RACE], [], [], [RACE]]
+        alerted.append([one["partition"] for one in alert.facts["sessions"]] if alert else [])
+    assert alerted == [[RACE], [QUALIFYING], [RACE], [], [], [RACE]]
 
 
 def numbered(number: int) -> Alert:
@@ -141,21 +143,21 @@ def test_what_waits_is_bounded() -> None:
 
 def test_the_cursor_does_not_grow_with_the_years() -> None:
     """Groups and checks that are known are the latest ones."""
-    story = Story()
+    alerts = AlertedRuns()
     for number in range(MOST_GROUPS + 5):
-        story.after(failing("laps"), group=str(number))
-    assert next(iter(story.memory.causes)) == "5"
-    assert len(story.memory.causes) == MOST_GROUPS
+        alerts.after(failing("laps"), group=str(number))
+    assert next(iter(alerts.memory.causes)) == "5"
+    assert len(alerts.memory.causes) == MOST_GROUPS
     checks = tuple(broken("laps", f"2024/gp_{n}/race") for n in range(MOST_CHECKS + 1))
-    story.after(finished(RunEnd.FAILURE, error="…", checks=checks))
-    assert len(story.memory.failing) == MOST_CHECKS
+    alerts.after(finished(RunEnd.FAILURE, error="…", checks=checks))
+    assert len(alerts.memory.failing) == MOST_CHECKS
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["laps", "stints"]))))
 def test_never_twice(runs: list[tuple[str, str]]) -> None:
-    """Whatever fails in whatever order, a cause is told once of each group."""
-    story = Story()
-    told = [
-        (group, dataset) for group, dataset in runs if story.after(failing(dataset), group=group)
+    """Whatever fails in whatever order, a cause is alerted once for each group."""
+    alerts = AlertedRuns()
+    alerted = [
+        (group, dataset) for group, dataset in runs if alerts.after(failing(dataset), group=group)
     ]
-    assert sorted(told) == sorted(set(runs))
+    assert sorted(alerted) == sorted(set(runs))

@@ -135,7 +135,7 @@ class Taking:
 
 
 def test_limits_of_sns() -> None:
-    """Subject and message stay below SNS's limits, and the ARN tells the region."""
+    """Subject and message stay below SNS's limits, and the ARN has the region."""
     client = Taking()
     long = replace(ALERT, subject="é" * 200, text="é" * 200_000)
     Topic(ARN, client=client.of).send([long])
@@ -154,7 +154,7 @@ def ministack(tmp_path: Path) -> Iterator[Cloud]:
 
 @pytest.mark.slow
 def test_the_policy(ministack: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The template's policy lets its holder tell the alarms' topic and no other."""
+    """The template's policy lets its holder publish to the alarms' topic and no other."""
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     outputs = deploy(ministack)
     other = ministack.client("sns").create_topic(Name="other")["TopicArn"]

@@ -89,7 +89,7 @@ def test_a_redirect_is_not_followed(receiver: Receiver) -> None:
 
 
 def test_nobody_is_there() -> None:
-    """A receiver that is gone is told by its host alone: the path is a secret."""
+    """A receiver that is gone is named by its host alone: the path is a secret."""
     url = f"http://127.0.0.1:{closed_port()}{PATH}"
     with pytest.raises(SinkUnavailable) as error:
         Webhook(url).send([ALERT])

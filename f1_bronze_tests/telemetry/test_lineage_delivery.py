@@ -34,7 +34,7 @@ IDS = [
 
 @pytest.fixture
 def server() -> Iterator[LineageServer]:
-    """A consumer that takes everything, until it is told otherwise."""
+    """A consumer that takes everything, until it is set otherwise."""
     running = LineageServer()
     yield running
     running.released.set()
@@ -64,7 +64,7 @@ def tick(
 
 
 def test_everything_is_taken(server: LineageServer, lake: MemoryStore) -> None:
-    """Each event arrives once, in order and whole; telling them again sends nothing."""
+    """Each event arrives once, in order and whole; a second delivery sends nothing."""
     done = tick(server, lake, ConsumerProgress())
     assert (done.taken, done.refused, done.is_done) == (len(EVENTS), (), True)
     assert server.taken == [json.loads(event.data) for event in EVENTS]
@@ -87,7 +87,7 @@ def test_address_and_key(server: LineageServer) -> None:
 
 @pytest.mark.parametrize("url", ["", "marquez:5000", "ftp://host", "https://"])
 def test_no_address(url: str) -> None:
-    """An address that is none is told at once, with the setting's name."""
+    """Anything but an address is an error at once, with the setting's name."""
     with pytest.raises(ConsumerAddressError, match="F1_BRONZE_LINEAGE_URL is"):
         HttpConsumer(url, {})
 
@@ -138,7 +138,7 @@ def test_answers_that_are_not_about_the_event(
 
 
 def test_a_key_that_is_wrong(server: LineageServer, lake: MemoryStore) -> None:
-    """The reason ends with what to mend."""
+    """The reason ends with what to correct."""
     server.behaviour = lambda _: 401
     waiting = tick(server, lake, ConsumerProgress())
     assert (waiting.waiting or "").endswith("Check OPENLINEAGE_API_KEY.")

@@ -115,7 +115,7 @@ def test_every_run_id_starts_once_and_ends_once() -> None:
     assert all(types[0] == "START" and len(types) == 2 for types in by_id.values()), by_id
 
 
-def test_told_again_it_is_the_same() -> None:
+def test_made_again_it_is_the_same() -> None:
     """The same run gives the same paths and bytes; another run gives others."""
     assert end_events(finished()) == end_events(finished())
     other = replace(begun(), run_id="9e107d9d-372b-4b3e-8f5a-1f2e3d4c5b6a")
@@ -376,7 +376,7 @@ def test_a_local_lake() -> None:
     assert file["name"] == "/srv/my lake/bronze/laps"
 
 
-def test_no_secret_is_told() -> None:
+def test_no_secret_is_shown() -> None:
     """Credentials in addresses, errors and tags of a run reach no event."""
     run = finished(
         start=begun(tags={"password": "hunter2"}),

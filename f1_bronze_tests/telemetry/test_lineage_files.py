@@ -45,7 +45,7 @@ def test_written_and_read(kind: str, tmp_path: Path) -> None:
 
 
 def test_written_again() -> None:
-    """Events that are told again leave the lake as it is, byte for byte."""
+    """Events that are made again leave the lake as it is, byte for byte."""
     store = MemoryStore()
     EventFiles(store).write(ALL)
     before = dict(store.objects)
@@ -152,7 +152,7 @@ def test_what_is_no_event(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_reading_an_event() -> None:
-    """What is no event is None; an event whose parts are of other types has nothing to tell."""
+    """What is no event is None; an event whose parts are of other types reads as empty."""
     assert [read_event("x", data) for data in (b"", b"[]", b"null", b"{}", b"\xff")] == [None] * 5
     strange = {
         "eventTime": "2026-11-23T06:04:07",

@@ -23,7 +23,7 @@ from f1_bronze.telemetry.metrics.cloudwatch import (
 from f1_bronze.telemetry.metrics.measurement import run_metrics
 from f1_bronze.telemetry.metrics.metric_kinds import Metric
 
-from .metric_runs import MONDAY, WEEKEND
+from .metric_examples import MONDAY, WEEKEND
 
 ONE = Metric(
     namespace="F1Pipeline/Bronze",

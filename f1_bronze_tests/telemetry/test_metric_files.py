@@ -17,7 +17,7 @@ from f1_bronze.telemetry.metrics.metric_files import MetricFiles, parse_line, to
 from f1_bronze.telemetry.metrics.metric_kinds import Metric
 from f1_bronze.telemetry.outbound import Dropped, Files, Sent, SinkUnavailable
 
-from .metric_runs import MONDAY, RUN, WEEKEND, finished
+from .metric_examples import MONDAY, RUN, WEEKEND, finished
 from .test_metric_batches import ONE
 
 PATH = f"metrics/year=2026/month=11/day=23/metrics_{RUN}.jsonl"

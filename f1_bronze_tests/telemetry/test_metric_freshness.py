@@ -27,22 +27,22 @@ def test_in_season() -> None:
 def test_the_metric() -> None:
     """It is one series of the deployment, of the moment it is taken, and one id an hour."""
     now = RACE + timedelta(hours=1)
-    told = hours_since_last_success(None, now, environment="staging", session_ends=[RACE])
-    assert (told.namespace, told.name, told.unit) == (
+    gauge = hours_since_last_success(None, now, environment="staging", session_ends=[RACE])
+    assert (gauge.namespace, gauge.name, gauge.unit) == (
         "F1Pipeline/Bronze",
         "HoursSinceLastSuccess",
         "None",
     )
-    assert told.dimensions == (
+    assert gauge.dimensions == (
         ("Environment", "staging"),
         ("Pipeline", "f1_bronze"),
         ("Layer", "bronze"),
     )
-    assert (told.at, told.origin, told.value) == (now, "freshness-20261122T16", 1)
+    assert (gauge.at, gauge.origin, gauge.value) == (now, "freshness-20261122T16", 1)
     later = now + timedelta(minutes=59)
     assert (
         hours_since_last_success(None, later, environment="staging", session_ends=[RACE]).id
-        == told.id
+        == gauge.id
     )
 
 

@@ -7,7 +7,7 @@ from f1_bronze.telemetry.metrics.measurement import run_metrics
 from f1_bronze.telemetry.metrics.metric_kinds import DIMENSION_VALUES, METRIC_KINDS
 from tools.metric_docs import metrics_table
 
-from .metric_runs import WEEKEND
+from .metric_examples import WEEKEND
 
 PAGE = Path(__file__).parents[2] / "docs/monitoring.md"
 

@@ -13,7 +13,7 @@ from f1_bronze.telemetry.metrics.measurement import run_metrics
 from f1_bronze.telemetry.metrics.metric_kinds import METRIC_KINDS, Metric
 from f1_bronze.telemetry.run_results import RunEnd, RunResult, Trigger
 
-from .metric_runs import (
+from .metric_examples import (
     MONDAY,
     QUALIFYING,
     RACE,
@@ -205,7 +205,7 @@ def test_repeated_is_not_counted() -> None:
     assert sums["APIRequestCount[]"] == 4
 
 
-def test_a_run_that_only_told_again() -> None:
+def test_a_run_that_only_repeated() -> None:
     """An attempt that found all landed has sums of nothing, under no finer dimension."""
     metrics = measured(finished(stored=(landed("laps", repeated=True),)))
     assert values(metrics, "SessionsProcessed") == 0
@@ -214,7 +214,7 @@ def test_a_run_that_only_told_again() -> None:
 
 
 def test_backfill() -> None:
-    """A run of a backfill is told in the historical namespace, and not as the weekly pipeline."""
+    """A run of a backfill is in the historical namespace, and not part of the weekly pipeline."""
     run = finished(
         historical=True,
         backfill_id="abcdefgh",
@@ -294,7 +294,7 @@ def test_a_clock_that_went_back() -> None:
 
 
 def test_same_run_same_metrics() -> None:
-    """A run told twice has the same metrics with the same ids, and another run has others."""
+    """A run measured twice has the same metrics with the same ids, and another run has others."""
     assert measured(WEEKEND) == measured(WEEKEND)
     ids = [m.id for m in measured(WEEKEND)]
     assert len(set(ids)) == len(ids)
@@ -330,7 +330,7 @@ def test_parts_make_the_whole(landings: tuple[Any, ...]) -> None:
 
 
 def test_an_unheard_of_session_type() -> None:
-    """A session type that OpenF1 invents makes no new series, it is told as other."""
+    """A session type that OpenF1 invents makes no new series, it counts as other."""
     metrics = measured(finished(stored=(landed("laps", "2026/bahrain/warm_up", 7),)))
     assert values(metrics, "TotalRecordsExtracted", "SessionType") == {"other": 7}
 

@@ -1,7 +1,6 @@
 """A server that repeats whatever it is sent, as the worst of APIs and consumers would.
 
-Belongs here: a real HTTP server on loopback whose answers repeat headers, address and body. Stays
-out: assertions.
+A real HTTP server on loopback whose answers repeat headers, address and body.
 """
 
 import json

@@ -1,7 +1,6 @@
 """Everything that was written, made legible.
 
-Belongs here: reading files as what they are: SQLite with its compressed cells, Parquet, gzip. Stays
-out: what is looked for in them (planted.py).
+Reading files as what they are: SQLite with its compressed cells, Parquet, gzip.
 """
 
 import gzip

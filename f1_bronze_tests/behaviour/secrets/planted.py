@@ -1,7 +1,6 @@
 """Distinct secrets, and finding them however they are written.
 
-Belongs here: the values and their forms. Stays out: where they are planted (scenario.py), what is
-searched (evidence.py).
+The values and their forms.
 """
 
 import base64

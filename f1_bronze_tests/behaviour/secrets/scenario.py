@@ -1,7 +1,6 @@
 """A deployment with secrets in every place that takes one, which meets every refusal.
 
-Belongs here: what is set, run and broken, and keeping all that it writes in one folder. Stays out:
-what must not be found there (test_secrets.py).
+What is set, run and broken, and keeping all that it writes in one folder.
 """
 
 import contextlib

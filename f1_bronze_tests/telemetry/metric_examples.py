@@ -1,7 +1,4 @@
-"""Runs as the metrics' tests need them, and a CloudWatch client that can be told to fail.
-
-Belongs here: examples and a fake. Stays out: assertions.
-"""
+"""Runs as the metrics' tests need them, and a CloudWatch client that can be made to fail."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
