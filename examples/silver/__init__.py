@@ -1,5 +1,5 @@
 """Silver tables on bronze partitions: docs/downstream.md walks through it.
 
 The assets are in assets.py, when they are made in following.py, what they must not use in
-fitness.py; together.py and alone.py are two ways to load them.
+fitness.py, how they join bronze in lineage.py; together.py and alone.py are two ways to load them.
 """

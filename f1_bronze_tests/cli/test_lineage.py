@@ -15,7 +15,14 @@ from f1_bronze.telemetry.lineage.event_files import EventFiles
 from f1_bronze.telemetry.lineage.events import end_events, start_events
 from f1_bronze.telemetry.run_results import FailedPartition, RunResult
 
-from ..telemetry.lineage_examples import BEGUN_AT, RUN_ID, begun, check, finished, landed
+from ..telemetry.lineage_examples import (
+    BEGUN_AT,
+    RUN_ID,
+    check,
+    finished,
+    run_start,
+    stored_one,
+)
 from ..weekend import DATASET, RACE, Weekend
 
 SECOND_RUN = "9e107d9d-372b-4b3e-8f5a-1f2e3d4c5b6a"
@@ -28,7 +35,7 @@ def run_over(weekend: Weekend, run_id: str, at: datetime, **more: object) -> Run
     for name in ("results", "laps"):
         file = weekend.lake.read(DATASET[name], RACE)
         stored.append(
-            landed(
+            stored_one(
                 name,
                 uri=weekend.file(name).as_uri().replace("%3D", "="),
                 session_key=file.provenance.session_key,
@@ -39,7 +46,7 @@ def run_over(weekend: Weekend, run_id: str, at: datetime, **more: object) -> Run
             )
         )
     run = finished(
-        start=begun(run_id=run_id, started_at=at),
+        start=run_start(run_id=run_id, started_at=at),
         ended_at=at + timedelta(minutes=1),
         stored=tuple(stored),
         failed=(),
@@ -186,7 +193,7 @@ def test_the_flow_of_a_session(with_events: Weekend) -> None:
         with_events,
         "0e4f3b9a-1f0e-4f52-9a52-1d1b7a0d9b11",
         datetime(2026, 11, 24, tzinfo=UTC),
-        stored=(landed(partition=SessionPartition.parse("2025/monaco/race")),),
+        stored=(stored_one(partition=SessionPartition.parse("2025/monaco/race")),),
         checks=(),
     )
     EventFiles(with_events.lake.store).write(end_events(other))

@@ -12,7 +12,7 @@ from f1_bronze.telemetry.metrics.metric_files import MetricFiles
 from f1_bronze.telemetry.run_results import RunEnd
 
 from ..commands import Ran
-from ..telemetry.metric_examples import QUALIFYING, finished, landed
+from ..telemetry.metric_examples import QUALIFYING, finished, stored_one
 from ..weekend import Weekend
 
 
@@ -31,7 +31,10 @@ def with_metrics(tmp_path: Path) -> Weekend:
             run_id=name,
             ended_at=now - timedelta(days=days, minutes=1),
             seconds=12.5,
-            stored=(landed("laps", rows=rows), landed("drivers", QUALIFYING, 20)),
+            stored=(
+                stored_one("laps", rows=rows),
+                stored_one("drivers", QUALIFYING, 20),
+            ),
         )
         files.send(run_metrics(run, environment="dev"))
     return Weekend(tmp_path)
@@ -98,7 +101,9 @@ def test_json(with_metrics: Weekend) -> None:
 
 def test_two_environments(with_metrics: Weekend) -> None:
     """Where deployments share a lake, each has its own lines."""
-    run = finished(run_id="staged", ended_at=datetime.now(UTC), stored=(landed("laps", rows=5),))
+    run = finished(
+        run_id="staged", ended_at=datetime.now(UTC), stored=(stored_one("laps", rows=5),)
+    )
     files = MetricFiles(LocalStore(with_metrics.folder / "lake"))
     files.send(run_metrics(run, environment="staging"))
     lines = [

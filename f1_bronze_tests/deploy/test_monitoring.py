@@ -23,7 +23,14 @@ from f1_bronze.telemetry.metrics.metric_kinds import METRIC_KINDS, UNUSABLE_PART
 from f1_bronze.telemetry.outbound import Sent, SinkUnavailable
 from f1_bronze.telemetry.run_results import RunEnd, RunResult, Trigger
 
-from ..telemetry.metric_examples import MONDAY, QUALIFYING, check, finished, landed, missing
+from ..telemetry.metric_examples import (
+    MONDAY,
+    QUALIFYING,
+    check,
+    finished,
+    missing,
+    stored_one,
+)
 from .clouds import Cloud, ministack_cloud
 from .monitoring import COMPOSITE, Series, alarms, deploy, group_series, lines, template
 
@@ -46,7 +53,7 @@ def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
 def sent(environment: str = "production") -> dict[Series, list[Metric]]:
     """What the code really sends: scheduled, by hand, of all datasets, of a backfill, hourly."""
     everything = {
-        "stored": tuple(landed(dataset.name, rows=5) for dataset in DATASETS),
+        "stored": tuple(stored_one(dataset.name, rows=5) for dataset in DATASETS),
         "checks": tuple(check(dataset.name, passed=True) for dataset in DATASETS),
     }
     runs = (
@@ -204,7 +211,7 @@ def bad_and_good(now: datetime) -> tuple[list[Metric], list[Metric]]:
                 ended_at=at,
                 seconds=7_201 if wrong else 60,
                 historical=historical,
-                stored=(landed("laps"),),
+                stored=(stored_one("laps"),),
                 checks=(check("laps", passed=not wrong),),
                 api={"calls": 12, "by_status": {"503": 11} if wrong else {"200": 12}},
             )
@@ -300,7 +307,7 @@ def test_sums(ministack: Cloud) -> None:
     """
     client, now = ministack.client("cloudwatch"), datetime.now(UTC).replace(microsecond=0)
     sink = CloudWatchSink(client=lambda: client)
-    laps, more = landed("laps", rows=1_080), landed("drivers", rows=20)
+    laps, more = stored_one("laps", rows=1_080), stored_one("drivers", rows=20)
     for run_id, what in (("one", (laps, more)), ("two", (laps,))):
         run = finished(run_id=run_id, ended_at=now, stored=what)
         sink.send(run_metrics(run, environment="dev"))
@@ -385,7 +392,7 @@ def week() -> list[RunResult]:
         ended_at = START + timedelta(days=day, hours=hour)
         return finished(end, run_id=f"{day}-{hour}", ended_at=ended_at, **what)
 
-    stored = (landed("laps"),)
+    stored = (stored_one("laps"),)
     closed = (missing("laps", "ClosedForLiveSession"),)
     broken, sound = (check("laps", passed=ok) for ok in (False, True))
     other = finished(RunEnd.FAILURE, ended_at=START, datasets=(), other_assets={"scratch": 1})

@@ -29,7 +29,7 @@ SHA = "ab" * 32
 _KEYS = {RACE: 9472, QUALIFYING: 9471}
 
 
-def begun(**more: Any) -> RunStart:
+def run_start(**more: Any) -> RunStart:
     """A run of the job bronze_sessions over Bahrain 2025."""
     run = RunStart(
         run_id=RUN_ID,
@@ -46,7 +46,7 @@ def begun(**more: Any) -> RunStart:
     return replace(run, **more)
 
 
-def landed(
+def stored_one(
     dataset: str = "laps",
     partition: SessionPartition = RACE,
     root: str = "s3://my-bucket/f1",
@@ -117,10 +117,10 @@ def check(dataset: str = "laps", partition: SessionPartition = RACE, **more: Any
 def finished(**more: Any) -> RunResult:
     """The run's end a minute later: laps and results of the race landed, one did not."""
     run = RunResult(
-        start=begun(),
+        start=run_start(),
         end=RunEnd.FAILURE,
         ended_at=BEGUN_AT + timedelta(minutes=1),
-        stored=(landed(), landed("results", revision="changed", rows=20)),
+        stored=(stored_one(), stored_one("results", revision="changed", rows=20)),
         failed=(
             FailedPartition(dataset="laps", partition_key=QUALIFYING.key, error="RowsWouldBeLost"),
         ),

@@ -21,7 +21,7 @@ RUN = "0f2c7e1a-6f8e-4a51-9d7a-0b6f2f0f7a11"
 RACE, QUALIFYING = "2026/bahrain/race", "2026/bahrain/qualifying"
 
 
-def landed(dataset: str, key: str = RACE, rows: int = 20, **more: Any) -> StoredPartition:
+def stored_one(dataset: str, key: str = RACE, rows: int = 20, **more: Any) -> StoredPartition:
     """One dataset of one session that landed a minute before the run's end."""
     usual: dict[str, Any] = {
         "session_key": 10014,
@@ -90,11 +90,11 @@ def finished(
 
 WEEKEND = finished(
     stored=(
-        landed("sessions", QUALIFYING, 1, api_requests=2),
-        landed("sessions", RACE, 1, api_requests=0),
-        landed("drivers", QUALIFYING, 20),
-        landed("drivers", RACE, 20, api_requests=0, revision="unchanged", rows_added=0),
-        landed("laps", RACE, 1_080, api_requests=2, api_retries=1),
+        stored_one("sessions", QUALIFYING, 1, api_requests=2),
+        stored_one("sessions", RACE, 1, api_requests=0),
+        stored_one("drivers", QUALIFYING, 20),
+        stored_one("drivers", RACE, 20, api_requests=0, revision="unchanged", rows_added=0),
+        stored_one("laps", RACE, 1_080, api_requests=2, api_retries=1),
     ),
     checks=(
         check("laps", passed=False),

@@ -22,10 +22,10 @@ from f1_bronze.telemetry.lineage.names import refused_path
 from f1_bronze.telemetry.outbound import Outcome, Sent, SinkUnavailable
 
 from ..lake.fakes import MemoryStore
-from .lineage_examples import begun, finished, landed
+from .lineage_examples import finished, run_start, stored_one
 from .lineage_server import LineageServer, closed_port
 
-EVENTS = [*start_events(begun()), *end_events(finished())]
+EVENTS = [*start_events(run_start()), *end_events(finished())]
 IDS = [
     f"{body['run']['runId']}/{body['eventType']}"
     for body in (json.loads(event.data) for event in EVENTS)
@@ -293,7 +293,7 @@ def test_only_sending_takes_time(lake: MemoryStore) -> None:
 
 def test_several_runs_in_a_tick(server: LineageServer, lake: MemoryStore) -> None:
     """A tick's seconds and the progress go from one run to the next."""
-    other = [*start_events(begun(run_id="9e107d9d-372b-4b3e-8f5a-1f2e3d4c5b6a"))]
+    other = [*start_events(run_start(run_id="9e107d9d-372b-4b3e-8f5a-1f2e3d4c5b6a"))]
     delivery = Delivery(HttpConsumer(server.url, {}), lake)
     first = delivery.deliver(EVENTS, ConsumerProgress())
     second = delivery.deliver(other, first.progress)
@@ -347,12 +347,12 @@ def test_a_season_in_a_tick(server: LineageServer, lake: MemoryStore) -> None:
     """394 events reach a consumer that answers in 50 ms within one tick's seconds."""
     server.seconds = 0.05
     stored = tuple(
-        landed(dataset, partition=SessionPartition.parse(f"2025/gp_{number}/race"))
+        stored_one(dataset, partition=SessionPartition.parse(f"2025/gp_{number}/race"))
         for number in range(48)
         for dataset in ("sessions", "drivers", "results", "laps")
     )
     events = [
-        *start_events(begun()),
+        *start_events(run_start()),
         *end_events(finished(stored=stored, failed=(), checks=())),
     ]
     assert len(events) == 386

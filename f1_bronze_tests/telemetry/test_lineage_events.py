@@ -21,12 +21,12 @@ from .lineage_examples import (
     RACE,
     RUN_ID,
     SHA,
-    begun,
     bodies,
     check,
     finished,
-    landed,
     only,
+    run_start,
+    stored_one,
 )
 
 RUN = lineage_run_id(RUN_ID, BEGUN_AT)
@@ -51,7 +51,7 @@ OF_THE_RACE = {
 
 def test_a_run_that_starts() -> None:
     """Its START has the time of the start and a job that no dataset's job is called like."""
-    [body] = bodies(start_events(begun(backfill_id="kqyetzgw", historical=True)))
+    [body] = bodies(start_events(run_start(backfill_id="kqyetzgw", historical=True)))
     assert (body["eventType"], body["run"]["runId"]) == ("START", RUN)
     assert body["eventTime"] == "2026-11-23T06:04:07.250000Z"
     assert (body["job"]["namespace"], body["job"]["name"]) == (
@@ -106,7 +106,7 @@ def test_how_a_run_ends(end: RunEnd, event_type: str, of_what_did_not_land: str)
 
 def test_every_run_id_starts_once_and_ends_once() -> None:
     """OpenLineage's own law: one START and one end for each run id."""
-    events = bodies([*start_events(begun()), *end_events(finished())])
+    events = bodies([*start_events(run_start()), *end_events(finished())])
     by_id: dict[str, list[str]] = {}
     for body in sorted(events, key=lambda b: b["eventTime"]):
         by_id.setdefault(str(UUID(body["run"]["runId"])), []).append(body["eventType"])
@@ -118,7 +118,7 @@ def test_every_run_id_starts_once_and_ends_once() -> None:
 def test_made_again_it_is_the_same() -> None:
     """The same run gives the same paths and bytes; another run gives others."""
     assert end_events(finished()) == end_events(finished())
-    other = replace(begun(), run_id="9e107d9d-372b-4b3e-8f5a-1f2e3d4c5b6a")
+    other = replace(run_start(), run_id="9e107d9d-372b-4b3e-8f5a-1f2e3d4c5b6a")
     mine = {event.path for event in end_events(finished())}
     assert mine.isdisjoint(event.path for event in end_events(finished(start=other)))
 
@@ -183,7 +183,10 @@ def test_job_facets() -> None:
 
 def test_when_a_partition_started() -> None:
     """It began as long before its end as the asking took, and never before the run."""
-    quick, slow = landed(extract_seconds=4), landed("results", extract_seconds=99)
+    quick, slow = (
+        stored_one(extract_seconds=4),
+        stored_one("results", extract_seconds=99),
+    )
     events = end_events(finished(stored=(quick, slow), failed=(), checks=()))
     starts = [body["eventTime"] for body in bodies(events) if body["eventType"] == "START"]
     assert starts == ["2026-11-23T06:04:13.250000Z", "2026-11-23T06:04:07.250000Z"]
@@ -195,7 +198,7 @@ def test_when_a_partition_started() -> None:
 )
 def test_what_became_of_the_file(revision: str, change: str | None) -> None:
     """What was found to be the same was not written, and its rows are stated all the same."""
-    run = finished(stored=(landed(revision=revision),), failed=(), checks=())
+    run = finished(stored=(stored_one(revision=revision),), failed=(), checks=())
     [file] = only(end_events(run), "bronze_laps")["outputs"]
     state = file["facets"].get("lifecycleStateChange", {}).get("lifecycleStateChange")
     assert state == change
@@ -206,7 +209,7 @@ def test_what_became_of_the_file(revision: str, change: str | None) -> None:
 @pytest.mark.parametrize("dataset", DATASETS, ids=lambda d: d.name)
 def test_columns(dataset) -> None:  # type: ignore[no-untyped-def]
     """Schema and column lineage follow from the declaration, under OpenF1's own field names."""
-    run = finished(stored=(landed(dataset.name),), failed=(), checks=())
+    run = finished(stored=(stored_one(dataset.name),), failed=(), checks=())
     body = only(end_events(run), f"bronze_{dataset.name}")
     assert body["inputs"][0]["name"] == dataset.endpoint
     facets = body["outputs"][0]["facets"]
@@ -264,7 +267,7 @@ def test_checks_of_many_sessions() -> None:
     named = check(partition=elsewhere, rules=(), uri=FILE.replace("2025", "2024"))
     nameless = check(partition=SessionPartition.parse("2024/spanish/race"))
     run = finished(
-        stored=(landed(), landed(partition=QUALIFYING)),
+        stored=(stored_one(), stored_one(partition=QUALIFYING)),
         failed=(),
         checks=(check(), plain, named, nameless),
     )
@@ -284,7 +287,7 @@ def test_execute_check_alone() -> None:
     """A run that stores nothing and checks what an earlier run stored gives assertions, with the
     column of a rule that has one."""
     run = finished(
-        start=begun(datasets=()),
+        start=run_start(datasets=()),
         stored=(),
         failed=(),
         checks=(check(uri=FILE),),
@@ -346,14 +349,14 @@ def test_a_cause_that_is_not_on_record() -> None:
 
 def test_what_an_earlier_attempt_stored() -> None:
     """It has no events: the attempt that stored it has emitted them."""
-    run = finished(stored=(landed(repeated=True),), failed=(), checks=(), end=RunEnd.SUCCESS)
+    run = finished(stored=(stored_one(repeated=True),), failed=(), checks=(), end=RunEnd.SUCCESS)
     [end] = bodies(end_events(run))
     assert end["job"]["name"] == "dagster_bronze_sessions"
 
 
 def test_runs_of_others() -> None:
     """A run that has to do with no bronze dataset has no events."""
-    theirs = begun(datasets=(), job="silver")
+    theirs = run_start(datasets=(), job="silver")
     run = finished(start=theirs, stored=(), failed=(), checks=())
     assert (start_events(theirs), end_events(run)) == ([], [])
 
@@ -361,7 +364,7 @@ def test_runs_of_others() -> None:
 def test_a_dataset_that_is_no_more() -> None:
     """What an older release has recorded of a dataset that is gone breaks nothing."""
     run = finished(
-        stored=(replace(landed(), dataset="weather"),),
+        stored=(replace(stored_one(), dataset="weather"),),
         failed=(FailedPartition(dataset="weather", partition_key=RACE.key, error="X"),),
         checks=(check("weather", uri="file:///x"),),
     )
@@ -370,7 +373,7 @@ def test_a_dataset_that_is_no_more() -> None:
 
 def test_a_local_lake() -> None:
     """A table in a folder is named by its absolute path."""
-    run = finished(stored=(landed(root="file:///srv/my%20lake"),), failed=(), checks=())
+    run = finished(stored=(stored_one(root="file:///srv/my%20lake"),), failed=(), checks=())
     [file] = only(end_events(run), "bronze_laps")["outputs"]
     assert file["namespace"] == "file"
     assert file["name"] == "/srv/my lake/bronze/laps"
@@ -379,9 +382,9 @@ def test_a_local_lake() -> None:
 def test_no_secret_is_shown() -> None:
     """Credentials in addresses, errors and tags of a run reach no event."""
     run = finished(
-        start=begun(tags={"password": "hunter2"}),
+        start=run_start(tags={"password": "hunter2"}),
         stored=(
-            landed(
+            stored_one(
                 source_url="https://me:hunter2@api.openf1.org/v1/laps?session_key=1&token=hunter2#hunter2"
             ),
         ),
@@ -397,7 +400,7 @@ def test_no_secret_is_shown() -> None:
 def test_one_line_of_ascii() -> None:
     """An event is one line, which Athena reads as one row, and in ASCII."""
     error = "São Paulo\nfailed twice"
-    for event in [*start_events(begun()), *end_events(finished(error=error))]:
+    for event in [*start_events(run_start()), *end_events(finished(error=error))]:
         assert event.data.endswith(b"}\n")
         assert (event.data.count(b"\n"), event.data.isascii()) == (1, True)
 
@@ -408,10 +411,10 @@ def test_paths() -> None:
     at = BEGUN_AT.replace(day=30, hour=23, minute=59, second=30)
     keys = [f"2025/gp_{n}/race" for n in range(100)]
     run = finished(
-        start=begun(started_at=at, job="__ASSET_JOB"),
+        start=run_start(started_at=at, job="__ASSET_JOB"),
         ended_at=at + timedelta(minutes=1),
         stored=tuple(
-            landed(
+            stored_one(
                 partition=SessionPartition.parse(key),
                 at=at + timedelta(milliseconds=400),
                 extract_seconds=0.1,  # begun and ended within one second

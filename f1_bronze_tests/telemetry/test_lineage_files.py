@@ -20,10 +20,10 @@ from f1_bronze.telemetry.lineage.summaries import Summaries
 from f1_bronze.telemetry.run_results import RunEnd
 
 from ..lake.fakes import MemoryStore, RecordingStore
-from .lineage_examples import BEGUN_AT, begun, finished, landed
+from .lineage_examples import BEGUN_AT, finished, run_start, stored_one
 
 DAY, NEXT_DAY = date(2026, 11, 23), date(2026, 11, 24)
-ALL = [*start_events(begun()), *end_events(finished())]
+ALL = [*start_events(run_start()), *end_events(finished())]
 
 
 def rows_of(store: MemoryStore, day: date = DAY) -> list[dict[str, Any]]:
@@ -49,7 +49,7 @@ def test_written_again() -> None:
     store = MemoryStore()
     EventFiles(store).write(ALL)
     before = dict(store.objects)
-    EventFiles(store).write([*start_events(begun()), *end_events(finished())])
+    EventFiles(store).write([*start_events(run_start()), *end_events(finished())])
     assert store.objects == before
     assert len(before) == len(ALL)
 
@@ -67,8 +67,10 @@ def test_a_lake_that_fails() -> None:
 def test_a_run_over_midnight() -> None:
     """Its events lie in the folders of both days, and both are named."""
     at = BEGUN_AT.replace(hour=23, minute=59, second=55)
-    one = landed(at=at + timedelta(seconds=1))
-    run = finished(start=begun(started_at=at), ended_at=at + timedelta(minutes=1), stored=(one,))
+    one = stored_one(at=at + timedelta(seconds=1))
+    run = finished(
+        start=run_start(started_at=at), ended_at=at + timedelta(minutes=1), stored=(one,)
+    )
     store = MemoryStore()
     assert EventFiles(store).write(end_events(run)) == {DAY, NEXT_DAY}
     assert len(EventFiles(store).of_day(DAY)) + len(EventFiles(store).of_day(NEXT_DAY)) == 7
@@ -125,7 +127,7 @@ def test_a_summary_grows() -> None:
     summaries.refresh(EventFiles(store).write(ALL))
     later = replace(
         finished(end=RunEnd.CANCELED),
-        start=begun(run_id="9e107d9d-372b-4b3e-8f5a-1f2e3d4c5b6a"),
+        start=run_start(run_id="9e107d9d-372b-4b3e-8f5a-1f2e3d4c5b6a"),
         ended_at=BEGUN_AT + timedelta(hours=2),
     )
     store.clear()

@@ -15,7 +15,7 @@ from f1_bronze.datasets import DATASETS
 from f1_bronze.telemetry.lineage.events import end_events, start_events
 from f1_bronze.telemetry.run_results import RunEnd
 
-from .lineage_examples import begun, check, finished, landed, only
+from .lineage_examples import check, finished, only, run_start, stored_one
 from .openlineage_schemas import FACETS, run_event_schema, validator
 
 
@@ -23,13 +23,13 @@ from .openlineage_schemas import FACETS, run_event_schema, validator
 def test_events_are_valid(end: RunEnd) -> None:
     """Events of every dataset, revision and end of a run are valid."""
     stored = [
-        landed(dataset.name, revision=revision)
+        stored_one(dataset.name, revision=revision)
         for dataset in DATASETS
         for revision in ("new", "changed", "unchanged", "empty")
     ]
-    stored.append(landed(session_start=None, session_end=None, root="file:///srv/lake"))
+    stored.append(stored_one(session_start=None, session_end=None, root="file:///srv/lake"))
     run = finished(end=end, stored=tuple(stored), checks=(check(), check("results", rules=())))
-    events = [*start_events(begun(parent_run_id="x", root_run_id="y")), *end_events(run)]
+    events = [*start_events(run_start(parent_run_id="x", root_run_id="y")), *end_events(run)]
     checker = validator()
     seen: dict[str, set[str]] = {place: set() for place in FACETS}
     for event in events:
@@ -115,10 +115,10 @@ def test_events_are_valid_by_the_published_schemas(end: RunEnd) -> None:
         (schema["$id"], Resource.from_contents(schema)) for schema in schemas
     )
     ids = {schema["$id"].rpartition("/")[2]: schema["$id"] for schema in schemas}
-    stored = [landed(dataset.name) for dataset in DATASETS]
+    stored = [stored_one(dataset.name) for dataset in DATASETS]
     run = finished(end=end, stored=tuple(stored), checks=(check(), check("results", rules=())))
     seen: set[str] = set()
-    for event in [*start_events(begun()), *end_events(run)]:
+    for event in [*start_events(run_start()), *end_events(run)]:
         body = json.loads(event.data)
         whole = {"$ref": body["schemaURL"].partition("#")[0]}
         jsonschema.Draft202012Validator(whole, registry=registry).validate(body)

@@ -21,8 +21,8 @@ from .metric_examples import (
     WEEKEND,
     check,
     finished,
-    landed,
     missing,
+    stored_one,
     values,
 )
 
@@ -117,7 +117,7 @@ def test_no_success() -> None:
         missing("laps", "Failed"),
         missing("laps", "F", QUALIFYING),
     )
-    metrics = measured(finished(RunEnd.FAILURE, stored=(landed("laps", rows=9),), failed=lost))
+    metrics = measured(finished(RunEnd.FAILURE, stored=(stored_one("laps", rows=9),), failed=lost))
     assert values(metrics, "BronzePipelineSuccess") == 0
     assert values(metrics, "EndToEndPipelineSuccess") == 0
     assert values(metrics, "PartitionsNotLanded") == 3
@@ -148,7 +148,7 @@ def test_neither_success_nor_failure(
 
 def test_a_run_that_checked_nothing() -> None:
     """It has no failures and no warnings of checks: its 0 would hide those of another run."""
-    metrics = measured(finished(stored=(landed("laps"),)))
+    metrics = measured(finished(stored=(stored_one("laps"),)))
     assert not names(metrics) & {"DataValidationFailures", "DataValidationWarnings"}
     passed = measured(finished(checks=(check("laps", passed=True),)))
     assert values(passed, "DataValidationFailures") == 0
@@ -159,17 +159,17 @@ def test_response_time() -> None:
     metrics = measured(
         finished(
             stored=(
-                landed("laps", RACE, api_requests=1, extract_seconds=0.4),
-                landed("laps", QUALIFYING, api_requests=0, extract_seconds=0.4),
-                landed("drivers", api_requests=2, extract_seconds=0.4),
-                landed("sessions", api_requests=0, extract_seconds=0.0),
+                stored_one("laps", RACE, api_requests=1, extract_seconds=0.4),
+                stored_one("laps", QUALIFYING, api_requests=0, extract_seconds=0.4),
+                stored_one("drivers", api_requests=2, extract_seconds=0.4),
+                stored_one("sessions", api_requests=0, extract_seconds=0.0),
             )
         )
     )
     assert values(metrics, "APIResponseTime") == 0.4
     assert values(metrics, "APIResponseTime", "DataType") == {"drivers": 0.2, "laps": 0.8}
     assert "APIResponseTime" not in names(
-        measured(finished(stored=(landed("laps", api_requests=0),)))
+        measured(finished(stored=(stored_one("laps", api_requests=0),)))
     )
 
 
@@ -191,9 +191,9 @@ def test_rows_by_dataset_and_session_type() -> None:
 
 def test_repeated_is_not_counted() -> None:
     """What an earlier attempt landed counts there: two attempts sum up to what landed once."""
-    first = finished(RunEnd.FAILURE, stored=(landed("drivers", rows=20, api_requests=3),))
-    again = landed("drivers", rows=20, api_requests=0, repeated=True)
-    second = finished(run_id="second", stored=(again, landed("laps", rows=1_080)))
+    first = finished(RunEnd.FAILURE, stored=(stored_one("drivers", rows=20, api_requests=3),))
+    again = stored_one("drivers", rows=20, api_requests=0, repeated=True)
+    second = finished(run_id="second", stored=(again, stored_one("laps", rows=1_080)))
     both = [*measured(first), *measured(second)]
     sums = Counter[str]()
     for metric in both:
@@ -207,7 +207,7 @@ def test_repeated_is_not_counted() -> None:
 
 def test_a_run_that_only_repeated() -> None:
     """An attempt that found all landed has sums of nothing, under no finer dimension."""
-    metrics = measured(finished(stored=(landed("laps", repeated=True),)))
+    metrics = measured(finished(stored=(stored_one("laps", repeated=True),)))
     assert values(metrics, "SessionsProcessed") == 0
     assert values(metrics, "TotalRecordsExtracted") == 0
     assert values(metrics, "SessionsProcessed", "DataType") == {}
@@ -219,14 +219,18 @@ def test_backfill() -> None:
         historical=True,
         backfill_id="abcdefgh",
         trigger=Trigger.MANUAL,
-        stored=(landed("laps"), landed("drivers"), landed("laps", "2023/monza/race")),
+        stored=(
+            stored_one("laps"),
+            stored_one("drivers"),
+            stored_one("laps", "2023/monza/race"),
+        ),
     )
     metrics = measured(run)
     assert {m.namespace for m in metrics} == {"F1Pipeline/Bronze", "F1Pipeline/DAG/Historical"}
     assert values(metrics, "HistoricalPipelineSuccess") == 1
     assert values(metrics, "HistoricalSessionsProcessed") == 2
     assert values(metrics, "BackfillExecutionTime", "BackfillType") == {"backfill": 240}
-    by_command = measured(finished(historical=True, stored=(landed("laps"),)))
+    by_command = measured(finished(historical=True, stored=(stored_one("laps"),)))
     assert values(by_command, "HistoricalSessionsProcessed", "BackfillType") == {"runs": 1}
     assert {m.dimensions[2] for m in by_command if "Historical" in m.namespace} == {
         ("DAGType", "historical")
@@ -236,7 +240,7 @@ def test_backfill() -> None:
 def test_silver_and_gold() -> None:
     """Tables of silver and gold are counted; bronze ends with its last landing there."""
     run = finished(
-        stored=(landed("laps", at=MONDAY - timedelta(seconds=100)),),
+        stored=(stored_one("laps", at=MONDAY - timedelta(seconds=100)),),
         other_assets={"silver": 3, "gold": 2, "scratch": 9},
     )
     metrics = measured(run)
@@ -282,7 +286,7 @@ def test_api_errors(by_status: dict[str, int], errors: tuple[str, ...], expected
 )
 def test_without_the_runs_sums(api: dict[str, Any]) -> None:
     """Where the run's sums are unknown or nonsense, calls are those of what landed."""
-    run = finished(stored=(landed("laps", api_requests=5, api_retries=2),), api=api)
+    run = finished(stored=(stored_one("laps", api_requests=5, api_retries=2),), api=api)
     assert values(measured(run), "APIRequestCount") == 5
     assert values(measured(run), "APIRetryCount") == 2
     assert values(measured(run), "APIErrorCount") == 0
@@ -311,7 +315,7 @@ def _landings(draw: st.DrawFn) -> tuple[Any, ...]:
     names = st.sampled_from([dataset.name for dataset in DATASETS])
     keys = draw(st.lists(st.tuples(names, _SESSION_TYPES, st.booleans()), max_size=30))
     return tuple(
-        landed(name, f"2026/round_{n}/{kind}", draw(st.integers(0, 2_000)), repeated=again)
+        stored_one(name, f"2026/round_{n}/{kind}", draw(st.integers(0, 2_000)), repeated=again)
         for n, (name, kind, again) in enumerate(keys)
     )
 
@@ -331,13 +335,13 @@ def test_parts_make_the_whole(landings: tuple[Any, ...]) -> None:
 
 def test_an_unheard_of_session_type() -> None:
     """A session type that OpenF1 invents makes no new series, it counts as other."""
-    metrics = measured(finished(stored=(landed("laps", "2026/bahrain/warm_up", 7),)))
+    metrics = measured(finished(stored=(stored_one("laps", "2026/bahrain/warm_up", 7),)))
     assert values(metrics, "TotalRecordsExtracted", "SessionType") == {"other": 7}
 
 
 def test_a_partition_of_two_datasets_is_one_session() -> None:
     """Six datasets of one race are one session."""
-    run = finished(stored=tuple(landed(dataset.name, RACE, 1) for dataset in DATASETS))
+    run = finished(stored=tuple(stored_one(dataset.name, RACE, 1) for dataset in DATASETS))
     assert values(measured(run), "SessionsProcessed") == 1
     assert values(measured(run), "SessionsProcessed", "DataType") == dict.fromkeys(
         (dataset.name for dataset in DATASETS), 1
