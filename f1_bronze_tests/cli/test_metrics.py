@@ -121,7 +121,7 @@ def test_nothing_yet(tmp_path: Path) -> None:
     """An empty lake is no error; it says who writes metrics there."""
     ran = Weekend(tmp_path).run(metrics)
     assert (ran.status, ran.out) == (0, "")
-    assert "The sensor cloudwatch_metrics writes them" in ran.err
+    assert "The sensor cloudwatch_metrics sends them" in ran.err
     assert Weekend(tmp_path).run(metrics, "--json").data["metrics"] == []
 
 

@@ -316,7 +316,7 @@ def warnings_in(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 def test_lines_arrive_in_the_group(cloudwatch: str, caplog: pytest.LogCaptureFixture) -> None:
     """A stream for each process is made in the group, also after somebody closed all handlers."""
-    client = logs_client(cloudwatch)
+    client = logs_client(cloudwatch, connect_timeout=20, read_timeout=20)
     client.create_log_group(logGroupName="f1")
     handler = group_handler("f1", environment="staging", client=client)
     assert handler is not None
