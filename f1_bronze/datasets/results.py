@@ -202,7 +202,7 @@ _RULES = (
         "laps down as laps",
         usable_from=0.5,
         scope=_RACED,
-        says='A gap of "+n LAPS" is the difference of number_of_laps to the winner.',
+        says='number_of_laps is that of the winner, less where the gap is "+n LAPS".',
         why="True of all 88 races and sprints.",
     ),
     warn(

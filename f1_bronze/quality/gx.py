@@ -127,10 +127,27 @@ def failing_rows(
                 f"{one.exception_info}. Compare its declaration in f1_bronze/datasets/"
                 f"{batch.dataset.name}.py with the types of its columns."
             )
-        failing[str(name)] = np.array(sorted(one.result["unexpected_index_list"]), dtype=np.intp)
+        rows = np.array(sorted(one.result["unexpected_index_list"]), dtype=np.intp)
+        failing[str(name)] = _really_null(batch, str(name), rows)
     if keep is not None:
         keep(_summary(batch, result))
     return failing
+
+
+def _really_null(
+    batch: RowBatch, name: str, rows: "npt.NDArray[np.intp]"
+) -> "npt.NDArray[np.intp]":
+    """Without the rows that are null only because their value does not fit the column.
+
+    That it does not fit is reported by a rule about types.
+    """
+    rule = batch.dataset.rule(name)
+    if rule is None or not isinstance(rule.condition, NotNull) or not len(rows):
+        return rows
+    field = batch.dataset.column(rule.condition.column).field
+    extras = batch.frame[EXTRA_FIELDS].iloc[rows]
+    fits = [not isinstance(text, str) or field not in json.loads(text) for text in extras]
+    return rows[fits]
 
 
 def count_checked(batch: RowBatch, rule: Rule) -> Sequence[int]:

@@ -491,7 +491,6 @@ _UNUSABLE = (
         "numbers are numbers",
         "points as text",
         _each(lambda record: {"points": str(record["points"])}),
-        "results: points not null",
     ),
     _unusable(
         "results",

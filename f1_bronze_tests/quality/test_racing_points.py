@@ -71,6 +71,7 @@ def one_more(points: Sequence[float], *places: int) -> list[float]:
             [1, 2, 3, 10],
             "points for 25 to 50 % of the distance",
         ),
+        (2023, "race", [26.0], list(range(2, 11)), "full points"),  # as in Austin in 2023
         (2024, "race", [], [], "no points"),
         (2024, "sprint", [8.0, 7.0, 6.0, 5.0, 4.0, 3.0, 2.0, 1.0], [], "sprint points"),
         (2024, "sprint", [9.0, 7.0, 6.0, 5.0, 4.0, 3.0, 2.0, 1.0], [1], "sprint points"),
