@@ -153,7 +153,7 @@ def ingest_selection(
     bar = ProgressBar(console, tally, estimate=resource.make_budget().estimate)
     openf1 = resource.make_openf1(observer=bar.report)
     with warnings_on(console), closing(openf1):
-        calendar, plan = selection.plan(openf1, lake)
+        calendar, plan = selection.plan(openf1, lake, dry_run=dry_run)
         if dry_run:
             _print_plan(plan, calendar, bar.estimate(plan.calls), as_json=as_json)
             return 0

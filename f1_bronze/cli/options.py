@@ -15,7 +15,13 @@ import click
 from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.dataset import Dataset
 from f1_bronze.datasets.partition import PartitionKeyError, SessionPartition
-from f1_bronze.settings import HomeUnusable, SettingError, Settings, parse_session_types
+from f1_bronze.settings import (
+    HomeUnusable,
+    SettingError,
+    Settings,
+    dagster_home,
+    parse_session_types,
+)
 
 if TYPE_CHECKING:
     from f1_bronze.defs.automation.launch import Plan
@@ -179,8 +185,13 @@ class Selection:
         """The years as text."""
         return ", ".join(map(str, self.years))
 
-    def plan(self, openf1: "OpenF1", lake: "Lake") -> "tuple[Calendar, Plan]":
-        """Read the calendar, which has sessions of all types, and plan what is selected."""
+    def plan(
+        self, openf1: "OpenF1", lake: "Lake", *, dry_run: bool = False
+    ) -> "tuple[Calendar, Plan]":
+        """Read the calendar, which has sessions of all types, and plan what is selected.
+
+        A dry run makes no home for Dagster: where there is none, nothing is complete.
+        """
         from f1_bronze.defs.automation.launch import Plan, recent
         from f1_bronze.openf1.calendar import select_grands_prix
 
@@ -191,10 +202,13 @@ class Selection:
             sessions = tuple(s for s in sessions if s.partition.session_type in self.session_types)
         if self.recent_days is not None:
             sessions = recent(sessions, self.recent_days, datetime.now(UTC))
-        held = None
+        held: dict[str, set[SessionPartition]] | None = None
         if self.only_missing:
             stored = {ds.name: lake.stored_partitions(ds.name, self.years) for ds in self.datasets}
-            held = _complete(stored)
+            if dry_run and not dagster_home().exists():
+                held = {name: set() for name in stored}
+            else:
+                held = _find_complete(stored)
         return calendar, Plan(sessions=sessions, datasets=self.datasets, held=held)
 
     def _check_session_types(self, calendar: "Calendar") -> None:
@@ -205,14 +219,11 @@ class Selection:
             raise unknown(what, name, [*sorted(known), "all"])
 
 
-def _complete(stored: dict[str, set[SessionPartition]]) -> dict[str, set[SessionPartition]]:
-    """What is stored, recorded and checked; nothing where Dagster has no home yet."""
+def _find_complete(stored: dict[str, set[SessionPartition]]) -> dict[str, set[SessionPartition]]:
+    """What is stored, recorded and checked."""
     from f1_bronze.defs.automation.instance import open_instance
     from f1_bronze.defs.record.completeness import find_complete
-    from f1_bronze.settings import dagster_home
 
-    if not dagster_home().exists():
-        return {name: set() for name in stored}
     with open_instance() as instance:
         return find_complete(instance, stored)
 
