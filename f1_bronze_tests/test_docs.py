@@ -54,7 +54,7 @@ def alike(printed: str, promised: str) -> bool:
 
 
 @pytest.fixture(scope="session")
-def landed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder in which the first command of the README was run; it is only read."""
     first = blocks(README, "console")[0].splitlines()[0].removeprefix("$ ")
 
@@ -66,21 +66,21 @@ def landed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("block", blocks(README, "console"), ids=lambda b: b.splitlines()[0])
-def test_console_blocks(block: str, tmp_path: Path, landed: Path) -> None:
+def test_console_blocks(block: str, tmp_path: Path, demo_folder: Path) -> None:
     """A command of the README prints what the README shows."""
     line, promised = block.split("\n", 1)
     if block == blocks(README, "console")[0]:
-        printed = (landed / PRINTED).read_text("utf-8")
+        printed = (demo_folder / PRINTED).read_text("utf-8")
     else:
-        printed = command(line.removeprefix("$ "), landed if " sql " in line else tmp_path)
+        printed = command(line.removeprefix("$ "), demo_folder if " sql " in line else tmp_path)
     assert alike(printed, promised), printed
 
 
-def test_python_blocks(landed: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_python_blocks(demo_folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """The Python of the README runs on what the first command has stored."""
     read, define = blocks(README, "python")
     here = Path.cwd()
-    os.chdir(landed)
+    os.chdir(demo_folder)
     try:
         exec(compile(read, "README.md", "exec"), {})
         names: dict[str, object] = {}

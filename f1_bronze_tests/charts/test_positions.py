@@ -108,7 +108,7 @@ def test_qualifying_shows_its_parts() -> None:
 
 
 def test_simulated_race_and_qualifying(race: Tables, qualifying: Tables) -> None:
-    """Whoever ended a race on another place than they qualified on is shown with the difference."""
+    """Drivers who end a race elsewhere than they qualified are shown with the difference."""
     svg = draw_positions(
         RACE,
         race["results"],

@@ -297,18 +297,18 @@ def test_sessions_that_athena_does_not_see(on_s3: tuple[Ask, str]) -> None:
     """What the tables' stack does not list by default is named by its parameter: a warning."""
     ask, bucket = on_s3
 
-    def landed(*keys: str) -> None:
+    def store(*keys: str) -> None:
         for key in keys:
             path = file_path("laps", SessionPartition.parse(key), 7)
             boto3.client("s3").put_object(Bucket=bucket, Key=f"f1/{path}", Body=b"")
 
-    landed("2025/bahrain/race", "2025/bahrain/qualifying")
+    store("2025/bahrain/race", "2025/bahrain/qualifying")
     known = ask("--json", F1_BRONZE_LAKE_URI=f"s3://{bucket}/f1")
     assert (known.exit_code, states(known)["lake tables"]) == (0, "ok")
     assert checks(known)["lake tables"]["detail"] == (
         "the tables' stack lists all 2 sessions of the lake by default"
     )
-    landed("2027/thai/race", "2027/thai/qualifying", "2041/bahrain/warm_up")
+    store("2027/thai/race", "2027/thai/qualifying", "2041/bahrain/warm_up")
     result = ask("--json", F1_BRONZE_LAKE_URI=f"s3://{bucket}/f1")
     assert (result.exit_code, states(result)["lake tables"]) == (0, "warning")
     assert checks(result)["lake tables"]["detail"] == (

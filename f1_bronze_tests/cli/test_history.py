@@ -109,10 +109,10 @@ def test_one_revision(corrected: Weekend) -> None:
 
 def test_as_of(corrected: Weekend) -> None:
     """--at reads what was current then, in UTC unless the time says otherwise."""
-    landed = corrected.lake.history(LAPS, RACE).contents[0].since
-    assert landed is not None
+    stored = corrected.lake.history(LAPS, RACE).contents[0].since
+    assert stored is not None
     for time, speed in (
-        (landed.isoformat(), 306),
+        (stored.isoformat(), 306),
         ("2125-04-20T05:59:59", 306),
         ("2125-04-20T06:00:00Z", 1),
         ("2125-04-20T07:59:59+02:00", 306),
@@ -124,14 +124,14 @@ def test_as_of(corrected: Weekend) -> None:
 
 
 def test_before_the_first_landing(corrected: Weekend) -> None:
-    """A moment at which nothing had landed is exit status 2, with the moment when it had."""
+    """A time before anything was stored is exit status 2, with the time when it was."""
     ran = corrected.run(history, "laps", "2025/bahrain/race", "--at", "2020-01-01")
-    landed = corrected.lake.history(LAPS, RACE).contents[0].since
-    assert landed is not None
+    stored = corrected.lake.history(LAPS, RACE).contents[0].since
+    assert stored is not None
     assert ran.status == 2
     assert (
         "laps of 2025/bahrain/race held nothing at 2020-01-01T00:00:00+00:00 that is kept: "
-        f"revision 1 arrived at {landed.isoformat()}. Choose that moment or a later one."
+        f"revision 1 arrived at {stored.isoformat()}. Choose that moment or a later one."
     ) in ran.err
 
 

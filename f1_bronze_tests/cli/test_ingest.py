@@ -1,4 +1,4 @@
-"""f1-bronze ingest: what lands, what it prints, how it ends."""
+"""f1-bronze ingest: what it stores, what it prints, how it ends."""
 
 from pathlib import Path
 
@@ -133,7 +133,7 @@ def test_closed_api(run: Run, fast: dict[str, str], simulator: Simulator) -> Non
 
 
 def test_closed_in_mid_run(run: Run, fast: dict[str, str], simulator: Simulator) -> None:
-    """What is closed half-way keeps what landed, and is exit status 3 as well."""
+    """What is closed half-way keeps what is stored, and is exit status 3 as well."""
     simulator.control.add_faults(InjectedFault(kind="live", endpoint="laps"))
     ran = run(*WEEKEND, "--json", **fast)
     assert ran.status == 3
@@ -205,7 +205,7 @@ def test_unreachable_api(run: Run) -> None:
 def test_a_home_that_cannot_be_written(
     run: Run, fast: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A Dagster home that cannot be made is a sentence, before anything has landed."""
+    """A Dagster home that cannot be made is a sentence, before anything is stored."""
     monkeypatch.setenv("DAGSTER_HOME", "/proc/home")
     ran = run(*WEEKEND, **fast)
     assert ran.status == 1
@@ -226,7 +226,7 @@ def test_json_when_nothing_can_be_asked(
 def test_a_session_that_cannot_be_placed_is_reported(
     run: Run, fast: dict[str, str], simulator: Simulator
 ) -> None:
-    """A calendar row that cannot be read is a gap: the rest lands and the exit status is 1."""
+    """A calendar row that cannot be read is a gap: the rest is stored and the exit status is 1."""
     simulator.control.add_faults(
         InjectedFault(
             kind="edit",

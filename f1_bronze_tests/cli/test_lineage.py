@@ -30,7 +30,7 @@ PAGE = (Path(__file__).parents[2] / "docs/lineage.md").read_text("utf-8")
 
 
 def run_over(weekend: Weekend, run_id: str, at: datetime, **more: object) -> RunResult:
-    """A run that landed laps and results of the race as the lake has them, and checked laps."""
+    """A run that stored laps and results of the race as the lake has them, and checked laps."""
     stored = []
     for name in ("results", "laps"):
         file = weekend.lake.read(DATASET[name], RACE)
@@ -64,7 +64,7 @@ def without_events(weekend: Weekend) -> Weekend:
 
 @pytest.fixture
 def with_events(without_events: Weekend) -> Weekend:
-    """The weekend after a run that landed it and one that did not."""
+    """The weekend after a run that stored it and one that did not."""
     first = run_over(without_events, RUN_ID, BEGUN_AT)
     second = run_over(
         without_events,

@@ -109,7 +109,7 @@ def test_in_a_browser(browser: Browser, page: Path) -> None:
         ".map(chip => getComputedStyle(chip).backgroundColor)"
     )
     assert len(colours) == 8
-    assert len(set(colours)) >= 7  # outdated and unrecorded are told apart by their frame
+    assert len(set(colours)) >= 7  # outdated and unrecorded differ in their frame
 
 
 def test_a_cell_opens(browser: Browser, page: Path) -> None:

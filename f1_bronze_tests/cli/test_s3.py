@@ -73,7 +73,7 @@ def test_a_weekend_lands_in_a_bucket(
 
 
 def test_no_such_bucket(run: Run, fast: dict[str, str], aws: str) -> None:
-    """A bucket that is not there is told before the API is asked."""
+    """A bucket that is not there is reported before the API is called."""
     ran = run(*WEEKEND, LAKE_URI="s3://elsewhere", **fast)
     assert ran.status == 1
     assert "S3 answered NoSuchBucket: could not list s3://elsewhere/." in ran.err
@@ -94,7 +94,7 @@ def test_no_credentials(
 
 
 def test_unknown_key_and_forbidden(run: Run, fast: dict[str, str], aws: str) -> None:
-    """An unknown access key and a forbidden bucket are different sentences; no secret is told."""
+    """An unknown access key and a forbidden bucket are reported apart, and without a secret."""
     iam = client("iam")
     iam.create_user(UserName="reader")
     key = iam.create_access_key(UserName="reader")["AccessKey"]

@@ -89,7 +89,7 @@ def test_season_2024(run_process: Run, run: Run, recorded: Simulator, tmp_path: 
 
 
 def test_season_2026(run: Run, recorded: Simulator, tmp_path: Path) -> None:
-    """The qualifying of 2026 lands with 22 drivers, cancelled rounds do not land, and places name
+    """The qualifying of 2026 has 22 drivers, cancelled rounds are left out, and places name
     the Grands Prix for which there is no meeting."""
     ran = run("ingest", "2026", "--json", "--dataset", "sessions", "--dataset", "drivers",
               OPENF1_URL=recorded.url)  # fmt: skip

@@ -89,7 +89,7 @@ def test_csv(lake: str) -> None:
 
 
 def test_json(lake: str) -> None:
-    """JSON is a list of rows with JSON's own types; names that are equal are told apart."""
+    """JSON is a list of rows with JSON's own types; equal names are numbered."""
     done = ask(
         "SELECT lap_number, st_speed, segments_sector_1 AS s, sum(lap_number) OVER () AS total, "
         "date_start::DATE AS day, 1.5::DECIMAL(3, 1) AS d, 'nan'::DOUBLE AS n, 1 AS d "
@@ -199,9 +199,9 @@ def test_a_wrong_query_as_json(lake: str) -> None:
     """Programs that asked for JSON get the error as JSON too."""
     done = ask("SELECT nope FROM laps", "--json")
     assert done.exit_code == 2
-    told = json.loads(done.stdout)
-    assert (told["status"], told["error"]) == (2, "BinderException")
-    assert told["message"].startswith("Binder Error: Referenced column")
+    error = json.loads(done.stdout)
+    assert (error["status"], error["error"]) == (2, "BinderException")
+    assert error["message"].startswith("Binder Error: Referenced column")
 
 
 @pytest.fixture

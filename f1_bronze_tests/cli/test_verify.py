@@ -32,7 +32,7 @@ def findings(ran: Ran) -> list[tuple[str, str, str, str]]:
 
 
 def test_all_is_well(weekend: Weekend) -> None:
-    """After an ingest lake and record agree: nothing to tell, exit status 0, nothing changed."""
+    """After an ingest lake and record agree: nothing to report, exit status 0, nothing changed."""
     ran = weekend.run(verify, "2025")
     assert (ran.status, ran.err) == (0, "")
     uri = weekend.lake.store.uri("")
@@ -48,7 +48,7 @@ def test_all_is_well(weekend: Weekend) -> None:
 
 
 def test_missing_file(weekend: Weekend) -> None:
-    """A file that was recorded and is gone is told with the command that lands it again; that
+    """A file that was recorded and is gone is reported with the command that ingests it again; that
     cannot be repaired here."""
     weekend.file("laps").unlink()
     for words in ([], ["--repair"]):
@@ -85,7 +85,7 @@ def test_altered_file(weekend: Weekend) -> None:
 
 def test_lost_record(weekend: Weekend) -> None:
     """With an empty record --repair registers the partitions in order of their sessions and
-    records every file with what the file can tell."""
+    records every file with what the file says of itself."""
     shutil.rmtree(weekend.folder / "home")
     ran = weekend.run(verify, "2025", "--json")
     assert ran.status == 1
@@ -168,7 +168,7 @@ def test_record_of_another_content(weekend: Weekend) -> None:
 
 @pytest.mark.parametrize("age", [10, 7200])
 def test_unfinished_file(weekend: Weekend, age: int) -> None:
-    """What is young may be the work of another writer: it is told, is nothing wrong, and stays."""
+    """A young file may be the work of another writer: it is reported, is not wrong, and stays."""
     import os
     import time
 
@@ -187,7 +187,7 @@ def test_unfinished_file(weekend: Weekend, age: int) -> None:
 
 
 def test_foreign_file(weekend: Weekend) -> None:
-    """Somebody else's file is told by its address and left where it is."""
+    """Somebody else's file is reported by its address and left where it is."""
     (weekend.folder / "lake/bronze/laps/notes.txt").write_text("mine")
     ran = weekend.run(verify, "2025", "--repair")
     assert ran.status == 1
