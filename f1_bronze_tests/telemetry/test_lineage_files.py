@@ -16,11 +16,12 @@ from f1_bronze.lake.sql import SUMMARY_SCHEMA, Views
 from f1_bronze.telemetry.lineage import names as paths
 from f1_bronze.telemetry.lineage.event_files import EventFiles, read_event
 from f1_bronze.telemetry.lineage.events import end_events, start_events
+from f1_bronze.telemetry.lineage.partition_lineage import read_lineage
 from f1_bronze.telemetry.lineage.summaries import Summaries
 from f1_bronze.telemetry.run_results import RunEnd
 
 from ..lake.fakes import MemoryStore, RecordingStore
-from .lineage_examples import BEGUN_AT, finished, run_start, stored_one
+from .lineage_examples import BEGUN_AT, RACE, RUN_ID, finished, run_start, stored_one
 
 DAY, NEXT_DAY = date(2026, 11, 23), date(2026, 11, 24)
 ALL = [*start_events(run_start()), *end_events(finished())]
@@ -190,3 +191,35 @@ def test_events_in_sql() -> None:
     for name in ("lineage", "lineage_events"):
         with Views(store).answer(f"SELECT count(*) FROM {name}") as found:
             assert found.fetchall() == [(len(ALL),)]
+
+
+def test_events_of_an_older_release() -> None:
+    """Events that named files as datasets, with Dagster's run id as their own, are still read."""
+    folder = "bronze/laps/year=2025/grand_prix=bahrain/session_type=race/"
+    file = {"namespace": "file", "name": f"/srv/lake/{folder}laps_9472.parquet"}
+    assertion = {"assertion": "values", "name": "values/x", "success": False, "severity": "error"}
+    checked = {"dataQualityAssertions": {"assertions": [assertion]}}
+    parent = {"run": {"runId": RUN_ID}}
+    tags = [{"key": "partition", "value": RACE.key}]
+    written = {
+        "eventTime": "2026-11-20T06:00:00Z",
+        "eventType": "COMPLETE",
+        "run": {"runId": "1", "facets": {"tags": {"tags": tags}, "parent": parent}},
+        "job": {"name": "bronze_laps"},
+        "outputs": [{**file, "facets": {"dataQualityMetrics": {"rowCount": 7}}}],
+    }
+    checks = {
+        "eventTime": "2026-11-20T06:01:00Z",
+        "eventType": "COMPLETE",
+        "run": {"runId": "2", "facets": {"parent": parent}},
+        "job": {"name": "bronze_laps_checks"},
+        "inputs": [{**file, "inputFacets": checked}],
+    }
+    files = [(str(n), json.dumps(one).encode()) for n, one in enumerate((written, checks))]
+    found = read_lineage(RACE.key, f"/{folder}", files)
+    assert [(one.job, one.dagster_run_id) for one in found.events] == [
+        ("bronze_laps", RUN_ID),
+        ("bronze_laps_checks", RUN_ID),
+    ]
+    assert (found.events[0].output, found.events[0].rows) == (file["name"], 7)
+    assert [(one.rule, one.passed) for one in found.checks] == [("values/x", False)]
