@@ -113,7 +113,8 @@ def finish_tick(
     if not acted_on:
         return dg.SkipReason(said)
     context.log.info(said)
-    return to_reactions(acted_on[:MOST_REACTIONS])
+    runs = {run.run_id: run for run in acted_on}  # a run that started and ended is there twice
+    return to_reactions(list(runs.values())[:MOST_REACTIONS])
 
 
 def group_finder(context: dg.SensorEvaluationContext) -> GroupOf:
