@@ -1,6 +1,7 @@
 """A headless Chromium, for what only a browser shows of a page."""
 
 import json
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -58,17 +59,18 @@ class Browser:
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
+def chromium(folder: Path) -> Iterator[Browser]:
     """A window that is closed afterwards; the test is skipped where there is no Chromium."""
-    opened = start_driver({"browser": "ALL", "performance": "ALL"})
+    opened = start_driver({"browser": "ALL", "performance": "ALL"}, folder)
     try:
         yield Browser(opened)
     finally:
         opened.quit()
 
 
-def start_driver(logs: Mapping[str, str], *flags: str) -> Any:
-    """Selenium's driver of a new Chromium; the test is skipped where there is none."""
+def start_driver(logs: Mapping[str, str], folder: Path, *flags: str) -> Any:
+    """Selenium's driver of a new Chromium, which leaves its temporary files in the folder; the test
+    is skipped where there is none."""
     program = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chrome"))), None)
     driver = shutil.which("chromedriver")
     if program is None or driver is None:
@@ -79,5 +81,6 @@ def start_driver(logs: Mapping[str, str], *flags: str) -> Any:
     for flag in (*_FLAGS, *flags):
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", dict(logs))
-    service = webdriver.ChromeService(executable_path=driver)
+    environ = {**os.environ, "TMPDIR": str(folder)}
+    service = webdriver.ChromeService(executable_path=driver, env=environ)
     return webdriver.Chrome(options=options, service=service)

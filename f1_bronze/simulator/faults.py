@@ -195,11 +195,6 @@ class FaultTarget:
         """The rows of the answer, counted when a fault first asks."""
         return self.count_rows()
 
-    @cached_property
-    def sessions(self) -> int:
-        """How many sessions the request lists."""
-        return len(self.query.listed("session_key"))
-
 
 @dataclass
 class _Armed:
@@ -217,7 +212,8 @@ class _Armed:
             return False
         if fault.session_key is not None and not target.query.names_session(fault.session_key):
             return False
-        if fault.sessions_above is not None and target.sessions <= fault.sessions_above:
+        sessions = len(target.query.listed("session_key"))
+        if fault.sessions_above is not None and sessions <= fault.sessions_above:
             return False
         return fault.rows_above is None or target.rows > fault.rows_above
 

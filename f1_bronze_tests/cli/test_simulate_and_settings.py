@@ -51,7 +51,7 @@ def test_simulate_with_faults_and_live() -> None:
         assert requests.get(f"{where['url']}/sessions?year=2025", timeout=10).status_code == 401
 
 
-def test_simulate_wrong_use(run_process: Run) -> None:
+def test_simulate_wrong_use(run: Run) -> None:
     """A fault, a limit or an address that makes no sense is a sentence and exit status 2."""
     for words in (
         ["--fault", '{"kind": "meteor"}'],
@@ -59,7 +59,7 @@ def test_simulate_wrong_use(run_process: Run) -> None:
         ["--limits", "often"],
         ["--host", "192.0.2.1"],
     ):
-        ran = run_process("simulate", "--port", "0", *words)
+        ran = run("simulate", "--port", "0", *words)
         assert ran.status == 2
         assert "Error: " in ran.err
 
@@ -79,6 +79,7 @@ def test_settings_hide_the_password(run: Run) -> None:
     assert set(by_name) == {
         "DAGSTER_HOME",
         "F1_BRONZE_ENVIRONMENT",
+        "F1_BRONZE_GLUE_DATABASE",
         "F1_BRONZE_LAKE_URI",
         "F1_BRONZE_OPENF1_BREAKER_FAILURES",
         "F1_BRONZE_OPENF1_BREAKER_SECONDS",

@@ -26,11 +26,11 @@ class NotShown(AssertionError):
 class Browser:
     """One window. Paths are those of the UI, such as `/assets/bronze/laps`."""
 
-    def __init__(self, url: str, screenshots: Path) -> None:
+    def __init__(self, url: str, screenshots: Path, folder: Path) -> None:
         self._url = url
         self._screenshots = screenshots
         flags = ("--window-size=1500,1300", "--proxy-server=direct://")
-        self._driver = start_driver({"browser": "ALL"}, *flags)
+        self._driver = start_driver({"browser": "ALL"}, folder, *flags)
 
     def close(self) -> None:
         """End the browser."""

@@ -143,7 +143,7 @@ def window(ui: Ui, tmp_path_factory: pytest.TempPathFactory) -> Iterator["Browse
     kept = os.environ.get(SCREENSHOTS)
     folder = Path(kept) if kept else tmp_path_factory.mktemp("screenshots")
     folder.mkdir(parents=True, exist_ok=True)
-    browser = Browser(ui.url, folder)
+    browser = Browser(ui.url, folder, tmp_path_factory.mktemp("chromium"))
     yield browser
     browser.close()
 
