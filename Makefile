@@ -9,7 +9,7 @@ export DAGSTER_DISABLE_TELEMETRY := 1
 export GX_ANALYTICS_ENABLED := false
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run ui check lint types test test-marked test-containers test-all docs bench spark clean
+.PHONY: help run ui check lint types test test-marked test-all docs bench spark clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -30,16 +30,13 @@ types: $(VENV)/dev.stamp ## mypy, strict on the package
 	$(BIN)/mypy
 
 test: $(VENV)/dev.stamp ## the tests that need nothing but Python; a few minutes
-	$(BIN)/python -m pytest -n $(WORKERS) -m "not (slow or external or container)"
+	$(BIN)/python -m pytest -n $(WORKERS) -m "not (slow or external)"
 
 # One worker a core: these start servers and processes of their own.
 test-marked: $(VENV)/dev.stamp $(VENV)/servers.stamp ## the slow ones and those that need servers, a browser or Spark
-	$(BIN)/python -m pytest -n $(WORKERS) -m "(slow or external) and not container"
+	$(BIN)/python -m pytest -n $(WORKERS) -m "slow or external"
 
-test-containers: $(VENV)/dev.stamp $(VENV)/servers.stamp ## those that build and run containers; needs root and podman
-	$(BIN)/python -m pytest -m container
-
-test-all: test test-marked test-containers ## every test; what cannot run here is skipped with its reason
+test-all: test test-marked ## every test; what cannot run here is skipped with its reason
 
 docs: $(VENV)/dev.stamp ## derive tables of the docs, the Glue tables and the image's versions
 	$(BIN)/python -m tools.dataset_docs > docs/datasets.md
