@@ -366,7 +366,7 @@ _STINTS = (
         records=_none,
     ),
     Mutation(dataset="stints", rule="stint_number 1 to 10", records=_last(stint_number=11)),
-    Mutation(dataset="stints", rule="tyre age not negative", records=_set(tyre_age_at_start=-1)),
+    Mutation(dataset="stints", rule="tyre age possible", records=_set(tyre_age_at_start=-1)),
     Mutation(dataset="stints", rule="compound not null", records=_set(0.4, compound=None)),
     Mutation(dataset="stints", rule="compound a known tyre", records=_set(0.3, compound="UNKNOWN")),
     Mutation(dataset="stints", rule="compound a known word", records=_set(compound="HYPERSOFT")),
@@ -543,7 +543,7 @@ _UNUSABLE = (
     _unusable("stints", "compound not null", "all null", _set(1.0, compound=None)),
     _unusable("stints", "compound a known tyre", "all unknown", _set(1.0, compound="UNKNOWN")),
     _unusable("stints", "lap_start not null", "all null", _set(1.0, lap_start=None)),
-    _unusable("stints", "tyre age not negative", "all negative", _set(1.0, tyre_age_at_start=-3)),
+    _unusable("stints", "tyre age possible", "all negative", _set(1.0, tyre_age_at_start=-3)),
     _unusable("pit_stops", "pit lane time known", "all null", _set(1.0, pit_duration=None)),
     _unusable("pit_stops", "dated within the session", "a day later", _a_day_later("date")),
     _unusable(

@@ -281,6 +281,17 @@ def _early_laps_at_a_walk(records: Records, lake: FakeLake) -> list[Identity]:
     return [(record["driver_number"], record["lap_number"]) for record in early]
 
 
+def _a_lap_at_3000(records: Records, lake: FakeLake) -> list[Identity]:
+    records[5]["st_speed"] = 3000
+    return [(records[5]["driver_number"], records[5]["lap_number"])]
+
+
+def _a_second_stint_begins_late(records: Records, lake: FakeLake) -> list[Identity]:
+    second = next(record for record in records if record["stint_number"] == 2)
+    second["lap_start"] += 3
+    return [(second["driver_number"], 2)]
+
+
 def _tenth_laps_start_with_the_ninth(records: Records, lake: FakeLake) -> list[Identity]:
     starts = {r["driver_number"]: r["date_start"] for r in records if r["lap_number"] == 9}
     tenth = [record for record in records if record["lap_number"] == 10]
@@ -337,7 +348,7 @@ def _two_last_stints_end_early(records: Records, lake: FakeLake) -> list[Identit
 def _first_stints_on_ancient_tyres(records: Records, lake: FakeLake) -> list[Identity]:
     first = [record for record in records if record["stint_number"] == 1]
     for record in first:
-        record["tyre_age_at_start"] = 80
+        record["tyre_age_at_start"] = 60
     return [(record["driver_number"], 1) for record in first]
 
 
@@ -445,6 +456,7 @@ RACING_MUTATIONS: Mapping[tuple[str, str], Mutation] = {
     ),
     ("laps", "sectors add up"): Mutation(identity=_LAP, change=_sectors_grow),
     ("laps", "speeds plausible"): Mutation(identity=_LAP, change=_early_laps_at_a_walk),
+    ("laps", "speeds possible"): Mutation(identity=_LAP, change=_a_lap_at_3000),
     ("laps", "laps start in order"): Mutation(
         identity=_LAP, change=_tenth_laps_start_with_the_ninth
     ),
@@ -459,6 +471,9 @@ RACING_MUTATIONS: Mapping[tuple[str, str], Mutation] = {
     ("stints", "meeting as in sessions"): _MEETING,
     ("stints", "drivers with results have stints"): Mutation(
         identity=_DRIVER, change=_a_driver_is_lost
+    ),
+    ("stints", "no laps between stints"): Mutation(
+        identity=_STINT, change=_a_second_stint_begins_late
     ),
     ("stints", "stints do not overlap"): Mutation(identity=_STINT, change=_a_stint_overlaps),
     ("stints", "stints follow each other"): Mutation(

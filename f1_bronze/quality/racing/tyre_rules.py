@@ -14,6 +14,7 @@ _STINT = [*DRIVER, "stint_number"]
 _STOP = [*DRIVER, "lap_number"]
 _OLDEST_TYRES = 50  # laps
 _LAPS_OFF = 1
+_LONG_GAP = 3  # laps
 
 
 def stints_follow_each_other(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findings:
@@ -49,6 +50,18 @@ def stints_do_not_overlap(rows: "pd.DataFrame", sessions: CheckedSessions) -> Fi
     known = stints.assign(lap_end_before=before)[stints["lap_start"].notna() & before.notna()]
     return Findings(
         failing=known[known["lap_start"] < known["lap_end_before"]],
+        checked=per_session(known),
+        things="stints",
+    )
+
+
+def no_laps_between_stints(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findings:
+    """Between two stints of a driver fewer than three laps are missing."""
+    stints = rows[[*_STINT, "lap_start", "lap_end"]].drop_duplicates(_STINT).sort_values(_STINT)
+    before = stints.groupby(DRIVER)["lap_end"].shift()
+    known = stints.assign(lap_end_before=before)[stints["lap_start"].notna() & before.notna()]
+    return Findings(
+        failing=known[known["lap_start"] - known["lap_end_before"] - 1 >= _LONG_GAP],
         checked=per_session(known),
         things="stints",
     )
