@@ -256,7 +256,8 @@ def test_invented_and_real_data_do_not_mix(run: Run, fast: dict[str, str]) -> No
             OPENF1_LIMITS="1000/1s",
         )
     assert ran.status == 1
-    assert "failed: 2024/bahrain/qualifying sessions: 2024/bahrain/qualifying already holds" in (
-        ran.err
-    )
+    assert (
+        "failed: 2024/bahrain/qualifying sessions and 3 more (sessions, drivers, results, laps of "
+        "1 session): 2024/bahrain/qualifying already holds"
+    ) in ran.err
     assert "use another F1_BRONZE_LAKE_URI" in ran.err
