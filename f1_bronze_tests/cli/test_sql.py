@@ -276,17 +276,23 @@ def weekend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seasons: Any) -> Pa
                     lake.land(
                         candidate(answer, dataset=dataset, partition=partition, session_key=key)
                     )
-    [file] = (tmp_path / "data/lake/bronze/laps").rglob("session_type=race/*.parquet")
+    written = {"type": "partition", "partitions": [{"identifier": "2025/bahrain/race"}]}
     event = {
         "eventTime": "2025-04-14T06:00:00Z",
         "eventType": "COMPLETE",
         "run": {"runId": "4f6f"},
         "job": {"namespace": "f1_bronze", "name": "bronze_sessions"},
         "inputs": [],
-        "outputs": [{"namespace": "file", "name": str(file)}],
+        "outputs": [
+            {
+                "namespace": "file",
+                "name": str(tmp_path / "data/lake/bronze/laps"),
+                "outputFacets": {"subset": {"outputCondition": written}},
+            }
+        ],
     }
     path = "lineage/events/year=2025/month=04/day=14/event_x.json"
-    lake.store.write(path, json.dumps(event).encode(), {})
+    lake.store.write(path, json.dumps(event, separators=(",", ":")).encode(), {})
     return tmp_path
 
 
