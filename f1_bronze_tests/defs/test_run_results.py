@@ -43,7 +43,7 @@ def test_a_run_that_succeeded(
     assert run.start.run_id == run.start.root_run_id == result.run_id
     assert run.start.datasets == ("sessions", "drivers", "results", "laps")
     assert run.start.partition_keys == (QUALIFYING, RACE)
-    assert (run.start.trigger, run.start.historical) == (Trigger.MANUAL, False)
+    assert run.start.trigger is Trigger.MANUAL
     assert len(run.stored) == 8
     [laps] = [x for x in run.stored if x.dataset == "laps" and x.partition.key == RACE]
     assert (laps.session_key, laps.revision, laps.rows_added) == (907047, "new", laps.rows)
@@ -178,26 +178,28 @@ def test_a_further_attempt_records_again(
 
 
 @pytest.mark.parametrize(
-    ("tags", "trigger", "historical"),
+    ("tags", "trigger"),
     [
-        ({"dagster/schedule_name": "weekly_bronze"}, Trigger.SCHEDULED, False),
-        ({"dagster/sensor_name": "openf1_reopened"}, Trigger.SCHEDULED, False),
-        ({"dagster/backfill": "abc"}, Trigger.MANUAL, True),
-        ({"f1_bronze/historical": "true"}, Trigger.MANUAL, True),
-        ({}, Trigger.MANUAL, False),
+        ({"dagster/schedule_name": "weekly_bronze"}, Trigger.SCHEDULED),
+        ({"dagster/sensor_name": "openf1_reopened"}, Trigger.SCHEDULED),
+        ({"dagster/backfill": "abc"}, Trigger.MANUAL),
+        ({}, Trigger.MANUAL),
     ],
 )
-def test_who_asked(
+@pytest.mark.parametrize("year", [2025, datetime.now(UTC).year])
+def test_who_asked_and_for_which_season(
     materialize: Materialize,
     instance: dg.DagsterInstance,
     tags: dict[str, str],
     trigger: Trigger,
-    historical: bool,
+    year: int,
 ) -> None:
-    """Tags say whether a clock or a person asked, and whether the past is filled in."""
-    result = materialize("bronze_sessions", RACE, RACE, select=["sessions"], tags=tags)
+    """Tags say whether a clock or a person asked; whether it is history, the sessions alone."""
+    key = f"{year}/bahrain/race"
+    register(instance, [SessionPartition.parse(key)])
+    result = materialize("bronze_sessions", key, key, select=["sessions"], tags=tags)
     begun = record(instance, result.run_id).start
-    assert (begun.trigger, begun.historical) == (trigger, historical)
+    assert (begun.trigger, begun.historical) == (trigger, year == 2025)
     assert begun.backfill_id == tags.get("dagster/backfill")
 
 
