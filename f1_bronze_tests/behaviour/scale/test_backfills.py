@@ -13,7 +13,7 @@ from f1_bronze.simulator.invented import InventedSeasons
 from f1_bronze.simulator.server import Simulator
 
 from ...commands import Run, environ
-from ..faults.bench import ThinSource, content_of
+from ..faults.bench import content_of
 from .daemon import Deployment
 
 SIX = [dataset.name for dataset in DATASETS]
@@ -30,7 +30,7 @@ RACE_OF_2024 = 906017
 @pytest.fixture
 def limited() -> Iterator[Simulator]:
     """The simulator with the limits of the API."""
-    with Simulator(ThinSource(InventedSeasons(keep=20))) as running:
+    with Simulator(InventedSeasons()) as running:
         yield running
 
 

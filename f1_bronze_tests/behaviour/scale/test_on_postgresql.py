@@ -24,7 +24,7 @@ from f1_bronze.simulator.server import Simulator
 
 from ...commands import Run
 from ...servers import PASSWORD, PostgresqlServer, free_port
-from ..faults.bench import ThinSource, content_of
+from ..faults.bench import content_of
 from .daemon import LAUNCH_BACKFILL
 
 pytestmark = pytest.mark.slow
@@ -123,7 +123,7 @@ def test_a_backfill_on_postgresql(
     tmp_path: Path,
 ) -> None:
     """Every file is that of one machine; every materialization and check is on record."""
-    with Simulator(ThinSource(InventedSeasons(keep=20)), limits=None) as simulator:
+    with Simulator(InventedSeasons(), limits=None) as simulator:
         settings = {
             "OPENF1_URL": simulator.url,
             "OPENF1_LIMITS": "1000/1s",
