@@ -18,10 +18,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
+from uuid import uuid4
 
 import pytest
 
@@ -58,6 +59,16 @@ class PostgresqlServer:
                 self.stop()
                 pytest.skip(f"{self.command[0]} does not start")
             time.sleep(0.02)
+
+    def new_database(self) -> str:
+        """The address of an empty database, which no other test of the server uses."""
+        import psycopg2
+
+        name = f"test_{uuid4().hex}"
+        with closing(psycopg2.connect(self.url)) as connection:
+            connection.autocommit = True
+            connection.cursor().execute(f"CREATE DATABASE {name}")
+        return f"{self.url.rpartition('/')[0]}/{name}"
 
     @contextmanager
     def frozen(self) -> Iterator[None]:

@@ -27,9 +27,9 @@ return [...document.querySelectorAll('text')].filter(text => {
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """One window for all tests here."""
-    with chromium() as opened:
+    with chromium(tmp_path_factory.mktemp("chromium")) as opened:
         yield opened
 
 

@@ -417,16 +417,22 @@ def test_variables_of_the_deployment(ask: Ask, monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.fixture
-def server_home(postgresql: PostgresqlServer, home: Path) -> Path:
-    """A home whose record is on a server; its folder cannot be written."""
+def database(postgresql: PostgresqlServer) -> str:
+    """The address of an empty database on a real server."""
     pytest.importorskip("dagster_postgres")
-    url = postgresql.url.replace("postgresql://", "postgresql+psycopg2://")
+    return postgresql.new_database()
+
+
+@pytest.fixture
+def server_home(database: str, home: Path) -> Path:
+    """A home whose record is on a server; its folder cannot be written."""
+    url = database.replace("postgresql://", "postgresql+psycopg2://")
     (home / "dagster.yaml").write_text(f"storage: {{postgres: {{postgres_url: '{url}'}}}}\n")
     return home
 
 
 def test_a_record_on_a_server(
-    ask: Ask, server_home: Path, postgresql: PostgresqlServer, monkeypatch: pytest.MonkeyPatch
+    ask: Ask, server_home: Path, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The home may be read-only; the server takes an event and keeps nothing of it; a daemon that
     has not reported is missed."""
@@ -437,7 +443,7 @@ def test_a_record_on_a_server(
     assert failing(result) == []
     assert states(result)["dagster home"] == states(result)["dagster storage"] == "ok"
     assert states(result)["dagster daemon"] == "warning"
-    with closing(psycopg2.connect(postgresql.url)) as connection, connection.cursor() as cursor:
+    with closing(psycopg2.connect(database)) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM event_logs")
         assert cursor.fetchone() == (0,)
     with dg.DagsterInstance.from_config(str(server_home)) as instance:
