@@ -10,6 +10,8 @@ from f1_bronze.lake.landing import Candidate, Landing
 
 from ..weekend import DATASET, RACE, Weekend
 
+pytestmark = pytest.mark.slow
+
 LAPS = DATASET["laps"]
 FIRST = datetime(2125, 4, 20, 6, 0, tzinfo=UTC)
 SECOND = datetime(2125, 4, 27, 6, 0, tzinfo=UTC)

@@ -26,6 +26,8 @@ from f1_bronze_tests.defs.fake_judge import FakeJudge
 from f1_bronze_tests.defs.sensor_ticks import TickLog, said_by
 from f1_bronze_tests.telemetry.alert_receiver import Receiver, receiving
 
+pytestmark = pytest.mark.slow
+
 QUALIFYING, RACE = "2025/bahrain/qualifying", "2025/bahrain/race"
 Fails = Callable[..., str]
 

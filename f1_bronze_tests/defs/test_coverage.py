@@ -26,6 +26,8 @@ from f1_bronze_tests.judges import NoRules
 from .calendars import remember
 from .fake_judge import ROWS, FakeJudge
 
+pytestmark = pytest.mark.slow
+
 QUALIFYING, RACE = "2025/bahrain/qualifying", "2025/bahrain/race"
 RACE_ENDED = datetime(2025, 4, 13, 17, 0, tzinfo=UTC)
 DATASET = {dataset.name: dataset for dataset in DATASETS}

@@ -7,6 +7,8 @@ import pytest
 from .bench import Bench
 from .laws import Content, assert_lawful, assert_within_limits
 
+pytestmark = pytest.mark.slow
+
 CLEAN_CALLS = 7
 KINDS: dict[str, dict[str, Any]] = {
     "500 HTML": {"kind": "status", "status": 500},
@@ -40,7 +42,6 @@ def test_once(bench: Bench, clean: Content, kind: str) -> None:
     assert_within_limits(bench)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "kind", ["503 plain text", "reset midway", "truncated", "null", "429 date", "refused"]
 )
@@ -54,7 +55,6 @@ def test_two_of_five(bench: Bench, clean: Content, kind: str) -> None:
     assert_within_limits(bench)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("header", "least", "most"),
     [(None, 40, 44), ("0", 40, 44), ("7", 7, 11), ("date+7", 7, 12), ("99999", 120, 124)],
@@ -95,7 +95,6 @@ def test_refused_for_a_while(bench: Bench, clean: Content) -> None:
     assert result.output["api"]["by_status"]["200"] == CLEAN_CALLS
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("share", "seed"), [(0.05, 3), *((share, seed) for share in (0.2, 0.4) for seed in (1, 3, 7))]
 )
