@@ -43,8 +43,7 @@ def draw_race_trace(
 
     laps, drivers, results: the session's rows in their datasets' schemas.
     """
-    ends = _lap_ends(laps) if partition.session_type in RACE_TYPES else {}
-    last_lap = max((lap for driven in ends.values() for lap in driven), default=0)
+    ends, last_lap = _driven_laps(partition, laps)
     if last_lap < 2:
         return None
     leader = {
@@ -98,8 +97,7 @@ def draw_positions_by_lap(
 
     laps, drivers, results: the session's rows in their datasets' schemas.
     """
-    ends = _lap_ends(laps) if partition.session_type in RACE_TYPES else {}
-    last_lap = max((lap for driven in ends.values() for lap in driven), default=0)
+    ends, last_lap = _driven_laps(partition, laps)
     if last_lap < 2:
         return None
     positions: dict[int, dict[int, int]] = {driver: {} for driver in ends}
@@ -139,6 +137,14 @@ def draw_positions_by_lap(
         labels.append((known[-1][1], one))
     _labels(drawing, labels)
     return drawing.to_svg()
+
+
+def _driven_laps(
+    partition: SessionPartition, laps: pa.Table
+) -> tuple[dict[int, dict[int, int]], int]:
+    """When each driver ended each lap, and the last lap of all; none and 0 outside races."""
+    ends = _lap_ends(laps) if partition.session_type in RACE_TYPES else {}
+    return ends, max((lap for driven in ends.values() for lap in driven), default=0)
 
 
 def _lap_ends(laps: pa.Table) -> dict[int, dict[int, int]]:
