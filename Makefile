@@ -9,7 +9,7 @@ export DAGSTER_DISABLE_TELEMETRY := 1
 export GX_ANALYTICS_ENABLED := false
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run ui check lint types test test-marked test-all docs bench spark clean
+.PHONY: help run ui check lint types test test-marked test-all docs site bench spark clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -39,11 +39,15 @@ test-marked: $(VENV)/dev.stamp $(VENV)/servers.stamp ## the slow ones and those 
 test-all: test test-marked ## every test; what cannot run here is skipped with its reason
 
 docs: $(VENV)/dev.stamp ## derive tables of the docs, the Glue tables and the image's versions
-	$(BIN)/python -m tools.dataset_docs > docs/datasets.md
-	$(BIN)/python -m tools.rule_docs docs/measured_rules.json > docs/rules.md
-	$(BIN)/python -m tools.metric_docs docs/monitoring.md
+	$(BIN)/python -m tools.dataset_docs > docs/reference/datasets.md
+	$(BIN)/python -m tools.rule_docs docs/reference/measured_rules.json > docs/reference/rules.md
+	$(BIN)/python -m tools.metric_docs docs/operations/monitoring.md
+	$(BIN)/python -m tools.adr_docs > docs/adr/index.md
 	$(BIN)/python -m tools.glue_template > deploy/aws/tables.yaml
 	$(BIN)/python -m tools.constraints > deploy/dagster/constraints.txt
+
+site: $(VENV)/dev.stamp ## build the documentation site into build/site; a link that leads nowhere fails
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 bench: $(VENV)/run.stamp ## compare speeds, as ratios
 	$(BIN)/python -m benchmarks

@@ -13,7 +13,9 @@ import pytest
 from f1_bronze.cli import main
 from f1_bronze.settings import SETTINGS
 from f1_bronze_tests.once import made_once
+from tools.adr_docs import adr_page
 from tools.dataset_docs import datasets_page
+from tools.site_links import repository, with_absolute_links
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -113,8 +115,24 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 def test_the_datasets_page_is_derived() -> None:
-    """docs/datasets.md is what the declarations say; `make docs` writes it."""
-    assert (ROOT / "docs/datasets.md").read_text("utf-8") == datasets_page()
+    """docs/reference/datasets.md is what the declarations say; `make docs` writes it."""
+    assert (ROOT / "docs/reference/datasets.md").read_text("utf-8") == datasets_page()
+
+
+def test_the_list_of_decision_records_is_derived() -> None:
+    """docs/adr/index.md lists the records that there are; `make docs` writes it."""
+    assert (ROOT / "docs/adr/index.md").read_text("utf-8") == adr_page()
+
+
+def test_links_out_of_the_docs_lead_to_the_repository() -> None:
+    """A link to a file outside is made absolute for the site, one between pages is left alone."""
+    page = (
+        "[a](../../deploy/dagster) ![b](../images/b.png) [c](x.md#y) [d](../../setup.py#L1) [e](#f)"
+    )
+    assert with_absolute_links(page, "docs/guides", stays="docs") == (
+        f"[a]({repository()}/tree/main/deploy/dagster) ![b](../images/b.png) [c](x.md#y) "
+        f"[d]({repository()}/blob/main/setup.py#L1) [e](#f)"
+    )
 
 
 def test_settings_are_in_the_readme() -> None:
@@ -124,10 +142,10 @@ def test_settings_are_in_the_readme() -> None:
 
 
 def test_every_dependency_has_its_reason() -> None:
-    """docs/dependencies.md names each runtime dependency, and no other."""
+    """docs/project/dependencies.md names each runtime dependency, and no other."""
     import tomllib
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     declared = {re.match(r"[\w-]+", name)[0] for name in project["dependencies"]}  # type: ignore[index]
-    page = (ROOT / "docs/dependencies.md").read_text("utf-8")
+    page = (ROOT / "docs/project/dependencies.md").read_text("utf-8")
     assert set(re.findall(r"^\| ([\w-]+) \|", page, flags=re.M)) - {"package"} == declared

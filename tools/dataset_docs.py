@@ -1,4 +1,4 @@
-"""Writes docs/datasets.md: `python -m tools.dataset_docs`."""
+"""Writes docs/reference/datasets.md: `python -m tools.dataset_docs`."""
 
 import sys
 

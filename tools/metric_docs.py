@@ -1,4 +1,7 @@
-"""Writes the table of metrics into a page: `python -m tools.metric_docs docs/monitoring.md`."""
+"""Writes the table of metrics into a page.
+
+`python -m tools.metric_docs docs/operations/monitoring.md`
+"""
 
 import re
 import sys

@@ -1,4 +1,4 @@
-"""Writes docs/rules.md: `python -m tools.rule_docs docs/measured_rules.json`.
+"""Writes docs/reference/rules.md: `python -m tools.rule_docs docs/reference/measured_rules.json`.
 
 The figures are measured where recordings are, by `f1_bronze_tests/quality/measuring.py`.
 """
@@ -24,7 +24,7 @@ def rules_page(measured: Figures) -> str:
         "",
         "Made from the declarations in `f1_bronze/datasets/` by `make docs`. The rules of a",
         f"dataset are grouped into the asset checks {', '.join(f'`{check}`' for check in Check)}",
-        "([why so few](adr/0010-checks.md)). ERROR: the partition must not be used downstream.",
+        "([why so few](../adr/0010-checks.md)). ERROR: the partition must not be used downstream.",
         "WARN: a person should look. *mostly* is the share of the checked rows (or drivers,",
         "stints, …) of one session that must pass, and, where the rule has one, the share below",
         "which the failure is an ERROR.",

@@ -1,6 +1,6 @@
 """When a silver partition is made again: the automation condition and its sensor.
 
-Why not Dagster's own conditions: docs/downstream.md.
+Why not Dagster's own conditions: docs/guides/downstream.md.
 """
 
 import json

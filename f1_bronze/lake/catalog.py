@@ -1,8 +1,8 @@
 """Table definitions for catalogs of the Hive family: columns, partition keys, projection, DDL.
 
 Pure: nothing is asked and nothing is sent. `tools/glue_template.py` makes the CloudFormation
-template of them, docs/reading.md says how engines read the tables, docs/adr/0008 why partitions
-are projected like this.
+template of them, docs/guides/reading.md says how engines read the tables, docs/adr/0008 why
+partitions are projected like this.
 """
 
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""f1-bronze lineage, and the two questions of docs/lineage.md through f1-bronze sql."""
+"""f1-bronze lineage, and the two questions of docs/guides/lineage.md through f1-bronze sql."""
 
 import re
 import shutil
@@ -26,7 +26,7 @@ from ..telemetry.lineage_examples import (
 from ..weekend import DATASET, RACE, Weekend
 
 SECOND_RUN = "9e107d9d-372b-4b3e-8f5a-1f2e3d4c5b6a"
-PAGE = (Path(__file__).parents[2] / "docs/lineage.md").read_text("utf-8")
+PAGE = (Path(__file__).parents[2] / "docs/guides/lineage.md").read_text("utf-8")
 
 
 def run_over(weekend: Weekend, run_id: str, at: datetime, **more: object) -> RunResult:
@@ -167,7 +167,7 @@ def test_mistakes(weekend: Weekend, words: tuple[str, str], message: str) -> Non
 
 
 def questions() -> list[str]:
-    """The queries of docs/lineage.md."""
+    """The queries of docs/guides/lineage.md."""
     return re.findall(r"^```sql\n(.*?)^```", PAGE, flags=re.M | re.S)
 
 

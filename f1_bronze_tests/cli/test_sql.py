@@ -23,7 +23,7 @@ from f1_bronze_tests.lake.candidates import candidate
 from f1_bronze_tests.lake.examples import lap
 from f1_bronze_tests.lake.fakes import TickingClock
 
-PAGE = (Path(__file__).parents[2] / "docs/reading.md").read_text("utf-8")
+PAGE = (Path(__file__).parents[2] / "docs/guides/reading.md").read_text("utf-8")
 LAPS = DATASETS[3]
 CODES = "[2048, 2049, null, 2051]"
 
@@ -251,7 +251,7 @@ def test_a_damaged_file_is_a_sentence(lake: str, damage: str) -> None:
 
 
 def blocks(language: str) -> list[str]:
-    """The fenced blocks of a language in docs/reading.md."""
+    """The fenced blocks of a language in docs/guides/reading.md."""
     return re.findall(rf"^```{language}\n(.*?)^```", PAGE, flags=re.M | re.S)
 
 
@@ -297,7 +297,7 @@ def weekend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seasons: Any) -> Pa
 
 
 def test_queries_of_the_docs(weekend: Path) -> None:
-    """Each SQL block of docs/reading.md answers with rows."""
+    """Each SQL block of docs/guides/reading.md answers with rows."""
     queries = blocks("sql")
     assert len(queries) >= 6
     for query in queries:
@@ -307,9 +307,9 @@ def test_queries_of_the_docs(weekend: Path) -> None:
 
 
 def test_python_of_the_docs(weekend: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Each Python block of docs/reading.md runs, and prints a number of rows."""
+    """Each Python block of docs/guides/reading.md runs, and prints a number of rows."""
     programs = blocks("python")
     assert len(programs) >= 3
     for program in programs:
-        exec(compile(program, "docs/reading.md", "exec"), {})
+        exec(compile(program, "docs/guides/reading.md", "exec"), {})
         assert int(capsys.readouterr().out) > 0, program

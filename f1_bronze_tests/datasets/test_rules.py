@@ -23,7 +23,7 @@ from f1_bronze.datasets.laps import LAPS
 from tools.rule_docs import rules_page
 
 BY_NAME = {dataset.name: dataset for dataset in DATASETS}
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = Path(__file__).parents[2] / "docs/reference"
 
 EVERYWHERE = {
     "at least one row",
@@ -184,7 +184,7 @@ def test_scope(scope: Scope, covered: list[bool]) -> None:
 
 
 def test_the_page_of_rules_is_derived() -> None:
-    """docs/rules.md is what the declarations and the measured shares say; `make docs` writes it."""
+    """The page of rules is what the declarations and measured shares say; `make docs` writes it."""
     measured = json.loads((DOCS / "measured_rules.json").read_text("utf-8"))
     assert (DOCS / "rules.md").read_text("utf-8") == rules_page(measured)
 

@@ -34,7 +34,7 @@ from ..telemetry.metric_examples import (
 from .clouds import Cloud, ministack_cloud
 from .monitoring import COMPOSITE, Series, alarms, deploy, group_series, lines, template
 
-PAGE = (Path(__file__).parents[2] / "docs/monitoring.md").read_text("utf-8")
+PAGE = (Path(__file__).parents[2] / "docs/operations/monitoring.md").read_text("utf-8")
 
 
 @pytest.fixture(autouse=True)
@@ -160,7 +160,7 @@ def test_runbooks() -> None:
         for line in PAGE.splitlines()
         if line.startswith("### ")
     }
-    base = "https://example.org/docs/monitoring.md"
+    base = "https://example.org/docs/operations/monitoring.md"
     found = template(RunbookUrl=base)["Resources"]
     descriptions = [
         r["Properties"]["AlarmDescription"]

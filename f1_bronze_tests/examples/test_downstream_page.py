@@ -1,4 +1,4 @@
-"""What docs/downstream.md asks people to type works, in its order."""
+"""What docs/guides/downstream.md asks people to type works, in its order."""
 
 import os
 import re
@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs" / "downstream.md").read_text("utf-8")
+PAGE = (ROOT / "docs/guides/downstream.md").read_text("utf-8")
 FOLDER = "year=2025/grand_prix=bahrain/session_type=race"
 
 

@@ -94,8 +94,8 @@ def test_columns_say_what_they_mean(dataset: Any) -> None:
 def test_a_change_of_columns_raises_the_version() -> None:
     """Files in lakes have these columns: change one, and schema_version and this pin change too.
 
-    The policy is in docs/reading.md: a column is added, or gets a new name with its new type;
-    the type of a name never changes.
+    The policy is in docs/guides/reading.md: a column is added, or gets a new name with its new
+    type; the type of a name never changes.
     """
     found = {}
     for dataset in DATASETS:

@@ -1,4 +1,4 @@
-"""Arrow, pandas and DuckDB over a mixed lake, as docs/reading.md says; and how schemas evolve."""
+"""Arrow, pandas and DuckDB over a mixed lake (docs/guides/reading.md), and how schemas evolve."""
 
 from dataclasses import replace
 from pathlib import Path

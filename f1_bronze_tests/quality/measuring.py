@@ -1,7 +1,7 @@
 """How recorded sessions fare under the rules: `python -m f1_bronze_tests.quality.measuring FOLDER`.
 
-The figures of docs/rules.md are kept in docs/measured_rules.json, because the recordings are not
-part of the project.
+The figures of docs/reference/rules.md are kept in measured_rules.json beside it, because the
+recordings are not part of the project.
 """
 
 import json

@@ -9,7 +9,7 @@ from tools.metric_docs import metrics_table
 
 from .metric_examples import WEEKEND
 
-PAGE = Path(__file__).parents[2] / "docs/monitoring.md"
+PAGE = Path(__file__).parents[2] / "docs/operations/monitoring.md"
 
 
 def test_names() -> None:
@@ -82,5 +82,5 @@ def test_the_number_of_series_is_bounded() -> None:
 
 
 def test_the_page_has_the_roll_call() -> None:
-    """docs/monitoring.md has the table of metrics as the roll-call makes it."""
+    """docs/operations/monitoring.md has the table of metrics as the roll-call makes it."""
     assert metrics_table() in PAGE.read_text("utf-8")

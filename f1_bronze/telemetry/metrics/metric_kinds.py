@@ -1,7 +1,7 @@
 """The metrics by name: meaning, unit, and the dimensions that each is sent under.
 
-docs/monitoring.md and deploy/aws/monitoring.yaml are held to this list by tests. Why these
-dimensions: docs/adr/0012-metrics.md.
+docs/operations/monitoring.md and deploy/aws/monitoring.yaml are held to this list by tests. Why
+these dimensions: docs/adr/0012-metrics.md.
 """
 
 import hashlib
