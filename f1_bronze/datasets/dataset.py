@@ -209,6 +209,8 @@ class Dataset:
             rounded up from what was recorded. The size of a batch follows from it.
         schema_version: grows by one with each change of the columns.
         rules: what the rows of a session must fulfil.
+        fixed: columns that a row keeps for good. An answer that has another value there is about
+            something else, so the stored row would be lost with it.
     """
 
     name: str
@@ -221,6 +223,7 @@ class Dataset:
     session_types: frozenset[str] | None = None
     schema_version: int = 1
     rules: tuple[Rule, ...] = ()
+    fixed: tuple[str, ...] = ()
     _by_name: Mapping[str, Column] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -241,6 +244,8 @@ class Dataset:
             raise DeclarationError(f"The key of {self.name} names unknown fields: {unknown}.")
         if "session_key" not in self.key:
             raise DeclarationError(f"The key of {self.name} does not hold session_key.")
+        if unknown := [name for name in self.fixed if name not in by_name]:
+            raise DeclarationError(f"{self.name} fixes unknown columns: {unknown}.")
         if "" not in self.expected_rows:
             raise DeclarationError(f'{self.name} has no expected_rows for "", any other session.')
         self._check_rules()

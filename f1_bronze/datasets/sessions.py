@@ -148,6 +148,7 @@ SESSIONS = Dataset(
     critical=True,
     key=("session_key",),
     expected_rows={"": 1},
+    fixed=("meeting_key",),
     columns=_COLUMNS,
     rules=_RULES,
 )

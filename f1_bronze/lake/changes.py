@@ -48,7 +48,8 @@ class LostRows:
     Attributes:
         rows: how many different rows are lost.
         of: how many different rows of that key there were.
-        differ_in: the columns in which these differ; empty where there was one.
+        differ_in: the columns in which these differ. Where there was one row, those that the
+            dataset declares as fixed and that the new row has otherwise; empty where it is gone.
     """
 
     key: RowKey
@@ -93,7 +94,8 @@ class Changes:
             name: [dict(zip(dataset.key, key, strict=True)) for key in keys]
             for name, keys in lists.items()
         }
-        listed, removed = set(lists["changed"]), set(lists["removed"])
+        listed = set(lists["changed"])
+        gone = listed | set(lists["removed"])
         document["changed_values"] = [
             {
                 "key": dict(zip(dataset.key, row.key, strict=True)),
@@ -113,7 +115,7 @@ class Changes:
                 "differ_in": list(lost.differ_in),
             }
             for lost in self.lost
-            if lost.key in removed
+            if lost.key in gone
         ]
         if limit is not None:
             total = len(self.added) + len(self.removed) + len(self.changed)
@@ -211,6 +213,11 @@ def compare(
         if len(was) == len(now) == 1:
             values = _compare_values(dataset, was[0][1], now[0][1])
             rows.append(ChangedRow(key=key, values=values))
+            moved = tuple(
+                v.column for v in values if v.column in dataset.fixed and v.before is not None
+            )
+            if moved:
+                lost.append(LostRows(key=key, rows=1, of=1, differ_in=moved))
         if (missing := len(had.keys() - has.keys()) - came) > 0:
             different = list(dict(was).values())
             columns = [

@@ -234,6 +234,10 @@ class Malformed(OpenF1Error):
     """The answer is JSON but cannot be used; ask for fewer, to find the session it comes from."""
 
 
+class ForeignRows(Malformed):
+    """Rows that belong to another session or meeting than the calendar says: ask again later."""
+
+
 def applies_to_all(error: OpenF1Error) -> bool:
     """Whether asking for fewer sessions would fail as well: after a 429 it is only more calls."""
     limited = isinstance(error, Unavailable) and error.status == 429

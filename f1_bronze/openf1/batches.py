@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from f1_bronze.datasets.dataset import Dataset
 from f1_bronze.openf1.answers import (
     Answer,
+    ForeignRows,
     Malformed,
     OpenF1Error,
     TooMuchAsked,
@@ -39,17 +40,49 @@ MOST_ROWS = 32_500
 _CAUTIOUS = 25  # sessions in one call of an endpoint that is not in the table
 _LONGEST_QUERY = 1_800  # characters; with host and path an address stays below 2,000
 _ATTEMPTS_AFTER_SPLIT = 2
+_KEYS_SHOWN = 3
 _REASONS = MappingProxyType(
-    {TooMuchAsked: "too much at once", Malformed: "records that belong to no session asked for"}
+    {
+        TooMuchAsked: "too much at once",
+        Malformed: "records without a readable session_key",
+        ForeignRows: "records of sessions that were not asked for",
+    }
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class SessionRef:
-    """A session to be asked for, with the session-type slug by which its size is expected."""
+    """A session to be asked for.
+
+    Attributes:
+        session_type: slug by which its size is expected.
+        meeting_key: what its rows must have, by the calendar; None where that is not known.
+    """
 
     session_key: int
     session_type: str
+    meeting_key: int | None = None
+
+    def find_foreign_rows(self, records: Sequence[Mapping[str, Any]]) -> str:
+        """How many of its records are another meeting's, in words; empty when none is.
+
+        A meeting_key that is null or no number proves nothing: that is for the rules.
+
+        >>> ref = SessionRef(session_key=9472, session_type="race", meeting_key=1229)
+        >>> ref.find_foreign_rows([{"meeting_key": 1229}, {"meeting_key": 1230}])
+        '1 of 2 rows (meeting_key 1230 where the calendar has 1229)'
+        """
+        if self.meeting_key is None:
+            return ""
+        keys = [record.get("meeting_key") for record in records]
+        foreign = Counter(key for key in keys if type(key) is int and key != self.meeting_key)
+        if not foreign:
+            return ""
+        shown = ", ".join(str(key) for key, _ in foreign.most_common(_KEYS_SHOWN))
+        return (
+            f"{foreign.total():,} of {len(records):,} rows (meeting_key {shown} where the calendar "
+            f"has {self.meeting_key})"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -345,11 +378,13 @@ class _Fetch:
     ) -> dict[int, SessionAnswer]:
         """The answers of sessions that have rows, or truly none, by session key; takes the rows.
 
-        A session with a record that is more than the limits allow fails alone.
+        A session with a record that is more than the limits allow, or that is another meeting's,
+        fails alone: its answer is not the session's content, whatever else is in it.
         """
         self._rule.note_answer()
         answers = {}
-        for key in part.keys:
+        for session in part.group:
+            key = session.session_key
             records = rows.pop(key)
             find_excess = self._client.answer_limits.find_excess
             excess = next(filter(None, map(find_excess, records)), "")
@@ -359,6 +394,13 @@ class _Fetch:
                 error = Malformed(
                     f"The {self._dataset.name} of session {key} came with a record that has "
                     f"{excess}; run this again later, or raise the setting if the record is right."
+                )
+            elif foreign := session.find_foreign_rows(records):
+                records = []
+                error = ForeignRows(
+                    f"The {self._dataset.name} of session {key} came with rows of another meeting: "
+                    f"{foreign}. Nothing of this answer is stored, the lake keeps what it has. Run "
+                    "this again later, and report it to OpenF1 if it stays."
                 )
             answers[key] = self._to_answer(key, records, error)
         return answers
@@ -396,10 +438,20 @@ class _Fetch:
                 asked = f"session {part.keys[0]}"
                 if len(part.group) > 1:
                     asked = f"{len(part.group)} sessions from {part.keys[0]}"
-                raise Malformed(
-                    f"The {self._dataset.name} of {asked} came with a record that belongs to none "
-                    "of the sessions asked for; run this again later, and report it to OpenF1 if "
-                    "it stays."
+                raise (ForeignRows if type(key) is int else Malformed)(
+                    f"The {self._dataset.name} of {asked} came with {_describe_key(key)}. Nothing "
+                    "of this answer is stored, the lake keeps what it has. Run this again later, "
+                    "and report it to OpenF1 if it stays."
                 )
             rows[key].append(record)
         return rows
+
+
+def _describe_key(key: object) -> str:
+    """What is wrong with a record whose session_key is none of those that were asked for."""
+    if type(key) is int:
+        return f"a record of session {key}, which was not asked for"
+    if key is None:
+        return "a record without a session_key, so that nobody knows whose it is"
+    kind = "a text" if isinstance(key, str) else f"a {type(key).__name__}"
+    return f"a record whose session_key is {repr(key)[:40]}, {kind} where a number belongs"

@@ -14,6 +14,7 @@ from f1_bronze.definitions import assemble
 from f1_bronze.defs.partitions import register
 from f1_bronze.defs.record.latest import read_latest
 from f1_bronze.lake.lake import Lake
+from f1_bronze.lake.landing import Candidate
 from f1_bronze.settings import Settings
 from f1_bronze.simulator.faults import InjectedFault
 from f1_bronze.simulator.server import Simulator
@@ -527,3 +528,31 @@ def test_partitions_are_in_sync_until_their_upstream_changes(
     assert staleness(instance, definitions, "stints") == ["has a new dependency data version"]
     materialize("bronze_sessions", RACE, select=["laps"])
     assert staleness(instance, definitions, "laps") == []
+
+
+def test_rows_of_another_meeting_than_the_lake_knows(
+    materialize: Materialize, simulator: Simulator, lake: Lake
+) -> None:
+    """Without the calendar, what the lake has of a session says which meeting its rows belong to:
+    those of another one are not stored, and the other session's are."""
+    materialize("bronze_sessions", QUALIFYING, RACE, select=["sessions"])
+    race = SessionPartition.parse(RACE)
+    [record] = lake.read(DATASET["sessions"], race).records(DATASET["sessions"])
+    lake.land(
+        Candidate(
+            dataset=DATASET["sessions"],
+            partition=race,
+            session_key=KEYS[RACE],
+            records=[{**record, "meeting_key": 7}],
+            source="a test",
+            notes={},
+        ),
+        accept_loss=True,
+    )
+    simulator.control.reset()
+    result = materialize("bronze_sessions", QUALIFYING, RACE, select=["results"])
+    assert stored(result) == [("results", QUALIFYING)]
+    assert simulator.control.state()["by_endpoint"] == {"session_result": 1}
+    assert f"{RACE} results: The results of session {KEYS[RACE]} came with rows of another" in (
+        failure(result)
+    )

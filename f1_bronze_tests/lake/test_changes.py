@@ -300,3 +300,14 @@ def key_of(record: dict[str, Any]) -> tuple[Any, ...]:
         value if isinstance(value, int) and not isinstance(value, bool) else None
         for value in (record.get(name) for name in PIT_STOPS.key)
     )
+
+
+def test_a_fixed_value_that_changes_is_a_row_that_is_lost() -> None:
+    """A session that the calendar moves to another meeting is another one: the stored row would be
+    lost. A value where there was none loses nothing, nor does any other change."""
+    stored = {"session_key": 9001, "meeting_key": 1229, "location": "Sakhir"}
+    moved = compare(SESSIONS, [stored], [{**stored, "meeting_key": 1230}])
+    assert moved.lost == (LostRows(key=(9001,), rows=1, of=1, differ_in=("meeting_key",)),)
+    assert Changes.from_json(SESSIONS, moved.to_json(SESSIONS)) == moved
+    assert compare(SESSIONS, [{**stored, "meeting_key": None}], [stored]).lost == ()
+    assert compare(SESSIONS, [stored], [{**stored, "location": "Manama"}]).lost == ()

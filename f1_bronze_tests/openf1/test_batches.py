@@ -20,6 +20,7 @@ from f1_bronze.openf1.answers import (
     AnswerLimits,
     CircuitOpen,
     ClosedForLiveSession,
+    ForeignRows,
     Malformed,
     OpenF1Error,
     Refused,
@@ -297,12 +298,13 @@ def test_a_circuit_that_opens_in_a_split_ends_it() -> None:
 
 @pytest.mark.parametrize("key", [None, "9000", 9000.0, True, 8999, [9000]])
 def test_a_record_that_belongs_nowhere_is_malformed(key: object) -> None:
-    """A missing, mistyped or unasked session_key is an error that names dataset and session."""
+    """A missing, mistyped or unasked session_key is an error that names dataset and session; that
+    of another session is an error of its own."""
     network = FakeNetwork([rows({"session_key": 9000}, {"session_key": key})])
     (answer,) = fetch_sessions(make_client(network), LAPS, races(1))
-    assert type(answer.error) is Malformed
+    assert type(answer.error) is (ForeignRows if key == 8999 else Malformed)
     assert str(answer.error).startswith("The laps of session 9000 came with a record")
-    assert "run this again later" in str(answer.error)
+    assert "Run this again later" in str(answer.error)
 
 
 @given(count=st.integers(26, 150), most=st.integers(1, 30))
@@ -444,3 +446,56 @@ def test_an_answer_that_is_too_large_is_cut_in_two() -> None:
         f"The answer to {BASE_URL}/laps?session_key=9001 is larger than the 1 MB of "
         "F1_BRONZE_OPENF1_MAX_MB; raise it if the answer is right."
     )
+
+
+@pytest.mark.parametrize(
+    ("key", "described"),
+    [
+        (None, "a record without a session_key"),
+        ("9001", "a record whose session_key is '9001', a text where a number belongs"),
+        (9999, "a record of session 9999, which was not asked for"),
+    ],
+)
+def test_rows_of_no_session_asked_for_are_described(key: object, described: str) -> None:
+    """The one session whose answer has such a row fails, the others of its batch are answered;
+    the message says what the key is, and a number of another session is an error of its own."""
+
+    def answer(request: requests.PreparedRequest) -> Reply:
+        records = json.loads(two_rows_each(request)[1])
+        if 9001 in asked_keys(request):
+            records.append({"driver_number": 44} | ({} if key is None else {"session_key": key}))
+        return rows(*records)
+
+    answers = list(fetch_sessions(make_client(FakeNetwork(answer)), RESULTS, races(4)))
+    assert [len(one.records) for one in answers] == [2, 0, 2, 2]
+    assert type(answers[1].error) is (ForeignRows if type(key) is int else Malformed)
+    assert described in str(answers[1].error)
+
+
+def test_rows_of_another_meeting_fail_their_session_alone() -> None:
+    """Rows whose meeting_key is not the calendar's are not the session's content, be it one of
+    them or all; rows swapped between two sessions of a batch fail both. A null proves nothing."""
+    sessions = [
+        SessionRef(session_key=9000 + n, session_type="race", meeting_key=1200 + n)
+        for n in range(5)
+    ]
+    meetings = {9000: [1200, 1200], 9001: [1202] * 2, 9002: [1201] * 2, 9003: [1203, 77]}
+
+    def answer(request: requests.PreparedRequest) -> Reply:
+        return rows(
+            *(
+                {"session_key": key, "driver_number": n, "meeting_key": meeting}
+                for key in asked_keys(request)
+                for n, meeting in enumerate(meetings.get(key, [None, 1204]))
+            )
+        )
+
+    network = FakeNetwork(answer)
+    answers = list(fetch_sessions(make_client(network), RESULTS, sessions))
+    assert [len(one.records) for one in answers] == [2, 0, 0, 0, 2]
+    assert [type(one.error) for one in answers if one.error] == [ForeignRows] * 3
+    assert len(network.requests) == 1
+    assert (
+        "The results of session 9003 came with rows of another meeting: 1 of 2 rows (meeting_key "
+        "77 where the calendar has 1203). Nothing of this answer is stored"
+    ) in str(answers[3].error)

@@ -63,7 +63,11 @@ class Plan:
         """The sessions that will be asked for, by dataset."""
         return {
             dataset: [
-                SessionRef(session_key=s.session_key, session_type=s.partition.session_type)
+                SessionRef(
+                    session_key=s.session_key,
+                    session_type=s.partition.session_type,
+                    meeting_key=s.meeting_key,
+                )
                 for s in self.sessions
                 if self._wants(dataset, s.partition)
             ]

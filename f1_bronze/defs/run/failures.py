@@ -136,7 +136,8 @@ def _lost_text(dataset: Dataset, lost: LostRows) -> str:
     """The key, and where the answer has a row of that key too, what it does not have."""
     key = str(dict(zip(dataset.key, lost.key, strict=True)))
     if lost.of == 1:
-        return key
+        what = f" with the {', '.join(lost.differ_in)} that is stored" if lost.differ_in else ""
+        return key + what
     differ = f", which differ in {', '.join(lost.differ_in)}"
     return f"{key}: {lost.rows} of {lost.of} rows{differ}"
 

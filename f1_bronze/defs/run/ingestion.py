@@ -60,9 +60,13 @@ _DATASETS = {dataset.name: dataset for dataset in DATASETS}
 
 @dataclass(frozen=True, kw_only=True)
 class _Source:
-    """Where a partition comes from: its session, and the calendar's record of it if it was read."""
+    """Where a partition comes from: its session, and the calendar's record of it if it was read.
+
+    `meeting_key` is the session's, from the calendar or from what the lake has of it.
+    """
 
     session_key: int
+    meeting_key: int | None
     listed: CalendarSession | None
 
 
@@ -176,23 +180,47 @@ class Ingestion:
     def _find_sources(self) -> dict[SessionPartition, _Source]:
         """The session of each pending partition.
 
-        The lake knows those that were stored before; the calendar is read for the others, and when
-        the sessions themselves are wanted. A partition without a session fails here.
+        The lake knows those of which `sessions` was stored before; the calendar is read for the
+        others, and when the sessions themselves are wanted. A partition without a session fails
+        here; of a session that is stored and not listed any more the other datasets can be asked.
         """
         years = sorted({partition.year for _, partition in self._pending})
         in_lake = self._io_manager.lake.session_partitions(years)
         known = {partition: session_key for session_key, partition in in_lake.items()}
         if all(d is not SESSIONS and p in known for d, p in self._pending):
-            return {p: _Source(session_key=known[p], listed=None) for _, p in self._pending}
+            meetings = self._read_meetings({p for _, p in self._pending})
+            if all(p in meetings for _, p in self._pending):
+                return {
+                    p: _Source(session_key=known[p], meeting_key=meetings[p], listed=None)
+                    for _, p in self._pending
+                }
         calendar = self._openf1.calendar(years, in_lake)
         listed = {session.partition: session for session in calendar.sessions}
         for dataset, partition in tuple(self._pending):
-            if partition not in listed:
+            if partition not in listed and (dataset is SESSIONS or partition not in known):
                 self._fail(dataset, partition, no_such_session(partition))
         return {
-            p: _Source(session_key=listed[p].session_key, listed=listed[p])
+            p: _Source(
+                session_key=one.session_key if (one := listed.get(p)) else known[p],
+                meeting_key=one.meeting_key if one else None,
+                listed=one,
+            )
             for _, p in self._pending
         }
+
+    def _read_meetings(
+        self, partitions: Collection[SessionPartition]
+    ) -> dict[SessionPartition, int | None]:
+        """The meeting_key of each of these sessions that the lake can say."""
+        try:
+            tables = self._checks.context.tables(SESSIONS, sorted(partitions))
+        except LakeUnavailable:
+            raise
+        except LakeError as error:
+            _log.warning("The calendar is read, since the lake's sessions cannot be: %s", error)
+            return {}
+        keys = {p: table.column("meeting_key").to_pylist() for p, table in tables.items()}
+        return {p: values[0] for p, values in keys.items() if len(values) == 1}
 
     def _store_all(
         self, dataset: Dataset, sources: dict[SessionPartition, _Source]
@@ -241,7 +269,11 @@ class Ingestion:
         self, dataset: Dataset, sources: dict[SessionPartition, _Source]
     ) -> Iterator[tuple[SessionPartition, SessionAnswer]]:
         refs = [
-            SessionRef(session_key=source.session_key, session_type=partition.session_type)
+            SessionRef(
+                session_key=source.session_key,
+                session_type=partition.session_type,
+                meeting_key=source.meeting_key,
+            )
             for partition, source in sources.items()
         ]
         yield from zip(sources, self._openf1.answers(dataset, refs), strict=True)

@@ -103,12 +103,15 @@ def serve(
     sessions: Iterable[Mapping[str, Any]] = (race(),),
     **rows: Iterable[Mapping[str, Any]],
 ) -> Iterator[Simulator]:
-    """OpenF1 with this season; `rows` are the race's, by endpoint (`session_result`, …)."""
-    files = {f"meetings/{YEAR}": meetings, f"sessions/{YEAR}": sessions}
-    files |= {f"{endpoint}/{SESSION_KEY}": records for endpoint, records in rows.items()}
+    """OpenF1 with this season; `rows` are those of its sessions, by endpoint (`session_result`, …)."""
+    files = {f"meetings/{YEAR}": list(meetings), f"sessions/{YEAR}": list(sessions)}
+    for endpoint, records in rows.items():
+        files[f"{endpoint}/{SESSION_KEY}"] = []
+        for record in records:
+            files.setdefault(f"{endpoint}/{record['session_key']}", []).append(record)
     for name, records in files.items():
         file = folder / f"{name}.json"
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(list(records)))
+        file.write_text(json.dumps(records))
     with Simulator(RecordedSeasons(folder), limits=None) as running:
         yield running
