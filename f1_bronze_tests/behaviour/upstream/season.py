@@ -103,7 +103,7 @@ def serve(
     sessions: Iterable[Mapping[str, Any]] = (race(),),
     **rows: Iterable[Mapping[str, Any]],
 ) -> Iterator[Simulator]:
-    """OpenF1 with this season; `rows` are those of its sessions, by endpoint (`session_result`, …)."""
+    """OpenF1 with this season; `rows` are of its sessions, by endpoint (`session_result`, …)."""
     files = {f"meetings/{YEAR}": list(meetings), f"sessions/{YEAR}": list(sessions)}
     for endpoint, records in rows.items():
         files[f"{endpoint}/{SESSION_KEY}"] = []
