@@ -9,7 +9,7 @@ export DAGSTER_DISABLE_TELEMETRY := 1
 export GX_ANALYTICS_ENABLED := false
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run ui check lint types test test-marked test-all docs site bench spark clean
+.PHONY: help run ui check lint types test test-marked test-all docs site release-check bench spark clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -49,6 +49,9 @@ docs: $(VENV)/dev.stamp ## derive tables of the docs, the Glue tables and the im
 site: $(VENV)/dev.stamp ## build the documentation site into build/site; a link that leads nowhere fails
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
+release-check: $(VENV)/release.stamp ## build sdist and wheel, install them into clean environments, run the demo there
+	$(BIN)/python -m tools.release_check
+
 bench: $(VENV)/run.stamp ## compare speeds, as ratios
 	$(BIN)/python -m benchmarks
 
@@ -68,6 +71,10 @@ $(VENV)/run.stamp: pyproject.toml setup.py | $(VENV)/bin/python
 $(VENV)/servers.stamp: | $(VENV)/bin/python
 	$(BIN)/python -m venv $(VENV)/servers
 	$(VENV)/servers/bin/python -m pip install --quiet ministack swift
+	@touch $@
+
+$(VENV)/release.stamp: pyproject.toml | $(VENV)/dev.stamp
+	$(BIN)/python -m pip install --quiet --editable ".[release]"
 	@touch $@
 
 # PySpark is large: CI installs it, and without it the test that needs it is skipped.

@@ -135,6 +135,17 @@ def test_links_out_of_the_docs_lead_to_the_repository() -> None:
     )
 
 
+def test_the_readme_of_a_package_has_absolute_links() -> None:
+    """On a package index, links and pictures of the README lead to the repository's files."""
+    page = with_absolute_links(README, ".")
+    pictures = re.findall(r"!\[[^\]]*\]\(([^)]+)\)", page)
+    assert pictures
+    assert all(link.startswith(f"{repository()}/raw/main/docs/images/") for link in pictures)
+    links = re.findall(r"\]\(([^)#]+)\)", page)
+    assert [link for link in links if "://" not in link] == []
+    assert f"{repository()}/tree/main/examples/silver" in links
+
+
 def test_settings_are_in_the_readme() -> None:
     """Each variable stands in the README's table."""
     table = README[README.index("## Settings") : README.index("## The simulator")]

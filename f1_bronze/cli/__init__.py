@@ -14,7 +14,7 @@ from f1_bronze import __version__
 
 COMMANDS = (
     *("ingest", "partitions", "status", "report", "history", "verify", "sql", "lineage"),
-    *("chart", "metrics", "doctor", "settings", "simulate", "demo", "ui"),
+    *("chart", "metrics", "doctor", "settings", "simulate", "demo", "init", "ui"),
 )
 
 

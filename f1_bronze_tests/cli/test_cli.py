@@ -20,7 +20,7 @@ def test_the_subcommands() -> None:
     """Each subcommand is found by its name and listed by --help."""
     assert (
         *("ingest", "partitions", "status", "report", "history", "verify", "sql", "lineage"),
-        *("chart", "metrics", "doctor", "settings", "simulate", "demo", "ui"),
+        *("chart", "metrics", "doctor", "settings", "simulate", "demo", "init", "ui"),
     ) == COMMANDS
     context = click.Context(main)
     assert [main.get_command(context, name).name for name in COMMANDS] == list(COMMANDS)
