@@ -1,5 +1,6 @@
 """bronze_alerts: each failure is alerted once, to each sink when it is there."""
 
+import json
 import logging
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -13,13 +14,20 @@ from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.definitions import assemble
 from f1_bronze.defs.outbound.alert_sensor import bronze_alerts
 from f1_bronze.defs.partitions import register
+from f1_bronze.defs.record.stream import Position
 from f1_bronze.defs.record.tags import ATTEMPT_TAG, CLOSED_RUN_TAG, RETRY_AT_TAG, WEEK_TAG
 from f1_bronze.defs.resources import Deployment
 from f1_bronze.defs.run.failures import MOST_ATTEMPTS
 from f1_bronze.settings import Settings
 from f1_bronze.simulator.faults import InjectedFault
 from f1_bronze.simulator.server import Simulator
-from f1_bronze.telemetry.alerts.wording import Alert
+from f1_bronze.telemetry.alerts.alert_memory import (
+    MOST_CHECKS,
+    MOST_GROUPS,
+    MOST_WAITING,
+    AlertMemory,
+)
+from f1_bronze.telemetry.alerts.wording import Alert, AlertKind
 from f1_bronze.telemetry.outbound import Dropped, Outcome, Sent, SinkUnavailable
 from f1_bronze.telemetry.outbound import Sink as AlertSink
 from f1_bronze_tests.defs.fake_judge import FakeJudge
@@ -367,3 +375,48 @@ def test_it_is_on_by_default() -> None:
     """A deployment alerts without clicking."""
     assert bronze_alerts.name == "bronze_alerts"
     assert bronze_alerts.default_status is dg.DefaultSensorStatus.RUNNING
+
+
+def test_the_cursor_stays_short(
+    instance: dg.DagsterInstance, sensor: Sensor, sink: Sink, fails: Fails
+) -> None:
+    """With a memory as full as it gets the cursor stays below 4 kB, and what waits is sent."""
+    full = AlertMemory(
+        causes={f"group-{number}": ["laps ApiUnavailable"] for number in range(MOST_GROUPS)},
+        failing={
+            f"2025/grand_prix_{number}/race laps values": "lap_duration above 0"
+            for number in range(MOST_CHECKS)
+        },
+        overdue={f"2025/grand_prix_{number}/race": ["laps"] for number in range(60)},
+        waiting={
+            "topic": [
+                Alert(kind=AlertKind.FAILED_RUN, subject=f"Alert {number}", text="long " * 400)
+                for number in range(MOST_WAITING)
+            ]
+        },
+    )
+    assert len(json.dumps(full.to_json())) > 150_000
+    # The cursor of an earlier release held it all.
+    position = Position.from_json(sensor.cursor).with_notes(alerts=full.to_json())
+    sensor.cursor = position.to_json()
+    sink.error = SinkUnavailable("The topic is down. Wait.")
+    fails()
+    assert "25 for the topic wait" in sensor.tick()
+    assert len(sensor.cursor or "") < 4_000
+    sink.error = None
+    assert sensor.tick() == "25 alerts sent."
+    assert [alert.subject for alert in sink.taken][:2] == ["Alert 1", "Alert 2"]
+    assert sink.taken[-1].facts["error"]
+    assert len(sensor.cursor or "") < 4_000
+
+
+def test_a_memory_that_is_lost(sensor: Sensor, sink: Sink, fails: Fails, tick_log: TickLog) -> None:
+    """Where a cursor refers to what is gone, the sensor says so and goes on."""
+    fails()
+    sensor.tick()
+    sensor.cursor = Position.from_json(sensor.cursor).with_notes(alerts="a:123456789abc").to_json()
+    assert sensor.tick() == "0 alerts sent."
+    assert "('a:123456789abc') is not kept" in tick_log.errors[-1]
+    fails()
+    assert sensor.tick() == "1 alert sent."
+    assert len(sink.taken) == 2

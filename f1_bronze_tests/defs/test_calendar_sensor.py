@@ -1,7 +1,8 @@
 """The calendar becomes partitions by itself, cheaply, and what OpenF1 changes is reported."""
 
+import json
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -20,6 +21,7 @@ from f1_bronze.simulator.faults import InjectedFault
 from f1_bronze.simulator.invented import InventedSeasons
 from f1_bronze.simulator.server import Simulator
 
+from .sensor_ticks import TickLog
 from .ticks import Ticks, asked, launch, utc
 
 QUALIFYING, RACE = "2025/australian/qualifying", "2025/australian/race"
@@ -29,9 +31,9 @@ Materialize = Callable[..., dg.ExecuteInProcessResult]
 
 
 @pytest.fixture
-def ticks(instance: dg.DagsterInstance, settings: Settings) -> Ticks:
+def ticks(instance: dg.DagsterInstance, settings: Settings, tick_log: TickLog) -> Ticks:
     """The Monday after the first race of 2025."""
-    return Ticks(instance, settings, MONDAY)
+    return Ticks(instance, settings, MONDAY, tick_log)
 
 
 @pytest.fixture
@@ -71,21 +73,60 @@ def test_declaration() -> None:
     assert openf1_calendar.name == "openf1_calendar"
     assert openf1_calendar.default_status is dg.DefaultSensorStatus.RUNNING
     assert openf1_calendar.minimum_interval_seconds == 1800
-    assert {job.name for job in openf1_calendar.jobs} == {"bronze_sessions", "bronze_races"}
+    assert {job.name for job in openf1_calendar.jobs} == {
+        "bronze_sessions",
+        "bronze_races",
+        "coverage",
+    }
 
 
 def test_ended_sessions_become_partitions(ticks: Ticks, simulator: Simulator) -> None:
-    """The first tick registers what has ended, in order and in two calls, and asks for no run."""
+    """The first tick registers what has ended, in order and in two calls, and ingests nothing: it
+    requests the coverage alone, so that Dagster does not call it skipped."""
     result = ticks.calendar()
     assert read_registered(ticks.instance) == Registered(
         session_keys=(QUALIFYING, RACE), race_keys=(RACE,)
     )
     assert simulator.control.state()["by_endpoint"] == {"sessions": 1, "meetings": 1}
-    assert result.run_requests == []
-    assert result.skip_message == (
+    assert [request.job_name for request in result.run_requests] == ["coverage"]
+    assert ticks.said == (
         f"Registered 2 partitions ({QUALIFYING}, {RACE}). 2 sessions of 2025 have ended and are "
         "partitions; next is 2025/chinese/practice_1 at 2025-03-21 03:30 UTC."
     )
+    again = ticks.calendar()
+    assert (again.run_requests, again.skip_message.split(" ")[0]) == ([], "2")
+
+
+def test_a_cursor_that_people_can_read(ticks: Ticks, listing: Callable[..., None]) -> None:
+    """It says when the calendar was read and what comes next; the sessions are kept beside it. A
+    tick whose cursor is not stored, since the daemon dies or it is only tried, changes nothing."""
+    ticks.calendar()
+    cursor = json.loads(ticks.cursor or "")
+    assert (cursor["looked_at"], cursor["sessions"], cursor["next"][0]) == (
+        *("2025-03-17T06:00:00+00:00", 117, "2025/chinese/practice_1"),
+    )
+    assert len(ticks.cursor or "") < 500
+    before = ticks.cursor
+    listing(RACE_KEY, is_cancelled=True)
+    notice = f"{RACE} (session {RACE_KEY}) was cancelled."
+    for _ in range(3):
+        ticks.cursor = before
+        ticks.calendar()
+        assert notice in ticks.said
+    ticks.calendar()
+    assert notice not in ticks.said
+
+
+def test_a_memory_that_is_lost(ticks: Ticks) -> None:
+    """A cursor of another instance, or an older one that somebody pasted, is taken as none."""
+    ticks.calendar()
+    old = ticks.cursor
+    for _ in range(2):
+        ticks.now += timedelta(minutes=30)
+        ticks.calendar()
+    ticks.cursor = old
+    ticks.calendar()
+    assert "is not kept. It is replaced: the calendar is taken as new." in ticks.said
 
 
 @pytest.mark.parametrize(("minute", "found"), [(44, [QUALIFYING]), (45, [QUALIFYING, RACE])])
@@ -251,11 +292,12 @@ def test_a_cancelled_session_is_no_partition_any_more(
     ticks.calendar()
     listing(RACE_KEY, is_cancelled=True)
     result = ticks.calendar()
-    report = result.skip_message
+    report = ticks.said
     assert f"{RACE} (session {RACE_KEY}) was cancelled." in report
     assert f"Removed 1 partition ({RACE}): no session, and nothing was stored." in report
     assert read_registered(ticks.instance) == Registered(session_keys=(QUALIFYING,), race_keys=())
     assert observed(result) == [(RACE, f"{RACE} (session {RACE_KEY}) was cancelled.")]
+    assert [request.job_name for request in result.run_requests] == ["coverage"]
     assert "cancelled" not in ticks.calendar().skip_message
 
 
@@ -269,7 +311,7 @@ def test_what_is_stored_stays(
     ticks.calendar()
     notice = f"{RACE} has no session any more; what is stored of it stays."
     result = ticks.calendar()
-    assert notice in result.skip_message
+    assert notice in ticks.said
     assert observed(result) == [(RACE, notice)]
     assert keys(ticks.instance) == [QUALIFYING, RACE]
     assert notice not in ticks.calendar().skip_message
@@ -299,7 +341,8 @@ def test_nothing_is_removed_under_a_run(ticks: Ticks, listing: Callable[..., Non
     run_id = ticks.instance.create_run_for_job(
         dg.GraphDefinition(name="any").to_job(), status=dg.DagsterRunStatus.STARTED
     ).run_id
-    report = ticks.calendar().skip_message
+    ticks.calendar()
+    report = ticks.said
     assert f"1 partition ({RACE}) without a session: kept until no run is under way." in report
     assert keys(ticks.instance) == [QUALIFYING, RACE]
     ticks.instance.delete_run(run_id)
@@ -326,7 +369,8 @@ def test_moved_and_renamed(ticks: Ticks, listing: Callable[..., None]) -> None:
         date_end="2025-03-23T10:00:00+00:00",
     )
     listing(RACE_KEY, session_name="Sprint")
-    report = ticks.calendar().skip_message
+    ticks.calendar()
+    report = ticks.said
     assert (
         "2025/australian/sprint (session 907017) is named Australian Grand Prix Sprint instead of "
         "Australian Grand Prix Race and was 2025/australian/race."
@@ -338,10 +382,11 @@ def test_moved_and_renamed(ticks: Ticks, listing: Callable[..., None]) -> None:
 def test_a_foreign_cursor_is_replaced(ticks: Ticks) -> None:
     """A cursor that is not the sensor's own is replaced, and nothing else suffers."""
     ticks.cursor = '{"format": 99}'
-    report = ticks.calendar().skip_message
+    ticks.calendar()
+    report = ticks.said
     assert report.startswith("The cursor has format 99, not 1. It is replaced")
     assert keys(ticks.instance) == [QUALIFYING, RACE]
-    assert CalendarMemory.from_json(ticks.cursor).looked_at == MONDAY
+    assert CalendarMemory.from_cursor(ticks.instance, ticks.cursor).looked_at == MONDAY
 
 
 def test_new_sessions_at_once(ticks: Ticks, materialize: Materialize) -> None:
@@ -372,7 +417,10 @@ def test_new_sessions_at_once(ticks: Ticks, materialize: Materialize) -> None:
 
 
 def test_the_deployment_provides_what_it_needs(
-    definitions: dg.Definitions, instance: dg.DagsterInstance, simulator: Simulator
+    definitions: dg.Definitions,
+    instance: dg.DagsterInstance,
+    simulator: Simulator,
+    tick_log: TickLog,
 ) -> None:
     """What Dagster loads holds the sensor and its resource: it looks at the season of today."""
     sensor = definitions.resolve_sensor_def("openf1_calendar")
@@ -382,7 +430,7 @@ def test_the_deployment_provides_what_it_needs(
         result = sensor(context)
     assert isinstance(result, dg.SensorResult)
     years = " and ".join(map(str, running_years(datetime.now(UTC))))
-    assert f"sessions of {years} have ended and are partitions" in result.skip_reason.skip_message
+    assert f"sessions of {years} have ended and are partitions" in tick_log.said[-1]
     assert calls(simulator) == 2
 
 

@@ -61,10 +61,14 @@ def test_endpoints_and_sessions_are_upstream() -> None:
 
 
 def test_jobs() -> None:
-    """Two jobs, each over the assets of one partition definition."""
+    """Two jobs, each over the assets of one partition definition, and that of the coverage."""
     names = {job.name for job in defs.resolve_all_job_defs() if not job.name.startswith("__")}
-    assert names == {"bronze_sessions", "bronze_races"}
-    for name, assets in (("bronze_sessions", SESSION_ASSETS), ("bronze_races", RACE_ASSETS)):
+    assert names == {"bronze_sessions", "bronze_races", "coverage"}
+    for name, assets in (
+        ("bronze_sessions", SESSION_ASSETS),
+        ("bronze_races", RACE_ASSETS),
+        ("coverage", ["monitoring/coverage"]),
+    ):
         layer = defs.resolve_job_def(name).asset_layer
         assert sorted(key.to_user_string() for key in layer.selected_asset_keys) == assets
 

@@ -12,15 +12,25 @@ from f1_bronze.defs.resources import Deployment
 from f1_bronze.defs.schedules import weekly_bronze
 from f1_bronze.settings import Settings
 
+from .sensor_ticks import TickLog
+
 
 class Ticks:
     """One deployment; `now` is its time, and the cursor goes from tick to tick."""
 
-    def __init__(self, instance: dg.DagsterInstance, settings: Settings, now: datetime) -> None:
+    def __init__(
+        self,
+        instance: dg.DagsterInstance,
+        settings: Settings,
+        now: datetime,
+        log: TickLog | None = None,
+    ) -> None:
         self.instance = instance
         self.settings = settings
         self.now = now
         self.cursor: str | None = None
+        self.log = log
+        self.said = ""
 
     @property
     def deployment(self) -> Deployment:
@@ -28,7 +38,8 @@ class Ticks:
         return Deployment(self.settings, clock=lambda: self.now)
 
     def calendar(self) -> dg.SensorResult:
-        """What openf1_calendar comes to now."""
+        """What openf1_calendar comes to now; `said` is its report, where it has a log."""
+        logged = len(self.log.said) if self.log else 0
         with dg.build_sensor_context(
             instance=self.instance,
             cursor=self.cursor,
@@ -36,6 +47,7 @@ class Ticks:
         ) as context:
             result = openf1_calendar.evaluate_tick(context)
         self.cursor = result.cursor
+        self.said = result.skip_message or " ".join(self.log.said[logged:] if self.log else ())
         return result
 
     def weekly(self, at: datetime) -> dg.SensorResult:

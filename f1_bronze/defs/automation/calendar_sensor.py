@@ -33,6 +33,7 @@ from f1_bronze.defs.record.calendar_memory import (
     seen_sessions,
 )
 from f1_bronze.defs.record.latest import recorded_keys
+from f1_bronze.defs.record.stream import COVERAGE_JOB
 from f1_bronze.defs.resources import Deployment
 from f1_bronze.openf1.answers import ClosedForLiveSession
 
@@ -48,7 +49,8 @@ _KEYS_SHOWN = 10
         "Reads OpenF1's calendar in two calls: ended sessions of the running season become "
         "partitions, and what is cancelled, moved or renamed is reported. Requests the runs of a "
         "week that weekly_bronze could not request, and those of new sessions at once when "
-        "F1_BRONZE_INGEST_NEW is true."
+        "F1_BRONZE_INGEST_NEW is true; where the partitions have changed and nothing is ingested, "
+        "a run of the job coverage, which shows them."
     ),
 )
 def openf1_calendar(
@@ -68,11 +70,12 @@ class CalendarTick:
         self._now = deployment.now()
         self._report: list[str] = []
         self._observations: list[dg.AssetObservation] = []
+        self._has_changed = False
 
     def result(self) -> dg.SensorResult:
         """The requests, or why there are none; with the cursor and what was observed."""
         try:
-            memory = CalendarMemory.from_json(self._context.cursor)
+            memory = CalendarMemory.from_cursor(self._instance, self._context.cursor)
         except CursorError as error:
             self._say(f"{error} It is replaced: the calendar is taken as new.")
             memory = CalendarMemory()
@@ -94,7 +97,7 @@ class CalendarTick:
         self._report_changes(memory, seen)
         new = register(self._instance, [session.partition for session in seasons.wanted])
         if new:
-            self._say(f"Registered {_counted([partition.key for partition in new])}.")
+            self._say_changed(f"Registered {_counted([partition.key for partition in new])}.")
         absent, kept = self._remove_absent(seasons, memory)
         after = CalendarMemory(
             looked_at=self._now,
@@ -103,11 +106,20 @@ class CalendarTick:
             kept=kept,
             sessions=seen,
         )
-        if requests := self._requests(seasons, due):
+        outlook = self._outlook(seasons, after)
+        requests = self._requests(seasons, due)
+        if not requests and self._has_changed:
+            # Dagster calls a tick without a run skipped, and the coverage is out of date by now.
+            self._context.log.info(outlook)
+            minute = f"{self._now:%Y-%m-%dT%H:%M}"
+            requests = [dg.RunRequest(run_key=f"coverage/{minute}", job_name=COVERAGE_JOB)]
+        if requests:
             return dg.SensorResult(
-                run_requests=requests, cursor=after.to_json(), asset_events=self._observations
+                run_requests=requests,
+                cursor=self._cursor(after),
+                asset_events=self._observations,
             )
-        return self._skip(after, self._outlook(seasons, after))
+        return self._skip(after, outlook)
 
     def _why_not_now(self, memory: CalendarMemory, *, is_week_due: bool) -> str | None:
         """Why the calendar is not read now; None when it is."""
@@ -132,7 +144,7 @@ class CalendarTick:
     def _report_changes(self, memory: CalendarMemory, seen: dict[int, SeenSession]) -> None:
         registered = set(read_registered(self._instance).session_keys)
         for change in find_changes(memory.sessions, seen):
-            self._say(change.text)
+            self._say_changed(change.text)
             for key in {change.before.key, change.after.key} & registered:
                 self._observe(key, change.text, str(change.kind))
 
@@ -158,7 +170,7 @@ class CalendarTick:
         kept = self._with_content(certain, seasons)
         for key in sorted(kept - memory.kept):
             text = f"{key} has no session any more; what is stored of it stays."
-            self._say(text)
+            self._say_changed(text)
             self._observe(key, text, "without session")
         removed = self._remove([key for key in certain if key not in kept])
         return frozenset(absent) - removed, frozenset(kept)
@@ -182,7 +194,7 @@ class CalendarTick:
             for definition in (F1_SESSIONS, F1_RACE_SESSIONS):
                 if self._instance.has_dynamic_partition(str(definition.name), key):
                     self._instance.delete_dynamic_partition(str(definition.name), key)
-        self._say(f"Removed {_counted(keys)}: no session, and nothing was stored.")
+        self._say_changed(f"Removed {_counted(keys)}: no session, and nothing was stored.")
         return frozenset(keys)
 
     def _requests(self, seasons: RunningSeasons, due: Sequence[str]) -> list[dg.RunRequest]:
@@ -216,13 +228,20 @@ class CalendarTick:
     def _skip(self, memory: CalendarMemory, reason: str) -> dg.SensorResult:
         return dg.SensorResult(
             skip_reason=" ".join([*self._report, reason]),
-            cursor=memory.to_json(),
+            cursor=self._cursor(memory),
             asset_events=self._observations,
         )
+
+    def _cursor(self, memory: CalendarMemory) -> str:
+        return memory.to_cursor(self._instance, before=self._context.cursor, now=self._now)
 
     def _say(self, sentence: str) -> None:
         self._report.append(sentence)
         self._context.log.info(sentence)
+
+    def _say_changed(self, sentence: str) -> None:
+        self._has_changed = True
+        self._say(sentence)
 
     def _observe(self, key: str, text: str, kind: str) -> None:
         """Show it on the page of the partition too."""

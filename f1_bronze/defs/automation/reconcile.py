@@ -15,7 +15,7 @@ from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.datasets.sessions import SESSIONS
 from f1_bronze.defs.automation.launch import Plan, recent
 from f1_bronze.defs.automation.season import RunningSeasons
-from f1_bronze.defs.jobs import JOBS
+from f1_bronze.defs.jobs import INGESTING
 from f1_bronze.defs.partitions import (
     DATASET_GROUPS,
     RACE_GROUP,
@@ -203,7 +203,7 @@ def due_weeks(instance: dg.DagsterInstance) -> list[str]:
 
 @dg.sensor(
     name="openf1_reopened",
-    jobs=JOBS,
+    jobs=INGESTING,
     default_status=dg.DefaultSensorStatus.RUNNING,
     minimum_interval_seconds=60,
     description=(

@@ -19,6 +19,7 @@ from f1_bronze.defs.monitoring.problems import list_problems
 from f1_bronze.defs.partitions import asset_key, read_registered
 from f1_bronze.defs.record.calendar_memory import remembered_ends
 from f1_bronze.defs.record.runs import planned_datasets
+from f1_bronze.defs.record.stream import COVERAGE_JOB, ENDED
 from f1_bronze.defs.resources import Deployment
 from f1_bronze.telemetry.alerts.wording import OverdueSession
 
@@ -265,8 +266,6 @@ def usable(found: Coverage) -> dg.AssetCheckResult:
 AT_LEAST = timedelta(hours=23, minutes=30)
 """Daily even when nothing happens, so that an old one means that the daemon is down."""
 
-_ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
-
 _RUNS_LOOKED_AT = 100
 
 
@@ -274,7 +273,7 @@ _RUNS_LOOKED_AT = 100
     name="hourly_coverage",
     cron_schedule="20 * * * *",
     execution_timezone="UTC",
-    target=coverage,
+    job_name=COVERAGE_JOB,
     default_status=dg.DefaultScheduleStatus.RUNNING,
     description=(
         "Makes monitoring/coverage when a bronze run has ended since, when another session is "
@@ -306,7 +305,7 @@ def hourly_coverage(
 def _has_run_since(instance: dg.DagsterInstance, moment: datetime) -> bool:
     """Whether a bronze run has ended since; where very many runs have, one of them will be ours."""
     records = instance.get_run_records(
-        dg.RunsFilter(statuses=_ENDED, updated_after=moment), limit=_RUNS_LOOKED_AT
+        dg.RunsFilter(statuses=list(ENDED), updated_after=moment), limit=_RUNS_LOOKED_AT
     )
     return len(records) == _RUNS_LOOKED_AT or any(
         planned_datasets(record.dagster_run) or record.dagster_run.asset_check_selection

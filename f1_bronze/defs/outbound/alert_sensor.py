@@ -1,5 +1,6 @@
 """The sensor `bronze_alerts`: failed runs, failed checks, overdue sessions, each alerted once."""
 
+import json
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ from f1_bronze.defs.monitoring.overdue import overdue_sessions
 from f1_bronze.defs.outbound.outbox import deliver_changes, finish_tick
 from f1_bronze.defs.partitions import asset_key
 from f1_bronze.defs.record.runs import planned_datasets, read_run_result
+from f1_bronze.defs.record.sensor_memory import MemoryLost, keep, recall
 from f1_bronze.defs.record.stream import ENDS, Change, Position, end_of_record
 from f1_bronze.defs.record.tags import BACKFILL, CLOSED_RUN_TAG, RETRY_AT_TAG, ROOT_RUN, WEEK_TAG
 from f1_bronze.defs.resources import Deployment
@@ -25,13 +27,15 @@ SEND_SECONDS = 15.0
 
 _WILL_RETRY = "dagster/will_retry"
 
+_NAME = "bronze_alerts"
+
 _MEMORY, _HOUR = "alerts", "stale_hour"
 
 _BRONZE = {asset_key(dataset) for dataset in DATASETS}
 
 
 @dg.sensor(
-    name="bronze_alerts",
+    name=_NAME,
     default_status=dg.DefaultSensorStatus.RUNNING,
     minimum_interval_seconds=60,
     description=(
@@ -43,7 +47,7 @@ _BRONZE = {asset_key(dataset) for dataset in DATASETS}
 def bronze_alerts(
     context: dg.SensorEvaluationContext, deployment: dg.ResourceParam[Deployment]
 ) -> Any:
-    """What is new is remembered first, then sent; what a sink does not take waits in the cursor."""
+    """What is new is remembered first, then sent; what a sink does not take waits."""
     if not deployment.alert_sinks:
         return dg.SkipReason(
             "Alerts go nowhere: set F1_BRONZE_ALERT_TOPIC or F1_BRONZE_ALERT_WEBHOOK."
@@ -51,34 +55,46 @@ def bronze_alerts(
     if not context.cursor:  # what failed before the sensor was on is no news
         context.update_cursor(end_of_record(context.instance, ENDS).to_json())
 
+    before = Position.from_json(context.cursor).notes.get(_MEMORY)
+    memory = _recall_memory(context, before)
+
     def remember(change: Change, position: Position) -> Position:
-        return _remember_run(context, deployment, change, position)
+        nonlocal memory
+        memory = _remember_run(context, deployment, change, memory)
+        return position
 
     delivered = deliver_changes(context, ENDS, remember)
     position = delivered.position
     now = deployment.now()
-    memory = _read_memory(position).for_sinks(deployment.alert_sinks)
+    memory = memory.for_sinks(deployment.alert_sinks)
     hour = f"{now:%Y-%m-%dT%H}"
     if position.notes.get(_HOUR) != hour:
         memory, dropped = remember_overdue(context.instance, deployment, memory, now)
         _log_dropped(context, dropped)
         position = position.with_notes(stale_hour=hour)
     memory, sent, waits = send_waiting(context, deployment, memory)
-    context.update_cursor(position.with_notes(alerts=memory.to_json()).to_json())
+    written = json.dumps(memory.to_json(), ensure_ascii=False)
+    kept = keep(
+        context.instance, _NAME, written, before=before if isinstance(before, str) else None
+    )
+    context.update_cursor(position.with_notes(alerts=kept).to_json())
     said = [f"{len(sent)} alert{'s'[: len(sent) != 1]} sent.", *waits, delivered.waiting]
     run_ids = list({alert.facts["run_id"] for alert in sent if "run_id" in alert.facts})
     runs = context.instance.get_runs(dg.RunsFilter(run_ids=run_ids)) if run_ids else []
-    return finish_tick(context, " ".join(filter(None, said)), runs)
+    return finish_tick(context, " ".join(filter(None, said)), runs, has_acted=bool(sent))
 
 
 def _remember_run(
-    context: dg.SensorEvaluationContext, deployment: Deployment, change: Change, position: Position
-) -> Position:
+    context: dg.SensorEvaluationContext,
+    deployment: Deployment,
+    change: Change,
+    memory: AlertMemory,
+) -> AlertMemory:
     run = change.run
     if run is None or not _is_bronze(run) or deployment.now() - change.at > NEWS:
-        return position
+        return memory
     tags = run.tags
-    alert, memory = _read_memory(position).after_run(
+    alert, memory = memory.after_run(
         read_run_result(context.instance, run, group_of=lambda key: None),
         _wording(deployment),
         # Runs that fail together in the same way: a backfill, a week, a run with its attempts.
@@ -88,7 +104,7 @@ def _remember_run(
     if alert is not None:
         memory, dropped = memory.with_waiting(alert, deployment.alert_sinks)
         _log_dropped(context, dropped)
-    return position.with_notes(alerts=memory.to_json())
+    return memory
 
 
 def remember_overdue(
@@ -134,8 +150,15 @@ def _wording(deployment: Deployment) -> Wording:
     return Wording(environment=settings.environment, ui_url=settings.dagster_url)
 
 
-def _read_memory(position: Position) -> AlertMemory:
-    return AlertMemory.from_json(position.notes.get(_MEMORY, {}))
+def _recall_memory(context: dg.SensorEvaluationContext, note: Any) -> AlertMemory:
+    """What the note of the cursor refers to, or is itself, as earlier releases wrote it."""
+    if not isinstance(note, str):
+        return AlertMemory.from_json(note or {})
+    try:
+        return AlertMemory.from_json(json.loads(recall(context.instance, _NAME, note)))
+    except MemoryLost as lost:
+        context.log.error("%s Things that were alerted may be alerted once more.", lost)
+        return AlertMemory()
 
 
 def _is_bronze(run: dg.DagsterRun) -> bool:

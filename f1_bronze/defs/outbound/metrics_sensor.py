@@ -66,15 +66,18 @@ def cloudwatch_metrics(
 
     delivered = deliver_changes(context, ENDS, deliver)
     position, waiting = delivered.position, delivered.waiting
+    hour = position.notes.get(_HOUR)
     if not waiting:
         try:
             position = _send_gauges(context, deployment, position)
         except SinkUnavailable as error:
             waiting = str(error)
     context.update_cursor(position.to_json())
-    said = f"Metrics of {len(acted_on)} runs sent"
+    has_gauges = position.notes.get(_HOUR) != hour
+    gauges = " and the hourly gauges" if has_gauges and not acted_on else ""
+    said = f"Metrics of {len(acted_on)} runs{gauges} sent"
     said = f"{said}; the rest waits: {waiting}" if waiting else f"{said}."
-    return finish_tick(context, said, acted_on)
+    return finish_tick(context, said, acted_on, has_acted=has_gauges)
 
 
 def _send_gauges(

@@ -14,6 +14,7 @@ from f1_bronze.defs.record.stream import (
     Change,
     Kind,
     Position,
+    latest_ended,
     read_changes,
     to_reactions,
 )
@@ -103,13 +104,20 @@ def deliver_changes(
 
 
 def finish_tick(
-    context: dg.SensorEvaluationContext, said: str, acted_on: Sequence[dg.DagsterRun]
+    context: dg.SensorEvaluationContext,
+    said: str,
+    acted_on: Sequence[dg.DagsterRun],
+    *,
+    has_acted: bool = False,
 ) -> Any:
     """What a sensor returns: a success that acted on these runs, or a skip with the reason.
 
     Dagster knows no other success of a sensor that starts no runs. It notes the sensor in the log
-    of each run, so these are at most ten.
+    of each run, so these are at most ten. A tick that has acted on no run in particular
+    (`has_acted`: a gauge, overdue sessions) acted on what the latest run has left.
     """
+    if not acted_on and has_acted:
+        acted_on = latest_ended(context.instance)
     if not acted_on:
         return dg.SkipReason(said)
     context.log.info(said)

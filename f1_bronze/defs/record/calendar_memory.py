@@ -9,9 +9,15 @@ from typing import Any
 
 import dagster as dg
 
+from f1_bronze.defs.record.sensor_memory import MemoryLost, keep, recall
 from f1_bronze.openf1.calendar import Calendar, LeftOutReason
 
+CALENDAR_SENSOR = "openf1_calendar"
+
 FORMAT = 1
+
+CURSOR_FORMAT = 2
+"""A cursor that refers to the sessions; one of format 1 holds them."""
 
 CLOSED_AROUND = timedelta(minutes=30)
 """How long before and after a session the API is closed to free users."""
@@ -74,7 +80,7 @@ class CalendarMemory:
     sessions: Mapping[int, SeenSession] = field(default_factory=dict)
 
     def to_json(self) -> str:
-        """The cursor."""
+        """All of it, as text."""
         return json.dumps(
             {
                 "format": FORMAT,
@@ -90,7 +96,7 @@ class CalendarMemory:
 
     @classmethod
     def from_json(cls, cursor: str | None) -> "CalendarMemory":
-        """What the cursor holds; `CursorError` when it is damaged or somebody else's."""
+        """What `to_json` wrote; `CursorError` when it is damaged or somebody else's."""
         if not cursor:
             return cls()
         try:
@@ -112,6 +118,43 @@ class CalendarMemory:
             if isinstance(fault, CursorError):
                 raise
             raise CursorError("The cursor is damaged or not this sensor's.") from fault
+
+    def to_cursor(self, instance: dg.DagsterInstance, *, before: str | None, now: datetime) -> str:
+        """The cursor: what people ask for, and a reference to the sessions, which are kept aside.
+
+        `before` is the cursor that the tick began with.
+        """
+        coming = [
+            seen for seen in self.sessions.values() if seen.start > now and not seen.cancelled
+        ]
+        following = min(coming, key=lambda seen: seen.start, default=None)
+        return json.dumps(
+            {
+                "format": CURSOR_FORMAT,
+                "looked_at": _text(self.looked_at),
+                "closed_until": _text(self.closed_until),
+                "sessions": len(self.sessions),
+                "next": [following.key, _text(following.start)] if following else None,
+                "memory": keep(
+                    instance, CALENDAR_SENSOR, self.to_json(), before=_reference(before)
+                ),
+            },
+            ensure_ascii=False,
+        )
+
+    @classmethod
+    def from_cursor(cls, instance: dg.DagsterInstance, cursor: str | None) -> "CalendarMemory":
+        """What the cursor refers to, or holds itself, as earlier releases wrote it.
+
+        `CursorError` when it is damaged, somebody else's, or refers to what is gone.
+        """
+        reference = _reference(cursor)
+        if reference is None:
+            return cls.from_json(cursor)
+        try:
+            return cls.from_json(recall(instance, CALENDAR_SENSOR, reference))
+        except MemoryLost as lost:
+            raise CursorError(str(lost)) from lost
 
     def live(self, now: datetime) -> SeenSession | None:
         """The session for which the API is closed now, by the calendar."""
@@ -233,7 +276,14 @@ def _moment(text: object) -> datetime:
     return moment
 
 
-CALENDAR_SENSOR = "openf1_calendar"
+def _reference(cursor: str | None) -> str | None:
+    try:
+        written = json.loads(cursor or "null")
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(written, dict) or written.get("format") != CURSOR_FORMAT:
+        return None
+    return str(written.get("memory"))
 
 
 def remembered_ends(instance: dg.DagsterInstance) -> dict[str, datetime]:
@@ -250,7 +300,7 @@ def remembered_ends(instance: dg.DagsterInstance) -> dict[str, datetime]:
         data = state.instigator_data
         if state.instigator_name == CALENDAR_SENSOR and isinstance(data, SensorInstigatorData):
             try:
-                memory = CalendarMemory.from_json(data.cursor)
+                memory = CalendarMemory.from_cursor(instance, data.cursor)
             except CursorError:  # the sensor itself says so at its next tick
                 return {}
             return {seen.key: seen.end for seen in memory.sessions.values() if not seen.cancelled}

@@ -15,6 +15,8 @@ import dagster as dg
 from dagster._core.definitions.run_request import DagsterRunReaction  # has no public name
 from dagster._core.event_api import RunStatusChangeEventType  # neither has this
 
+from f1_bronze.defs.partitions import DATASET_GROUPS
+
 Kind = RunStatusChangeEventType
 
 SETTLED = timedelta(minutes=5)
@@ -35,6 +37,15 @@ ENDS: tuple[Kind, ...] = (
     dg.DagsterEventType.RUN_FAILURE,
     dg.DagsterEventType.RUN_CANCELED,
 )
+
+ENDED = (
+    dg.DagsterRunStatus.SUCCESS,
+    dg.DagsterRunStatus.FAILURE,
+    dg.DagsterRunStatus.CANCELED,
+)
+
+COVERAGE_JOB = "coverage"
+"""The job that makes the coverage: with it the record has a run of ours at least once a day."""
 
 STARTS: tuple[Kind, ...] = (dg.DagsterEventType.RUN_START,)
 
@@ -201,6 +212,16 @@ def end_of_record(instance: dg.DagsterInstance, kinds: Sequence[Kind]) -> Positi
         ).records
         passed[kind.value] = records[0].storage_id if records else 0
     return Position(passed=passed)
+
+
+def latest_ended(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
+    """The run of ours that ended last, of any kind; none where none has."""
+    found = []
+    for job in (COVERAGE_JOB, *(group.job for group in DATASET_GROUPS)):
+        ended = dg.RunsFilter(job_name=job, statuses=list(ENDED))
+        found += instance.get_run_records(ended, limit=1)
+    latest = max(found, key=lambda record: record.end_time or 0.0, default=None)
+    return [latest.dagster_run] if latest else []
 
 
 def to_reactions(runs: Sequence[dg.DagsterRun]) -> list[DagsterRunReaction]:
