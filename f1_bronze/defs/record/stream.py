@@ -216,7 +216,7 @@ def end_of_record(instance: dg.DagsterInstance, kinds: Sequence[Kind]) -> Positi
 
 def latest_ended(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
     """The run of ours that ended last, of any kind; none where none has."""
-    found = []
+    found = list[dg.RunRecord]()
     for job in (COVERAGE_JOB, *(group.job for group in DATASET_GROUPS)):
         ended = dg.RunsFilter(job_name=job, statuses=list(ENDED))
         found += instance.get_run_records(ended, limit=1)
