@@ -113,8 +113,8 @@ class SlowConsumer:
 def test_a_day_without_the_consumer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run ends every two minutes, 30,240 events a day, while the consumer is down for a day.
 
-    Then it answers in 50 ms: all of them arrive within half an hour of ticks, in order and once, with those
-    of the runs that end meanwhile; from then on what is new arrives at the next tick."""
+    Then it answers in 50 ms: all of them arrive within half an hour of ticks, in order and once,
+    with those of the runs that end meanwhile; then what is new arrives at the next tick."""
     consumer = SlowConsumer()
     monkeypatch.setattr(lineage_sensors, "change_events", invent_events)
     settings = Settings.read({"F1_BRONZE_LAKE_URI": str(tmp_path / "lake")})
