@@ -49,7 +49,7 @@ ONLY_IN = {
     "dagster": {"defs", "definitions", "cli"},
     "requests": {"openf1"},
     "psycopg2": {"openf1"},
-    "sqlalchemy": {"openf1"},
+    "sqlalchemy": {"openf1", "defs"},
     "filelock": {"openf1"},
     "boto3": {"lake", "telemetry"},
     "botocore": {"lake", "telemetry"},

@@ -1,0 +1,259 @@
+"""Dagster's event log on SQLite, with connections that stay open: half the time of an event.
+
+Dagster's own class builds an engine and a connection for every statement, so that nothing that
+SQLAlchemy compiles is used again, and commits an evaluation three times. This one keeps a
+connection for each database file that is in use and commits what one event writes to the index at
+once. Files, tables and contents are those of Dagster's class, which can be used on them before,
+after and at the same time. docs/adr/0020 has the figures.
+"""
+
+import ctypes
+import os
+import threading
+import weakref
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+import sqlalchemy as db
+from dagster._config.config_schema import UserConfigSchema
+from dagster._core.event_api import EventHandlerFn
+from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import (
+    INDEX_SHARD_NAME,
+    SqliteEventLogStorage,
+    SqliteEventLogStorageWatchdog,
+)
+from dagster._serdes import ConfigurableClassData
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.pool import NullPool, Pool, StaticPool
+from watchdog.events import FileModifiedEvent, FileSystemEvent
+
+if TYPE_CHECKING:
+    from dagster import EventLogEntry
+
+SECONDS_FOR_A_LOCK = 30
+"""How long a statement waits while other processes write; Dagster's own figure."""
+
+MOST_FILES_OPEN = 8
+"""Runs whose files are kept open besides the index; the one that was used longest ago is closed."""
+
+
+class SqliteEventLog(SqliteEventLogStorage):
+    """The event log of a `dagster.yaml` whose storage is SQLite.
+
+    Safe with several threads, which take turns at a file, and with several processes, which wait
+    for each other's commits. A forked process opens connections of its own.
+    """
+
+    def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
+        self._files: OrderedDict[str, _File] = OrderedDict()
+        self._files_lock = threading.Lock()
+        self._mine = threading.local()
+        """By the name of a file the connection that a thread is using."""
+        self._tables: set[str] = set()
+        self._has_index_columns = False
+        super().__init__(base_dir, inst_data)
+        LOGS.add(self)
+
+    @classmethod
+    def config_type(cls) -> UserConfigSchema:
+        """`base_dir`, which is `history/runs` in the Dagster home unless it is given."""
+        return {"base_dir": dg.Field(dg.StringSource, is_required=False)}
+
+    @classmethod
+    def from_config_value(
+        cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
+    ) -> "SqliteEventLog":
+        """As dagster.yaml names it; ValueError where neither a folder nor a home is known."""
+        base_dir = config_value.get("base_dir")
+        if base_dir is None:
+            home = os.environ.get("DAGSTER_HOME")
+            if not home:
+                raise ValueError(
+                    "The event log does not know its folder, because DAGSTER_HOME is not set. Set "
+                    "it to the folder of dagster.yaml, or give the event log its base_dir there."
+                )
+            base_dir = os.path.join(home, "history", "runs")
+        return cls(base_dir, inst_data)
+
+    def store_event(self, event: "EventLogEntry") -> None:
+        """Store it in its run's file, and what concerns an asset in the index with one commit."""
+        kind = event.dagster_event_type
+        if kind in ASSET_EVENTS or kind in ASSET_CHECK_EVENTS:
+            with self._connect(INDEX_SHARD_NAME):
+                super().store_event(event)
+        else:
+            super().store_event(event)
+
+    def store_event_batch(self, events: Sequence["EventLogEntry"]) -> None:
+        """Store them with one commit for each file: first the run's, then the index's."""
+        if len({event.run_id for event in events}) != 1:
+            super().store_event_batch(events)
+            return
+        with self._connect(INDEX_SHARD_NAME), self._connect(events[0].run_id):
+            super().store_event_batch(events)
+
+    def has_table(self, table_name: str) -> bool:
+        """Whether the index has it; a table that was there once stays there."""
+        if table_name not in self._tables:
+            with self.index_connection() as connection:
+                if not db.inspect(connection).has_table(table_name):
+                    return False
+            self._tables.add(table_name)
+        return True
+
+    def _has_asset_key_index_cols_on_connection(self, conn: Connection) -> bool:
+        """As `has_table`; Dagster asks at every event of an asset."""
+        if not self._has_index_columns:
+            self._has_index_columns = super()._has_asset_key_index_cols_on_connection(conn)
+        return self._has_index_columns
+
+    def watch(self, run_id: str, cursor: str | None, callback: EventHandlerFn) -> None:
+        """Call back for each event of a run from now on: the UI's page of a running run."""
+        super().watch(run_id, cursor, callback)
+        watchdog, watch = self._watchers[run_id][callback]
+        own = _RunWatch(self, run_id, callback, cursor)
+        assert self._obs is not None  # Dagster's class has just started it
+        self._obs.add_handler_for_watch(own, watch)
+        self._obs.remove_handler_for_watch(watchdog, watch)
+        self._watchers[run_id][callback] = (own, watch)
+
+    def wipe(self) -> None:
+        """Delete every run's file and empty the index."""
+        self._close_files()
+        super().wipe()
+
+    def dispose(self) -> None:
+        """Close all files: SQLite then moves what is in a -wal file into the database."""
+        super().dispose()
+        self._close_files()
+
+    @contextmanager
+    def _connect(self, shard: str | None) -> Iterator[Connection]:
+        """A transaction on a file; inside another one of the same thread it is part of that."""
+        name = str(shard or "")
+        mine: dict[str, Connection] = self._mine.__dict__
+        if name in mine:
+            yield mine[name]
+            return
+        with self._file(name).begin() as connection:
+            mine[name] = connection
+            try:
+                yield connection
+            finally:
+                del mine[name]
+
+    def _file(self, name: str) -> "_File":
+        with self._files_lock:
+            file = self._files.get(name)
+            if file is None:
+                file = self._files[name] = _File(
+                    self.path_for_shard(name), self.conn_string_for_shard(name), self._initdb
+                )
+            self._files.move_to_end(name)
+            runs = [name for name in self._files if name != INDEX_SHARD_NAME]
+            leaving = [self._files.pop(name) for name in runs[:-MOST_FILES_OPEN]]
+        for one in leaving:
+            one.close()
+        return file
+
+    def _close_files(self) -> None:
+        with self._files_lock:
+            files = list(self._files.values())
+            self._files.clear()
+        for file in files:
+            file.close()
+
+    def _after_fork(self) -> None:
+        """In the child: the parent's connections are neither used nor closed.
+
+        SQLite's locks belong to a process. To close a file that was opened by another one can
+        drop that one's locks and write an old -wal file into the database, so they are never
+        freed either.
+        """
+        for file in self._files.values():
+            file.abandon()
+        self._files.clear()
+        self._files_lock = threading.Lock()
+        self._mine = threading.local()
+
+
+class _File:
+    """One database file: its connection, opened when it is needed, and whose turn it is."""
+
+    def __init__(self, path: str, url: str, prepare: Callable[[Engine], None]) -> None:
+        self._path, self._url, self._prepare = path, url, prepare
+        self._lock = threading.Lock()
+        self._engine: Engine | None = None
+        self._inode: int | None = None
+
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        with self._lock:
+            if self._engine is not None and self._inode != _inode(self._path):
+                self._close()  # another process has wiped the log
+            if self._engine is None:
+                self._engine = self._open()
+            with self._engine.begin() as connection:
+                yield connection
+
+    def close(self) -> None:
+        """Close the connection once nobody uses it; it is opened again when it is needed."""
+        with self._lock:
+            self._close()
+
+    def abandon(self) -> None:
+        if self._engine is not None:
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._engine))
+
+    def _close(self) -> None:
+        if self._engine is not None:
+            self._engine.dispose()
+            self._engine = None
+
+    def _open(self) -> Engine:
+        # Dagster's preparation opens a second connection while it holds the first.
+        preparing = self._make_engine(NullPool)
+        self._prepare(preparing)
+        preparing.dispose()
+        self._inode = _inode(self._path)
+        return self._make_engine(StaticPool)
+
+    def _make_engine(self, pool: type[Pool]) -> Engine:
+        # Threads share the connection in turn.
+        arguments = {"timeout": SECONDS_FOR_A_LOCK, "check_same_thread": False}
+        return db.create_engine(self._url, poolclass=pool, connect_args=arguments)
+
+
+def _inode(path: str) -> int | None:
+    try:
+        return os.stat(path).st_ino
+    except FileNotFoundError:
+        return None
+
+
+class _RunWatch(SqliteEventLogStorageWatchdog):
+    """Looks for new events when a run's file has changed, or the -wal file beside it.
+
+    While a connection is open SQLite writes to the latter alone.
+    """
+
+    def dispatch(self, event: FileSystemEvent) -> None:
+        """Called for every change in the folder."""
+        changed = (self._log_path, f"{self._log_path}-wal")
+        if isinstance(event, FileModifiedEvent) and event.src_path in changed:
+            self._process_log()
+
+
+LOGS: "weakref.WeakSet[SqliteEventLog]" = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for log in list(LOGS):
+        log._after_fork()
+
+
+os.register_at_fork(after_in_child=_after_fork)
