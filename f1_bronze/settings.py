@@ -199,7 +199,7 @@ class Settings(BaseModel):
         "", "Address (Slack or alike) that is notified of failures; empty: none.", secret=True
     )
     dagster_url: _BaseUrl = _setting(
-        "", "Base URL of the Dagster UI, for links in alerts; empty: no links."
+        "", "Base URL of the Dagster UI, for links in alerts and for backfill; empty: none."
     )
 
     @model_validator(mode="after")

@@ -60,6 +60,7 @@ ONLY_IN = {
     "pandas": {"defs", "quality", "telemetry"},
     "jinja2": {"defs"},
     "rich": {"cli"},
+    "gql": {"cli"},
     "click": {"cli"},
 }
 

@@ -13,8 +13,8 @@ import click
 from f1_bronze import __version__
 
 COMMANDS = (
-    *("ingest", "partitions", "status", "report", "history", "verify", "sql", "lineage"),
-    *("chart", "metrics", "doctor", "settings", "simulate", "demo", "init", "ui"),
+    *("ingest", "backfill", "partitions", "status", "report", "history", "verify", "sql"),
+    *("lineage", "chart", "metrics", "doctor", "settings", "simulate", "demo", "init", "ui"),
 )
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import wraps
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
 
 import click
 
@@ -26,7 +26,7 @@ from f1_bronze.settings import (
 if TYPE_CHECKING:
     from f1_bronze.defs.automation.launch import Plan
     from f1_bronze.lake.lake import Lake
-    from f1_bronze.openf1.calendar import Calendar
+    from f1_bronze.openf1.calendar import Calendar, CalendarSession
     from f1_bronze.openf1.shared_requests import OpenF1
 
 FAILED, WRONG_USE, CLOSED, INTERRUPTED = 1, 2, 3, 130
@@ -75,6 +75,38 @@ as_json_option = click.option(
 )
 
 
+def selection_options(command: Callable[..., _T]) -> Callable[..., _T]:
+    """The options by which `ingest` and `backfill` select sessions; `Selection.typed` reads them.
+
+    SEASONS come first, from the command: `backfill` can do without.
+    """
+    for option in reversed(
+        (
+            click.option(
+                "--grand-prix", "grands_prix", multiple=True, help="Slug or name; repeatable."
+            ),
+            session_type_option,
+            click.option(
+                "--dataset", "datasets", multiple=True, help="laps, results, …; repeatable."
+            ),
+            click.option(
+                "--missing", is_flag=True, help="Only what is not stored, recorded and checked yet."
+            ),
+            click.option(
+                "--recent",
+                type=click.IntRange(min=1),
+                metavar="DAYS",
+                help="Only sessions of the last DAYS.",
+            ),
+            click.option(
+                "--all", "everything", is_flag=True, help="Every session again (the default)."
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
 def reports_errors(command: Callable[..., _T]) -> Callable[..., _T]:
     """Errors that the user can fix end the command with a sentence, not with a traceback."""
 
@@ -102,6 +134,7 @@ def exit_with(error: Exception, status: int, *, as_json: bool) -> NoReturn:
 
 def _exit_status(error: Exception) -> int | None:
     """The exit status for an error; None for one that the user can do nothing about."""
+    from f1_bronze.cli.deployment import DeploymentError
     from f1_bronze.lake.errors import LakeAddressError, LakeError
     from f1_bronze.openf1.answers import ClosedForLiveSession, OpenF1Error
     from f1_bronze.openf1.budget_stores import BudgetSettingError, RateStoreError
@@ -112,7 +145,7 @@ def _exit_status(error: Exception) -> int | None:
         return WRONG_USE
     if isinstance(error, ClosedForLiveSession):
         return CLOSED
-    if isinstance(error, (OpenF1Error, LakeError, RateStoreError, HomeUnusable)):
+    if isinstance(error, (OpenF1Error, LakeError, RateStoreError, HomeUnusable, DeploymentError)):
         return FAILED
     return None
 
@@ -180,6 +213,32 @@ class Selection:
     only_missing: bool = False
     recent_days: int | None = None
 
+    @classmethod
+    def typed(
+        cls,
+        settings: Settings,
+        *,
+        seasons: tuple[int, ...],
+        grands_prix: tuple[str, ...],
+        session_types: tuple[str, ...],
+        datasets: tuple[str, ...],
+        missing: bool,
+        recent: int | None,
+        everything: bool,
+    ) -> Self:
+        """From the words of `selection_options`; a usage error for those that make no sense."""
+        if missing + (recent is not None) + everything > 1:
+            raise click.UsageError("--missing, --recent and --all exclude each other; give one.")
+        chosen = [find_dataset(name) for name in datasets]
+        return cls(
+            years=seasons,
+            grands_prix=grands_prix,
+            session_types=select_session_types(session_types, settings),
+            datasets=tuple(dataset for dataset in DATASETS if dataset in chosen or not chosen),
+            only_missing=missing,
+            recent_days=recent,
+        )
+
     @property
     def seasons(self) -> str:
         """The years as text."""
@@ -192,7 +251,23 @@ class Selection:
 
         A dry run makes no home for Dagster: where there is none, nothing is complete.
         """
-        from f1_bronze.defs.automation.launch import Plan, recent
+        from f1_bronze.defs.automation.launch import Plan
+
+        calendar, sessions = self.read_sessions(openf1, lake)
+        held: dict[str, set[SessionPartition]] | None = None
+        if self.only_missing:
+            stored = {ds.name: lake.stored_partitions(ds.name, self.years) for ds in self.datasets}
+            if dry_run and not dagster_home().exists():
+                held = {name: set() for name in stored}
+            else:
+                held = _find_complete(stored)
+        return calendar, Plan(sessions=sessions, datasets=self.datasets, held=held)
+
+    def read_sessions(
+        self, openf1: "OpenF1", lake: "Lake"
+    ) -> "tuple[Calendar, tuple[CalendarSession, ...]]":
+        """Read the calendar, and the sessions in it that are selected."""
+        from f1_bronze.defs.automation.launch import recent
         from f1_bronze.openf1.calendar import select_grands_prix
 
         calendar = openf1.calendar(self.years, lake.session_partitions(self.years))
@@ -202,14 +277,7 @@ class Selection:
             sessions = tuple(s for s in sessions if s.partition.session_type in self.session_types)
         if self.recent_days is not None:
             sessions = recent(sessions, self.recent_days, datetime.now(UTC))
-        held: dict[str, set[SessionPartition]] | None = None
-        if self.only_missing:
-            stored = {ds.name: lake.stored_partitions(ds.name, self.years) for ds in self.datasets}
-            if dry_run and not dagster_home().exists():
-                held = {name: set() for name in stored}
-            else:
-                held = _find_complete(stored)
-        return calendar, Plan(sessions=sessions, datasets=self.datasets, held=held)
+        return calendar, sessions
 
     def _check_session_types(self, calendar: "Calendar") -> None:
         known = {session.partition.session_type for session in calendar.sessions}

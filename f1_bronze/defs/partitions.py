@@ -9,6 +9,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
 import dagster as dg
 
@@ -131,7 +132,25 @@ class Registered:
         return same_type[: -EARLIER_SESSIONS - 1 : -1]
 
 
-def read_registered(instance: dg.DagsterInstance) -> Registered:
+class PartitionStore(Protocol):
+    """Where dynamic partitions are registered: a Dagster instance, or a remote deployment."""
+
+    def get_dynamic_partitions(self, partitions_def_name: str) -> Sequence[str]:
+        """The keys in the order of registration."""
+
+    def add_dynamic_partitions(
+        self, partitions_def_name: str, partition_keys: Sequence[str]
+    ) -> None:
+        """Register keys behind those that are there."""
+
+    def delete_dynamic_partition(self, partitions_def_name: str, partition_key: str) -> None:
+        """Take a key off; what was materialized of it stays."""
+
+    def get_runs_count(self, filters: dg.RunsFilter) -> int:
+        """How many runs there are of some statuses."""
+
+
+def read_registered(instance: PartitionStore) -> Registered:
     """What is registered now, in two queries."""
     return Registered(
         session_keys=tuple(instance.get_dynamic_partitions(str(F1_SESSIONS.name))),
@@ -140,7 +159,7 @@ def read_registered(instance: dg.DagsterInstance) -> Registered:
 
 
 def register(
-    instance: dg.DagsterInstance, chronological: Sequence[SessionPartition]
+    instance: PartitionStore, chronological: Sequence[SessionPartition]
 ) -> tuple[SessionPartition, ...]:
     """Make these sessions partitions of both definitions; returns those that are new.
 
@@ -158,7 +177,7 @@ def register(
 
 
 def _register(
-    instance: dg.DagsterInstance, name: str, known: Sequence[str], chronological: Sequence[str]
+    instance: PartitionStore, name: str, known: Sequence[str], chronological: Sequence[str]
 ) -> None:
     wanted = order_keys(known, chronological)
     kept = next(

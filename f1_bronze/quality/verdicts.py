@@ -131,6 +131,19 @@ class RuleVerdict:
             "column": self.column,
         }
 
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "RuleVerdict":
+        """From what `to_json` wrote; the rows are kept apart."""
+        return cls(
+            name=data["rule"],
+            severity=Severity(data["severity"]),
+            passed=data["passed"],
+            observed=data["observed"],
+            rows_seen=data["rows_seen"],
+            unexpected_count=data["unexpected_count"],
+            column=data["column"],
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class CheckVerdict:

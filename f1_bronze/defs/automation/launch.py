@@ -91,11 +91,14 @@ class Plan:
         """API calls in all, when nothing fails."""
         return sum(len(batches) for batches in self.batches().values())
 
+    def wanted_keys(self) -> dict[Dataset, set[str]]:
+        """The partition keys that are wanted, by dataset."""
+        partitions = [session.partition for session in self.sessions]
+        return {ds: {p.key for p in partitions if self._wants(ds, p)} for ds in self.datasets}
+
     def runs(self, registered: Registered) -> list[PlannedRun]:
         """The runs, in the order in which they are to be made."""
-        partitions = [session.partition for session in self.sessions]
-        wanted = {ds: {p.key for p in partitions if self._wants(ds, p)} for ds in self.datasets}
-        return plan_runs(registered, wanted)
+        return plan_runs(registered, self.wanted_keys())
 
     def _wants(self, dataset: Dataset, partition: SessionPartition) -> bool:
         if not dataset.exists_for(partition.session_type):
