@@ -89,7 +89,7 @@ def backfill(
                 asked.cancel(cancel)
                 click.echo(f"The backfill {cancel} is being cancelled, within 30 s.", err=True)
                 return
-            sys.exit(_follow(asked, str(follow), (), url=url, as_json=as_json))
+            sys.exit(_follow(asked, str(follow), url=url, as_json=as_json))
     selection = Selection.typed(settings, seasons=seasons, **selected)
     sys.exit(_backfill(selection, settings, url, dry_run=dry_run, as_json=as_json))
 
@@ -138,12 +138,9 @@ def _backfill(
             return _print_followed(_Followed({}), None, gaps, url=asked.place, as_json=as_json)
         register(asked, [session.partition for session in plan.sessions])
         backfill_id = asked.launch(wanted, title=f"f1-bronze backfill {selection.seasons}"[:100])
-        console.print(
-            f"Backfill {backfill_id}: {sum(map(len, wanted.values()))} datasets of sessions in at "
-            f"least {plan.calls} API calls.",
-            soft_wrap=True,
-        )
-        return _follow(asked, backfill_id, gaps, url=url, as_json=as_json)
+        size = f"{sum(map(len, wanted.values()))} datasets of sessions"
+        said = f"Backfill {backfill_id}: {size} in at least {plan.calls} API calls."
+        return _follow(asked, backfill_id, gaps, said=said, url=url, as_json=as_json)
 
 
 def _plan_at(
@@ -228,8 +225,9 @@ def _wait_until_listening(process: subprocess.Popen[bytes], port: int, log: Any)
 def _follow(
     asked: RunningDeployment,
     backfill_id: str,
-    gaps: tuple[str, ...],
+    gaps: tuple[str, ...] = (),
     *,
+    said: str = "",
     url: str,
     as_json: bool,
 ) -> int:
@@ -240,8 +238,10 @@ def _follow(
     console = stderr()
     at = f" --deployment {asked.place}" if url else ""
     page = f" Its page is {asked.place}/runs/b/{backfill_id}." if url else ""
-    followed = _Followed(asked.targets(backfill_id))
     try:
+        if said:
+            console.print(said, soft_wrap=True)
+        followed = _Followed(asked.targets(backfill_id))
         with _showing(console, followed) as show:
             while True:
                 state = asked.state(backfill_id)

@@ -47,7 +47,11 @@ API_POOL = "openf1"
 """Pool of every run that asks the API: the UI shows under Deployment > Concurrency what waits."""
 
 MOST_PARTITIONS_A_RUN = 128
-"""A season with every session type; a longer backfill is cut into runs of this many."""
+"""A season with every session type: what the command and the weekly run do in one process."""
+
+MOST_PARTITIONS_A_BACKFILL_RUN = 50
+"""Two full calls of laps: a season of qualifying and race is one run, four seasons of every type
+are a dozen, which several workers share, for a tenth more calls than in runs of 128."""
 
 _DOCS = "https://openf1.org/docs/#"
 _FILE = "year=…/grand_prix=…/session_type=…/{}_<session_key>.parquet"
@@ -155,7 +159,7 @@ def _ingest_asset(group: DatasetGroup) -> dg.AssetsDefinition:
         check_specs=specs,
         can_subset=True,
         pool=API_POOL,
-        backfill_policy=dg.BackfillPolicy.multi_run(MOST_PARTITIONS_A_RUN),
+        backfill_policy=dg.BackfillPolicy.multi_run(MOST_PARTITIONS_A_BACKFILL_RUN),
     )
     def ingest(
         context: dg.AssetExecutionContext,
