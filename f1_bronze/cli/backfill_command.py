@@ -23,7 +23,7 @@ from f1_bronze.cli.options import (
     reports_errors,
     selection_options,
 )
-from f1_bronze.cli.outcome import (
+from f1_bronze.cli.ingest_outcome import (
     Outcome,
     describe_nothing_to_do,
     describe_unreadable,
@@ -412,7 +412,7 @@ class _Followed:
             tally.by_dataset[name].seconds = seconds
 
     def _add_failures(self, tally: Any) -> None:
-        from f1_bronze.cli.outcome import RecordedError
+        from f1_bronze.cli.ingest_outcome import RecordedError
         from f1_bronze.defs.record.failure_causes import (
             NotChecked,
             RowsMissing,

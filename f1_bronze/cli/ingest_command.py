@@ -20,7 +20,7 @@ from f1_bronze.cli.options import (
     seasons_argument,
     selection_options,
 )
-from f1_bronze.cli.outcome import (
+from f1_bronze.cli.ingest_outcome import (
     INGEST_INTERRUPTED,
     Outcome,
     describe_nothing_to_do,
