@@ -15,6 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from f1_bronze.cli.ingest_outcome import (
+    Outcome,
+    describe_nothing_to_do,
+    describe_unreadable,
+    print_outcome,
+    print_plan,
+)
 from f1_bronze.cli.options import (
     INTERRUPTED,
     Seasons,
@@ -22,13 +29,6 @@ from f1_bronze.cli.options import (
     as_json_option,
     reports_errors,
     selection_options,
-)
-from f1_bronze.cli.ingest_outcome import (
-    Outcome,
-    describe_nothing_to_do,
-    describe_unreadable,
-    print_outcome,
-    print_plan,
 )
 from f1_bronze.datasets import DATASETS
 from f1_bronze.settings import Settings

@@ -13,13 +13,6 @@ from typing import TYPE_CHECKING, Any
 import click
 from pydantic import SecretStr
 
-from f1_bronze.cli.options import (
-    Selection,
-    as_json_option,
-    reports_errors,
-    seasons_argument,
-    selection_options,
-)
 from f1_bronze.cli.ingest_outcome import (
     INGEST_INTERRUPTED,
     Outcome,
@@ -27,6 +20,13 @@ from f1_bronze.cli.ingest_outcome import (
     describe_unreadable,
     print_outcome,
     print_plan,
+)
+from f1_bronze.cli.options import (
+    Selection,
+    as_json_option,
+    reports_errors,
+    seasons_argument,
+    selection_options,
 )
 from f1_bronze.settings import PREFIX, Settings
 
