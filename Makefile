@@ -41,8 +41,7 @@ test-all: test test-marked ## every test; what cannot run here is skipped with i
 docs: $(VENV)/dev.stamp ## derive tables of the docs, the Glue tables and the image's versions
 	$(BIN)/python -m tools.dataset_docs > docs/reference/datasets.md
 	$(BIN)/python -m tools.rule_docs docs/reference/measured_rules.json > docs/reference/rules.md
-	$(BIN)/python -m tools.metric_docs docs/operations/monitoring.md
-	$(BIN)/python -m tools.adr_docs > docs/adr/index.md
+	$(BIN)/python -m tools.reference_docs
 	$(BIN)/python -m tools.glue_template > deploy/aws/tables.yaml
 	$(BIN)/python -m tools.constraints > deploy/dagster/constraints.txt
 

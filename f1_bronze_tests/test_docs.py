@@ -1,5 +1,7 @@
 """What the README and docs say is what happens."""
 
+import ast
+import json
 import os
 import re
 import shlex
@@ -8,13 +10,16 @@ import sys
 from pathlib import Path
 
 import click
+import dagster as dg
 import pytest
 
 from f1_bronze.cli import main
+from f1_bronze.datasets import DATASETS
+from f1_bronze.defs.partitions import asset_key
 from f1_bronze.settings import SETTINGS
 from f1_bronze_tests.once import made_once
-from tools.adr_docs import adr_page
 from tools.dataset_docs import datasets_page
+from tools.reference_docs import PAGES as DERIVED_PAGES
 from tools.site_links import repository, with_absolute_links
 
 ROOT = Path(__file__).parents[1]
@@ -119,9 +124,10 @@ def test_the_datasets_page_is_derived() -> None:
     assert (ROOT / "docs/reference/datasets.md").read_text("utf-8") == datasets_page()
 
 
-def test_the_list_of_decision_records_is_derived() -> None:
-    """docs/adr/index.md lists the records that there are; `make docs` writes it."""
-    assert (ROOT / "docs/adr/index.md").read_text("utf-8") == adr_page()
+@pytest.mark.parametrize("path", DERIVED_PAGES)
+def test_reference_pages_are_derived(path: str) -> None:
+    """Commands, settings, metrics, names and decisions are what the code has: `make docs`."""
+    assert (ROOT / "docs" / path).read_text("utf-8") == DERIVED_PAGES[path]()
 
 
 def test_links_out_of_the_docs_lead_to_the_repository() -> None:
@@ -144,6 +150,77 @@ def test_the_readme_of_a_package_has_absolute_links() -> None:
     links = re.findall(r"\]\(([^)#]+)\)", page)
     assert [link for link in links if "://" not in link] == []
     assert f"{repository()}/tree/main/examples/silver" in links
+
+
+def test_events_are_described(demo_folder: Path) -> None:
+    """The page of events has the metadata and the facets that the demo's events have."""
+    page = (ROOT / "docs/reference/events.md").read_text("utf-8")
+    sections = {one.split("\n")[0]: one for one in page.split("\n## ")[1:]}
+
+    def described(section: str) -> set[str]:
+        rows = re.findall(r"^\| (.*?) \|", sections[section], flags=re.M)
+        return {name for row in rows for name in re.findall(r"`([^`]+)`", row)}
+
+    home = demo_folder / "data/demo/dagster_home"
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        metadata: set[str] = set()
+        for dataset in DATASETS:
+            for record in instance.fetch_materializations(asset_key(dataset), limit=5).records:
+                assert record.asset_materialization is not None
+                metadata |= record.asset_materialization.metadata.keys()
+        key = dg.AssetCheckKey(asset_key(DATASETS[0]), "schema")
+        [check] = instance.event_log_storage.get_asset_check_execution_history(key, limit=1)
+        assert check.event is not None
+        evaluation = check.event.dagster_event.asset_check_evaluation_data  # type: ignore[union-attr]
+        checked = evaluation.metadata.keys()
+    assert metadata - described("Materializations") == set()
+    assert described("Materializations") - metadata <= {"changes", "repeated_from"}
+    assert checked == described("Check evaluations")
+
+    events = [json.loads(one["event"]) for one in lineage_events(demo_folder)]
+    of_datasets = [one for one in events if not one["job"]["name"].startswith("dagster_")]
+    found: set[str] = set()
+    for event in of_datasets:
+        found |= event["run"]["facets"].keys() | event["job"]["facets"].keys()
+        for place in event["inputs"] + event["outputs"]:
+            kinds = ("facets", "inputFacets", "outputFacets")
+            found |= {name for kind in kinds for name in place.get(kind, {})}
+    assert found == described("Lineage events") - {"errorMessage", "START", "COMPLETE", "FAIL"}
+
+
+def lineage_events(folder: Path) -> list[dict[str, str]]:
+    """The lineage events of the demo's lake, as the view has them."""
+    printed = command("f1-bronze sql 'SELECT event FROM lineage' --json", folder)
+    events: list[dict[str, str]] = json.loads(printed)
+    return events
+
+
+def said_in_the_code() -> str:
+    """Every text of the package, a line each, with … for what an f-string puts in."""
+    texts = []
+    for module in (ROOT / "f1_bronze").rglob("*.py"):
+        for node in ast.walk(ast.parse(module.read_text("utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                texts.append(node.value)
+            elif isinstance(node, ast.JoinedStr):
+                parts = (one.value if isinstance(one, ast.Constant) else "…" for one in node.values)
+                texts.append("".join(map(str, parts)))
+    return "\n".join(texts)
+
+
+def test_quoted_messages_are_said() -> None:
+    """The symptoms page quotes messages that the code has, but for the one of SQLite."""
+    page = (ROOT / "docs/operations/symptoms.md").read_text("utf-8")
+    quoted = {
+        quote
+        for row in re.findall(r"^\| (.*?) \|", page, flags=re.M)
+        for quote in re.findall(r"`([^`]+ [^`]+)`", row)
+        if not quote.startswith("f1-bronze ")
+    } - {"database is locked"}
+    assert len(quoted) > 15
+    said = said_in_the_code()
+    pieces = [piece.strip() for quote in quoted for piece in quote.split("…")]
+    assert [piece for piece in pieces if len(piece) > 3 and piece not in said] == []
 
 
 def test_settings_are_in_the_readme() -> None:

@@ -6,19 +6,25 @@ Dagster's concept: https://docs.dagster.io/guides/build/jobs
 import dagster as dg
 
 from f1_bronze.defs.monitoring.coverage_asset import COVERAGE
-from f1_bronze.defs.partitions import RACE_GROUP, SESSION_GROUP
+from f1_bronze.defs.partitions import RACE_GROUP, SESSION_GROUP, DatasetGroup
 from f1_bronze.defs.record.stream import COVERAGE_JOB
+
+
+def _names(group: DatasetGroup) -> str:
+    *names, last = (dataset.name.replace("_", " ") for dataset in group.datasets)
+    return f"{', '.join(names)} and {last}".capitalize()
+
 
 bronze_sessions = dg.define_asset_job(
     SESSION_GROUP.job,
     selection=dg.AssetSelection.assets(*SESSION_GROUP.asset_keys),
-    description="Sessions, drivers, results and laps of the selected sessions.",
+    description=f"{_names(SESSION_GROUP)} of the selected sessions.",
 )
 
 bronze_races = dg.define_asset_job(
     RACE_GROUP.job,
     selection=dg.AssetSelection.assets(*RACE_GROUP.asset_keys),
-    description="Stints and pit stops of the selected races and sprints.",
+    description=f"{_names(RACE_GROUP)} of the selected races and sprints.",
 )
 
 coverage_job = dg.define_asset_job(

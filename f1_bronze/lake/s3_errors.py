@@ -29,7 +29,7 @@ _CONNECTION_BROKE = (
     "The connection to the store of the bucket {bucket} broke, and retries were used up: check the "
     "network and any proxy on the way (HTTPS_PROXY, AWS_ENDPOINT_URL), then run again."
 )
-_REMEDIES = {
+REMEDIES = {
     "NoSuchBucket": "Create the bucket {bucket}, or correct its name in F1_BRONZE_LAKE_URI.",
     "AccessDenied": (
         "Allow this identity {action} on {place}. A lake takes s3:GetObject, s3:PutObject and "
@@ -117,7 +117,7 @@ def explain(error: Exception, *, verb: str, uri: str, bucket: str) -> LakeUnavai
     else:
         return None
     place = f"the KMS key of the bucket {bucket}" if "kms:" in action else f"the bucket {bucket}"
-    remedy = _REMEDIES.get(code, _OTHER_ANSWER if isinstance(error, ClientError) else _NO_ANSWER)
+    remedy = REMEDIES.get(code, _OTHER_ANSWER if isinstance(error, ClientError) else _NO_ANSWER)
     if remedy == _OTHER_REGION and region:
         remedy = f"The bucket {{bucket}} is in {region}: set AWS_REGION to it."
     remedy = remedy.format(bucket=bucket, action=action, place=place)

@@ -11,7 +11,7 @@ from f1_bronze.simulator.season.practice_and_qualifying import practice, qualify
 from f1_bronze.simulator.season.race import race
 from f1_bronze.simulator.season.race_weekends import season, year_of
 from f1_bronze.simulator.season.rounds import FIRST_YEAR, LAST_YEAR
-from f1_bronze.simulator.season.rows import pit_rows, result_rows, stint_rows
+from f1_bronze.simulator.season.rows import pit_rows, result_rows, stint_rows, weather_rows
 from f1_bronze.simulator.sources import SESSION_ENDPOINTS, Record
 
 _OUTCOMES = {  # by session name; any other is a practice or a test
@@ -77,6 +77,8 @@ class InventedSeasons:
             return ()
         if endpoint == "drivers":
             return driver_rows(self.seed, session)
+        if endpoint == "weather":
+            return weather_rows(self.seed, session)
         made = self._remembered(session_key)
         with made.lock:
             if made.outcome is None:

@@ -13,7 +13,7 @@ Record = Mapping[str, Any]
 LISTINGS = ("sessions", "meetings")
 """Endpoints that list the calendar; they have no row per session."""
 
-SESSION_ENDPOINTS = ("drivers", "session_result", "laps", "stints", "pit")
+SESSION_ENDPOINTS = ("drivers", "session_result", "laps", "stints", "pit", "weather")
 """Endpoints whose every row belongs to one session."""
 
 

@@ -17,7 +17,7 @@ from f1_bronze.simulator.sources import Record
 
 from .selecting import by_driver, keys
 
-ENDPOINTS = ("drivers", "session_result", "laps", "stints", "pit")
+ENDPOINTS = ("drivers", "session_result", "laps", "stints", "pit", "weather")
 RACE_POINTS = [25.0, 18.0, 15.0, 12.0, 10.0, 8.0, 6.0, 4.0, 2.0, 1.0]
 SPRINT_POINTS = [8.0, 7.0, 6.0, 5.0, 4.0, 3.0, 2.0, 1.0]
 
@@ -270,6 +270,30 @@ def test_every_process_makes_the_same_seasons() -> None:
     assert len(prints.pop().strip()) == 64
 
 
+def test_weather_is_measured_each_minute(seasons: InventedSeasons) -> None:
+    """Rows of OpenF1's shape, a minute apart, from the start of the session to its end."""
+    [key, *_] = keys(seasons, 2025, "Race")
+    [session] = [one for one in seasons.sessions() if one["session_key"] == key]
+    rows = seasons.rows("weather", key)
+    assert [list(row) for row in rows[:1]] == [
+        [
+            *("date", "session_key", "meeting_key", "air_temperature", "track_temperature"),
+            *("humidity", "pressure", "rainfall", "wind_direction", "wind_speed"),
+        ]
+    ]
+    assert {(row["session_key"], row["meeting_key"]) for row in rows} == {
+        (key, session["meeting_key"])
+    }
+    dates = [datetime.fromisoformat(row["date"]) for row in rows]
+    start, end = (datetime.fromisoformat(session[name]) for name in ("date_start", "date_end"))
+    assert len(dates) == (end - start) / timedelta(minutes=1) + 1
+    assert all(
+        timedelta(0) <= date - start - timedelta(minutes=n) < timedelta(seconds=1)
+        for n, date in enumerate(dates)
+    )
+    assert all(0 <= row["humidity"] <= 100 and row["wind_speed"] >= 0 for row in rows)
+
+
 def test_the_order_of_questions_changes_nothing(seasons: InventedSeasons) -> None:
     """A session is the same asked first or last, remembered or made again."""
     key = keys(seasons, 2024, "Race")[3]
@@ -293,8 +317,8 @@ def test_nothing_is_known_of_other_keys(seasons: InventedSeasons) -> None:
     """A real session key and a made-up one have no rows; an unknown endpoint is an error."""
     assert seasons.rows("laps", 9158) == ()
     assert seasons.rows("drivers", 999_999) == ()
-    with pytest.raises(ValueError, match="weather"):
-        seasons.rows("weather", 9158)
+    with pytest.raises(ValueError, match="position"):
+        seasons.rows("position", 9158)
 
 
 def test_starting_is_free_and_a_race_is_quick() -> None:

@@ -41,8 +41,8 @@ def test_what_is_no_recording_is_refused(tmp_path: Path) -> None:
     write(tmp_path / "laps/1.json", {"detail": "No results found."})
     with pytest.raises(ValueError, match=r"laps.1\.json is not a JSON array"):
         RecordedSeasons(tmp_path).rows("laps", 1)
-    with pytest.raises(ValueError, match="weather"):
-        RecordedSeasons(tmp_path).rows("weather", 1)
+    with pytest.raises(ValueError, match="position"):
+        RecordedSeasons(tmp_path).rows("position", 1)
 
 
 def test_an_unlisted_session_can_be_asked_for_by_key(simulate: Simulate, tmp_path: Path) -> None:

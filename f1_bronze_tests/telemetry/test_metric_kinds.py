@@ -5,7 +5,6 @@ from pathlib import Path
 
 from f1_bronze.telemetry.metrics.measurement import run_metrics
 from f1_bronze.telemetry.metrics.metric_kinds import DIMENSION_VALUES, METRIC_KINDS
-from tools.metric_docs import metrics_table
 
 from .metric_examples import WEEKEND
 
@@ -79,8 +78,3 @@ def test_the_number_of_series_is_bounded() -> None:
     known = {**DIMENSION_VALUES, "Environment": ("production",)}
     for metric in run_metrics(WEEKEND, environment="production"):
         assert all(value in known[name] for name, value in metric.dimensions)
-
-
-def test_the_page_has_the_roll_call() -> None:
-    """docs/operations/monitoring.md has the table of metrics as the roll-call makes it."""
-    assert metrics_table() in PAGE.read_text("utf-8")

@@ -20,7 +20,7 @@ def meeting_as_in_sessions(rows: "pd.DataFrame", sessions: CheckedSessions) -> F
     known = mine.assign(meeting_key_of_session=expected)[expected.notna()]
     wrong = known["meeting_key"] != known["meeting_key_of_session"]
     return Findings(
-        failing=known.loc[wrong, [*DRIVER, "meeting_key", "meeting_key_of_session"]],
+        failing=known.loc[wrong, [*_row_names(known), "meeting_key", "meeting_key_of_session"]],
         checked=per_session(known),
         not_checked=reasons,
     )
@@ -38,7 +38,12 @@ def dated_within_the_session(rows: "pd.DataFrame", sessions: CheckedSessions) ->
     known = mine.merge(window, on="session_key")
     wrong = (known[date] < known["earliest"]) | (known[date] > known["latest"])
     return Findings(
-        failing=known.loc[wrong, [*DRIVER, "lap_number", date, "earliest", "latest"]],
+        failing=known.loc[wrong, [*_row_names(known), date, "earliest", "latest"]],
         checked=per_session(known),
         not_checked=reasons,
     )
+
+
+def _row_names(rows: "pd.DataFrame") -> list[str]:
+    """The columns that say which row it is; not every dataset is about drivers, or laps."""
+    return [name for name in (*DRIVER, "lap_number") if name in rows.columns]

@@ -306,6 +306,31 @@ def pit_rows(seed: int, session: ScheduledSession, outcome: SessionOutcome) -> t
     return tuple(rows)
 
 
+def weather_rows(seed: int, session: ScheduledSession) -> tuple[Record, ...]:
+    """The rows of the weather endpoint: a measurement a minute while the session runs."""
+    rng = seeded_rng(seed, session.key, "weather")
+    air, humidity, wind = rng.uniform(14, 32), rng.uniform(25, 80), rng.uniform(0.5, 5)
+    rows: list[dict[str, Any]] = []
+    begin, end = (int(time.timestamp() * 1000) for time in (session.start, session.end))
+    for at in range(begin, end + 1, 60_000):
+        air += rng.gauss(0, 0.05)
+        rows.append(
+            {
+                "date": moment(at + rng.randrange(1000)),
+                "session_key": session.key,
+                "meeting_key": session.meeting_key,
+                "air_temperature": round(air, 1),
+                "track_temperature": round(air + 12 + rng.gauss(0, 0.4), 1),
+                "humidity": round(humidity + rng.gauss(0, 1)),
+                "pressure": round(1005 + rng.gauss(0, 0.2), 1),
+                "rainfall": 0,
+                "wind_direction": rng.randrange(360),
+                "wind_speed": round(abs(rng.gauss(wind, 0.5)), 1),
+            }
+        )
+    return tuple(rows)
+
+
 def _seconds(milliseconds: int | None) -> float | None:
     return None if milliseconds is None else milliseconds / 1000
 
