@@ -9,7 +9,7 @@ export DAGSTER_DISABLE_TELEMETRY := 1
 export GX_ANALYTICS_ENABLED := false
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run ui check lint types test test-marked test-all docs site release-check bench spark clean
+.PHONY: help run ui check lint types test test-marked test-containers test-all docs site release-check compose compose-demo bench spark clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -30,13 +30,17 @@ types: $(VENV)/dev.stamp ## mypy, strict on the package
 	$(BIN)/mypy
 
 test: $(VENV)/dev.stamp ## the tests that need nothing but Python; a few minutes
-	$(BIN)/python -m pytest -n $(WORKERS) -m "not (slow or external)"
+	$(BIN)/python -m pytest -n $(WORKERS) -m "not (slow or external or container)"
 
 # One worker a core: these start servers and processes of their own.
 test-marked: $(VENV)/dev.stamp $(VENV)/servers.stamp ## the slow ones and those that need servers, a browser or Spark
-	$(BIN)/python -m pytest -n $(WORKERS) -m "slow or external"
+	$(BIN)/python -m pytest -n $(WORKERS) -m "(slow or external) and not container"
 
-test-all: test test-marked ## every test; what cannot run here is skipped with its reason
+# CONTAINER_CACHE keeps base images and layers from run to run.
+test-containers: $(VENV)/dev.stamp $(VENV)/servers.stamp ## those with the image and real containers; needs root, podman, runc, mmdebstrap
+	$(BIN)/python -m pytest -m container
+
+test-all: test test-marked test-containers ## every test; what cannot run here is skipped with its reason
 
 docs: $(VENV)/dev.stamp ## derive tables of the docs, the Glue tables and the image's versions
 	$(BIN)/python -m tools.dataset_docs > docs/reference/datasets.md
@@ -50,6 +54,17 @@ site: $(VENV)/dev.stamp ## build the documentation site into build/site; a link 
 
 release-check: $(VENV)/release.stamp ## build sdist and wheel, install them into clean environments, run the demo there
 	$(BIN)/python -m tools.release_check
+
+# Needs Docker, or podman with COMPOSE=podman-compose and DOCKER_SOCKET.
+COMPOSE ?= docker compose
+DOCKER_SOCKET ?= /var/run/docker.sock
+COMPOSE_UP = DOCKER_SOCKET=$(DOCKER_SOCKET) DOCKER_GROUP=$$(stat -L -c %g $(DOCKER_SOCKET) || echo 0) $(COMPOSE) -f deploy/compose/compose.yaml
+
+compose: ## start a deployment in containers: webserver, daemon, code server, PostgreSQL
+	$(COMPOSE_UP) up --build --detach
+
+compose-demo: ## the same with the simulator and an invented season
+	$(COMPOSE_UP) -f deploy/compose/demo.yaml up --build --detach
 
 bench: $(VENV)/run.stamp ## compare speeds, as ratios
 	$(BIN)/python -m benchmarks
@@ -67,9 +82,10 @@ $(VENV)/run.stamp: pyproject.toml setup.py | $(VENV)/bin/python
 	@touch $@
 
 # S3 servers that are not moto, for the tests; ministack pins its own botocore, so they live apart.
-$(VENV)/servers.stamp: | $(VENV)/bin/python
-	$(BIN)/python -m venv $(VENV)/servers
-	$(VENV)/servers/bin/python -m pip install --quiet ministack swift
+# With docker its ECS starts real containers.
+$(VENV)/servers.stamp: Makefile | $(VENV)/bin/python
+	test -x $(VENV)/servers/bin/python || $(BIN)/python -m venv $(VENV)/servers
+	$(VENV)/servers/bin/python -m pip install --quiet ministack swift docker
 	@touch $@
 
 $(VENV)/release.stamp: pyproject.toml | $(VENV)/dev.stamp

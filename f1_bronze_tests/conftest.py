@@ -52,16 +52,19 @@ def write_without_waiting(connection: object, _: object) -> None:
 
 # Fixtures and parameters that stand for a server, a browser or Spark.
 EXTERNAL = {"browser", "ministack", "postgresql", "spark", "swift", "ui"}
+CONTAINER = {"podman"}
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as external each test that has a fixture or a parameter named in EXTERNAL."""
+    """Mark each test that has a fixture or a parameter named in EXTERNAL or CONTAINER."""
     for item in items:
         parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
-        named = {value for value in parameters if isinstance(value, str)}
-        if not EXTERNAL.isdisjoint({*getattr(item, "fixturenames", ()), *named}):
-            item.add_marker("external")
+        names = {value for value in parameters if isinstance(value, str)}
+        names.update(getattr(item, "fixturenames", ()))
+        for mark, those in (("external", EXTERNAL), ("container", CONTAINER)):
+            if not those.isdisjoint(names):
+                item.add_marker(mark)
 
 
 RECORDINGS = Path(__file__).parents[2] / "shared" / "openf1_recordings"

@@ -195,8 +195,11 @@ def python_with(module: str) -> str:
 
 
 @contextmanager
-def serve_ministack(folder: Path) -> Iterator[str]:
-    """The address of ministack, which checks signatures and evaluates IAM with its conditions."""
+def serve_ministack(folder: Path, *program: str, **changes: str) -> Iterator[str]:
+    """The address of ministack, which checks signatures and evaluates IAM with its conditions.
+
+    program: what its Python is to run instead of it; changes: other variables for it.
+    """
     environ = {
         "AUTH": "true",
         "BIND_HOST": "127.0.0.1",
@@ -204,8 +207,9 @@ def serve_ministack(folder: Path) -> Iterator[str]:
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
         "DOCKER_HOST": "unix:///nowhere",
+        **changes,
     }
-    command = [python_with("ministack"), "-m", "ministack"]
+    command = [python_with("ministack"), *(program or ("-m", "ministack"))]
     with _serving(command, environ, folder, r"Running on http://127\.0\.0\.1:(\d+)") as port:
         yield f"http://127.0.0.1:{port}"
 

@@ -16,14 +16,17 @@ from packaging.utils import canonicalize_name
 PYPROJECT = Path(__file__).parents[1] / "pyproject.toml"
 HEADER = """\
 # Made by `make docs` from an environment in which the tests have passed. The image installs these:
-#   pip install -c constraints.txt "f1_bronze[postgresql]"
+#   pip install -c constraints.txt "f1_bronze[postgresql,containers]"
 """
+
+IMAGE_EXTRAS = ("postgresql", "containers")
 
 
 def image_requirements() -> list[str]:
     """What the image installs besides f1_bronze itself, as pyproject.toml declares it."""
     project = tomllib.loads(PYPROJECT.read_text("utf-8"))["project"]
-    return [*project["dependencies"], *project["optional-dependencies"]["postgresql"]]
+    extras = project["optional-dependencies"]
+    return [*project["dependencies"], *(one for name in IMAGE_EXTRAS for one in extras[name])]
 
 
 def read_versions(

@@ -29,7 +29,9 @@ Made by `f1-bronze init`, version {version}. These files are yours: change them 
 | `workspace.yaml` | the code location, for `dagster dev -w workspace.yaml` |
 | `.dagster_home/dagster.yaml` | Dagster's settings on one machine |
 | `deploy/dagster/` | image, settings and versions of a deployment with many workers |
-| `deploy/aws/` | CloudFormation: bucket, least-privilege policy, Glue tables, alarms |
+| `deploy/compose/` | one machine with Docker: `docker compose -f deploy/compose/compose.yaml up` |
+| `deploy/aws/` | CloudFormation: bucket, least-privilege policy, ECS, Glue tables, alarms |
+| `deploy/kubernetes/` | values for Dagster's Helm chart |
 | `examples/` | silver assets on bronze partitions, and a notebook that reads the lake |
 
 Next, in this folder:

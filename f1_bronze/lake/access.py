@@ -240,8 +240,9 @@ def _check_region(store: S3Store) -> Iterator[AccessCheck]:
         yield AccessCheck(
             step="region",
             worked=None,
-            detail=f"The bucket is in {region}, and AWS_REGION is {ours}.",
-            remedy=f"Set AWS_REGION to {region}: each first request takes a detour until then.",
+            detail=f"The bucket is in {region}, and AWS_DEFAULT_REGION is {ours}.",
+            remedy=f"Set AWS_DEFAULT_REGION to {region}: until then each first request takes a "
+            "detour.",
         )
     elif region:
         yield AccessCheck(step="region", worked=True, detail=region)

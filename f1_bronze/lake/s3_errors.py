@@ -20,7 +20,7 @@ ACTIONS = {
 
 _OTHER_ANSWER = "Look up this S3 error, fix its cause, then run again."
 _NO_ANSWER = "Check AWS credentials, region and network."
-_OTHER_REGION = "The bucket {bucket} is in another region: set AWS_REGION to it."
+_OTHER_REGION = "The bucket {bucket} is in another region: set AWS_DEFAULT_REGION to it."
 _STORE_FAILED = (
     "The store of the bucket {bucket} failed, and retries were used up: run again in a few "
     "minutes. If it stays so, look at the status of the store (AWS Health Dashboard)."
@@ -119,7 +119,7 @@ def explain(error: Exception, *, verb: str, uri: str, bucket: str) -> LakeUnavai
     place = f"the KMS key of the bucket {bucket}" if "kms:" in action else f"the bucket {bucket}"
     remedy = REMEDIES.get(code, _OTHER_ANSWER if isinstance(error, ClientError) else _NO_ANSWER)
     if remedy == _OTHER_REGION and region:
-        remedy = f"The bucket {{bucket}} is in {region}: set AWS_REGION to it."
+        remedy = f"The bucket {{bucket}} is in {region}: set AWS_DEFAULT_REGION to it."
     remedy = remedy.format(bucket=bucket, action=action, place=place)
     message = f"{what}: could not {verb} {uri}. {remedy}"
     return LakeUnavailable(message, code=code, action=action)

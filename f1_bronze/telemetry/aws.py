@@ -37,8 +37,8 @@ _REMEDIES = {
     ),
     "PartialCredentialsError": "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, both or none.",
     "ProfileNotFound": "Correct AWS_PROFILE.",
-    "NoRegionError": "Set AWS_REGION to a region.",
-    "InvalidRegionError": "Set AWS_REGION to a region.",
+    "NoRegionError": "Set AWS_DEFAULT_REGION to a region.",
+    "InvalidRegionError": "Set AWS_DEFAULT_REGION to a region.",
     "ValueError": "Correct AWS_ENDPOINT_URL.",
 }
 

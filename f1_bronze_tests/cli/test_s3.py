@@ -23,7 +23,7 @@ LOGIN = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing-secre
 def aws(moto_server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The standard AWS chain points at the server, and a bucket is there."""
     for name, value in (
-        LOGIN | {"AWS_ENDPOINT_URL": moto_server, "AWS_REGION": "us-east-1"}
+        LOGIN | {"AWS_ENDPOINT_URL": moto_server, "AWS_DEFAULT_REGION": "us-east-1"}
     ).items():
         monkeypatch.setenv(name, value)
     client("s3").create_bucket(Bucket="lake-bucket")

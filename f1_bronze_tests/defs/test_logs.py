@@ -384,5 +384,5 @@ def test_no_region_and_no_credentials(
     [warning] = warnings_in(caplog)
     assert warning == (
         "Log lines stay on standard error: CloudWatch cannot be used (NoRegionError). Set "
-        "AWS_REGION to a region, or unset F1_BRONZE_LOG_GROUP."
+        "AWS_DEFAULT_REGION to a region, or unset F1_BRONZE_LOG_GROUP."
     )

@@ -69,7 +69,7 @@ class Cloud:
                 ],
                 Capabilities=["CAPABILITY_IAM"],
             )
-            deadline = time.monotonic() + 10
+            deadline = time.monotonic() + 60
             while True:
                 found = formation.describe_stacks(StackName=name)["Stacks"][0]
                 if "PROGRESS" not in found["StackStatus"] or time.monotonic() > deadline:

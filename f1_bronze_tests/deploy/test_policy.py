@@ -107,7 +107,7 @@ def test_enough_for_the_command(run: Run, fast: dict[str, str], cloud: Cloud) ->
         **fast,
         "LAKE_URI": f"s3://{bucket}/f1",
         "AWS_ENDPOINT_URL": cloud.url,
-        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_ACCESS_KEY_ID": keys["aws_access_key_id"],
         "AWS_SECRET_ACCESS_KEY": keys["aws_secret_access_key"],
     }

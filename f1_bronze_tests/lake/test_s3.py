@@ -180,7 +180,7 @@ def test_refused_credentials(
             "PermanentRedirect",
             301,
             "PermanentRedirect",
-            "The bucket a-bucket is in another region: set AWS_REGION to it.",
+            "The bucket a-bucket is in another region: set AWS_DEFAULT_REGION to it.",
         ),
         (
             "SlowDown",

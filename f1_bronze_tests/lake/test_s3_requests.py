@@ -186,14 +186,14 @@ REFUSALS = [
         "the region 'us-east-1' is wrong; expecting 'eu-west-1'",
         {},
         "",
-        "The bucket a-bucket is in eu-west-1: set AWS_REGION to it.",
+        "The bucket a-bucket is in eu-west-1: set AWS_DEFAULT_REGION to it.",
     ),
     (
         "PermanentRedirect",
         "use another endpoint",
         {"HTTPHeaders": {"x-amz-bucket-region": "sa-east-1"}},
         "",
-        "The bucket a-bucket is in sa-east-1: set AWS_REGION to it.",
+        "The bucket a-bucket is in sa-east-1: set AWS_DEFAULT_REGION to it.",
     ),
     (
         "RequestTimeTooSkewed",

@@ -160,7 +160,7 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret-of-the-test")
-    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
 
 
@@ -269,8 +269,8 @@ def test_nobody_answers(monkeypatch: pytest.MonkeyPatch, credentials: None) -> N
 @pytest.mark.parametrize(
     ("chain", "remedy"),
     [
-        ({"AWS_REGION": "", "AWS_DEFAULT_REGION": ""}, "Set AWS_REGION"),
-        ({"AWS_REGION": "the moon", "AWS_DEFAULT_REGION": "the moon"}, "Set AWS_REGION"),
+        ({"AWS_DEFAULT_REGION": ""}, "Set AWS_DEFAULT_REGION"),
+        ({"AWS_DEFAULT_REGION": "the moon"}, "Set AWS_DEFAULT_REGION"),
         ({"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, "AWS credentials"),
         ({"AWS_PROFILE": "nobody"}, "Correct AWS_PROFILE"),
         ({"AWS_ENDPOINT_URL": "nowhere"}, "Correct AWS_ENDPOINT_URL"),

@@ -8,6 +8,7 @@ import dagster as dg
 
 from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.sessions import SESSIONS
+from f1_bronze.defs.automation.instance import limit_pool
 from f1_bronze.defs.automation.reconcile import due_weeks, request_new, request_week, settle
 from f1_bronze.defs.automation.season import (
     UNREADABLE,
@@ -74,6 +75,8 @@ class CalendarTick:
 
     def result(self) -> dg.SensorResult:
         """The requests, or why there are none; with the cursor and what was observed."""
+        # A deployment may never see a command of ours, which would do it.
+        limit_pool(self._instance)
         try:
             memory = CalendarMemory.from_cursor(self._instance, self._context.cursor)
         except CursorError as error:

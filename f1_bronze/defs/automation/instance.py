@@ -112,8 +112,15 @@ def open_instance() -> dg.DagsterInstance:
     """The instance at `DAGSTER_HOME`, made where it is missing, with a limit for the API's pool."""
     prepare_home()
     instance = dg.DagsterInstance.get()
+    limit_pool(instance)
+    return instance
+
+
+def limit_pool(instance: dg.DagsterInstance) -> None:
+    """Give the API's pool its limit; one that is set already stays.
+
+    Without a limit of its own a pool lets every run in.
+    """
     storage = instance.event_log_storage
-    # Without a limit of its own a pool lets every run in; a limit that is set already stays.
     if API_POOL not in {limit.name for limit in storage.get_pool_limits()}:
         storage.set_concurrency_slots(API_POOL, RUNS_AT_ONCE)
-    return instance

@@ -38,14 +38,14 @@ PATIENCE = 240.0
 _LOCATIONS = "{repositoriesOrError {... on RepositoryConnection {nodes {id}}}}"
 
 
-def wait_until(what: str, look: Any) -> Any:
-    """What `look` finds, as soon as it finds something."""
-    end = time.monotonic() + PATIENCE
+def wait_until(what: str, look: Any, *, patience: float = PATIENCE) -> Any:
+    """What `look` finds, as soon as it finds something, within seconds."""
+    end = time.monotonic() + patience
     while time.monotonic() < end:
         if found := look():
             return found
         time.sleep(0.5)
-    pytest.fail(f"no {what} within {PATIENCE:.0f} s")
+    pytest.fail(f"no {what} within {patience:.0f} s")
 
 
 def ask(url: str, query: str, **variables: object) -> Any:
@@ -147,14 +147,14 @@ def test_a_backfill_on_postgresql(
             )["made"]
             with dg.DagsterInstance.from_config(str(home)) as instance:
                 ended = wait_until(
-                    "end of the backfill", lambda: _ended_backfill(instance, made["backfillId"])
+                    "end of the backfill", lambda: ended_backfill(instance, made["backfillId"])
                 )
                 assert ended == "COMPLETED_SUCCESS"
-                assert _recorded(instance) == {
+                assert recorded(instance) == {
                     dataset.name: {*RACES, *(() if dataset.session_types else QUALIFYING)}
                     for dataset in DATASETS
                 }
-                assert _evaluations(instance) == sum(
+                assert evaluations(instance) == sum(
                     len(dataset.checks) * (2 if dataset.session_types else 4)
                     for dataset in DATASETS
                 )
@@ -166,13 +166,13 @@ def test_a_backfill_on_postgresql(
     assert content_of(tmp_path / "lake") == content_of(tmp_path / "alone")
 
 
-def _ended_backfill(instance: dg.DagsterInstance, backfill: str) -> str | None:
+def ended_backfill(instance: dg.DagsterInstance, backfill: str) -> str | None:
     found = instance.get_backfill(backfill)
     assert found is not None
     return None if found.status.name == "REQUESTED" else found.status.name
 
 
-def _recorded(instance: dg.DagsterInstance) -> dict[str, set[str]]:
+def recorded(instance: dg.DagsterInstance) -> dict[str, set[str]]:
     """The partitions of which each dataset has a materialization."""
     return {
         dataset.name: instance.get_materialized_partitions(dg.AssetKey(["bronze", dataset.name]))
@@ -180,7 +180,7 @@ def _recorded(instance: dg.DagsterInstance) -> dict[str, set[str]]:
     }
 
 
-def _evaluations(instance: dg.DagsterInstance) -> int:
+def evaluations(instance: dg.DagsterInstance) -> int:
     """How many checks of how many partitions are on record as evaluated."""
     events = [
         record.event_log_entry.dagster_event

@@ -110,7 +110,6 @@ class Deployment:
             "AWS_SECRET_ACCESS_KEY": secret("aws_secret_key"),
             "AWS_SESSION_TOKEN": secret("aws_session_token"),
             "AWS_ENDPOINT_URL": aws,
-            "AWS_REGION": "us-east-1",
             "AWS_DEFAULT_REGION": "us-east-1",
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_CONFIG_FILE": os.devnull,
