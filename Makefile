@@ -14,7 +14,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
 
-run: $(VENV)/run.stamp ## ingest a simulated race weekend into data/demo
+run: $(VENV)/run.stamp ## tell a story in simulated sessions, in data/demo
 	$(BIN)/f1-bronze demo
 
 ui: $(VENV)/run.stamp ## open the Dagster UI on the demo

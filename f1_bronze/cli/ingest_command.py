@@ -78,15 +78,19 @@ def embedded_simulator(settings: Settings) -> Iterator[Settings]:
 
     click.echo("Simulated data from the embedded simulator.", err=True)
     with Simulator(InventedSeasons()) as simulator:
-        # Free access, with a call budget of its own: the real one is not touched.
-        yield settings.model_copy(
-            update={
-                "openf1_url": simulator.url,
-                "openf1_username": "",
-                "openf1_password": SecretStr(""),
-                "rate_store": "memory",
-            }
-        )
+        yield aim_at(simulator.url, settings)
+
+
+def aim_at(simulator_url: str, settings: Settings) -> Settings:
+    """The settings with a simulator in place of the API: free access, a call budget of its own."""
+    return settings.model_copy(
+        update={
+            "openf1_url": simulator_url,
+            "openf1_username": "",
+            "openf1_password": SecretStr(""),
+            "rate_store": "memory",
+        }
+    )
 
 
 def ingest_selection(
@@ -99,6 +103,30 @@ def ingest_selection(
     simulated: bool = False,
 ) -> int:
     """Read the calendar, execute the runs and print the outcome; returns the exit status."""
+    outcome = execute_selection(
+        selection,
+        settings,
+        accept_loss=accept_loss,
+        dry_run=dry_run,
+        as_json=as_json,
+        simulated=simulated,
+    )
+    if outcome is None:
+        return 0
+    print_outcome(outcome, as_json=as_json)
+    return outcome.status
+
+
+def execute_selection(
+    selection: Selection,
+    settings: Settings,
+    *,
+    accept_loss: bool = False,
+    dry_run: bool = False,
+    as_json: bool = False,
+    simulated: bool = False,
+) -> Outcome | None:
+    """Read the calendar and execute the runs; a dry run prints the plan and has no outcome."""
     from f1_bronze.cli.console import ProgressBar, stderr, warnings_on
     from f1_bronze.defs.record.tags import BY_COMMAND, SIMULATED_TAG, TRIGGER_TAG
     from f1_bronze.defs.resources import openf1_resource, resolved
@@ -118,7 +146,7 @@ def ingest_selection(
         calendar, plan = selection.plan(openf1, lake, dry_run=dry_run)
         if dry_run:
             print_plan(plan, calendar, bar.estimate(plan.calls), as_json=as_json)
-            return 0
+            return None
         total = sum(len(refs) for refs in plan.wanted().values())
         if not total:
             console.print(describe_nothing_to_do(selection, calendar), soft_wrap=True)
@@ -128,7 +156,7 @@ def ingest_selection(
                 plan, settings, openf1, tally, tags=tags, accept_loss=accept_loss
             )
         counters = openf1.counters
-    outcome = Outcome(
+    return Outcome(
         tally=tally,
         datasets=tuple(dataset.name for dataset in selection.datasets),
         lake_uri=lake.store.uri(""),
@@ -137,8 +165,6 @@ def ingest_selection(
         counters=counters,
         seconds=time.monotonic() - began,
     )
-    print_outcome(outcome, as_json=as_json)
-    return outcome.status
 
 
 def _execute_runs(

@@ -18,10 +18,12 @@ import pytest
 from click.testing import CliRunner
 
 from f1_bronze.cli.chart_command import NEEDED, SEASON, chart
+from f1_bronze.cli.history_command import history
 from f1_bronze.cli.report_command import report
 from f1_bronze.cli.sql_command import sql
 from f1_bronze.cli.sql_examples import EXAMPLES, Example
-from f1_bronze_tests.commands import Run
+from f1_bronze.cli.status_command import status
+from f1_bronze_tests.commands import Ran, Run
 from f1_bronze_tests.once import made_once
 from f1_bronze_tests.weekend import Weekend
 
@@ -42,7 +44,8 @@ def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "DAGSTER_DISABLE_TELEMETRY": "1",
         }
         words = [sys.executable, "-m", "f1_bronze.cli", "demo", "--json"]
-        subprocess.run(words, cwd=folder, env=environ, check=True, capture_output=True)
+        told = subprocess.run(words, cwd=folder, env=environ, check=True, capture_output=True)
+        (folder / "data/demo/told.json").write_bytes(told.stdout)
 
     return made_once(tmp_path_factory, "demo", make)
 
@@ -51,7 +54,46 @@ def test_the_demo_keeps_to_its_folder(demo_folder: Path) -> None:
     """Whatever is set, lake and Dagster home of the demo are below data/demo, and nothing else."""
     assert [path.name for path in demo_folder.iterdir()] == ["data"]
     files = sorted(p.name for p in (demo_folder / "data/demo/lake/bronze").rglob("laps_*"))
-    assert files == ["laps_907043.parquet", "laps_907047.parquet"]
+    assert files == [f"laps_{key}.parquet" for key in (907043, 907047, 907069, 907557)]
+
+
+def test_the_story(demo_folder: Path) -> None:
+    """One check of one race is red and names its row, a correction shows what changed, a session
+    is overdue and then arrives; all of it on purpose, so that the exit status is 0."""
+    told = json.loads((demo_folder / "data/demo/told.json").read_text("utf-8"))
+    right, defect, correction, overdue, arrival = told["chapters"]
+    assert told["status"] == 0
+    assert all(chapter["as_planned"] for chapter in told["chapters"])
+    assert right["outcome"]["checks"]["failed"] == 0
+    assert defect["outcome"]["checks"]["failed"] == 1
+    assert "RED, on purpose: pit_stops, check values" in defect["text"]
+    row = "the row: session_key 907557, driver_number 84, name_acronym GAR, lap_number 16"
+    assert any(f"{row}, pit_duration 0.4" in line for line in defect["text"])
+    assert "  driver 11: position 4 → 3, points 12.0 → 15.0" in correction["text"]
+    assert "OpenF1 is closed to free users" in overdue["text"][0]
+    assert len(overdue["overdue"]) == 6
+    assert arrival["outcome"]["status"] == 0
+    assert all(chapter["look"] for chapter in (right, defect, correction, arrival))
+
+
+def test_what_the_story_leaves(demo_folder: Path) -> None:
+    """By the record nothing is overdue, and the impossible pit stop alone is red."""
+    done = CliRunner().invoke(status, ["2025", "--json"], env=home_of(demo_folder))
+    found = json.loads(done.stdout)
+    assert (done.exit_code, found["overdue"], found["states"]) == (1, 0, {"landed": 22})
+    red = [
+        (session["partition"], name, check)
+        for session in found["sessions"]
+        for name, cell in session["datasets"].items()
+        for check, one in cell["checks"].items()
+        if one["failed"] == "ERROR"
+    ]
+    assert red == [("2025/saudi_arabian/race", "pit_stops", "values")]
+    words = ["results", "2025/bahrain/race", "--json"]
+    revisions = json.loads(CliRunner().invoke(history, words, env=home_of(demo_folder)).stdout)[
+        "revisions"
+    ]
+    assert [len((one["changes"] or {}).get("changed", ())) for one in revisions] == [0, 2]
 
 
 def test_simulated_data_says_so(demo_folder: Path, tmp_path: Path) -> None:
@@ -68,7 +110,7 @@ def test_simulated_data_says_so(demo_folder: Path, tmp_path: Path) -> None:
     (tmp_path / "lake").symlink_to(demo_folder / "data/demo/lake")
     (tmp_path / "home").symlink_to(demo_folder / "data/demo/dagster_home")
     assert Weekend(tmp_path).run(report, "2025", "--output", str(page)).status == 0
-    assert "2 of 2 sessions are <strong>simulated</strong>" in page.read_text("utf-8")
+    assert "4 of 4 sessions are <strong>simulated</strong>" in page.read_text("utf-8")
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.question)
@@ -77,7 +119,7 @@ def test_sql_examples(example: Example, demo_folder: Path) -> None:
     done = CliRunner().invoke(sql, [example.sql, "--json"], env=lake_of(demo_folder))
     assert done.exit_code == 0, done.stderr
     rows = json.loads(done.stdout)
-    assert bool(rows) == (not example.question.startswith("Corrections"))
+    assert rows
     assert all(value is not None for row in rows[:1] for value in row.values())
 
 
@@ -126,6 +168,11 @@ def test_charts_that_cannot_be_drawn(
     assert message in " ".join(done.stderr.split())
 
 
+def home_of(folder: Path) -> dict[str, str]:
+    """The variables with which a command reads the demo's lake and record."""
+    return lake_of(folder) | {"DAGSTER_HOME": str(folder / "data/demo/dagster_home")}
+
+
 def lake_of(folder: Path) -> dict[str, str]:
     """The variables with which a command reads the demo's lake."""
     return {"F1_BRONZE_LAKE_URI": str(folder / "data/demo/lake")}
@@ -136,9 +183,18 @@ def test_reset(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("DAGSTER_HOME", "elsewhere")
     first, second = run("demo", "--json"), run("demo", "--json")
     third = run("demo", "--reset", "--json")
-    assert [row["new"] for row in first.data["datasets"]] == [2, 2, 2, 2, 1, 1]
-    assert [row["unchanged"] for row in second.data["datasets"]] == [2, 2, 2, 2, 1, 1]
-    assert [row["new"] for row in third.data["datasets"]] == [2, 2, 2, 2, 1, 1]
+
+    def counts(ran: Ran, revision: str) -> list[list[int]]:
+        outcomes = [one["outcome"] for one in ran.data["chapters"] if "outcome" in one]
+        return [[row[revision] for row in outcome["datasets"]] for outcome in outcomes]
+
+    new = [[2, 2, 2, 2, 1, 1], [1] * 6, [0], [1] * 6]
+    assert (counts(first, "new"), counts(first, "changed")[2]) == (new, [1])
+    assert counts(second, "unchanged") == [[2, 2, 2, 2, 1, 1], [2] * 6]
+    assert counts(third, "new") == new
+    # Without rules the defect is not seen, which is not what the story has.
+    assert [first.status, second.status, third.status] == [1, 0, 1]
+    assert not first.data["chapters"][1]["as_planned"]
     assert {path.name for path in (tmp_path / "data").iterdir()} == {"demo"}
 
 

@@ -12,7 +12,7 @@ from f1_bronze import __version__
 from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.dataset import Dataset
 from f1_bronze.datasets.partition import SessionPartition
-from f1_bronze.datasets.sessions import SESSIONS
+from f1_bronze.datasets.sessions import SESSIONS, is_simulated
 from f1_bronze.defs.io_manager import ParquetLakeIOManager
 from f1_bronze.defs.partitions import (
     DATASET_BY_ASSET_KEY,
@@ -21,7 +21,7 @@ from f1_bronze.defs.partitions import (
     read_registered,
 )
 from f1_bronze.defs.record.latest import RecordedMaterialization, read_latest, recorded_keys
-from f1_bronze.defs.record.tags import PARENT_RUN, RESUMED_RUN_TAG
+from f1_bronze.defs.record.tags import PARENT_RUN, RESUMED_RUN_TAG, SIMULATED_TAG
 from f1_bronze.defs.run.check_context import RunCheckContext
 from f1_bronze.defs.run.failures import (
     IngestFailure,
@@ -122,6 +122,9 @@ class Ingestion:
             sources = self._find_sources()
         except (LakeError, OpenF1Error) as error:
             raise self._fail_all_pending(error) from error
+        if any(is_simulated(source.session_key) for source in sources.values()):
+            # Whoever launched it, and whatever the address is.
+            self._instance.add_run_tags(self._run.run_id, {SIMULATED_TAG: "true"})
         self._tally.start(tuple(self._pending))
         for dataset in self._datasets:
             wanted = [partition for other, partition in self._pending if other is dataset]

@@ -61,6 +61,8 @@ class RunTally:
         self.failures: list[IngestFailure] = []
         self.warnings: list[CheckVerdict] = []
         """Checks in which a rule failed that a person should look at."""
+        self.errors: list[CheckVerdict] = []
+        """Checks in which a rule failed because of which the partition must not be used."""
         self.written: list[str] = []
         """Addresses of what was written, refused answers included."""
         self.changed: Callable[[], None] = lambda: None
@@ -98,6 +100,7 @@ class RunTally:
             return
         if verdict.severity is Severity.ERROR:
             tally.checks_failed += 1
+            self.errors.append(verdict)
         else:
             self.warnings.append(verdict)
 
