@@ -22,7 +22,7 @@ class NoRules:
         return {
             partition: [
                 CheckVerdict(dataset=dataset.name, check=check.value, partition=partition, rules=())
-                for check in dataset.checks
+                for check in dataset.rule_groups
             ]
             for partition in sessions
         }

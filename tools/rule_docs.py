@@ -11,7 +11,9 @@ from typing import Any
 
 from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.conditions import Across, RowCondition
-from f1_bronze.datasets.dataset import Check, Dataset, Rule, Scope
+from f1_bronze.datasets.dataset import Dataset, Rule, RuleGroup, Scope
+
+_GROUPS = ", ".join(f"`{group}`" for group in RuleGroup)
 
 # By dataset and rule: sessions, sessions_passed, rows, rows_passed.
 Figures = Mapping[str, Mapping[str, Mapping[str, int]]]
@@ -23,8 +25,8 @@ def rules_page(measured: Figures) -> str:
         "# The rules and how real data fares",
         "",
         "Made from the declarations in `f1_bronze/datasets/` by `make docs`. The rules of a",
-        f"dataset are grouped into the asset checks {', '.join(f'`{check}`' for check in Check)}",
-        "([why so few](../adr/0010-checks.md)). ERROR: the partition must not be used downstream.",
+        f"dataset are evaluated by its asset check `rules`, in the groups {_GROUPS}",
+        "([why so](../adr/0022-one-check-a-dataset.md)). ERROR: the partition must not be used.",
         "WARN: a person should look. *mostly* is the share of the checked rows (or drivers,",
         "stints, …) of one session that must pass, and, where the rule has one, the share below",
         "which the failure is an ERROR.",
@@ -46,7 +48,7 @@ def _section(dataset: Dataset, measured: Mapping[str, Mapping[str, int]]) -> lis
     return [
         f"## {dataset.name}",
         "",
-        "| promised | rule | severity | check | scope | mostly | tested by | why | measured |",
+        "| promised | rule | severity | group | scope | mostly | tested by | why | measured |",
         "|---|---|---|---|---|---|---|---|---|",
         *(_line(rule, measured.get(rule.name, {})) for rule in dataset.rules),
     ]
@@ -57,7 +59,7 @@ def _line(rule: Rule, figures: Mapping[str, int]) -> str:
         rule.promised or "",
         f"**{rule.name}**: {rule.says}",
         rule.severity.value,
-        rule.check.value,
+        rule.group.value,
         _scope(rule.scope),
         _shares(rule),
         _tested_by(rule),

@@ -14,14 +14,20 @@ from dagster._core.storage.asset_check_execution_record import AssetCheckPartiti
 
 from f1_bronze.datasets import DATASETS
 from f1_bronze.defs.partitions import asset_key
+from f1_bronze.defs.record.check_results import RULES_CHECK
 
 CHECKS = {
+    asset_key(dataset): dg.AssetCheckKey(asset_key(dataset), RULES_CHECK) for dataset in DATASETS
+}
+"""The check of each bronze asset."""
+
+OLDER_CHECKS = {
     asset_key(dataset): tuple(
-        dg.AssetCheckKey(asset_key(dataset), check.value) for check in dataset.checks
+        dg.AssetCheckKey(asset_key(dataset), group.value) for group in dataset.rule_groups
     )
     for dataset in DATASETS
 }
-"""The checks of each bronze asset."""
+"""What earlier releases had in its place; theirs count until the partition is checked again."""
 
 
 def held_back(
@@ -29,21 +35,22 @@ def held_back(
 ) -> Mapping[str, str]:
     """Why partitions of an asset must not be used; those that may are left out.
 
-    A partition may be used once every check of its dataset was evaluated on the rows that it has
-    now and none failed with ERROR. An asset without checks of ours may always be used.
+    A partition may be used once the check of its dataset was evaluated on the rows that it has now
+    and did not fail with ERROR. An asset without a check of ours may always be used.
     """
-    checks = CHECKS.get(asset, ())
-    if not checks or not keys:
+    if asset not in CHECKS or not keys:
         return {}
+    own, older = CHECKS[asset], OLDER_CHECKS[asset]
     infos = {
         (info.check_key, info.partition_key): info
         for info in instance.event_log_storage.get_asset_check_partition_info(
-            list(checks), partition_keys=list(keys)
+            [own, *older], partition_keys=list(keys)
         )
     }
     reasons: dict[str, str] = {}
     for key in keys:
-        for check in checks:
+        is_older = (own, key) not in infos and all((check, key) in infos for check in older)
+        for check in older if is_older else (own,):
             why = _objection(instance, check, key, infos.get((check, key)))
             if why is not None:
                 reasons[key] = f"{key} {asset.to_user_string()}: {why}"

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from f1_bronze.datasets.dataset import Check
+from f1_bronze.datasets.dataset import RuleGroup
 from f1_bronze.telemetry.logs import writes_json
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ class ProgressBar:
     def _done(self) -> float:
         """How many datasets of sessions are done; half of each is storing it, half its checks."""
         checks = sum(one.checks for one in self._tally.by_dataset.values())
-        return min(self._total, (self._tally.finished + checks / len(Check)) / 2)
+        return min(self._total, (self._tally.finished + checks / len(RuleGroup)) / 2)
 
     def _update(self) -> None:
         if self._bar is not None:

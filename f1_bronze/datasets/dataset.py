@@ -97,8 +97,8 @@ class Severity(StrEnum):
     WARN = "WARN"  # a person should look
 
 
-class Check(StrEnum):
-    """The asset checks that the rules of a dataset are grouped into (docs/adr/0010)."""
+class RuleGroup(StrEnum):
+    """What the rules of a dataset are grouped by: they need different people (docs/adr/0010)."""
 
     SCHEMA = "schema"  # shape: rows, columns, types, keys
     VALUES = "values"  # single values
@@ -175,15 +175,15 @@ class Rule:
         raise DeclarationError(f"The rule {self.name} does not say what it requires.")
 
     @property
-    def check(self) -> Check:
-        """The asset check that the rule belongs to."""
+    def group(self) -> RuleGroup:
+        """The group that the rule belongs to."""
         if isinstance(self.condition, Across):
-            return Check.RACING
+            return RuleGroup.RACING
         if not isinstance(self.condition, RowCondition) or isinstance(
             self.condition, TypeIs | Unique
         ):
-            return Check.SCHEMA
-        return Check.SCHEMA if self.condition == NotNull("session_key") else Check.VALUES
+            return RuleGroup.SCHEMA
+        return RuleGroup.SCHEMA if self.condition == NotNull("session_key") else RuleGroup.VALUES
 
     @property
     def column(self) -> str | None:
@@ -271,9 +271,9 @@ class Dataset:
         return tuple(self._by_name)
 
     @property
-    def checks(self) -> tuple[Check, ...]:
-        """The asset checks that it has rules in."""
-        return tuple(check for check in Check if any(rule.check is check for rule in self.rules))
+    def rule_groups(self) -> tuple[RuleGroup, ...]:
+        """The groups that it has rules in."""
+        return tuple(g for g in RuleGroup if any(rule.group is g for rule in self.rules))
 
     def column(self, name: str) -> Column:
         """The column of that name; KeyError when there is none."""

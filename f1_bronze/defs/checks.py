@@ -1,19 +1,19 @@
-"""The asset checks: three a dataset (docs/adr/0010), and their results with the evidence.
+"""The asset checks: one a dataset (docs/adr/0022), and their results with the evidence.
 
 Dagster's concept: https://docs.dagster.io/guides/test/asset-checks
 """
 
 import warnings
 from collections.abc import Sequence
-from typing import Any
 
 import dagster as dg
 
-from f1_bronze.datasets.dataset import Check, Dataset, Rule, Severity
+from f1_bronze.datasets.dataset import Dataset, RuleGroup, Severity
 from f1_bronze.defs.metadata import markdown_table
 from f1_bronze.defs.partitions import asset_key
+from f1_bronze.defs.record.check_results import RULES_CHECK
 from f1_bronze.defs.record.latest import RecordedMaterialization
-from f1_bronze.quality.verdicts import CheckVerdict, RuleVerdict
+from f1_bronze.quality.verdicts import CheckVerdict, RuleVerdict, summarize
 
 _ROWS_SHOWN = 5
 
@@ -21,76 +21,85 @@ _WIDEST_CELL = 120
 """Characters: an observed value may end in the very one that is wrong."""
 
 _MEANINGS = {
-    Check.SCHEMA: "Shape: rows, columns, types, keys, and what upstream added or took away.",
-    Check.VALUES: "Single values: nulls, bounds, codes.",
-    Check.RACING: "What only the sport explains, across rows and datasets.",
+    RuleGroup.SCHEMA: "Shape: rows, columns, types, keys, and what upstream added or took away.",
+    RuleGroup.VALUES: "Single values: nulls, bounds, codes.",
+    RuleGroup.RACING: "What only the sport explains, across rows and datasets.",
 }
 
 
 def check_specs(
     datasets: Sequence[Dataset], partitions_def: dg.PartitionsDefinition[str]
 ) -> list[dg.AssetCheckSpec]:
-    """A spec for each check of each dataset; a failed ERROR rule fails the run that checked it."""
+    """A spec for the check of each dataset; a failed ERROR rule fails the run that checked it."""
     with warnings.catch_warnings():
         # Partitioned checks are labelled a preview; without them a result has no partition.
         warnings.simplefilter("ignore", dg.PreviewWarning)
         return [
             dg.AssetCheckSpec(
-                check.value,
+                RULES_CHECK,
                 asset=asset_key(dataset),
-                description=_description(check, [r for r in dataset.rules if r.check is check]),
+                description="\n\n".join(_describe(dataset, g) for g in dataset.rule_groups),
                 blocking=True,
                 partitions_def=partitions_def,
             )
             for dataset in datasets
-            for check in dataset.checks
         ]
 
 
-def _description(check: Check, rules: Sequence[Rule]) -> str:
+def _describe(dataset: Dataset, group: RuleGroup) -> str:
+    rules = [rule for rule in dataset.rules if rule.group is group]
     listed = "\n".join(f"- `{rule.name}` ({rule.severity}): {rule.says}" for rule in rules)
-    return f"{_MEANINGS[check]}\n\n{listed}"
+    return f"**{group}** {_MEANINGS[group]}\n\n{listed}"
 
 
 def to_evaluation(
-    dataset: Dataset, verdict: CheckVerdict, checked: RecordedMaterialization | None
+    dataset: Dataset, verdicts: Sequence[CheckVerdict], checked: RecordedMaterialization | None
 ) -> dg.AssetCheckEvaluation:
-    """The verdict as Dagster keeps it, tied to the materialization that was checked."""
-    metadata: dict[str, Any] = {
-        **{name: dg.MetadataValue.json(data) for name, data in verdict.to_json().items()},
-        "rows_seen": max((rule.rows_seen for rule in verdict.rules), default=0),
-        "rules_failed": len(verdict.failed),
-        "evidence": dg.MetadataValue.md(evidence(dataset, verdict)),
+    """The verdicts on the groups of a session, as Dagster keeps them: one evaluation.
+
+    It is tied to the materialization that was checked, and has the severity of the worst rule.
+    """
+    documents = {verdict.check: verdict.to_json() for verdict in verdicts}
+    rules = {group: document["rules"] for group, document in documents.items()}
+    unexpected = {
+        n: r for one in documents.values() for n, r in one.get("unexpected_rows", {}).items()
     }
+    worst = min(verdicts, key=lambda one: (one.passed, one.severity is not Severity.ERROR))
     return dg.AssetCheckEvaluation(
         asset_key=asset_key(dataset),
-        check_name=verdict.check,
-        partition=verdict.partition.key,
-        passed=verdict.passed,
-        severity=dg.AssetCheckSeverity[verdict.severity.value],
-        description=summary(verdict),
+        check_name=RULES_CHECK,
+        partition=worst.partition.key,
+        passed=worst.passed,
+        severity=dg.AssetCheckSeverity[worst.severity.value],
+        description=_summarize(verdicts),
         blocking=True,
         target_materialization_data=checked.check_target if checked else None,
-        metadata=metadata,
+        metadata={
+            **{group: summarize(listed) for group, listed in rules.items()},
+            "evidence": dg.MetadataValue.md(evidence(dataset, verdicts)),
+            "rows_seen": max((one.rows_seen for v in verdicts for one in v.rules), default=0),
+            "rules_failed": sum(len(verdict.failed) for verdict in verdicts),
+            "rules": dg.MetadataValue.json(rules),
+            **({"unexpected_rows": dg.MetadataValue.json(unexpected)} if unexpected else {}),
+        },
     )
 
 
-def summary(verdict: CheckVerdict) -> str:
-    """One line: what is wrong first, or that nothing is."""
-    if verdict.failed:
-        worst = verdict.failed[0]
-        more = len(verdict.failed) - 1
-        return f"{worst.name}: {worst.observed}" + (f" (and {more} more)" if more else "")
-    checked = sum(1 for rule in verdict.rules if rule.passed is not None)
-    left = len(verdict.rules) - checked
-    return f"{checked} rules pass" + (f", {left} not checked" if left else "")
+def _summarize(verdicts: Sequence[CheckVerdict]) -> str:
+    """One line: what is wrong in each group, the worst first, or that nothing is."""
+    failed = [verdict for verdict in verdicts if not verdict.passed]
+    if not failed:
+        return summarize([rule.to_json() for verdict in verdicts for rule in verdict.rules])
+    failed.sort(key=lambda verdict: verdict.severity is not Severity.ERROR)
+    return "; ".join(f"{v.check}: {summarize(v.to_json()['rules'])}" for v in failed)
 
 
-def evidence(dataset: Dataset, verdict: CheckVerdict) -> str:
+def evidence(dataset: Dataset, verdicts: Sequence[CheckVerdict]) -> str:
     """Each rule with its result as Markdown, failed ones first and with the rows that fail."""
-    ordered = [*verdict.failed, *(rule for rule in verdict.rules if rule not in verdict.failed)]
+    rules = [(verdict.check, rule) for verdict in verdicts for rule in verdict.rules]
+    rules.sort(key=lambda one: _RESULTS.index(_result(one[1])))
     table = markdown_table(
-        ["result", "rule", "observed", "unexpected", "seen"],
+        ["result", "rule", "observed", "unexpected", "seen", "group"],
         [
             [
                 _result(rule),
@@ -100,13 +109,16 @@ def evidence(dataset: Dataset, verdict: CheckVerdict) -> str:
                 if rule.unexpected_count
                 else "",
                 rule.rows_seen,
+                group,
             ]
-            for rule in ordered
+            for group, rule in rules
         ],
         widest=_WIDEST_CELL,
     )
     parts = [table]
-    for rule in verdict.failed:
+    for _, rule in rules:
+        if rule.passed is not False:
+            continue
         if (declared := dataset.rule(rule.name)) is not None:
             parts.append(f"**{rule.name}**: {declared.says} {declared.why}")
         if rule.unexpected_rows:
@@ -114,6 +126,9 @@ def evidence(dataset: Dataset, verdict: CheckVerdict) -> str:
             rows = [[row.get(n) for n in names] for row in rule.unexpected_rows[:_ROWS_SHOWN]]
             parts.append(markdown_table(names, rows))
     return "\n\n".join(parts)
+
+
+_RESULTS = ("fails", "warns", "passes", "not checked")
 
 
 def _result(verdict: RuleVerdict) -> str:

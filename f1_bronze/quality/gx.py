@@ -247,7 +247,7 @@ def expectation(dataset: Dataset, rule: Rule) -> dict[str, Any]:
         "type": kind,
         "kwargs": {**arguments, "mostly": rule.mostly},
         "severity": _SEVERITIES[rule.severity],
-        "meta": {"rule": rule.name, "check": rule.check.value, "says": rule.says},
+        "meta": {"rule": rule.name, "check": rule.group.value, "says": rule.says},
     }
 
 

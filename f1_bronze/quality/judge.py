@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from f1_bronze.datasets.conditions import Across, SessionCondition
-from f1_bronze.datasets.dataset import Check, Dataset, DeclarationError, Rule
+from f1_bronze.datasets.dataset import Dataset, DeclarationError, Rule, RuleGroup
 from f1_bronze.datasets.drivers import DRIVERS
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.quality.context import CheckContext, SessionRows, to_declared_schema
@@ -54,11 +54,11 @@ def judge(
                 rules=tuple(
                     acronyms.add(own[rule.name], partition)
                     for rule in dataset.rules
-                    if rule.check is check
+                    if rule.group is check
                 ),
             )
-            for check in Check
-            if any(rule.check is check for rule in dataset.rules)
+            for check in RuleGroup
+            if any(rule.group is check for rule in dataset.rules)
         )
     return verdicts
 

@@ -119,8 +119,8 @@ class RuleVerdict:
         return 100 * self.unexpected_count / self.rows_seen if self.rows_seen else 0.0
 
     def to_json(self) -> dict[str, Any]:
-        """All but the rows, as plain data."""
-        return {
+        """All but the rows, as plain data, without what is zero or null: `read_rule` reads it."""
+        data = {
             "rule": self.name,
             "severity": self.severity.value,
             "passed": self.passed,
@@ -130,6 +130,34 @@ class RuleVerdict:
             "rows_seen": self.rows_seen,
             "column": self.column,
         }
+        return {n: v for n, v in data.items() if n == "passed" or v not in (0, None)}
+
+
+def read_rule(data: Mapping[str, Any]) -> dict[str, Any]:
+    """A rule's verdict as `RuleVerdict.to_json` wrote it in this release or before, complete."""
+    return {
+        "unexpected_count": 0,
+        "unexpected_percent": 0.0,
+        "rows_seen": 0,
+        "column": None,
+        **data,
+    }
+
+
+def summarize(rules: Sequence[Mapping[str, Any]]) -> str:
+    """One line on verdicts in that form: what is wrong first, or that nothing is.
+
+    >>> summarize([{"rule": "a", "severity": "WARN", "passed": False, "observed": "2 rows fail"}])
+    'a: 2 rows fail'
+    """
+    failed = [rule for rule in rules if rule["passed"] is False]
+    if failed:
+        worst = next((rule for rule in failed if rule["severity"] == Severity.ERROR), failed[0])
+        more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
+        return f"{worst['rule']}: {worst['observed']}{more}"
+    checked = sum(1 for rule in rules if rule["passed"] is not None)
+    left = len(rules) - checked
+    return f"{checked} rules pass" + (f", {left} not checked" if left else "")
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "RuleVerdict":
@@ -147,11 +175,11 @@ class RuleVerdict:
 
 @dataclass(frozen=True, kw_only=True)
 class CheckVerdict:
-    """What one asset check says about one session: the verdicts of its rules, as declared.
+    """What the rules of one group say about one session, as declared.
 
     Attributes:
         dataset: its name.
-        check: a value of `Check`.
+        check: the group, a value of `RuleGroup`.
     """
 
     dataset: str
@@ -176,11 +204,11 @@ class CheckVerdict:
         return self.failed[0].severity if self.failed else Severity.WARN
 
     def to_json(self) -> dict[str, Any]:
-        """`rules`, and `unexpected_rows` by rule where rows failed: what Dagster's record keeps."""
-        rows = {verdict.name: list(verdict.unexpected_rows) for verdict in self.failed}
+        """`rules`, and `unexpected_rows` by rule that rows failed: what Dagster's record keeps."""
+        rows = {v.name: list(v.unexpected_rows) for v in self.failed if v.unexpected_rows}
         return {
             "rules": [verdict.to_json() for verdict in self.rules],
-            **({"unexpected_rows": rows} if any(rows.values()) else {}),
+            **({"unexpected_rows": rows} if rows else {}),
         }
 
 

@@ -29,9 +29,10 @@ class Trigger(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class CheckOutcome:
-    """One evaluation of an asset check on a partition.
+    """What the evaluation of a partition's check says of one group of rules.
 
     Attributes:
+        check: the group: `schema`, `values` or `racing`.
         rules: each rule as the evaluation's metadata records it, with `rule`, `severity`,
             `passed` (None: not checked), `observed`, `unexpected_count`, `rows_seen` and, where
             the rule is about one, `column`.

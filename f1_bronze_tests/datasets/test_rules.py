@@ -10,10 +10,10 @@ import pytest
 from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.conditions import Between, Condition, NoFieldsGone, NotNull, TypeIs
 from f1_bronze.datasets.dataset import (
-    Check,
     Dataset,
     DeclarationError,
     Rule,
+    RuleGroup,
     Scope,
     Severity,
     error,
@@ -122,8 +122,12 @@ def test_scopes_name_session_types_that_exist(dataset: Dataset) -> None:
 
 @pytest.mark.parametrize("dataset", DATASETS, ids=lambda dataset: dataset.name)
 def test_rules_explain_themselves(dataset: Dataset) -> None:
-    """Each rule says what it requires and why, in sentences, and is in one of three checks."""
-    assert {one.check for one in dataset.rules} == {Check.SCHEMA, Check.VALUES, Check.RACING}
+    """Each rule says what it requires and why, in sentences, and is in one of three groups."""
+    assert {one.group for one in dataset.rules} == {
+        RuleGroup.SCHEMA,
+        RuleGroup.VALUES,
+        RuleGroup.RACING,
+    }
     for one in dataset.rules:
         assert one.says.endswith("."), one.name
         assert one.why.endswith("."), one.name
@@ -220,8 +224,8 @@ def test_a_rule_about_bounds_says_so_itself() -> None:
 
 def test_rules_belong_to_the_check_of_their_kind() -> None:
     """Columns, types and keys are the schema's, single values and what spans rows are not."""
-    checks = {rule.name: rule.check for rule in LAPS.rules}
-    assert {checks[name] for name in ("session_key not null", "keys unique")} == {Check.SCHEMA}
-    assert checks["lap_duration is a number"] is Check.SCHEMA
-    assert checks["half of the laps timed"] is Check.VALUES
-    assert checks["sectors add up"] is Check.RACING
+    checks = {rule.name: rule.group for rule in LAPS.rules}
+    assert {checks[name] for name in ("session_key not null", "keys unique")} == {RuleGroup.SCHEMA}
+    assert checks["lap_duration is a number"] is RuleGroup.SCHEMA
+    assert checks["half of the laps timed"] is RuleGroup.VALUES
+    assert checks["sectors add up"] is RuleGroup.RACING

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from f1_bronze.datasets.conditions import Across
-from f1_bronze.datasets.dataset import Check, Dataset, Rule, Severity
+from f1_bronze.datasets.dataset import Dataset, Rule, RuleGroup, Severity
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.quality.context import CheckContext, SessionRows
 from f1_bronze.quality.verdicts import CheckVerdict, RuleVerdict
@@ -30,9 +30,12 @@ BROKEN = {severity: rule(f"broken_{severity.lower()}", severity) for severity in
 
 
 def verdict(
-    *broken: Severity, dataset: str = "laps", check: Check = Check.VALUES, partition: str = RACE
+    *broken: Severity,
+    dataset: str = "laps",
+    check: RuleGroup = RuleGroup.VALUES,
+    partition: str = RACE,
 ) -> CheckVerdict:
-    """A check with one rule that passes, one that was not checked, and these that fail."""
+    """A group with one rule that passes, one that was not checked, and these that fail."""
     rules = [
         RuleVerdict.make(SOUND, passed=True, observed="fine", rows_seen=50),
         RuleVerdict.not_checked(UNSEEN, "-"),
@@ -82,12 +85,12 @@ class FakeJudge:
             broken = self._broken if (dataset.name, partition.key) == self._where else ()
             verdicts[partition] = [
                 replace(
-                    verdict(*(broken if check is Check.VALUES else ())),
+                    verdict(*(broken if check is RuleGroup.VALUES else ())),
                     dataset=dataset.name,
                     check=check.value,
                     partition=partition,
                 )
-                for check in dataset.checks
+                for check in dataset.rule_groups
             ]
         return verdicts
 

@@ -9,16 +9,18 @@ import dagster as dg
 import pytest
 
 from f1_bronze.datasets import DATASETS
-from f1_bronze.datasets.dataset import Check, Severity
+from f1_bronze.datasets.dataset import RuleGroup, Severity
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.definitions import assemble, defs
-from f1_bronze.defs.checks import evidence, summary
+from f1_bronze.defs.checks import evidence, to_evaluation
 from f1_bronze.defs.partitions import RACE_GROUP, SESSION_GROUP, register
+from f1_bronze.defs.record.check_results import checked_keys, read_checks, read_evaluation
+from f1_bronze.defs.record.latest import read_latest
 from f1_bronze.defs.run.tally import RunTally
 from f1_bronze.settings import Settings
 from f1_bronze.simulator.faults import InjectedFault
 from f1_bronze.simulator.server import Simulator
-from f1_bronze_tests.defs.fake_judge import BROKEN, FakeJudge, verdict
+from f1_bronze_tests.defs.fake_judge import BROKEN, ROWS, FakeJudge, verdict
 
 QUALIFYING, RACE = "2025/bahrain/qualifying", "2025/bahrain/race"
 DATASET = {dataset.name: dataset for dataset in DATASETS}
@@ -64,12 +66,12 @@ def failure(result: dg.ExecuteInProcessResult) -> str:
 
 
 def test_names_of_checks() -> None:
-    """Each dataset has at most five checks, and their names are known to users."""
+    """Each dataset has one check, and its name is known to users."""
     made = [one for one in defs.assets if isinstance(one, dg.AssetsDefinition)]
     specs = [spec for assets in made for spec in assets.check_specs]
     bronze = [spec for spec in specs if spec.asset_key.path[0] == "bronze"]
     names = {(spec.asset_key.path[-1], spec.name) for spec in bronze}
-    assert names == {(d.name, c) for d in DATASETS for c in ("schema", "values", "racing")}
+    assert names == {(d.name, "rules") for d in DATASETS}
     assert all(spec.blocking for spec in bronze)
     others = [spec for spec in specs if spec not in bronze]
     assert {spec.name: spec.blocking for spec in others} == {"on_time": False, "usable": False}
@@ -82,10 +84,7 @@ def test_each_partition_has_its_own_result(run: Run, instance: dg.DagsterInstanc
     assert result.success
     found = evaluations(result)
     assert set(found) == {
-        (d.name, c.value, k)
-        for d in SESSION_GROUP.datasets
-        for c in Check
-        for k in (QUALIFYING, RACE)
+        (d.name, "rules", key) for d in SESSION_GROUP.datasets for key in (QUALIFYING, RACE)
     }
     stored = instance.get_latest_storage_id_by_partition(
         dg.AssetKey(["bronze", "laps"]),
@@ -93,7 +92,7 @@ def test_each_partition_has_its_own_result(run: Run, instance: dg.DagsterInstanc
         {QUALIFYING, RACE},
     )
     for key in (QUALIFYING, RACE):
-        target = found["laps", "values", key].target_materialization_data
+        target = found["laps", "rules", key].target_materialization_data
         assert (target.storage_id, target.run_id) == (stored[key], result.run_id)
     assert judge.given[:2] == [("sessions", QUALIFYING, 1), ("sessions", RACE, 1)]
 
@@ -108,9 +107,9 @@ def test_a_broken_error_rule_fails_the_run_and_hides_nothing(
     first_line = failure(result).splitlines()[0]
     assert first_line.startswith(f"{RACE} laps: The check values found rows that must not be used")
     assert "broken_error: 2 laps without a time" in first_line
-    one = evaluations(result)["laps", "values", RACE]
+    one = evaluations(result)["laps", "rules", RACE]
     assert (one.passed, one.severity) == (False, dg.AssetCheckSeverity.ERROR)
-    assert evaluations(result)["laps", "values", QUALIFYING].passed
+    assert evaluations(result)["laps", "rules", QUALIFYING].passed
     stored_names = {e.partition for e in result.all_events if e.is_step_materialization}
     assert stored_names == {QUALIFYING, RACE}
     laps = account.by_dataset["laps"]
@@ -122,7 +121,7 @@ def test_a_broken_warning_lets_the_run_succeed(run: Run) -> None:
     account = RunTally()
     result = run(FakeJudge(Severity.WARN), account=account)
     assert result.success
-    one = evaluations(result)["laps", "values", RACE]
+    one = evaluations(result)["laps", "rules", RACE]
     assert (one.passed, one.severity) == (False, dg.AssetCheckSeverity.WARN)
     assert [(w.dataset, w.partition.key) for w in account.warnings] == [("laps", RACE)]
     assert account.failures == []
@@ -156,7 +155,7 @@ def test_what_an_earlier_attempt_stored_is_checked_too(run: Run, simulator: Simu
     assert again.success
     assert simulator.control.state()["by_endpoint"] == {"laps": 1}
     assert ("drivers", RACE, 20) in judge.given
-    assert len(evaluations(again)) == len(SESSION_GROUP.datasets) * 3 * 2
+    assert len(evaluations(again)) == len(SESSION_GROUP.datasets) * 2
 
 
 def test_a_file_that_cannot_be_read_stops_no_other(
@@ -197,7 +196,7 @@ def test_checks_alone_ask_nothing_of_the_api(
         instance=instance, raise_on_error=False, tags={"dagster/partition": RACE}
     )
     assert [e for e in result.all_events if e.is_step_materialization] == []
-    assert not evaluations(result)["laps", "values", RACE].passed
+    assert not evaluations(result)["laps", "rules", RACE].passed
     assert simulator.control.state()["calls"] == 0
     assert "rows that must not be used downstream" in failure(result)
 
@@ -216,22 +215,111 @@ def test_races_have_their_own_checks(run: Run) -> None:
     assert {name for name, _, _ in evaluations(result)} == {d.name for d in RACE_GROUP.datasets}
 
 
-def test_evidence_names_rules_and_rows() -> None:
-    """An evaluation lists every rule, failed ones first, with the rows that fail."""
-    one = verdict(Severity.WARN, Severity.ERROR)
-    assert one.severity is Severity.ERROR
-    assert summary(one) == "broken_error: 2 laps without a time (and 1 more)"
-    text = evidence(replace(DATASET["laps"], rules=tuple(BROKEN.values())), one)
-    lines = text.splitlines()
-    assert lines[2].startswith("| fails | broken\\_error |") or lines[2].startswith(
-        "| fails | broken_error |"
+def test_an_evaluation_says_what_each_group_found() -> None:
+    """Every rule is listed, failed ones first, with the rows that fail; the worst one counts."""
+    dataset = replace(DATASET["laps"], rules=tuple(BROKEN.values()))
+    verdicts = [
+        verdict(check=RuleGroup.SCHEMA),
+        verdict(Severity.WARN, check=RuleGroup.VALUES),
+        verdict(Severity.WARN, Severity.ERROR, check=RuleGroup.RACING),
+    ]
+    one = to_evaluation(dataset, verdicts, None)
+    assert (one.check_name, one.passed) == ("rules", False)
+    assert one.severity is dg.AssetCheckSeverity.ERROR
+    assert one.description == (
+        "racing: broken_error: 2 laps without a time (and 1 more); "
+        "values: broken_warn: 2 laps without a time"
     )
-    assert [line.split("|")[1].strip() for line in lines[2:6]] == [
-        "fails",
-        "warns",
-        "passes",
-        "not checked",
+    said = {name: value.value for name, value in one.metadata.items()}
+    assert said["schema"] == "1 rules pass, 1 not checked"
+    assert said["values"] == "broken_warn: 2 laps without a time"
+    assert said["racing"] == "broken_error: 2 laps without a time (and 1 more)"
+    assert (said["rows_seen"], said["rules_failed"]) == (50, 3)
+    text = evidence(dataset, verdicts)
+    assert said["evidence"] == text
+    cells = [[c.strip() for c in line.split("|")[1:-1]] for line in text.splitlines()[2:11]]
+    assert [(line[0], line[-1]) for line in cells] == [
+        ("fails", "racing"),
+        ("warns", "values"),
+        ("warns", "racing"),
+        *(("passes", group) for group in ("schema", "values", "racing")),
+        *(("not checked", group) for group in ("schema", "values", "racing")),
     ]
     assert "| 44 | 9 |" in text
-    assert text.count("Laps have a time. A lap without one is no lap.") == 2
-    assert summary(verdict()) == "1 rules pass, 1 not checked"
+    assert text.count("Laps have a time. A lap without one is no lap.") == 3
+
+
+def test_an_evaluation_of_which_all_is_well() -> None:
+    """One line counts the rules."""
+    one = to_evaluation(DATASET["laps"], [verdict(check=group) for group in RuleGroup], None)
+    assert one.passed
+    assert one.severity is dg.AssetCheckSeverity.WARN
+    assert one.description == "3 rules pass, 3 not checked"
+    assert "unexpected_rows" not in one.metadata
+
+
+def test_what_is_recorded_is_read_back_by_group() -> None:
+    """What an evaluation holds is what the verdicts were, without what is zero or null."""
+    verdicts = [verdict(check=RuleGroup.SCHEMA), verdict(Severity.WARN, check=RuleGroup.RACING)]
+    schema, racing = read_evaluation(to_evaluation(DATASET["laps"], verdicts, None))
+    assert (schema.check, schema.severity) == ("schema", None)
+    assert (racing.check, racing.severity) == ("racing", "WARN")
+    assert racing.summary == "broken_warn: 2 laps without a time"
+    assert racing.unexpected_rows == {"broken_warn": [dict(row) for row in ROWS]}
+    assert racing.rules[2] == {
+        "rule": "broken_warn",
+        "severity": "WARN",
+        "passed": False,
+        "observed": "2 laps without a time",
+        "rows_seen": 50,
+        "unexpected_count": 2,
+        "unexpected_percent": 4.0,
+        "column": None,
+    }
+    assert schema.rules[1]["rows_seen"] == 0
+
+
+def older_evaluation(dataset: str, group: str, *, passed: bool, target: Any) -> Any:
+    """As the release before recorded it: a check for each group."""
+    rule = {"rule": "a rule", "severity": "ERROR", "passed": passed, "observed": "3 of 20 fail"}
+    return dg.AssetCheckEvaluation(
+        asset_key=dg.AssetKey(["bronze", dataset]),
+        check_name=group,
+        partition=RACE,
+        passed=passed,
+        severity=dg.AssetCheckSeverity.ERROR,
+        description="a rule: 3 of 20 fail",
+        metadata={"rules": [{**rule, "unexpected_count": 3, "rows_seen": 20, "column": None}]},
+        target_materialization_data=target,
+    )
+
+
+def test_checks_of_an_older_release_are_read_until_the_partition_is_checked_again(
+    run: Run, instance: dg.DagsterInstance
+) -> None:
+    """Three checks a dataset: what is broken is known, and what all of them saw is checked."""
+    run(FakeJudge(), tags={"dagster/asset_partition_range_end": QUALIFYING})
+    drivers, laps = DATASET["drivers"], DATASET["laps"]
+    for dataset in (drivers, laps):
+        key = dg.AssetKey(["bronze", dataset.name])
+        instance.report_runless_asset_event(dg.AssetMaterialization(key, partition=RACE))
+        target = read_latest(instance, dataset, {RACE})[RACE].check_target
+        groups = ["schema", "values", "racing"][: 3 if dataset is drivers else 2]
+        for group in groups:
+            passed = (dataset.name, group) != ("drivers", "values")
+            made = older_evaluation(dataset.name, group, passed=passed, target=target)
+            instance.report_runless_asset_event(made)
+    assert checked_keys(instance, drivers, {RACE, QUALIFYING}) == {RACE, QUALIFYING}
+    assert checked_keys(instance, laps, {RACE, QUALIFYING}) == {QUALIFYING}
+    states = read_checks(instance, [RACE, QUALIFYING], with_rules=True)
+    schema, values, racing = states[RACE, "drivers"]
+    assert [one.check for one in (schema, values, racing)] == ["schema", "values", "racing"]
+    assert (values.severity, values.summary) == ("ERROR", "a rule: 3 of 20 fail")
+    assert (schema.severity, racing.severity) == (None, None)
+    assert values.rules[0]["unexpected_percent"] == 0.0
+    assert [one.check for one in states[QUALIFYING, "drivers"]] == ["schema", "values", "racing"]
+
+    run(FakeJudge())
+    states = read_checks(instance, [RACE], with_rules=False)
+    assert [one.severity for one in states[RACE, "drivers"]] == [None, None, None]
+    assert checked_keys(instance, laps, {RACE}) == {RACE}

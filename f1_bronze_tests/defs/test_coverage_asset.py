@@ -166,7 +166,7 @@ def test_seasons_that_are_asked_for(deployment: Deployment) -> None:
     assert "f1-bronze ingest" in str(metadata["matrix"])
 
 
-PLACE = "/assets/bronze/results?view=checks&checkDetail=values&partition=2025%2Fbahrain%2Frace"
+PLACE = "/assets/bronze/results?view=checks&checkDetail=rules&partition=2025%2Fbahrain%2Frace"
 
 
 @pytest.mark.usefixtures("calendar")

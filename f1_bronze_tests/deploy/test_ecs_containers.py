@@ -285,7 +285,7 @@ def test_a_killed_run_and_the_lake_of_one_machine(
         dataset.name: races if dataset.session_types else every for dataset in DATASETS
     }
     assert evaluations(instance) == sum(
-        len(dataset.checks) * len(races if dataset.session_types else every) for dataset in DATASETS
+        len(races if dataset.session_types else every) for dataset in DATASETS
     )
     state = cluster.simulator.control.state()
     assert set(state["by_status"]) <= {"200", "404"}

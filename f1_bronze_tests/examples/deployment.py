@@ -62,12 +62,12 @@ class Deployment:
         datasets: Sequence[str] = ("laps", "results"),
         broken: dg.AssetCheckSeverity | None = None,
     ) -> None:
-        """All checks are evaluated; `values` of the first dataset fails with `broken`."""
+        """All checks are evaluated; that of the first dataset fails with `broken`."""
         for name in datasets:
             for key in keys:
                 latest = self._latest(bronze(name), key)
-                for check in CHECKS[bronze(name)]:
-                    fails = broken if (check.name, name) == ("values", datasets[0]) else None
+                for check in (CHECKS[bronze(name)],):
+                    fails = broken if name == datasets[0] else None
                     self._report(
                         dg.AssetCheckEvaluation(
                             asset_key=check.asset_key,

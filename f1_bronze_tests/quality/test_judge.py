@@ -8,7 +8,7 @@ import pytest
 
 from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.conditions import Across
-from f1_bronze.datasets.dataset import Check, Dataset, DeclarationError, Rule, Severity
+from f1_bronze.datasets.dataset import Dataset, DeclarationError, Rule, RuleGroup, Severity
 from f1_bronze.datasets.laps import LAPS
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.quality.judge import judge
@@ -41,10 +41,14 @@ def test_every_rule_is_in_the_verdict_of_its_check(lake: FakeLake, dataset: Data
     verdicts = lake.verdicts(dataset.name)
     assert list(verdicts) == list(lake.sessions[dataset.name])
     for partition, checks in verdicts.items():
-        assert [one.check for one in checks] == [Check.SCHEMA, Check.VALUES, Check.RACING]
+        assert [one.check for one in checks] == [
+            RuleGroup.SCHEMA,
+            RuleGroup.VALUES,
+            RuleGroup.RACING,
+        ]
         for one in checks:
             assert (one.partition, one.dataset) == (partition, dataset.name)
-            declared = [rule for rule in dataset.rules if rule.check == one.check]
+            declared = [rule for rule in dataset.rules if rule.group == one.check]
             assert [verdict.name for verdict in one.rules] == [rule.name for rule in declared]
 
 
@@ -64,7 +68,7 @@ def test_session_without_rows(lake: FakeLake, dataset: Dataset, others: bool) ->
     """A true empty breaks the rule on rows alone; rules on rows have nothing to check."""
     without = lake.but_with(dataset.name, RACE, empty)
     checks = without.verdicts(dataset.name, None if others else [RACE])[RACE]
-    verdicts = rules_of(check for check in checks if check.check != Check.RACING)
+    verdicts = rules_of(check for check in checks if check.check != RuleGroup.RACING)
     failed = {name for name, verdict in verdicts.items() if verdict.passed is False}
     assert failed == {"one row" if dataset.name == "sessions" else "at least one row"}
     assert verdicts["session_key not null"].passed is None
@@ -141,7 +145,7 @@ def test_what_was_retyped_is_shown_as_it_came(lake: FakeLake) -> None:
 def test_severity_of_a_check_is_that_of_its_worst_rule(lake: FakeLake) -> None:
     """A check with a failed ERROR rule is an ERROR and names it first."""
     broken = lake.but_with("laps", RACE, untimed(0.6)).verdicts("laps")[RACE]
-    values = next(check for check in broken if check.check == Check.VALUES)
+    values = next(check for check in broken if check.check == RuleGroup.VALUES)
     assert values.severity is Severity.ERROR
     assert [verdict.name for verdict in values.failed] == [
         "half of the laps timed",

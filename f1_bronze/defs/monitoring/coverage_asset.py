@@ -18,6 +18,7 @@ from f1_bronze.defs.monitoring.overdue import overdue_sessions
 from f1_bronze.defs.monitoring.problems import list_problems
 from f1_bronze.defs.partitions import asset_key, read_registered
 from f1_bronze.defs.record.calendar_memory import remembered_ends
+from f1_bronze.defs.record.check_results import RULES_CHECK
 from f1_bronze.defs.record.runs import planned_datasets
 from f1_bronze.defs.record.stream import COVERAGE_JOB, ENDED
 from f1_bronze.defs.resources import Deployment
@@ -201,7 +202,7 @@ def problems_as_markdown(found: Coverage, link: Callable[[str], str]) -> str:
 
 def _link(cell: Cell, check: str | None, link: Callable[[str], str]) -> str:
     """A link to the partition, or to the check, on the page of the asset."""
-    view = f"checks&checkDetail={check}" if check else "partitions"
+    view = f"checks&checkDetail={RULES_CHECK}" if check else "partitions"
     partition = quote(cell.partition.key, safe="")
     asset = "/".join(asset_key(cell.dataset).path)
     return f"[{cell}]({link(f'/assets/{asset}?view={view}&partition={partition}')})"

@@ -23,6 +23,7 @@ from f1_bronze.defs.partitions import (
     parse_keys,
     read_registered,
 )
+from f1_bronze.defs.record.check_results import read_evaluation
 from f1_bronze.defs.record.failure_causes import read_failures
 from f1_bronze.defs.record.latest import RecordedMaterialization, read_latest
 from f1_bronze.defs.record.tags import (
@@ -269,7 +270,7 @@ def _check_outcomes(
     stored: Sequence[StoredPartition],
     evaluations: Sequence[dg.AssetCheckEvaluation],
 ) -> Iterator[CheckOutcome]:
-    """The evaluations of bronze partitions, each with the file that was checked."""
+    """What was evaluated of bronze partitions, by group, each with the file that was checked."""
     checked: list[tuple[Dataset, SessionPartition, dg.AssetCheckEvaluation]] = []
     for evaluation in evaluations:
         dataset = DATASET_BY_ASSET_KEY.get(evaluation.asset_key)
@@ -284,16 +285,16 @@ def _check_outcomes(
         for key, materialization in read_latest(instance, dataset, keys).items():
             uris[dataset.name, key] = materialization.value("dagster/uri")
     for dataset, partition, evaluation in checked:
-        rules = evaluation.metadata.get("rules")
-        yield CheckOutcome(
-            dataset=dataset.name,
-            partition=partition,
-            check=evaluation.check_name,
-            passed=evaluation.passed,
-            severity=evaluation.severity.value,
-            rules=tuple(rules.value if rules is not None else ()),  # type: ignore[arg-type]  # JSON
-            uri=uris.get((dataset.name, partition.key)),
-        )
+        for state in read_evaluation(evaluation):
+            yield CheckOutcome(
+                dataset=dataset.name,
+                partition=partition,
+                check=state.check,
+                passed=state.severity is None,
+                severity=state.severity or dg.AssetCheckSeverity.WARN.value,
+                rules=tuple(state.rules),
+                uri=uris.get((dataset.name, partition.key)),
+            )
 
 
 def _failed_partitions(

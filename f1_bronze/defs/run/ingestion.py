@@ -326,11 +326,12 @@ class Ingestion:
         partitions = [*self._checks.unchecked(dataset), *in_lake]
         try:
             self._checks.add_stored(dataset, in_lake)
-            for verdict, evaluation in self._checks.evaluate(dataset):
+            for verdicts, evaluation in self._checks.evaluate(dataset):
                 yield evaluation
-                self._tally.add_check(verdict)
-                if error := rules_broken(verdict):
-                    self._add_failure(dataset, verdict.partition.key, error)
+                for verdict in verdicts:
+                    self._tally.add_check(verdict)
+                    if error := rules_broken(verdict):
+                        self._add_failure(dataset, verdict.partition.key, error)
         except Exception as cause:  # noqa: BLE001  it must not keep other data from being stored
             failure = not_checked(cause)
             for partition in partitions:

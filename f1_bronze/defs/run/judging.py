@@ -31,7 +31,7 @@ class Judge(Protocol):
         *,
         keep: Callable[[Mapping[str, Any]], None],
     ) -> Mapping[SessionPartition, Sequence[CheckVerdict]]:
-        """For each session a verdict for each check; the library's own result goes to `keep`."""
+        """For each session a verdict for each group of rules; the library's own goes to `keep`."""
 
 
 class ByRules:
@@ -90,7 +90,9 @@ class RunChecks:
         """The partitions of a dataset that have not been checked yet."""
         return list(self._sessions.get(dataset, ()))
 
-    def evaluate(self, dataset: Dataset) -> Iterator[tuple[CheckVerdict, dg.AssetCheckEvaluation]]:
+    def evaluate(
+        self, dataset: Dataset
+    ) -> Iterator[tuple[Sequence[CheckVerdict], dg.AssetCheckEvaluation]]:
         """The verdicts on all that was added of a dataset, partition by partition.
 
         They come after the materializations that they are about, and refer to them.
@@ -103,10 +105,8 @@ class RunChecks:
             dataset, sessions, self.context, keep=lambda result: self._keep(dataset, result)
         )
         latest = read_latest(self._instance, dataset, {partition.key for partition in sessions})
-        for partition, checks in verdicts.items():
-            for verdict in checks:
-                if dg.AssetCheckKey(key, verdict.check) in self._selected:
-                    yield verdict, to_evaluation(dataset, verdict, latest.get(partition.key))
+        for partition, found in verdicts.items():
+            yield found, to_evaluation(dataset, found, latest.get(partition.key))
 
     def _keep(self, dataset: Dataset, result: Mapping[str, Any]) -> None:
         path = validation_path(dataset.name, self._run_id, datetime.now(UTC))

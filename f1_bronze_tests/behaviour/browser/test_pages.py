@@ -58,7 +58,7 @@ def test_picture(browser: "Browser") -> None:
 
 def test_failed_check(browser: "Browser") -> None:
     """A broken ERROR rule is red, with its name, what was seen and the row that broke it."""
-    browser.open("/assets/bronze/results?view=checks&checkDetail=values", showing="Overview")
+    browser.open("/assets/bronze/results?view=checks&checkDetail=rules", showing="Overview")
     browser.click("Partitions", nth=1)
     browser.click(RACE)
     text = browser.text("points whole, 0 to 26")
