@@ -110,9 +110,9 @@ def test_by_hand_too(land: Land, settings: Settings, instance: dg.DagsterInstanc
     assert not result.success
     data = result.failure_data_for_node("silver__driver_pace").user_failure_data
     assert data.description == (
-        f"{RACE} bronze/laps: the check values found rows that must not be used "
-        "(broken_error: 2 laps without a time). Look at its evidence; materialize the bronze "
-        "partition again once OpenF1 has corrected it."
+        f"{RACE} bronze/laps: the check rules found rows that must not be used "
+        "(values: broken_error: 2 laps without a time). Look at its evidence; materialize the "
+        "bronze partition again once OpenF1 has corrected it."
     )
     assert held_back(instance, bronze("laps"), [RACE]) == {RACE: data.description}
     assert held_back(instance, bronze("results"), [RACE]) == {}
@@ -142,7 +142,7 @@ def test_a_plan_that_came_to_nothing(
 def test_never_checked(instance: dg.DagsterInstance) -> None:
     """Rows that no check has seen are not used."""
     reasons = held_back(instance, bronze("laps"), [RACE])
-    assert reasons[RACE].startswith(f"{RACE} bronze/laps: the check schema was not evaluated.")
+    assert reasons[RACE].startswith(f"{RACE} bronze/laps: the check rules was not evaluated.")
     assert held_back(instance, silver("driver_pace"), [RACE]) == {}
 
 
