@@ -155,8 +155,7 @@ def test_a_backfill_on_postgresql(
                     for dataset in DATASETS
                 }
                 assert evaluations(instance) == sum(
-                    2 if dataset.session_types else 4
-                    for dataset in DATASETS
+                    2 if dataset.session_types else 4 for dataset in DATASETS
                 )
         asked = simulator.control.state()
         assert set(asked["by_status"]) <= {"200", "404"}
