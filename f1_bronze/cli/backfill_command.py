@@ -403,12 +403,17 @@ class _Followed:
             if event.metadata["revision"] != Revision.UNCHANGED.value:
                 tally.written.append(event.metadata["dagster/uri"])
         for (name, key, check), event in self._checks.items():
-            rules = tuple(map(RuleVerdict.from_json, event.metadata.get("rules") or ()))
-            verdict = CheckVerdict(
-                dataset=name, check=check, partition=SessionPartition.parse(key), rules=rules
-            )
+            rules = event.metadata.get("rules") or {}
+            by_group = rules if isinstance(rules, dict) else {check: rules}  # an older release's
             seconds = tally.by_dataset[name].seconds  # a check recorded elsewhere takes none here
-            tally.add_check(verdict)
+            for group, listed in by_group.items():
+                verdict = CheckVerdict(
+                    dataset=name,
+                    check=group,
+                    partition=SessionPartition.parse(key),
+                    rules=tuple(map(RuleVerdict.from_json, listed)),
+                )
+                tally.add_check(verdict)
             tally.by_dataset[name].seconds = seconds
 
     def _add_failures(self, tally: Any) -> None:

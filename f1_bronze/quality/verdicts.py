@@ -132,6 +132,20 @@ class RuleVerdict:
         }
         return {n: v for n, v in data.items() if n == "passed" or v not in (0, None)}
 
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "RuleVerdict":
+        """From what `to_json` wrote, in this release or before; the rows are kept apart."""
+        complete = read_rule(data)
+        return cls(
+            name=complete["rule"],
+            severity=Severity(complete["severity"]),
+            passed=complete["passed"],
+            observed=complete["observed"],
+            rows_seen=complete["rows_seen"],
+            unexpected_count=complete["unexpected_count"],
+            column=complete["column"],
+        )
+
 
 def read_rule(data: Mapping[str, Any]) -> dict[str, Any]:
     """A rule's verdict as `RuleVerdict.to_json` wrote it in this release or before, complete."""
@@ -158,19 +172,6 @@ def summarize(rules: Sequence[Mapping[str, Any]]) -> str:
     checked = sum(1 for rule in rules if rule["passed"] is not None)
     left = len(rules) - checked
     return f"{checked} rules pass" + (f", {left} not checked" if left else "")
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> "RuleVerdict":
-        """From what `to_json` wrote; the rows are kept apart."""
-        return cls(
-            name=data["rule"],
-            severity=Severity(data["severity"]),
-            passed=data["passed"],
-            observed=data["observed"],
-            rows_seen=data["rows_seen"],
-            unexpected_count=data["unexpected_count"],
-            column=data["column"],
-        )
 
 
 @dataclass(frozen=True, kw_only=True)
