@@ -390,6 +390,7 @@ class _Followed:
 
     def _add_stored(self, tally: Any) -> None:
         from f1_bronze.datasets.partition import SessionPartition
+        from f1_bronze.defs.metadata import COUNTED_REQUESTS
         from f1_bronze.lake.landing import Revision
         from f1_bronze.quality.verdicts import CheckVerdict, RuleVerdict
 
@@ -398,7 +399,9 @@ class _Followed:
             one.sessions += 1
             one.rows += int(event.metadata.get("dagster/row_count", 0))
             one.revisions[Revision(event.metadata["revision"])] += 1
-            one.api_requests += int(event.metadata.get("api_requests", 0))
+            one.api_requests += int(
+                event.metadata.get(COUNTED_REQUESTS, event.metadata.get("api_requests", 0))
+            )
             one.seconds += float(event.metadata.get("extract_seconds", 0.0))
             if event.metadata["revision"] != Revision.UNCHANGED.value:
                 tally.written.append(event.metadata["dagster/uri"])

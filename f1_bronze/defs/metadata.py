@@ -24,6 +24,10 @@ FASTEST_LAP = "fastest_lap_seconds"
 SESSION_START, SESSION_END = "session_start", "session_end"
 """Metadata of sessions: when the session began, and when it was to end."""
 
+COUNTED_REQUESTS = "api_requests_counted"
+"""How many whole calls are counted for a partition: they add up to the calls that were made, while
+`api_requests` is its share of a call that it had in common with others."""
+
 SIMULATED, SIMULATED_NOTE = "simulated", "Invented by the simulator; not real Formula 1 data."
 """Metadata of partitions that the simulator has invented, and its value."""
 

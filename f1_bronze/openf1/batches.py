@@ -92,7 +92,8 @@ class SessionAnswer:
     Attributes:
         records: JSON objects as they came; empty without an error is a true empty.
         error: why there are none.
-        api_requests, api_retries: this session's share of the calls, whole numbers that add up
+        request_share: its even share of the calls: 0.125 where one call asked for eight sessions.
+        api_requests, api_retries: what is counted of the calls for it, whole numbers that add up
             to the calls made over the sessions of a batch (most have 0).
         extract_seconds: its even share of the time.
         source_url: the address that asks for this session alone.
@@ -101,6 +102,7 @@ class SessionAnswer:
     session_key: int
     records: list[dict[str, Any]] = field(default_factory=list)
     error: OpenF1Error | None = None
+    request_share: float = 0.0
     api_requests: int = 0
     api_retries: int = 0
     extract_seconds: float = 0.0
@@ -292,6 +294,7 @@ class _Fetch:
         self._rule = _GiveUpRule()
         self._calls: Counter[int] = Counter()
         self._retries: Counter[int] = Counter()
+        self._shares: dict[int, float] = {}
         self._seconds: dict[int, float] = {}
 
     def plan(self, sessions: Sequence[SessionRef]) -> list[_Part]:
@@ -416,6 +419,7 @@ class _Fetch:
             session_key=key,
             records=records,
             error=error,
+            request_share=self._shares.get(key, 0.0),
             api_requests=self._calls[key],
             api_retries=self._retries[key],
             extract_seconds=self._seconds.get(key, 0.0),
@@ -427,6 +431,7 @@ class _Fetch:
         size = len(keys)
         for place, key in enumerate(keys):
             self._calls[key] += (calls + size - 1 - place) // size
+            self._shares[key] = self._shares.get(key, 0.0) + calls / size
             self._retries[key] += (retries + size - 1 - place) // size
             self._seconds[key] = self._seconds.get(key, 0.0) + seconds / size
 

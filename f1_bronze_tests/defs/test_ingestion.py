@@ -152,14 +152,14 @@ def test_metadata_and_data_version(
 
 
 def test_calls_add_up(materialize: Materialize, simulator: Simulator) -> None:
-    """The calls that the materializations record are the calls that were made."""
+    """The calls that the materializations record are the calls that were made, each partition with
+    its share of those that it had in common with others."""
     result = materialize("bronze_sessions", QUALIFYING, RACE)
-    recorded = sum(
-        event.materialization.metadata["api_requests"].value
-        for event in result.all_events
-        if event.is_step_materialization
-    )
-    assert recorded == simulator.control.state()["calls"] == 5
+    metadata = [e.materialization.metadata for e in result.all_events if e.is_step_materialization]
+    recorded = [each["api_requests"].value for each in metadata]
+    assert sum(recorded) == simulator.control.state()["calls"] == 5
+    assert recorded == [1.0, 1.0] + [0.5] * 6
+    assert sum(each["api_requests_counted"].value for each in metadata) == 5
 
 
 def test_the_same_again_writes_nothing(materialize: Materialize, settings: Settings) -> None:

@@ -14,7 +14,7 @@ from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.dataset import Dataset
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.datasets.sessions import SESSIONS
-from f1_bronze.defs.metadata import ROW_COUNT
+from f1_bronze.defs.metadata import COUNTED_REQUESTS, ROW_COUNT
 from f1_bronze.defs.partitions import (
     DATASET_BY_ASSET_KEY,
     DATASET_GROUPS,
@@ -228,6 +228,7 @@ def _stored_partitions(
         if partition is None or one.value("content_sha256") is None:
             continue  # recorded by hand in the UI: nothing was stored
         session = sessions.get(partition.key)
+        counted = one.value(COUNTED_REQUESTS)  # older releases recorded whole calls alone
         yield StoredPartition(
             dataset=DATASET_BY_ASSET_KEY[one.event.asset_key].name,
             partition=partition,
@@ -241,7 +242,7 @@ def _stored_partitions(
             content_sha256=str(one.value("content_sha256")),
             uri=str(one.value("dagster/uri")),
             source_url=str(one.value("source_url")),
-            api_requests=int(one.value("api_requests")),
+            api_requests=int(one.value("api_requests") if counted is None else counted),
             api_retries=int(one.value("api_retries")),
             extract_seconds=float(one.value("extract_seconds")),
             at=one.recorded_at,

@@ -291,6 +291,7 @@ class Ingestion:
                 session_key=source.session_key,
                 records=[dict(source.listed.record)] if source.listed else [],
                 # The calendar was read once for all: the first session carries its calls.
+                request_share=cost.calls / len(sources),
                 api_requests=cost.calls if number == 0 else 0,
                 api_retries=cost.retries if number == 0 else 0,
                 source_url=source_url(self._openf1.base_url, dataset, source.session_key),

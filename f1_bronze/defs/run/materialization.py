@@ -15,6 +15,7 @@ from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.datasets.sessions import SESSIONS, is_simulated
 from f1_bronze.defs.metadata import (
     CHANGES,
+    COUNTED_REQUESTS,
     FASTEST_LAP,
     REPEATED_FROM,
     ROW_COUNT,
@@ -37,6 +38,7 @@ from f1_bronze.openf1.batches import SessionAnswer
 CHANGES_STORED = 200
 """Rows that came, went or changed and are kept as data in an event; a correction has a few."""
 
+_SHARE_DIGITS = 9
 _SAME_IN_ALL_ROWS = ["session_key", "meeting_key"]
 _NEVER_MATERIALIZED = "NULL"  # Dagster's word for an upstream that has no materialization
 
@@ -79,7 +81,7 @@ def to_materialization(
             "rows_removed": len(changes.removed),
             "rows_changed": len(changes.changed),
             "size_bytes": landing.size_bytes,
-            "api_requests": answer.api_requests,
+            "api_requests": round(answer.request_share, _SHARE_DIGITS),
             "api_retries": answer.api_retries,
             "extract_seconds": round(answer.extract_seconds, 4),
             "fetched_at": dg.MetadataValue.timestamp(datetime.now(UTC)),
@@ -93,6 +95,7 @@ def to_materialization(
             "dagster/partition_row_count": landing.rows,
             "dagster/column_schema": column_schema(dataset),
             **_changes_metadata(dataset, landing),
+            COUNTED_REQUESTS: answer.api_requests,
             "api_so_far": dg.MetadataValue.json(counters.to_json()),
         },
         tags={
@@ -141,7 +144,8 @@ def repeat_materialization(recorded: RecordedMaterialization) -> dg.AssetMateria
     event = recorded.event
     metadata = {
         **event.metadata,
-        "api_requests": dg.MetadataValue.int(0),
+        "api_requests": dg.MetadataValue.float(0.0),
+        COUNTED_REQUESTS: dg.MetadataValue.int(0),
         "api_retries": dg.MetadataValue.int(0),
         REPEATED_FROM: dg.MetadataValue.dagster_run(recorded.run_id),
     }
