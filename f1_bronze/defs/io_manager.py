@@ -3,7 +3,7 @@
 Dagster's concept: https://docs.dagster.io/guides/build/io-managers
 """
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, cast, get_origin
 from urllib.parse import quote
@@ -15,7 +15,7 @@ from pydantic import Field
 from f1_bronze.datasets.dataset import Dataset
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.defs.partitions import DATASET_BY_ASSET_KEY, parse_key
-from f1_bronze.lake.errors import NotInLake
+from f1_bronze.lake.errors import LakeError, NotInLake
 from f1_bronze.lake.lake import Lake
 from f1_bronze.lake.landing import Candidate, Landing
 from f1_bronze.lake.paths import hive_folder
@@ -66,9 +66,11 @@ class ParquetLakeIOManager(dg.ConfigurableIOManager):
         client = cast("_MakesS3Client", self.s3).get_client if self.s3 is not None else None
         return Lake.at(self.lake_uri, S3Writes(**self.s3_writes), client)
 
-    def land(self, candidate: Candidate, *, accept_loss: bool = False) -> Landing:
-        """Store one session of a bronze dataset; see `lake.landing.land`."""
-        return self.lake.land(candidate, accept_loss=accept_loss)
+    def land_all(
+        self, candidates: Sequence[Candidate], *, accept_loss: bool = False
+    ) -> Generator[Landing | LakeError, None, None]:
+        """Store sessions of bronze datasets; see `lake.Lake.land_all`."""
+        return self.lake.land_all(candidates, accept_loss=accept_loss)
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         """Write what an asset returned; nothing when it returned None."""

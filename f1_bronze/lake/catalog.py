@@ -120,7 +120,7 @@ def dataset_table(dataset: Dataset) -> Table:
 
 
 def events_table(name: str) -> Table:
-    """A table of lineage events: one OpenLineage event per file, on one line."""
+    """A table of lineage events: one OpenLineage event per line."""
     named = "array<struct<namespace:string,name:string>>"
     columns = (
         ("eventtime", "string", "When it happened, ISO 8601: from_iso8601_timestamp(eventtime)."),

@@ -1,6 +1,7 @@
 """The lake as one object: land, read and list partitions."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -12,15 +13,25 @@ from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.datasets.schema import PARTITION_FIELDS, arrow_schema
 from f1_bronze.lake import paths
 from f1_bronze.lake.access import open_store
-from f1_bronze.lake.errors import NotInLake, PartitionOccupied, StoredElsewhere
+from f1_bronze.lake.errors import (
+    LakeError,
+    LakeUnavailable,
+    NotInLake,
+    PartitionOccupied,
+    StoredElsewhere,
+)
 from f1_bronze.lake.history import History, read_history
-from f1_bronze.lake.landing import Candidate, Landing, land
+from f1_bronze.lake.landing import Candidate, Landing, SeasonListing, land, list_season
 from f1_bronze.lake.parquet import StoredFile, read_file, read_table, table_bytes
 from f1_bronze.lake.s3 import S3Writes
 from f1_bronze.lake.stores import ObjectStore
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+
+
+_AT_ONCE = 10
+"""Requests under way at a time: boto3 keeps as many connections."""
 
 
 class Lake:
@@ -55,6 +66,69 @@ class Lake:
         """
         self._check_identity(candidate)
         return land(self.store, candidate, clock=self._clock, accept_loss=accept_loss)
+
+    def land_all(
+        self, candidates: Sequence[Candidate], *, accept_loss: bool = False
+    ) -> Generator[Landing | LakeError, None, None]:
+        """The same for answers that came together: what became of each, in order.
+
+        Each dataset's season is listed once and writes overlap, ten at most at a time. What follows
+        an error of `LakeUnavailable` may be stored or not. Where the iterator is not read to its
+        end, writes that have begun are finished, and no further ones begin.
+        """
+        places = {(one.dataset.name, one.partition) for one in candidates}
+        sessions = {(one.dataset.name, one.session_key) for one in candidates}
+        if len(candidates) < 2 or min(len(places), len(sessions)) < len(candidates):
+            yield from (self._try_to_land(one, accept_loss, None) for one in candidates)
+            return
+        with ThreadPoolExecutor(_AT_ONCE) as writers:
+            try:
+                seasons = dict.fromkeys((c.dataset.name, c.partition.year) for c in candidates)
+                listed = writers.map(
+                    lambda season: list_season(self.store, *season, clock=self._clock), seasons
+                )
+                seen = dict(zip(seasons, listed, strict=True))
+                checked = [self._find_contradiction(candidate) for candidate in candidates]
+            except LakeUnavailable as error:
+                yield from (error for _ in candidates)
+                return
+            try:
+                landings = [
+                    writers.submit(
+                        self._try_to_land,
+                        candidate,
+                        accept_loss,
+                        seen[candidate.dataset.name, candidate.partition.year],
+                    )
+                    if error is None
+                    else error
+                    for candidate, error in zip(candidates, checked, strict=True)
+                ]
+                for one in landings:
+                    yield one.result() if isinstance(one, Future) else one
+            finally:
+                writers.shutdown(cancel_futures=True)
+
+    def _find_contradiction(self, candidate: Candidate) -> LakeError | None:
+        try:
+            self._check_identity(candidate)
+        except LakeUnavailable:
+            raise
+        except LakeError as error:
+            return error
+        return None
+
+    def _try_to_land(
+        self, candidate: Candidate, accept_loss: bool, seen: SeasonListing | None
+    ) -> Landing | LakeError:
+        try:
+            if seen is None:
+                return self.land(candidate, accept_loss=accept_loss)
+            return land(
+                self.store, candidate, clock=self._clock, accept_loss=accept_loss, seen=seen
+            )
+        except LakeError as error:
+            return error
 
     def _check_identity(self, candidate: Candidate) -> None:
         """One partition for each session and one session for each partition, over all datasets.
@@ -103,6 +177,28 @@ class Lake:
             f"Materialize bronze/{dataset.name} for this partition first."
         )
 
+    def read_all(
+        self, dataset: Dataset, partitions: Collection[SessionPartition]
+    ) -> dict[SessionPartition, StoredFile]:
+        """The files of these partitions; what is not stored is left out.
+
+        Each season is listed once, and reads overlap.
+        """
+        wanted = frozenset(partitions)
+        found = {
+            partition: paths.file_path(dataset.name, partition, session_key)
+            for year in sorted({partition.year for partition in wanted})
+            for _, partition, session_key in self._files(dataset.name, year)
+            if partition in wanted
+        }
+        with ThreadPoolExecutor(_AT_ONCE) as readers:
+            contents = list(readers.map(self.store.read, found.values()))
+        return {
+            partition: read_file(data, self.store.uri(path))
+            for (partition, path), data in zip(found.items(), contents, strict=True)
+            if data is not None  # moved away since it was listed
+        }
+
     def table(
         self, dataset: Dataset, partitions: Collection[SessionPartition] | None = None
     ) -> pa.Table:
@@ -113,9 +209,10 @@ class Lake:
         if partitions is None:
             partitions = {partition for _, partition, _ in self._files(dataset.name, None)}
         none = pa.schema([*PARTITION_FIELDS, *arrow_schema(dataset)]).empty_table()
+        files = self.read_all(dataset, partitions)
         tables = [
-            _with_partition(self.read(dataset, partition).table, partition)
-            for partition in sorted(partitions)
+            _with_partition((files.get(one) or self.read(dataset, one)).table, one)
+            for one in sorted(partitions)
         ]
         return pa.concat_tables(tables or [none], promote_options="default")
 
@@ -142,9 +239,11 @@ class Lake:
         return read_table(data, self.store.uri(path))
 
     def _places(self, years: Collection[int]) -> Iterator[paths.Place]:
-        for year in years:
-            for dataset in DATASETS:
-                yield from self._files(dataset.name, year)
+        """Every dataset's files of these seasons; the listings overlap."""
+        seasons = [(dataset.name, year) for year in years for dataset in DATASETS]
+        with ThreadPoolExecutor(_AT_ONCE) as readers:
+            for found in readers.map(lambda season: list(self._files(*season)), seasons):
+                yield from found
 
     def _files(self, dataset: str, year: int | None) -> Iterator[paths.Place]:
         for entry in self.store.list(paths.dataset_folder(dataset, year)):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from hashlib import md5
 from typing import Any
 
 import pyarrow as pa
@@ -18,7 +19,7 @@ from f1_bronze.lake.changes import NO_CHANGES, Changes, LostRows, compare
 from f1_bronze.lake.errors import Conflict, InvalidRecord, PartitionOccupied
 from f1_bronze.lake.parquet import file_bytes, make_provenance, read_file
 from f1_bronze.lake.records import to_records, to_rows
-from f1_bronze.lake.stores import ABSENT, Fetched, ObjectStore
+from f1_bronze.lake.stores import ABSENT, Fetched, ObjectStore, StoredObject
 
 # Each means that another writer has finished; so many in a row are no coincidence.
 _MOST_CONFLICTS = 25
@@ -82,12 +83,41 @@ class Landing:
         return self.changes.lost if self.revision is Revision.REFUSED else ()
 
 
+@dataclass(frozen=True, kw_only=True)
+class SeasonListing:
+    """What the lake held of a dataset's season when the answers to be stored were there already.
+
+    Whatever is stored by it is as if it had been stored at the moment of the listing: an equal file
+    needs no look, and where there was none the write itself finds out whether there still is none.
+
+    Attributes:
+        moment: before the listing, by the lake's clock.
+        by_folder: the Parquet files of each partition's folder.
+    """
+
+    moment: datetime
+    by_folder: Mapping[str, Sequence[StoredObject]]
+
+
+def list_season(
+    store: ObjectStore, dataset: str, year: int, *, clock: Callable[[], datetime]
+) -> SeasonListing:
+    """List a dataset's season: one request, where each partition would be one."""
+    moment = clock()
+    by_folder: dict[str, list[StoredObject]] = {}
+    for entry in store.list(paths.dataset_folder(dataset, year)):
+        if entry.path.endswith(".parquet"):
+            by_folder.setdefault(entry.path.rpartition("/")[0] + "/", []).append(entry)
+    return SeasonListing(moment=moment, by_folder=by_folder)
+
+
 def land(
     store: ObjectStore,
     candidate: Candidate,
     *,
     clock: Callable[[], datetime],
     accept_loss: bool = False,
+    seen: SeasonListing | None = None,
 ) -> Landing:
     """Write the candidate unless the partition already holds it or would lose rows.
 
@@ -99,7 +129,8 @@ def land(
     - rows missing: the current file stays, the candidate is kept aside (`refused`), unless the
       loss is accepted: then it replaces the file like any other (`changed`).
 
-    A writer that was faster is no error: what it wrote is compared with the candidate.
+    A writer that was faster is no error: what it wrote is compared with the candidate. `seen` is a
+    listing made after the answer had come; without it the partition is listed.
     `InvalidRecord` and `PartitionOccupied` when it cannot be stored at all; `LakeUnavailable` when
     the store fails; `Conflict` when others write it without end. In each case the current file is
     whole.
@@ -112,9 +143,9 @@ def land(
                 "Nothing of this partition was written. Materialize the partition again later."
             )
     attempt = _Attempt(store, candidate, clock)
-    for _ in range(_MOST_CONFLICTS):
+    for turn in range(_MOST_CONFLICTS):
         try:
-            return attempt.land(accept_loss=accept_loss)
+            return attempt.land(None if turn else seen, accept_loss=accept_loss)
         except Conflict as error:
             last = error
     raise last
@@ -141,14 +172,20 @@ class _Attempt:
                 self._rows,
             ),
         )
+        self._md5 = md5(self._data, usedforsecurity=False).hexdigest()
         self._notes = {**candidate.notes, "content-sha256": self._rows.content_sha256}
 
-    def land(self, *, accept_loss: bool) -> Landing:
+    def land(self, seen: SeasonListing | None, *, accept_loss: bool) -> Landing:
         """Compare with what is there and write; `Conflict` when others were faster."""
         dataset, rows = self._candidate.dataset, self._rows
-        moment = self._clock()
-        there = self._fetch_current()
+        moment = self._clock() if seen is None else seen.moment
+        listed = self._find_file(seen)
+        if listed is not None and listed.md5 == self._md5:
+            return self._landing(Revision.UNCHANGED)
+        there = None if listed is None else self._store.fetch(self._path)
         if there is None:
+            if listed is not None and seen is not None:
+                raise Conflict(self._store.uri(self._path))  # moved away since
             # The mark comes first, under a moment before the place was seen empty: no content is
             # older than the last mark before it, and a mark that no file follows, because its
             # writer was stopped or overtaken, hides nothing (history.py). Written after the file
@@ -176,15 +213,21 @@ class _Attempt:
         dataset, rows = self._candidate.dataset, self._rows
         return compare(dataset, before, to_records(dataset, rows.table, rows.absent))
 
-    def _fetch_current(self) -> Fetched | None:
+    def _find_file(self, seen: SeasonListing | None) -> StoredObject | None:
+        """The partition's file in the listing; `PartitionOccupied` when it has another's."""
         candidate, store = self._candidate, self._store
         folder = paths.partition_folder(candidate.dataset.name, candidate.partition)
-        there = [entry.path for entry in store.list(folder) if entry.path.endswith(".parquet")]
-        if others := [other for other in there if other != self._path]:
+        if seen is None:
+            there = [entry for entry in store.list(folder) if entry.path.endswith(".parquet")]
+        else:
+            there = list(seen.by_folder.get(folder, ()))
+        if others := [entry.path for entry in there if entry.path != self._path]:
+            if seen is not None:
+                raise Conflict(store.uri(others[0]))  # it may have been moved away since
             raise PartitionOccupied(
                 candidate.partition.key, store.uri(others[0]), candidate.session_key
             )
-        return store.fetch(self._path) if there else None
+        return there[0] if there else None
 
     def _keep(self, there: Fetched, sha256: str) -> None:
         """Copy the current content to `revisions/`, under the moment of its replacement.

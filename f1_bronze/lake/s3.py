@@ -5,6 +5,7 @@ unless a client is given. Why boto3 alone and not dagster-aws: docs/adr/0004.
 """
 
 import logging
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -105,10 +106,16 @@ class S3Store:
         self.prefix = f"{prefix}/" if prefix else ""
         self.supports_conditions = True
         self._make_client = client
+        self._making = threading.Lock()
         self._write_arguments = (writes or S3Writes()).arguments()
 
-    @cached_property
+    @property
     def _client(self) -> "S3Client":
+        with self._making:  # boto3's clients serve many threads, but are made by one
+            return self._made_client
+
+    @cached_property
+    def _made_client(self) -> "S3Client":
         return (self._make_client or make_client)()
 
     def uri(self, path: str) -> str:
@@ -213,7 +220,8 @@ class S3Store:
                     raise NotS3("a listing that is cut and does not say how to continue")
                 for entry in page.get("Contents", ()):
                     path = entry["Key"].removeprefix(self.prefix)
-                    found.append(StoredObject(path=path, size=entry["Size"]))
+                    md5 = entry.get("ETag", "").strip('"')
+                    found.append(StoredObject(path=path, size=entry["Size"], md5=md5))
             return found
 
         yield from self._request("list", prefix, pages)

@@ -290,10 +290,13 @@ class Views:
     def _lineage(self) -> pa.Table:
         found = [e.path for e in self._store.list(_LINEAGE) if e.path.endswith(".json")]
         rows = [
-            _event(path, data or b"")
+            _event(path, line)
             for path, data in zip(found, self._files.read(found), strict=True)
+            for line in _split_events(data or b"")
         ]
-        rows = [row for row in rows if not self._later(row["eventTime"])]
+        # An older release had a file for each event: written again it is a line of another file.
+        unique = {_event_identity(row, place): row for place, row in enumerate(rows)}
+        rows = [row for row in unique.values() if not self._later(row["eventTime"])]
         return pa.Table.from_pylist(rows, LINEAGE_SCHEMA)
 
     def _summaries(self) -> pa.Table:
@@ -353,6 +356,24 @@ def _event(path: str, data: bytes) -> dict[str, Any]:
         "event": text,
         "path": path,
     }
+
+
+def _split_events(data: bytes) -> list[bytes]:
+    """The lines of a file, or all of it where it is one value of JSON on many lines."""
+    lines = data.splitlines(keepends=True)
+    if len(lines) < 2:
+        return [data]
+    try:
+        json.loads(data)
+    except ValueError:
+        return lines
+    return [data]
+
+
+def _event_identity(row: dict[str, Any], place: int) -> tuple[Any, ...]:
+    """Run and type; the place of what is no event."""
+    run_id = row["run"]["runId"]
+    return (place,) if run_id is None else (run_id, row["eventType"])
 
 
 def _named(value: Any) -> dict[str, str | None]:

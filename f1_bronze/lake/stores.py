@@ -1,7 +1,7 @@
 """The port to where the lake's bytes are: what a folder and a bucket have in common."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -11,10 +11,19 @@ ABSENT = ""
 
 @dataclass(frozen=True, kw_only=True, order=True)
 class StoredObject:
-    """One object in a listing: its path below the root and its size in bytes."""
+    """One object in a listing.
+
+    Attributes:
+        path: below the root.
+        size: in bytes.
+        md5: the MD5 of its bytes in hexadecimal, if the listing may give it: S3's ETag, which is
+            something else for objects that are encrypted by KMS or were sent in parts. So an equal
+            one proves equal bytes, and another one proves nothing.
+    """
 
     path: str
     size: int
+    md5: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)

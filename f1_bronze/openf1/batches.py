@@ -9,7 +9,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import groupby
+from itertools import chain, groupby
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -196,6 +196,13 @@ def fetch_sessions(
     call. So does what every session asked for alone has in common (see `_GiveUpRule`). Only one
     batch is in memory. ValueError when a session is listed twice.
     """
+    return chain.from_iterable(fetch_batches(client, dataset, sessions))
+
+
+def fetch_batches(
+    client: "OpenF1Client", dataset: Dataset, sessions: Sequence[SessionRef]
+) -> Iterator[list[SessionAnswer]]:
+    """The answers of `fetch_sessions`, those together that are at hand without another call."""
     fetch = _Fetch(client, dataset)
     pending = fetch.plan(sessions)
     order = [session.session_key for session in reversed(sessions)]
@@ -220,8 +227,11 @@ def fetch_sessions(
                     pending = fetch.sample_next(pending)
         else:
             ready |= fetch.answer(part, rows)
+        at_hand = []
         while order and order[-1] in ready:
-            yield ready.pop(order.pop())
+            at_hand.append(ready.pop(order.pop()))
+        if at_hand:
+            yield at_hand
 
 
 class _GiveUpRule:

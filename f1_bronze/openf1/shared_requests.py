@@ -3,12 +3,13 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from f1_bronze.datasets.dataset import Dataset
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.openf1.answers import Counters
-from f1_bronze.openf1.batches import SessionAnswer, SessionRef, fetch_sessions
+from f1_bronze.openf1.batches import SessionAnswer, SessionRef, fetch_batches
 from f1_bronze.openf1.calendar import Calendar, read_calendar
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class OpenF1:
         self._clock = clock
         self.base_url = base_url
         """The address of the API, without a slash at the end."""
-        self._ahead: dict[Dataset, Iterator[SessionAnswer]] = {}
+        self._ahead: dict[Dataset, Iterator[list[SessionAnswer]]] = {}
         self._kept: dict[tuple[Dataset, int], SessionAnswer] = {}
         self._expected: set[tuple[Dataset, int]] = set()
         self._calendars: dict[tuple[int, ...], Calendar] = {}
@@ -86,7 +87,7 @@ class OpenF1:
     def expect(self, wanted: Mapping[Dataset, Sequence[SessionRef]]) -> None:
         """The sessions that later calls of `answers` will ask for, in about that order."""
         for dataset, refs in wanted.items():
-            self._ahead[dataset] = fetch_sessions(self.client, dataset, refs)
+            self._ahead[dataset] = fetch_batches(self.client, dataset, refs)
             self._expected |= {(dataset, ref.session_key) for ref in refs}
 
     def answers(self, dataset: Dataset, refs: Sequence[SessionRef]) -> Iterator[SessionAnswer]:
@@ -95,18 +96,28 @@ class OpenF1:
         What was expected comes from the batches of all that is expected, the rest from batches
         of its own.
         """
-        others = [ref for ref in refs if (dataset, ref.session_key) not in self._expected]
-        asked = fetch_sessions(self.client, dataset, others) if others else iter(())
-        for ref in refs:
-            expected = (dataset, ref.session_key) in self._expected
-            yield self._next_expected(dataset, ref.session_key) if expected else next(asked)
+        return chain.from_iterable(self.answer_batches(dataset, refs))
 
-    def _next_expected(self, dataset: Dataset, session_key: int) -> SessionAnswer:
-        self._expected.remove((dataset, session_key))
-        while (dataset, session_key) not in self._kept:
-            answer = next(self._ahead[dataset])
-            self._kept[dataset, answer.session_key] = answer
-        return self._kept.pop((dataset, session_key))
+    def answer_batches(
+        self, dataset: Dataset, refs: Sequence[SessionRef]
+    ) -> Iterator[list[SessionAnswer]]:
+        """The same, those answers together that are at hand without another call."""
+        others = [ref for ref in refs if (dataset, ref.session_key) not in self._expected]
+        asked = fetch_batches(self.client, dataset, others) if others else iter(())
+        unasked = {(dataset, ref.session_key) for ref in others}
+        at_hand: list[SessionAnswer] = []
+        for ref in refs:
+            place = dataset, ref.session_key
+            if place not in self._kept and at_hand:
+                yield at_hand
+                at_hand = []
+            while place not in self._kept:
+                batch = next(asked if place in unasked else self._ahead[dataset])
+                self._kept |= {(dataset, answer.session_key): answer for answer in batch}
+            self._expected.discard(place)
+            at_hand.append(self._kept.pop(place))
+        if at_hand:
+            yield at_hand
 
     def close(self) -> None:
         """Give the connections back."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
+from hashlib import md5, sha256
 
 from f1_bronze.lake.errors import Conflict, LakeUnavailable
 from f1_bronze.lake.stores import ABSENT, Fetched, ObjectStore, StoredObject, Unfinished
@@ -50,7 +50,8 @@ class MemoryStore:
     def list(self, prefix: str) -> Iterator[StoredObject]:
         for path in sorted(self.objects):
             if path.startswith(prefix):
-                yield StoredObject(path=path, size=len(self.objects[path]))
+                data = self.objects[path]
+                yield StoredObject(path=path, size=len(data), md5=md5(data).hexdigest())
 
     def check(self) -> None:
         return None

@@ -17,7 +17,7 @@ from f1_bronze.lake import paths
 from f1_bronze.lake.errors import Conflict
 from f1_bronze.lake.history import paths_as_of, read_history
 from f1_bronze.lake.lake import Lake
-from f1_bronze.lake.landing import Landing, Revision, land
+from f1_bronze.lake.landing import Landing, Revision, land, list_season
 from f1_bronze.lake.local import LocalStore
 from f1_bronze.lake.stores import ObjectStore
 
@@ -49,9 +49,10 @@ def land_interleaved(
     speeds: Sequence[int],
     schedule: Sequence[int],
     clock: TickingClock | None = None,
+    by_listing: Sequence[int] = (),
 ) -> list[Landing]:
     """Each speed is landed by a writer of its own; their calls, of the clock too, in the order of
-    the schedule."""
+    the schedule. Those in `by_listing` have listed the season first."""
     clock = clock or TickingClock()
     if first is not None:
         land(store, candidate(content(first)), clock=clock)
@@ -64,7 +65,13 @@ def land_interleaved(
             scheduler.wait_for_turn(number)
             return clock()
 
-        return lambda: land(view, candidate(content(speeds[number])), clock=its_clock)
+        def run() -> Landing:
+            seen = None
+            if number in by_listing:
+                seen = list_season(view, LAPS.name, BAHRAIN.year, clock=its_clock)
+            return land(view, candidate(content(speeds[number])), clock=its_clock, seen=seen)
+
+        return run
 
     results = scheduler.run([writer(number) for number in range(len(speeds))])
     errors = [result for result in results if isinstance(result, Exception)]
@@ -119,13 +126,17 @@ schedules = st.lists(st.integers(0, 2), min_size=1, max_size=40)
     first=st.none() | st.just(0),
     speeds=st.lists(st.integers(0, 3), min_size=2, max_size=3),
     schedule=schedules,
+    by_listing=st.sets(st.integers(0, 2)),
 )
-def test_any_interleaving(first: int | None, speeds: list[int], schedule: list[int]) -> None:
-    """Two or three writers, the same content or others, their calls in any order at all; the first
-    content arrived no later than it was there, however late the others' marks came."""
+def test_any_interleaving(
+    first: int | None, speeds: list[int], schedule: list[int], by_listing: set[int]
+) -> None:
+    """Two or three writers, the same content or others, their calls in any order at all, some of
+    them by a listing; the first content arrived no later than it was there, however late the
+    others' marks came."""
     clock = TickingClock()
     store = Watched(clock)
-    landings = land_interleaved(store, first, speeds, schedule, clock)
+    landings = land_interleaved(store, first, speeds, schedule, clock, sorted(by_listing))
     check(store, first, speeds, landings)
     arrived = read_history(store, LAPS, BAHRAIN).contents[0].since
     assert arrived is not None
@@ -141,7 +152,7 @@ def test_interleavings_on_each_store(store: RecordingStore, first: int | None) -
         for path in store.contents():
             store.delete(path)
         schedule = [rng.randrange(2) for _ in range(12)] if turn else [0, 1]
-        landings = land_interleaved(store, first, [1, 2], schedule)
+        landings = land_interleaved(store, first, [1, 2], schedule, by_listing=[turn % 2])
         check(store, first, [1, 2], landings)
 
 

@@ -98,14 +98,14 @@ def test_an_outage_of_hours(server: LineageServer, lake: MemoryStore) -> None:
     half = tick(server, lake, ConsumerProgress(), seconds=2.0)
     assert half.is_done
     server.taken.clear()
-    progress = ConsumerProgress(after=EVENTS[3].path, taken=EVENTS[3].path)
+    progress = ConsumerProgress(after=EVENTS[3].id, taken=EVENTS[3].id)
     server.stop()
     for _ in range(50):
         waiting = tick(server, lake, progress)
         assert (waiting.taken, waiting.refused, waiting.is_done) == (0, (), False)
         assert "cannot be reached (ConnectionError)" in (waiting.waiting or "")
         progress = waiting.progress
-    assert progress.after == EVENTS[3].path
+    assert progress.after == EVENTS[3].id
     server.start()
     done = tick(server, lake, progress)
     assert (done.taken, done.refused, done.is_done) == (len(EVENTS) - 4, (), True)
@@ -127,12 +127,12 @@ def test_answers_that_are_not_about_the_event(
 ) -> None:
     """A consumer that answers so to everything only makes events wait, however often."""
     server.behaviour = lambda _: status
-    progress = ConsumerProgress(after=EVENTS[0].path, taken=EVENTS[0].path)
+    progress = ConsumerProgress(after=EVENTS[0].id, taken=EVENTS[0].id)
     for _ in range(5):
         waiting = tick(server, lake, progress)
         assert f"answered {status}" in (waiting.waiting or "")
         progress = waiting.progress
-    assert (progress.after, waiting.refused) == (EVENTS[0].path, ())
+    assert (progress.after, waiting.refused) == (EVENTS[0].id, ())
     server.behaviour = lambda _: 200
     assert tick(server, lake, progress).taken == len(EVENTS) - 1
 
@@ -150,12 +150,12 @@ def test_an_event_that_is_refused(server: LineageServer, lake: MemoryStore) -> N
     done = tick(server, lake, ConsumerProgress())
     bad = [event for event in EVENTS if b"errorMessage" in event.data]
     assert done.is_done
-    assert done.refused == tuple(refused_path(event.path) for event in bad)
+    assert done.refused == tuple(refused_path(event.id) for event in bad)
     assert (len(bad), done.taken) == (2, len(EVENTS) - 2)
-    assert done.progress.taken == EVENTS[-2].path
-    assert done.progress.after == EVENTS[-1].path
+    assert done.progress.taken == EVENTS[-2].id
+    assert done.progress.after == EVENTS[-1].id
     note = json.loads(lake.objects[done.refused[0]])
-    assert note["event"] == bad[0].path
+    assert note["event"] == bad[0].id
     assert note["reason"].endswith('answered 400: {"message": "no token=…"}')
     assert tick(server, lake, done.progress).taken == 0
 
@@ -172,9 +172,9 @@ def test_an_event_that_breaks_the_consumer(server: LineageServer, lake: MemorySt
     progress, ticks = ConsumerProgress(), 0
     while not (done := tick(server, lake, progress)).is_done:
         progress, ticks = done.progress, ticks + 1
-        assert (progress.after, progress.failures) == (EVENTS[3].path, ticks)
+        assert (progress.after, progress.failures) == (EVENTS[3].id, ticks)
     assert ticks == 2
-    assert done.refused == (refused_path(EVENTS[4].path),)
+    assert done.refused == (refused_path(EVENTS[4].id),)
     note = json.loads(lake.objects[done.refused[0]])
     assert note["reason"].endswith("answered 500")
     assert list(dict.fromkeys(server.run_ids)) == [i for i in IDS if i != IDS[4]]
@@ -187,7 +187,7 @@ def test_the_very_first_event_breaks_the_consumer(server: LineageServer, lake: M
     for _ in range(2):
         progress = tick(server, lake, progress).progress
     done = tick(server, lake, progress)
-    assert (done.refused, done.is_done) == ((refused_path(EVENTS[0].path),), True)
+    assert (done.refused, done.is_done) == ((refused_path(EVENTS[0].id),), True)
     assert set(server.run_ids) == set(IDS[1:])
 
 
@@ -297,7 +297,7 @@ def test_several_runs_in_a_tick(server: LineageServer, lake: MemoryStore) -> Non
     delivery = Delivery(HttpConsumer(server.url, {}), lake)
     first = delivery.deliver(EVENTS, ConsumerProgress())
     second = delivery.deliver(other, first.progress)
-    assert (second.taken, second.progress.after) == (1, other[0].path)
+    assert (second.taken, second.progress.after) == (1, other[0].id)
     assert len(server.taken) == len(EVENTS) + 1
 
 
@@ -314,9 +314,9 @@ def test_progress_in_a_cursor() -> None:
 
 def test_progress_of_an_older_release() -> None:
     """A cursor that noted one run's progress without its id resumes that run where it was."""
-    older = {"after": EVENTS[3].path, "taken": EVENTS[3].path, "failures": 1, "proven": False}
+    older = {"after": EVENTS[3].id, "taken": EVENTS[3].id, "failures": 1, "proven": False}
     assert ConsumerProgress.from_json(older, "any") == ConsumerProgress(
-        after=EVENTS[3].path, taken=EVENTS[3].path, failures=1
+        after=EVENTS[3].id, taken=EVENTS[3].id, failures=1
     )
 
 
@@ -336,7 +336,7 @@ def test_a_failure_beside_others(server: LineageServer, lake: MemoryStore) -> No
     """What failed and all after it is sent again, so that nothing is skipped; the rest is not."""
     server.behaviour = poison(EVENTS[4])
     waiting = tick(server, lake, ConsumerProgress(), at_once=8)
-    assert (waiting.progress.after, waiting.progress.failures) == (EVENTS[3].path, 1)
+    assert (waiting.progress.after, waiting.progress.failures) == (EVENTS[3].id, 1)
     server.behaviour = lambda _: 201
     done = tick(server, lake, waiting.progress, at_once=8)
     assert (done.is_done, done.refused) == (True, ())

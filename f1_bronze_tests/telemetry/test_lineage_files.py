@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pyarrow.parquet as pq
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from f1_bronze.lake.errors import LakeUnavailable
 from f1_bronze.lake.local import LocalStore
 from f1_bronze.lake.sql import SUMMARY_SCHEMA, Views
+from f1_bronze.telemetry.lineage import events
 from f1_bronze.telemetry.lineage import names as paths
 from f1_bronze.telemetry.lineage.event_files import EventFiles, read_event
 from f1_bronze.telemetry.lineage.events import end_events, start_events
@@ -34,11 +36,13 @@ def rows_of(store: MemoryStore, day: date = DAY) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("kind", ["memory", "folder"])
 def test_written_and_read(kind: str, tmp_path: Path) -> None:
-    """Each event is one file with its bytes; a day and a dataset find theirs again."""
+    """Events of a dataset share a file, a line each; a day and a dataset find theirs again."""
     store = MemoryStore() if kind == "memory" else LocalStore(tmp_path)
     files = EventFiles(store)
     assert files.write(ALL) == {DAY}
-    assert dict(files.of_day(DAY)) == {event.path: event.data for event in ALL}
+    assert sorted(files.of_day(DAY)) == sorted((event.path, event.data) for event in ALL)
+    paths_of_laps = {event.path for event in ALL if "_laps_" in event.path}
+    assert len(paths_of_laps) == 1
     assert files.of_day(NEXT_DAY) == []
     of_laps = [read_event(path, data) for path, data in files.of_dataset("laps")]
     assert {event.job for event in of_laps if event} == {"bronze_laps", "bronze_laps_checks"}
@@ -52,7 +56,7 @@ def test_written_again() -> None:
     before = dict(store.objects)
     EventFiles(store).write([*start_events(run_start()), *end_events(finished())])
     assert store.objects == before
-    assert len(before) == len(ALL)
+    assert len(before) == 4  # the run's start and end, laps, results
 
 
 def test_a_lake_that_fails() -> None:
@@ -62,7 +66,10 @@ def test_a_lake_that_fails() -> None:
     with pytest.raises(LakeUnavailable):
         EventFiles(store).write(ALL)
     EventFiles(store).write(ALL)
-    assert store.contents() == {event.path: event.data for event in ALL}
+    contents: dict[str, bytes] = {}
+    for event in ALL:
+        contents[event.path] = contents.get(event.path, b"") + event.data
+    assert store.contents() == contents
 
 
 def test_a_run_over_midnight() -> None:
@@ -75,6 +82,42 @@ def test_a_run_over_midnight() -> None:
     store = MemoryStore()
     assert EventFiles(store).write(end_events(run)) == {DAY, NEXT_DAY}
     assert len(EventFiles(store).of_day(DAY)) + len(EventFiles(store).of_day(NEXT_DAY)) == 7
+
+
+def test_a_dataset_of_many_sessions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file has so many events at most; each path is one that the lake promises, and no two runs
+    share one."""
+    monkeypatch.setattr(events, "_MOST_IN_FILE", 3)
+    stores = [MemoryStore(), MemoryStore()]
+    for store, run_id in zip(stores, (RUN_ID, str(UUID(int=7, version=4))), strict=True):
+        EventFiles(store).write(end_events(finished(start=run_start(run_id=run_id))))
+        assert sorted(len(data.splitlines()) for data in store.objects.values()) == [1, 2, 3, 3]
+        assert all(paths.parse_event_path(path) for path in store.objects)
+    assert not stores[0].objects.keys() & stores[1].objects.keys()
+
+
+def test_an_upgrade_in_mid_run() -> None:
+    """Events that an older release has written, each into a file of its own, are counted once when
+    this one writes them into their shared files."""
+    store = MemoryStore()
+    for event in ALL:
+        store.write(event.id, event.data, {})
+    assert EventFiles(store).find(ALL[2].id) == ALL[2].data
+    EventFiles(store).write(ALL)
+    assert sorted(data for _, data in EventFiles(store).of_day(DAY)) == sorted(
+        event.data for event in ALL
+    )
+    with Views(store).answer("SELECT count(*), count(DISTINCT event) FROM lineage") as found:
+        assert found.fetchall() == [(len(ALL), len(ALL))]
+
+
+def test_an_event_is_found_by_its_id() -> None:
+    """Each event of a shared file is known by its id; what the lake does not have is None."""
+    store = MemoryStore()
+    EventFiles(store).write(ALL)
+    assert [EventFiles(store).find(event.id) for event in ALL] == [event.data for event in ALL]
+    assert EventFiles(store).find(ALL[0].id.replace("run_", "run_9")) is None
+    assert EventFiles(store).find("notes.json") is None
 
 
 def test_no_events() -> None:

@@ -1,7 +1,6 @@
 """What rules and charts of a run may look at besides their rows: the run, the lake, the record."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache, cached_property
 
 import dagster as dg
@@ -13,10 +12,7 @@ from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.defs.metadata import FASTEST_LAP
 from f1_bronze.defs.partitions import Registered, read_registered
 from f1_bronze.defs.record.latest import RecordedMaterialization, read_latest
-from f1_bronze.lake.errors import NotInLake
 from f1_bronze.lake.lake import Lake
-
-_READERS = 8
 
 Place = tuple[str, SessionPartition]
 """A dataset's name and a session."""
@@ -49,18 +45,9 @@ class RunCheckContext:
         kept = self._kept.setdefault(dataset.name, {})
         unread = [partition for partition in partitions if partition not in kept]
         if unread:
-            stored = self._lake.stored_partitions(dataset.name, {one.year for one in unread})
-            wanted = [partition for partition in unread if partition in stored]
-            with ThreadPoolExecutor(_READERS) as pool:
-                found = pool.map(lambda partition: self._read(dataset, partition), wanted)
-                kept.update({p: t for p, t in zip(wanted, found, strict=True) if t is not None})
+            files = self._lake.read_all(dataset, unread)
+            kept.update({partition: file.table for partition, file in files.items()})
         return {partition: kept[partition] for partition in partitions if partition in kept}
-
-    def _read(self, dataset: Dataset, partition: SessionPartition) -> pa.Table | None:
-        try:
-            return self._lake.read(dataset, partition).table
-        except NotInLake:  # moved away since it was listed
-            return None
 
     def earlier_rows(self, dataset: Dataset, partition: SessionPartition) -> Sequence[int]:
         """Row counts of the sessions of that type before this one, the latest first."""

@@ -1,7 +1,8 @@
 """The work of a run: many sessions from OpenF1 into the lake, each recorded once it is stored."""
 
 import logging
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -68,6 +69,9 @@ class _Source:
     session_key: int
     meeting_key: int | None
     listed: CalendarSession | None
+
+
+_Answered = tuple[SessionPartition, SessionAnswer]
 
 
 class Ingestion:
@@ -236,17 +240,12 @@ class Ingestion:
             recorded = read_latest(self._instance, dataset, {p.key for p in sources})
         else:
             prepare_charts(context, dataset, sources)
-        for partition, answer in ask(dataset, sources):
-            if answer.error is not None:
-                self._fail(dataset, partition, answer.error)
-                continue
-            try:
-                landing = self._land(dataset, partition, answer)
-            except LakeUnavailable as error:
+        for partition, answer, landing in self._land_all(dataset, ask(dataset, sources)):
+            if isinstance(landing, LakeUnavailable):
                 # What is asked of the API now could not be stored: spare it.
-                raise self._fail_all_pending(error) from error
-            except LakeError as error:
-                self._fail(dataset, partition, error)
+                raise self._fail_all_pending(landing) from landing
+            if isinstance(landing, Exception):
+                self._fail(dataset, partition, landing)
                 continue
             self._tally.add_landing(dataset, partition, landing, answer)
             del self._pending[dataset, partition]
@@ -270,7 +269,7 @@ class Ingestion:
 
     def _asked_answers(
         self, dataset: Dataset, sources: dict[SessionPartition, _Source]
-    ) -> Iterator[tuple[SessionPartition, SessionAnswer]]:
+    ) -> Iterator[list[_Answered]]:
         refs = [
             SessionRef(
                 session_key=source.session_key,
@@ -279,13 +278,16 @@ class Ingestion:
             )
             for partition, source in sources.items()
         ]
-        yield from zip(sources, self._openf1.answers(dataset, refs), strict=True)
+        waiting = iter(sources)
+        for batch in self._openf1.answer_batches(dataset, refs):
+            yield [(next(waiting), answer) for answer in batch]
 
     def _listed_answers(
         self, dataset: Dataset, sources: dict[SessionPartition, _Source]
-    ) -> Iterator[tuple[SessionPartition, SessionAnswer]]:
+    ) -> Iterator[list[_Answered]]:
         """The sessions themselves: the calendar has them, no further call is needed."""
         cost = self._openf1.take_calendar_cost()
+        batch = []
         for number, (partition, source) in enumerate(sources.items()):
             answer = SessionAnswer(
                 session_key=source.session_key,
@@ -296,25 +298,40 @@ class Ingestion:
                 api_retries=cost.retries if number == 0 else 0,
                 source_url=source_url(self._openf1.base_url, dataset, source.session_key),
             )
-            yield partition, answer
+            batch.append((partition, answer))
+        yield batch
 
-    def _land(
+    def _land_all(
+        self, dataset: Dataset, batches: Iterable[list[_Answered]]
+    ) -> Iterator[tuple[SessionPartition, SessionAnswer, Landing | Exception]]:
+        """What became of each answer; those that came together are stored side by side."""
+        for batch in batches:
+            landings = self._io_manager.land_all(
+                [
+                    self._to_candidate(dataset, partition, answer)
+                    for partition, answer in batch
+                    if answer.error is None
+                ],
+                accept_loss=self._accept_loss,
+            )
+            with closing(landings):
+                for partition, answer in batch:
+                    yield partition, answer, answer.error or next(landings)
+
+    def _to_candidate(
         self, dataset: Dataset, partition: SessionPartition, answer: SessionAnswer
-    ) -> Landing:
-        return self._io_manager.land(
-            Candidate(
-                dataset=dataset,
-                partition=partition,
-                session_key=answer.session_key,
-                records=answer.records,
-                source=source_query(dataset, answer.session_key),
-                notes={
-                    "run-id": self._run.run_id,
-                    "code-version": __version__,
-                    "source-url": answer.source_url,
-                },
-            ),
-            accept_loss=self._accept_loss,
+    ) -> Candidate:
+        return Candidate(
+            dataset=dataset,
+            partition=partition,
+            session_key=answer.session_key,
+            records=answer.records,
+            source=source_query(dataset, answer.session_key),
+            notes={
+                "run-id": self._run.run_id,
+                "code-version": __version__,
+                "source-url": answer.source_url,
+            },
         )
 
     def _check(

@@ -77,10 +77,9 @@ class RunChecks:
 
     def add_stored(self, dataset: Dataset, partitions: Collection[SessionPartition]) -> None:
         """These partitions hold what the lake has; one that is not stored is left out."""
-        stored = self._lake.stored_partitions(dataset.name, {one.year for one in partitions})
+        files = self._lake.read_all(dataset, partitions)
         for partition in partitions:
-            if partition in stored:
-                file = self._lake.read(dataset, partition)
+            if (file := files.get(partition)) is not None:
                 self.context.keep(dataset, partition, file.table)
                 self._sessions.setdefault(dataset, {})[partition] = SessionRows(
                     table=file.table, absent_columns=file.provenance.absent_columns

@@ -21,6 +21,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
+from f1_bronze.telemetry.lineage.event_files import EventFiles
 from f1_bronze.telemetry.lineage.events import LineageEvent
 from f1_bronze.telemetry.lineage.names import refused_path
 from f1_bronze.telemetry.outbound import (
@@ -159,8 +160,8 @@ class ConsumerProgress:
     """How far the consumer has got with the events of a run, to be kept in a cursor.
 
     Attributes:
-        after: path of the last event that was taken or skipped, and all before it.
-        taken: path of the last event that was taken, of this run or an earlier one.
+        after: id of the last event that was taken or skipped, and all before it.
+        taken: id of the last event that was taken, of this run or an earlier one.
         failures: how often the one after `after` has failed.
         proven: whether the consumer has taken another one since.
     """
@@ -253,11 +254,11 @@ class Delivery:
             self._left = self._end - self._clock()
 
     def _deliver(self, events: Sequence[LineageEvent], progress: ConsumerProgress) -> Delivered:
-        paths = [event.path for event in events]
+        ids = [event.id for event in events]
         taken, refused = 0, list[str]()
         waiting: str | None = None
         while waiting is None:
-            place = paths.index(progress.after) + 1 if progress.after in paths else 0
+            place = ids.index(progress.after) + 1 if progress.after in ids else 0
             if place == len(events):
                 break
             progress, waiting = self._prove_consumer(events, place, progress)
@@ -272,7 +273,7 @@ class Delivery:
                     break
                 if isinstance(result, Sent):
                     taken += 1
-                    progress = ConsumerProgress(after=event.path, taken=event.path)
+                    progress = ConsumerProgress(after=event.id, taken=event.id)
                     continue
                 if isinstance(result, SinkUnavailable):
                     # The first time nobody knows whose fault it is; it counts all the same.
@@ -283,8 +284,8 @@ class Delivery:
                     reason = str(result)
                 else:
                     reason = result.detail
-                refused.append(self._note_refusal(event.path, reason))
-                progress = ConsumerProgress(after=event.path, taken=progress.taken)
+                refused.append(self._note_refusal(event.id, reason))
+                progress = ConsumerProgress(after=event.id, taken=progress.taken)
         return Delivered(progress=progress, taken=taken, refused=tuple(refused), waiting=waiting)
 
     def _next_batch(self, events: Sequence[LineageEvent], place: int) -> Sequence[LineageEvent]:
@@ -320,7 +321,7 @@ class Delivery:
         """Whether the consumer takes another event, if this one has failed; else why to wait."""
         if not progress.failures or progress.proven or not self._has_time():
             return progress, None
-        known = self._files.read(progress.taken) if progress.taken else None
+        known = EventFiles(self._files).find(progress.taken) if progress.taken else None
         if known is None and place + 1 < len(events):
             known = events[place + 1].data  # none was ever taken: the next must do
         if known is None:

@@ -1,4 +1,7 @@
-"""Writes events into the lake, one file each, and reads them back."""
+"""Writes events into the lake, those of a run and dataset in one file, and reads them back.
+
+A file has an event a line. Older releases wrote a file for each event, which read the same.
+"""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -8,11 +11,16 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from f1_bronze.telemetry.lineage.events import LineageEvent
-from f1_bronze.telemetry.lineage.names import EVENTS, day_folder, parse_event_path
+from f1_bronze.telemetry.lineage.names import (
+    EVENTS,
+    day_folder,
+    event_path,
+    parse_event_path,
+)
 from f1_bronze.telemetry.outbound import Files
 
 _AT_ONCE = 10
-"""On S3 a small object takes some 30 ms whatever is done; boto3 keeps so many connections."""
+"""On S3 a small object takes some 30 ms whatever is done; boto3 keeps as many connections."""
 
 
 class EventFiles:
@@ -22,21 +30,23 @@ class EventFiles:
         self._files = files
 
     def write(self, events: Sequence[LineageEvent]) -> set[date]:
-        """Write each event, and return the days that have got some.
+        """Write the files of these events, and return the days that have got some.
 
-        An event that is made again is written over itself, byte for byte. When the lake fails,
-        some may be there and some not: write all of them again.
+        Give all events of a file at once. Those that are made again are written over themselves,
+        byte for byte, so nothing is read before. When the lake fails, some files may be there and
+        some not: write all of them again.
         """
-        for event in events[:1]:  # alone: boto3 must not make its client in several threads
-            self._files.write(event.path, event.data, {})
+        contents: dict[str, bytes] = {}
+        for event in events:
+            contents[event.path] = contents.get(event.path, b"") + event.data
         with ThreadPoolExecutor(_AT_ONCE) as writers:
-            for _ in writers.map(lambda one: self._files.write(one.path, one.data, {}), events[1:]):
+            for _ in writers.map(lambda one: self._files.write(*one, {}), contents.items()):
                 pass
-        parsed = (parse_event_path(event.path) for event in events)
+        parsed = (parse_event_path(path) for path in contents)
         return {path.day for path in parsed if path is not None}
 
     def of_day(self, day: date) -> list[tuple[str, bytes]]:
-        """Path and bytes of the events of a day, in the order of their"""
+        """Path and bytes of the events of a day, in the order of their paths and lines."""
         return self.read(stored.path for stored in self._files.list(day_folder(day)))
 
     def of_dataset(self, dataset: str) -> list[tuple[str, bytes]]:
@@ -45,11 +55,27 @@ class EventFiles:
         return self.read(path.path for path in parsed if path and path.dataset == dataset)
 
     def read(self, wanted: Iterable[str]) -> list[tuple[str, bytes]]:
-        """Path and bytes of these files, but for those that are no more."""
+        """Path and bytes of each event in these files, but for files that are no more.
+
+        An event that an older release wrote into a file of its own, and this one into a file with
+        others, is there once. What is no event is handed on as it is.
+        """
         listed = list(wanted)
         with ThreadPoolExecutor(_AT_ONCE) as readers:
             found = zip(listed, readers.map(self._files.read, listed), strict=True)
-            return [(path, data) for path, data in found if data is not None]
+            read = [(path, data) for path, data in found if data is not None]
+        lines = [(path, line) for path, data in read for line in _split(data)]
+        moved = {own for path, line in lines if (own := find_id(path, line)) != path}
+        return [(path, line) for path, line in lines if path not in moved]
+
+    def find(self, event_id: str) -> bytes | None:
+        """The bytes of the event that is known by this; None where the lake does not have it."""
+        own = parse_event_path(event_id)
+        if own is None:
+            return None
+        listed = (parse_event_path(stored.path) for stored in self._files.list(day_folder(own.day)))
+        beside = [p.path for p in listed if p and (p.job, p.dataset) == (own.job, own.dataset)]
+        return next((d for path, d in self.read(beside) if find_id(path, d) == event_id), None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +137,32 @@ def read_event(path: str, data: bytes) -> ReadEvent | None:
         )
     except (ValueError, TypeError, KeyError):
         return None
+
+
+def _split(data: bytes) -> list[bytes]:
+    """The events of a file: its lines, or all of it where it is one value of JSON on many lines."""
+    lines = data.splitlines(keepends=True)
+    if len(lines) < 2:
+        return [data]
+    try:
+        json.loads(data)
+    except ValueError:
+        return lines
+    return [data]
+
+
+def find_id(path: str, data: bytes) -> str | None:
+    """What an event is known by, from its file and its bytes; None where it is no event."""
+    place, event = parse_event_path(path), read_event(path, data)
+    if place is None or event is None:
+        return None
+    return event_path(
+        job=place.job,
+        at=event.at,
+        dataset=place.dataset,
+        run_id=event.run_id,
+        event_type=event.event_type,
+    )
 
 
 def _each(holder: Mapping[str, Any], name: str) -> Iterator[Mapping[str, Any]]:

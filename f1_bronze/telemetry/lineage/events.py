@@ -11,9 +11,9 @@ A dataset is the table, so that a job which reads the table meets the same node;
 has the partition.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from f1_bronze.datasets import DATASETS
@@ -21,7 +21,7 @@ from f1_bronze.datasets.dataset import Dataset
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.datasets.sessions import SESSIONS
 from f1_bronze.telemetry.lineage import facets, names
-from f1_bronze.telemetry.lineage.names import OF_THE_RUN
+from f1_bronze.telemetry.lineage.names import OF_THE_RUN, EventPath
 from f1_bronze.telemetry.redaction import public_url
 from f1_bronze.telemetry.run_results import (
     CheckOutcome,
@@ -39,12 +39,21 @@ _END_EVENTS = {RunEnd.SUCCESS: "COMPLETE", RunEnd.FAILURE: "FAIL", RunEnd.CANCEL
 
 _DATASETS = {dataset.name: dataset for dataset in DATASETS}
 
+_MOST_IN_FILE = 500
+"""Events of a file, some 6 kB each: a file is written and read whole."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class LineageEvent:
-    """One event: its OpenLineage run, its place in the lake, its JSON on one line, in ASCII."""
+    """One event: its OpenLineage run, its file in the lake, its JSON on one line, in ASCII.
+
+    Attributes:
+        id: what it is known by for good, made from run id and type.
+        path: the file that it is a line of, with the others of its Dagster run and dataset.
+    """
 
     run_id: str
+    id: str
     path: str
     data: bytes
 
@@ -67,10 +76,34 @@ def end_events(run: RunResult, *, glue_database: str = "") -> list[LineageEvent]
     failed = [one for one in run.failed if one.dataset in _DATASETS]
     events = [event for one in stored for event in _stored_events(run.start, one, glue_database)]
     events += [event for one in failed for event in _failed_events(run, one)]
-    events += _check_events(run)
+    events = _share_files(run.start, [*events, *_check_events(run)])
     end = facets.error_message(run.error) if run.end is not RunEnd.SUCCESS else {}
     counted = {"landed": len(stored), "not_landed": len(failed)}
     return [*events, _run_event(run.start, _END_EVENTS[run.end], run.ended_at, end, **counted)]
+
+
+def _share_files(run: RunStart, events: Sequence[LineageEvent]) -> list[LineageEvent]:
+    """The events, those of a dataset and a day in one file, named by the first of them.
+
+    A file for each was two writes a partition, which on S3 took longer than to store it.
+    """
+    groups: dict[tuple[str, date], list[tuple[EventPath, LineageEvent]]] = {}
+    for event in events:
+        own = names.read_event_path(event.id)
+        groups.setdefault((own.dataset, own.day), []).append((own, event))
+    shared = {}
+    for (dataset, _), group in groups.items():
+        for part in range(0, len(group), _MOST_IN_FILE):
+            path = names.event_path(
+                job=names.dagster_job(run.job),
+                at=min(own.at for own, _ in group[part : part + _MOST_IN_FILE]),
+                dataset=dataset,
+                run_id=run.run_id,
+                event_type=f"{dataset}/{part // _MOST_IN_FILE}",
+            )
+            for _, event in group[part : part + _MOST_IN_FILE]:
+                shared[event.id] = replace(event, path=path)
+    return [shared[event.id] for event in events]
 
 
 def _run_event(
@@ -299,14 +332,16 @@ def _event(
         outputs=list(outputs),
         producer=names.PRODUCER,
     )
+    own = names.event_path(
+        job=names.dagster_job(run.job),
+        at=at,
+        dataset=dataset,
+        run_id=run_id,
+        event_type=event_type,
+    )
     return LineageEvent(
         run_id=run_id,
-        path=names.event_path(
-            job=names.dagster_job(run.job),
-            at=at,
-            dataset=dataset,
-            run_id=run_id,
-            event_type=event_type,
-        ),
+        id=own,
+        path=own,
         data=Serde.to_json(event, separators=(",", ":")).encode("ascii") + b"\n",
     )

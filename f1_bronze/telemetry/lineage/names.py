@@ -141,10 +141,11 @@ def day_folder(day: date) -> str:
 
 
 def event_path(*, job: str, at: datetime, dataset: str, run_id: str, event_type: str) -> str:
-    """The one file of an event.
+    """The file of an event, or of several, named by the first of them.
 
     `job` is Dagster's. The number at the end is made from run id and type, which together are the
-    event's identity: made again it has the same path, and no two events share one.
+    event's identity: made again it has the same path, and no two events share one. Events that
+    share a file have such a path too, as the name that they are known by.
 
     >>> at = datetime(2026, 11, 23, 6, 4, 7, tzinfo=UTC)
     >>> path = event_path(
@@ -192,6 +193,13 @@ def parse_event_path(path: str) -> EventPath | None:
     except ValueError:
         return None
     return EventPath(path=path, day=day, job=match["job"], at=at, dataset=match["dataset"])
+
+
+def read_event_path(path: str) -> EventPath:
+    """The parts of a path that `event_path` has made; ValueError for any other."""
+    if (found := parse_event_path(path)) is None:
+        raise ValueError(f"{path} is not the path of a lineage event.")
+    return found
 
 
 def refused_path(event_path: str) -> str:

@@ -1,0 +1,67 @@
+"""f1-bronze ingest with its lake on S3: how many requests a partition takes, lineage included."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+import boto3
+import pytest
+
+from benchmarks.s3_proxy import S3Proxy, serve_proxy
+
+from ..commands import Run
+
+BUCKET = "a-season"
+KEYS = {
+    "AWS_ACCESS_KEY_ID": "dummy-id",
+    "AWS_SECRET_ACCESS_KEY": "dummy-secret",
+    "AWS_DEFAULT_REGION": "us-east-1",
+}
+MOST_BESIDES = 60
+"""Requests of a command with its two runs, however many partitions they store: listings of each
+dataset, the runs' lineage, checks, metrics."""
+
+
+@pytest.fixture
+def proxy() -> Iterator[S3Proxy]:
+    """The way to an S3 with an empty bucket."""
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    try:
+        address = "http://{}:{}".format(*server.get_host_and_port())
+        boto3.client(
+            "s3",
+            endpoint_url=address,
+            region_name="us-east-1",
+            aws_access_key_id="dummy-id",
+            aws_secret_access_key="dummy-secret",
+        ).create_bucket(Bucket=BUCKET)
+        with serve_proxy(address, delay=0) as running:
+            yield running
+    finally:
+        server.stop()
+
+
+@pytest.mark.slow
+def test_requests_of_a_season(run: Run, fast: dict[str, str], proxy: S3Proxy) -> None:
+    """At most 4 a stored partition, of which none is read before it is written, and at most 1 an
+    unchanged one; the lineage of a run is a file for each dataset."""
+    lake = {"LAKE_URI": f"s3://{BUCKET}/f1", "AWS_ENDPOINT_URL": proxy.url, **KEYS}
+    stored = run("ingest", "2025", "--json", **fast, **lake)
+    assert stored.status == 0, stored.err
+    partitions = sum(row["new"] for row in stored.data["datasets"])
+    assert partitions == 240
+    first = Counter(proxy.take())
+    assert first["write arrival marks"] == first["write partition files"] == partitions
+    # A dataset of a run each; its start and its end.
+    assert first["write lineage events"] == 6 + 2 * len(stored.data["runs"])
+    # Charts and checks of races look at laps and results that the run before stored.
+    assert first["read partition files"] < partitions / 2
+    assert first.total() <= 2.5 * partitions + MOST_BESIDES < 4 * partitions
+
+    again = run("ingest", "2025", "--json", **fast, **lake)
+    assert sum(row["unchanged"] for row in again.data["datasets"]) == partitions
+    second = Counter(proxy.take())
+    assert second["write arrival marks"] == second["write partition files"] == 0
+    assert second.total() <= second["read partition files"] + MOST_BESIDES + 20 <= partitions
