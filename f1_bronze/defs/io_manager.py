@@ -66,6 +66,10 @@ class ParquetLakeIOManager(dg.ConfigurableIOManager):
         client = cast("_MakesS3Client", self.s3).get_client if self.s3 is not None else None
         return Lake.at(self.lake_uri, S3Writes(**self.s3_writes), client)
 
+    def land(self, candidate: Candidate, *, accept_loss: bool = False) -> Landing:
+        """Store one session of a bronze dataset; see `lake.landing.land`."""
+        return self.lake.land(candidate, accept_loss=accept_loss)
+
     def land_all(
         self, candidates: Sequence[Candidate], *, accept_loss: bool = False
     ) -> Generator[Landing | LakeError, None, None]:
