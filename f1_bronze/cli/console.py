@@ -118,12 +118,33 @@ class ProgressBar:
             self._console.print(Text(message, style="dim"), soft_wrap=True)
 
     def note(self) -> str:
-        """What is stored and how long the rest takes: by the call budget, at the speed so far."""
-        made = sum(one.api_requests for one in self._tally.by_dataset.values())
-        left = self.estimate(max(0, self._calls - made))
-        if done := self._done():
-            left = max(left, (self._clock() - self._began) * (self._total - done) / done)
-        return f"{self._tally.finished}/{self._total} stored · about {duration(left)} left"
+        """What is stored and how long the rest takes, by what these runs have measured so far.
+
+        "At least" as long as calls, storing or checking are still to come and none was measured:
+        of calls the budget's own waits are known, of the others nothing.
+        """
+        tallies = self._tally.by_dataset.values()
+        asking = sum(one.asking_seconds for one in tallies)
+        checking = sum(one.checking_seconds for one in tallies)
+        known = sum(one.seconds for one in tallies)
+        storing = max(0.0, known - asking - checking)
+        stored, checks = self._tally.finished, sum(one.checks for one in tallies)
+        made = sum(one.api_requests for one in tallies)
+        calls_left, stores_left = max(0, self._calls - made), max(0, self._total - stored)
+        failed = sum(one.failed for one in tallies)  # what is not stored is not checked
+        checks_left = max(0, (self._total - failed) * len(Check) - checks)
+        left = max(self.estimate(calls_left), calls_left * asking / made if made else 0.0)
+        at_hand = sum(one.at_hand for one in tallies)
+        # A call's first answer is stored in the call's own time.
+        left += max(0, stores_left - calls_left) * storing / at_hand if at_hand else 0.0
+        left += checks_left * checking / checks if checks else 0.0
+        if done := self._done():  # starting runs, and whatever else is none of the three
+            others = max(0.0, self._clock() - self._began - known)
+            left += others * (self._total - done) / done
+        phases = ((calls_left, made), (stores_left, stored), (checks_left, checks))
+        is_known = all(measured for remaining, measured in phases if remaining)
+        about = "about" if is_known else "at least"
+        return f"{stored}/{self._total} stored · {about} {duration(left)} left"
 
     def _done(self) -> float:
         """How many datasets of sessions are done; half of each is storing it, half its checks."""

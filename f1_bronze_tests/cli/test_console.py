@@ -1,12 +1,24 @@
 """What people see: tables that fit the terminal, and an honest remaining time."""
 
 import io
+import re
+from collections.abc import Iterator
 from typing import Any
 
+import pyarrow as pa
+import pytest
 from rich.console import Console
 
 from f1_bronze.cli.console import ProgressBar, print_rows
-from f1_bronze.defs.run.tally import DatasetTally, RunTally
+from f1_bronze.datasets.dataset import Dataset
+from f1_bronze.datasets.laps import LAPS
+from f1_bronze.datasets.partition import SessionPartition
+from f1_bronze.datasets.results import RESULTS
+from f1_bronze.defs.run.tally import RunTally
+from f1_bronze.lake.changes import NO_CHANGES
+from f1_bronze.lake.landing import Landing, Revision
+from f1_bronze.openf1.batches import SessionAnswer
+from f1_bronze.quality.verdicts import CheckVerdict
 
 ROWS = [
     {"dataset": "laps", "rows": 1_080, "refused": 0, "checks": 3, "uri": "s3://lake/" + "x" * 40},
@@ -47,15 +59,108 @@ def test_long_texts_are_folded() -> None:
     assert len(lines) > 3
 
 
-def test_the_remaining_time_is_honest() -> None:
-    """The larger of what the call budget takes and of what the rest takes at the speed so far."""
-    tally, now = RunTally(), [0.0]
-    bar = ProgressBar(Console(file=io.StringIO()), tally, estimate=float, clock=lambda: now[0])
-    with bar.running(total=4, calls=10):
-        assert bar.note() == "0/4 stored · about 10 s left"
-        now[0] = 60.0
-        tally.by_dataset["laps"] = DatasetTally(sessions=2, checks=3, api_requests=9)
-        # One is stored and checked, another is stored: one and a half of four in a minute.
-        assert bar.note() == "2/4 stored · about 1 min 40 s left"
-        tally.by_dataset["laps"] = DatasetTally(sessions=4, checks=12, api_requests=10)
-        assert bar.note() == "4/4 stored · about 0 s left"
+class Season:
+    """An ingest as a clock sees it: 4 calls, 40 stored partitions of two datasets, 120 checks."""
+
+    def __init__(self, *, call: float, store: float, check: float, budget: float = 0.0) -> None:
+        self.now = 0.0
+        self.call, self.store, self.check = call, store, check
+        self.tally = RunTally(clock=lambda: self.now)
+        self.bar = ProgressBar(
+            Console(file=io.StringIO()),
+            self.tally,
+            estimate=lambda calls: budget * calls,
+            clock=lambda: self.now,
+        )
+
+    def run(self) -> Iterator[str]:
+        """The note before the work, after each step, and at the end."""
+        with self.bar.running(total=40, calls=4):
+            yield self.bar.note()
+            self.tally.start(())
+            for dataset in (LAPS, RESULTS):
+                for number in range(20):
+                    if number % 10 == 0:
+                        self.now += self.call
+                    self.now += self.store
+                    answer = SessionAnswer(
+                        session_key=number,
+                        api_requests=int(number % 10 == 0),
+                        extract_seconds=self.call / 10,
+                    )
+                    self.tally.add_landing(dataset, PARTITION, landing(), answer)
+                    yield self.bar.note()
+                for _ in range(60):
+                    self.now += self.check
+                    self.tally.add_check(verdict(dataset))
+                    yield self.bar.note()
+
+
+PARTITION = SessionPartition.parse("2025/bahrain/race")
+
+
+def landing() -> Landing:
+    return Landing(
+        revision=Revision.UNCHANGED,
+        uri="memory:///x",
+        table=pa.table({"a": [1]}),
+        size_bytes=1,
+        content_sha256="",
+        absent_columns=(),
+        changes=NO_CHANGES,
+    )
+
+
+def verdict(dataset: Dataset) -> CheckVerdict:
+    return CheckVerdict(dataset=dataset.name, partition=PARTITION, check="valid", rules=())
+
+
+def seconds(note: str) -> float:
+    """The remaining time in a note."""
+    found = re.search(r"(?:(\d+) min )?(\d+) s left", note)
+    assert found is not None
+    return 60 * int(found[1] or 0) + int(found[2])
+
+
+@pytest.mark.parametrize(
+    ("speed", "budget"),
+    [
+        ({"call": 1.0, "store": 0.2, "check": 0.3}, 0.0),  # checks take most, and come late
+        ({"call": 1.0, "store": 2.0, "check": 0.01}, 0.0),
+        ({"call": 20.0, "store": 0.1, "check": 0.1}, 0.0),  # a slow API
+        ({"call": 30.0, "store": 0.1, "check": 0.1}, 30.0),  # a tight budget
+    ],
+)
+def test_the_remaining_time_is_honest(speed: dict[str, float], budget: float) -> None:
+    """Once calls, storing and checking were measured, it is what is really left; before that it is
+    called the least, and is never more."""
+    whole = Season(**speed, budget=budget)
+    list(whole.run())
+    season = Season(**speed, budget=budget)
+    for note in season.run():
+        left = whole.now - season.now
+        if "at least" in note:
+            assert seconds(note) <= left + 1
+        else:
+            # A batch's call is counted in tenths, one for each of its sessions.
+            assert abs(seconds(note) - left) <= 0.1 * left + speed["call"] + 1
+    assert note == "40/40 stored · about 0 s left"
+
+
+def test_nothing_is_known_at_first() -> None:
+    """Before anything was measured only the budget's waits are known; checks never are."""
+    notes = list(Season(call=1.0, store=0.2, check=0.3, budget=2.0).run())
+    assert notes[0] == "0/40 stored · at least 8 s left"
+    assert all("at least" in note for note in notes[:21])
+    assert all("about" in note for note in notes[21:])
+
+
+def test_what_is_none_of_the_three_counts() -> None:
+    """Time that starting runs takes is in the estimate of the rest."""
+    season = Season(call=0.0, store=0.0, check=0.0)
+    notes = season.run()
+    for _ in range(1 + 20 + 60):
+        next(notes)
+    assert season.bar.note() == "20/40 stored · about 0 s left"
+    season.now += 30.0  # half is done
+    assert season.bar.note() == "20/40 stored · about 30 s left"

@@ -37,7 +37,9 @@ class DatasetTally:
     """What was done of one dataset.
 
     `rows` counts what the lake now holds of the sessions asked for; `checks` are those that were
-    evaluated, `checks_failed` those of them that an ERROR rule failed; `seconds` is wall time.
+    evaluated, `checks_failed` those of them that an ERROR rule failed; `seconds` is wall time, of
+    which `asking_seconds` went into calls, `checking_seconds` into checks, and the rest into
+    storing `at_hand` answers that needed no call of their own.
     """
 
     sessions: int = 0
@@ -48,6 +50,9 @@ class DatasetTally:
     checks_failed: int = 0
     api_requests: int = 0
     seconds: float = 0.0
+    at_hand: int = 0
+    asking_seconds: float = 0.0
+    checking_seconds: float = 0.0
 
 
 class RunTally:
@@ -83,10 +88,14 @@ class RunTally:
         self, dataset: Dataset, partition: SessionPartition, landing: Landing, answer: SessionAnswer
     ) -> None:
         """Count an answer that was stored or refused."""
-        tally = self._count_session(dataset)
+        tally, taken = self._count_session(dataset)
         tally.rows += 0 if landing.revision is Revision.REFUSED else landing.rows
         tally.revisions[landing.revision] += 1
         tally.api_requests += answer.api_requests
+        if answer.api_requests:
+            tally.asking_seconds += taken
+        else:
+            tally.at_hand += 1
         if landing.revision is not Revision.UNCHANGED:
             self.written.append(landing.uri)
         self.changed()
@@ -95,7 +104,7 @@ class RunTally:
         """Count an evaluated check; its time is that of its dataset."""
         tally = self.by_dataset[verdict.dataset]
         tally.checks += 1
-        self._take_time(tally)
+        tally.checking_seconds += self._take_time(tally)
         if verdict.passed:
             return
         if verdict.severity is Severity.ERROR:
@@ -108,19 +117,20 @@ class RunTally:
         """Count a failure; what was refused, or is stored all the same, was counted then."""
         self.failures.append(failure)
         if not isinstance(failure.error, (RowsMissing, *STORED_ANYWAY)):
-            self._count_session(failure.dataset).failed += 1
+            self._count_session(failure.dataset)[0].failed += 1
         self.changed()
 
-    def _count_session(self, dataset: Dataset) -> DatasetTally:
+    def _count_session(self, dataset: Dataset) -> tuple[DatasetTally, float]:
+        """The dataset's tally with one more session, and the seconds that this one took."""
         tally = self.by_dataset[dataset.name]
-        self._take_time(tally)
         tally.sessions += 1
-        return tally
+        return tally, self._take_time(tally)
 
-    def _take_time(self, tally: DatasetTally) -> None:
+    def _take_time(self, tally: DatasetTally) -> float:
         now = self._clock()
-        tally.seconds += now - self._last
-        self._last = now
+        taken, self._last = now - self._last, now
+        tally.seconds += taken
+        return taken
 
 
 class LoggedTally(RunTally):
