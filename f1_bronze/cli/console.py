@@ -132,7 +132,7 @@ class ProgressBar:
         made = sum(one.api_requests for one in tallies)
         calls_left, stores_left = max(0, self._calls - made), max(0, self._total - stored)
         failed = sum(one.failed for one in tallies)  # what is not stored is not checked
-        checks_left = max(0, (self._total - failed) * len(Check) - checks)
+        checks_left = max(0, (self._total - failed) * len(RuleGroup) - checks)
         left = max(self.estimate(calls_left), calls_left * asking / made if made else 0.0)
         at_hand = sum(one.at_hand for one in tallies)
         # A call's first answer is stored in the call's own time.
