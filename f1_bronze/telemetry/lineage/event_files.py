@@ -40,7 +40,7 @@ class EventFiles:
         for event in events:
             contents[event.path] = contents.get(event.path, b"") + event.data
         with ThreadPoolExecutor(_AT_ONCE) as writers:
-            for _ in writers.map(lambda one: self._files.write(*one, {}), contents.items()):
+            for _ in writers.map(lambda p: self._files.write(p, contents[p], {}), contents):
                 pass
         parsed = (parse_event_path(path) for path in contents)
         return {path.day for path in parsed if path is not None}
