@@ -6,6 +6,7 @@ requires. test_cli.py holds this.
 """
 
 import logging
+import os
 from importlib import import_module
 
 import click
@@ -40,3 +41,15 @@ class Commands(click.Group):
 def main(verbose: bool) -> None:
     """Formula 1 sessions from OpenF1 as a bronze layer on Dagster."""
     logging.getLogger("f1_bronze").setLevel(logging.INFO if verbose else logging.WARNING)
+    _warn_of_misspelt_settings()
+
+
+def _warn_of_misspelt_settings() -> None:
+    """Name variables with our prefix that are not settings; without one no module is imported."""
+    if not any(name.startswith("F1_BRONZE_") for name in os.environ):
+        return
+    from f1_bronze.settings import find_unknown
+
+    for name, meant in find_unknown(os.environ).items():
+        remedy = f"Did you mean {meant}?" if meant else "Unset it; see f1-bronze settings."
+        click.echo(f"warning: {name} is set, but there is no such setting. {remedy}", err=True)

@@ -142,7 +142,7 @@ def _right_weekend(settings: Settings) -> _Chapter:
 def _defect(settings: Settings) -> _Chapter:
     chapter, outcome = _ingest("A race with a defect", settings, _DEFECTIVE)
     for verdict in outcome.tally.errors:
-        chapter.lines.append(f"RED, on purpose: {verdict.dataset}, check {verdict.check}")
+        chapter.lines.append(f"RED, on purpose: the check of {verdict.dataset}, {verdict.check}:")
         rule = verdict.failed[0]
         chapter.lines.append(f"  {rule.name}: {rule.observed}")
         for row in rule.unexpected_rows[:1]:
@@ -156,7 +156,7 @@ def _defect(settings: Settings) -> _Chapter:
     chapter.is_as_planned = red == [("pit_stops", "values")]
     chapter.look = (
         f"f1-bronze report {_YEAR}, which shows the row",
-        f"in the UI: asset bronze/pit_stops, Checks, values, partition {_DEFECTIVE_RACE}",
+        f"in the UI: asset bronze/pit_stops, Checks, partition {_DEFECTIVE_RACE}",
     )
     return chapter
 

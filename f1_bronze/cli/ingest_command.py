@@ -136,7 +136,8 @@ def execute_selection(
     began = time.monotonic()
     open_deployment_logs(settings, by_command=True)
     lake = Lake.at(settings.lake_uri)
-    lake.store.check()
+    if not dry_run:  # it makes the folder of a lake
+        lake.store.check()
     resource = resolved(openf1_resource(settings))
     console = stderr()
     tally = RunTally()

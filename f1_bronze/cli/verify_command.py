@@ -64,9 +64,11 @@ def verify(seasons: tuple[int, ...], repair: bool, as_json: bool) -> None:
     double          two sessions in one partition   move the wrong one away by hand
     scattered       one session in two partitions   move the wrong one away by hand
 
-    Exit status: 0 nothing is wrong any more, 1 something is wrong.
+    Exit status: 0 nothing is wrong any more, 1 something is wrong or there is no lake.
     """
     from f1_bronze.defs.automation.instance import open_instance, read_instance
+    from f1_bronze.lake import paths
+    from f1_bronze.lake.errors import NoLake
     from f1_bronze.lake.lake import Lake
     from f1_bronze.lake.s3 import S3Writes
     from f1_bronze.lake.verify import check_lake
@@ -86,6 +88,10 @@ def verify(seasons: tuple[int, ...], repair: bool, as_json: bool) -> None:
             ]
             lines += _unrecorded(instance, lake, files, recorded, repair=repair)
         lines += _unchecked(instance, lake, settings, seasons, lines, repair=repair)
+    if not checked.files and not lines:
+        folders = (paths.dataset_folder(dataset) for dataset in _DATASET)
+        if not any(True for folder in folders for _ in lake.store.list(folder)):
+            raise NoLake(lake.store.uri(""))
     status = FAILED if any(line.state is FindingState.WRONG for line in lines) else 0
     if as_json:
         _print_json(lake, checked, lines, status)

@@ -9,6 +9,16 @@ class LakeAddressError(LakeError):
     """A lake URI that is no address of a lake: correct the setting."""
 
 
+class NoLake(LakeError):
+    """Where the lake should be there is no file of it: correct the setting, or ingest first."""
+
+    def __init__(self, uri: str) -> None:
+        super().__init__(
+            f"There is no lake in {uri}: it holds no file of any dataset. Check F1_BRONZE_LAKE_URI "
+            "(f1-bronze settings shows it), or ingest first: f1-bronze ingest SEASONS."
+        )
+
+
 class LakeUnavailable(LakeError):
     """The store cannot be reached, read or written: restore access, then run again.
 

@@ -66,7 +66,7 @@ def test_the_story(demo_folder: Path) -> None:
     assert all(chapter["as_planned"] for chapter in told["chapters"])
     assert right["outcome"]["checks"]["failed"] == 0
     assert defect["outcome"]["checks"]["failed"] == 1
-    assert "RED, on purpose: pit_stops, check values" in defect["text"]
+    assert "RED, on purpose: the check of pit_stops, values:" in defect["text"]
     row = "the row: session_key 907557, driver_number 84, name_acronym GAR, lap_number 16"
     assert any(f"{row}, pit_duration 0.4" in line for line in defect["text"])
     assert "  driver 11: position 4 → 3, points 12.0 → 15.0" in correction["text"]

@@ -37,12 +37,47 @@ def correct(run: Run, folder: Path, simulator: Simulator, fast: dict[str, str]) 
     assert run(*WEEKEND, "--dataset", "sessions", **fast).status == 0
 
 
-def test_reading_makes_no_folder(run: Run, tmp_path: Path) -> None:
-    """Where nothing was ingested, `status` and `report` say so and leave nothing but the page."""
-    assert "No session of 2025 is registered." in run("status", "2025").out
-    assert list(tmp_path.iterdir()) == []
+@pytest.mark.parametrize(
+    ("words", "status", "says"),
+    [
+        ("status 2025", 1, "No session of 2025 is registered."),
+        ("verify 2025", 1, "There is no lake in file://"),
+        ("history laps 2025/bahrain/race", 2, "2025/bahrain/race is not in the lake."),
+        ("lineage laps 2025/bahrain/race", 2, "2025/bahrain/race"),
+        ("chart lap-times 2025/bahrain/race", 2, "Materialize bronze/laps for this partition"),
+        ("chart season 2025", 1, "There is no season chart of 2025"),
+        ("metrics", 0, "There are no metrics of the last 30 days"),
+        ("settings", 0, "F1_BRONZE_LAKE_URI"),
+        ('sql "SELECT count(*) AS laps FROM laps"', 0, "laps"),
+        ("sql --examples", 0, "SELECT"),
+        ("ingest 2025 --missing --dry-run", 0, "Plan: "),
+        ("backfill 2025 --dry-run", None, ""),
+    ],
+    ids=lambda value: str(value).split(" ")[0] if isinstance(value, str) else "",
+)
+def test_reading_makes_no_folder(
+    run: Run, tmp_path: Path, fast: dict[str, str], words: str, status: int | None, says: str
+) -> None:
+    """Where nothing was ingested, commands that read say so, and leave nothing behind."""
+    ran = run(*shlex.split(words), **fast)
+    assert status in (None, ran.status), ran.out + ran.err
+    assert says in ran.out + ran.err
+    assert [path.name for path in tmp_path.iterdir() if not path.name.startswith("rate")] == []
+
+
+def test_a_report_makes_no_folder(run: Run, tmp_path: Path) -> None:
+    """The page is all that `report` leaves."""
     assert run("report", "2025").status == 0
     assert [file.name for file in tmp_path.iterdir()] == ["f1_bronze_report_2025.html"]
+
+
+@pytest.mark.parametrize("words", ["status 2025", "settings", "sql --examples", "metrics"])
+def test_a_misspelt_setting(run: Run, words: str) -> None:
+    """Each command warns of a variable that is no setting, and says which one may be meant."""
+    ran = run(*words.split(), LAKE_URL="s3://lake")
+    message = "warning: F1_BRONZE_LAKE_URL is set, but there is no such setting. Did you mean "
+    assert f"{message}F1_BRONZE_LAKE_URI?" in ran.err
+    assert "warning" not in run(*words.split()).err
 
 
 @pytest.mark.parametrize(
