@@ -18,6 +18,7 @@ _NOT_COPIED = ("__pycache__", ".ipynb_checkpoints")
 _DOCKERFILE = Path("deploy/dagster/Dockerfile")
 _HOME = Path(".dagster_home/dagster.yaml")
 _IGNORED = "# Data and Dagster's record: not for version control.\ndata/\n.dagster_home/\n.venv/\n"
+_NOT_FOR_THE_IMAGE = "# The image is built from deploy/ alone.\n*\n!deploy\n"
 
 _NEXT = """\
 # A deployment of f1_bronze
@@ -98,6 +99,7 @@ def starter_files() -> dict[Path, bytes]:
     files = {
         Path("README.md"): _NEXT.format(version=__version__).encode(),
         Path(".gitignore"): _IGNORED.encode(),
+        Path(".dockerignore"): _NOT_FOR_THE_IMAGE.encode(),
         _HOME: CONFIG.encode(),
     }
     for name in _COPIED:

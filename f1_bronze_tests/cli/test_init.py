@@ -32,6 +32,7 @@ def test_the_files(run: Run, tmp_path: Path) -> None:
     assert yaml.safe_load(made[".dagster_home/dagster.yaml"]) == yaml.safe_load(CONFIG)
     assert "`deploy/aws/`" in made["README.md"].decode()
     assert b"data/" in made[".gitignore"]
+    assert made[".dockerignore"].splitlines()[-2:] == [b"*", b"!deploy"]
 
 
 def test_nothing_is_overwritten(run: Run, tmp_path: Path) -> None:
