@@ -25,7 +25,7 @@ keys = {spec.key.to_user_string() for spec in defs.resolve_all_asset_specs()}
 assert {"bronze/weather", "openf1/weather"} <= keys, keys
 checks = {key.name for key in defs.resolve_asset_graph().asset_check_keys
           if key.asset_key.path[-1] == "weather"}
-assert checks == {"schema", "values", "racing"}, checks
+assert checks == {"rules"}, checks
 assert "laps and weather" in defs.get_job_def("bronze_sessions").description
 assert "## weather" in datasets_page()
 assert "track_temperature" in template_text()

@@ -19,6 +19,9 @@ RECORDINGS = ROOT.parent / "shared" / "openf1_recordings"
 PAGE = (ROOT / "docs/tutorial.md").read_text("utf-8")
 
 
+_GAP = r"[^\S\n]"
+
+
 def matches(printed: str, promised: str) -> bool:
     """Whether a print is the promised one; `...` is anything in a line, alone it is any lines."""
     parts = []
@@ -27,7 +30,7 @@ def matches(printed: str, promised: str) -> bool:
             parts.append(r"(?:.*\n)*?")
         else:
             words = (re.escape(word).replace(r"\.\.\.", ".*") for word in line.split())
-            parts.append(rf"[^\S\n]*{r'[^\S\n]+'.join(words)}[^\S\n]*\n")
+            parts.append(f"{_GAP}*" + f"{_GAP}+".join(words) + f"{_GAP}*\n")
     return re.fullmatch("".join(parts), printed.strip() + "\n") is not None
 
 
