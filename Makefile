@@ -38,7 +38,7 @@ test-marked: $(VENV)/dev.stamp $(VENV)/servers.stamp ## the slow ones and those 
 
 # CONTAINER_CACHE keeps base images and layers from run to run.
 test-containers: $(VENV)/dev.stamp $(VENV)/servers.stamp ## those with the image and real containers; needs root, podman, runc, mmdebstrap
-	$(BIN)/python -m pytest -m container
+	$(BIN)/python -m pytest -m container f1_bronze_tests/deploy
 
 test-all: test test-marked test-containers ## every test; what cannot run here is skipped with its reason
 

@@ -42,11 +42,16 @@ _PYTHON_HOOKS = (
     'ln -s python3 "$1/usr/bin/python"',
     'rm -f "$1"/usr/lib/python3*/EXTERNALLY-MANAGED',
 )
-_POSTGRESQL_ENTRY = Path(__file__).with_name("postgres-entrypoint.sh")
+_POSTGRESQL_BASE = "localhost/debian-postgresql:test"
 _POSTGRESQL_HOOKS = (
-    f'copy-in "{_POSTGRESQL_ENTRY}" /usr/local/bin',
     'ln -s $(cd "$1" && ls -d usr/lib/postgresql/*/bin | sed s,^,/,) "$1/opt/postgresql"',
 )
+_POSTGRESQL_FILE = f"""\
+FROM {_POSTGRESQL_BASE}
+COPY postgres-entrypoint.sh /usr/local/bin/
+ENV PATH=/opt/postgresql:/usr/sbin:/usr/bin:/sbin:/bin
+ENTRYPOINT ["/usr/local/bin/postgres-entrypoint.sh"]
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,6 +161,7 @@ def podman(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Podman]:
         *("--file", "deploy/dagster/Dockerfile", "."),
         timeout=1800,
     )
+    made.run("image", "prune", "--force")  # images of earlier runs; layers in use stay
     try:
         yield made
     finally:
@@ -167,20 +173,15 @@ def podman(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Podman]:
 @pytest.fixture(scope="session")
 def postgresql_image(podman: Podman) -> str:
     """PostgreSQL of Debian under the name of the official image, with what we use of its entry."""
-    _make_image(
-        podman,
-        POSTGRESQL,
-        "postgresql",
-        _POSTGRESQL_HOOKS,
-        "ENTRYPOINT=/usr/local/bin/postgres-entrypoint.sh",
-        "ENV=PATH=/opt/postgresql:/usr/sbin:/usr/bin:/sbin:/bin",
-    )
+    _make_image(podman, _POSTGRESQL_BASE, "postgresql", _POSTGRESQL_HOOKS)
+    file = podman.folder / "Containerfile"
+    file.write_text(_POSTGRESQL_FILE)
+    here = str(Path(__file__).parent)
+    podman.must("build", "--pull=never", "--tag", POSTGRESQL, "--file", str(file), here)
     return POSTGRESQL
 
 
-def _make_image(
-    podman: Podman, name: str, packages: str, hooks: tuple[str, ...], *changes: str
-) -> None:
+def _make_image(podman: Podman, name: str, packages: str, hooks: tuple[str, ...]) -> None:
     """A Debian with these packages as an image of that name, unless the cache has it."""
     if podman.run("image", "exists", name).returncode == 0:
         return
@@ -198,7 +199,7 @@ def _make_image(
     )
     if done.returncode:
         pytest.skip(f"no Debian packages for the image {name}: {done.stderr[-300:]}")
-    imported = podman.run("import", *(f"--change={one}" for one in changes), str(tar), name)
+    imported = podman.run("import", str(tar), name)
     tar.unlink()
     if imported.returncode:
         pytest.skip(f"podman keeps no images on this machine: {imported.stderr[-300:]}")

@@ -8,8 +8,11 @@ chown postgres "$PGDATA" /run/postgresql
 chmod 700 "$PGDATA"
 as_postgres() { setpriv --reuid=postgres --regid=postgres --init-groups "$@"; }
 if [ ! -s "$PGDATA/PG_VERSION" ]; then
-    as_postgres initdb --username="$POSTGRES_USER" --auth-local=trust --auth-host=scram-sha-256 --encoding=UTF8 \
-        --pwfile=<(printf %s "$POSTGRES_PASSWORD")
+    printf %s "$POSTGRES_PASSWORD" >/run/postgresql/password
+    chown postgres /run/postgresql/password
+    as_postgres initdb --username="$POSTGRES_USER" --encoding=UTF8 --auth-local=trust \
+        --auth-host=scram-sha-256 --pwfile=/run/postgresql/password
+    rm /run/postgresql/password
     echo "host all all all scram-sha-256" >>"$PGDATA/pg_hba.conf"
     echo "CREATE DATABASE \"$POSTGRES_DB\"" | as_postgres postgres --single -j postgres >/dev/null
 fi

@@ -29,7 +29,7 @@ __all__ = ["podman", "postgresql_image"]  # fixtures
 pytestmark = pytest.mark.slow
 
 FILES = ("deploy/compose/compose.yaml", "deploy/compose/demo.yaml")
-SEASON_WITHIN = 600.0
+SEASON_WITHIN = 1200.0
 """Seconds for a season on a busy machine."""
 _EVENTS = "SELECT count(*), max(id) FROM event_logs"
 
@@ -46,7 +46,7 @@ class Deployment:
         """A command of the compose program, from which nothing is expected but success."""
         files = [word for file in FILES for word in ("--file", file)]
         done = subprocess.run(
-            [str(Path(sys.executable).with_name("podman-compose")), *files, *words],
+            [sys.executable, "-m", "podman_compose", *files, *words],
             cwd=ROOT,
             env=self.environ,
             stdin=subprocess.DEVNULL,
@@ -114,13 +114,20 @@ def test_the_demo_season(deployment: Deployment, run: Run, tmp_path: Path) -> No
         return season["State"]["Status"] == "exited" and season["State"]["ExitCode"] == 0
 
     wait_until("end of the demo season", ended, patience=SEASON_WITHIN)
+    wait_until("end of the runs of sensors", lambda: not deployment.runs(), patience=SEASON_WITHIN)
     volume = deployment.podman.must(
         "volume", "inspect", "--format={{.Mountpoint}}", "f1-bronze-demo-data"
     ).strip()
     with Simulator(InventedSeasons(), limits=None) as simulator:
         alone = run("ingest", "2025", OPENF1_URL=simulator.url, OPENF1_LIMITS="1000/1s")
         assert alone.status == 0
-    assert content_of(Path(volume, "lake")) == content_of(tmp_path / "data/lake")
+    # Of the season: the calendar's sensor may have added the running one's last weekends.
+    landed = {
+        name: content
+        for name, content in content_of(Path(volume, "lake")).items()
+        if "year=2025/" in name
+    }
+    assert landed == content_of(tmp_path / "data/lake")
 
     # Every run was a container of the image, of an ordinary user, with a root that is read-only.
     assert len(seen) >= 2

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -171,16 +171,20 @@ def ended_backfill(instance: dg.DagsterInstance, backfill: str) -> str | None:
     return None if found.status.name == "REQUESTED" else found.status.name
 
 
-def recorded(instance: dg.DagsterInstance) -> dict[str, set[str]]:
-    """The partitions of which each dataset has a materialization."""
+def recorded(instance: dg.DagsterInstance, years: Sequence[str] = ("",)) -> dict[str, set[str]]:
+    """The partitions of which each dataset has a materialization; of these years alone."""
     return {
-        dataset.name: instance.get_materialized_partitions(dg.AssetKey(["bronze", dataset.name]))
+        dataset.name: {
+            key
+            for key in instance.get_materialized_partitions(dg.AssetKey(["bronze", dataset.name]))
+            if key.startswith(tuple(years))
+        }
         for dataset in DATASETS
     }
 
 
-def evaluations(instance: dg.DagsterInstance) -> int:
-    """How many checks of how many partitions are on record as evaluated."""
+def evaluations(instance: dg.DagsterInstance, years: Sequence[str] = ("",)) -> int:
+    """How many checks of how many partitions are on record as evaluated; of these years alone."""
     events = [
         record.event_log_entry.dagster_event
         for run in instance.get_runs()
@@ -189,4 +193,10 @@ def evaluations(instance: dg.DagsterInstance) -> int:
         ).records
     ]
     found = [event.asset_check_evaluation_data for event in events if event]
-    return len({(one.asset_check_key, one.partition) for one in found})
+    return len(
+        {
+            (one.asset_check_key, one.partition)
+            for one in found
+            if (one.partition or "").startswith(tuple(years))
+        }
+    )
