@@ -35,6 +35,7 @@ _PATIENCE = 180.0
 def deployment(home: Path, environ: dict[str, str], workers: int) -> Iterator[str]:
     """The UI with its daemon, which lets so many runs ask at once; its address."""
     home.mkdir(parents=True)
+    os.environ["DAGSTER_HOME"] = str(home)  # where the event log lies, says its configuration
     (home / "dagster.yaml").write_text(
         CONFIG.replace("max_concurrent_runs: 4", f"max_concurrent_runs: {workers}")
     )

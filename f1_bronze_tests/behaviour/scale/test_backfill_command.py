@@ -102,7 +102,8 @@ def test_a_backfill_by_command(
     alone = run("ingest", *WORDS, **settings | {"LAKE_URI": str(tmp_path / "alone")})
     assert alone.status == 0
     assert content_of(tmp_path / "lake") == content_of(tmp_path / "alone")
-    with dg.DagsterInstance.from_config(str(home)) as instance:
+    monkeypatch.setenv("DAGSTER_HOME", str(home))
+    with dg.DagsterInstance.get() as instance:
         titles = [found.title for found in instance.get_backfills()]
         assert titles == ["f1-bronze backfill 2025"] * 3
 
