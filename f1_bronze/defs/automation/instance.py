@@ -46,10 +46,17 @@ run_retries:
   max_retries: 2
   # A failed partition fails again until its cause is fixed; only crashes are worth a retry.
   retry_on_asset_or_op_failure: false
+# Ticks of sensors and schedules that nobody reads any more: five a minute, most with nothing to do.
+retention:
+  schedule:
+    purge_after_days: 90
+  sensor:
+    purge_after_days: {skipped: 3, failure: 30, success: 90}
 """
 
 EARLIER_CONFIGS = frozenset(
     {
+        "c0c8f8fc13efa0805fc43dc8d05f25f07a66df24368aa2d388c2a30001cb3810",
         "d9f4cb04d1c0e75fa548460f16887fc840113c8016bc150ef1d46b4fdeb6230c",
         "87eb874f5fb42feb25937534cdefc01254168819ee5d34e362f03cf242627ccc",
         "432069d1c274adf83987c91daf999a88e20cf0be2ff6014a5d52bab9edb45f2b",
