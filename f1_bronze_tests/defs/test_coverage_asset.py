@@ -1,5 +1,6 @@
 """monitoring/coverage: what it shows, what its checks say, and when it is looked at again."""
 
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -132,11 +133,14 @@ def test_a_weekend_at_a_glance(
     assert "| 2025/bahrain/qualifying | 1 | 20 | 20 | **failed** | · | · |" in str(
         metadata["matrix"]
     )
-    assert [metadata[f"map_{name}"] for name in ("drivers", "laps", "stints")] == [
+    maps = [str(metadata[f"map_{name}"]) for name in ("drivers", "laps", "stints")]
+    assert [re.match(r"!\[(.*)\]\(<data:image/svg", shown)[1] for shown in maps] == [  # type: ignore[index]
         "🟩🟩",
         "🟥🟥",
         "▫️🟧",
     ]
+    assert ['d="M0 6h19"' in maps[0], 'd="M10 6h9"' in maps[2]] == [True, True]
+    assert all(len(shown) < 1_000 for shown in maps)  # what is longer the UI does not show at once
     troubles = str(metadata["troubles"]).splitlines()
     assert troubles[0].startswith(
         "- **failed**: [laps of 2025/bahrain/qualifying](/assets/bronze/laps?view=partitions"

@@ -5,11 +5,13 @@ Why `on_time` is a check and not a freshness policy: docs/adr/0016.
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from urllib.parse import quote
 
 import dagster as dg
 from pydantic import Field
 
+from f1_bronze.charts.svg import as_markdown
 from f1_bronze.datasets import DATASETS
 from f1_bronze.defs.assets import OWNER
 from f1_bronze.defs.metadata import markdown_table, show_path
@@ -37,6 +39,21 @@ PAGE = "reports/coverage.html"
 PROBLEMS_SHOWN = 50
 
 _WIDEST_CELL = 240
+
+_SHOWN_AT_ONCE = 1_000
+"""Characters of Markdown; what is longer the UI shows after a click."""
+
+_PITCH = 10
+
+_COLOURS = {
+    "🟩": "#2e9d5b",
+    "🟨": "#f2c230",
+    "🟥": "#d9363e",
+    "🟧": "#f08c2e",
+    "🟦": "#3f7fd6",
+    "⬜": "#c9ced6",
+}
+"""Of what `_square` says; a session without the dataset is left blank."""
 
 
 class CoverageConfig(dg.Config):
@@ -83,11 +100,11 @@ def coverage(
     """All seasons at a glance: what is stored, what is not, and which rules are broken.
 
     `map_…` has a square per session of the latest season, or of the seasons that the run is
-    configured with: 🟩 stored, 🟨 a warning, 🟥 a broken ERROR rule or a failure, 🟧 overdue,
-    🟦 outdated, unrecorded, unchecked or running, ⬜ missing. `matrix` shows how many rows the lake
-    holds of them; ✗ marks a broken ERROR rule, ! a warning. `troubles` says what is wrong in any
-    season, with a link to each place. `report` is the same as a page, with charts and the offending
-    rows. Made every hour while there is something new.
+    configured with: green stored, yellow a warning, red a broken ERROR rule or a failure, orange
+    overdue, blue outdated, unrecorded, unchecked or running, grey missing. `matrix` shows how many
+    rows the lake holds of them; ✗ marks a broken ERROR rule, ! a warning. `troubles` says what is
+    wrong in any season, with a link to each place. `report` is the same as a page, with charts and
+    the offending rows. Made every hour while there is something new.
     """
     instance = context.instance
     seasons = config.seasons or _registered_seasons(instance)
@@ -136,16 +153,38 @@ def _registered_seasons(instance: dg.DagsterInstance) -> list[int]:
     return sorted({int(year) for key in keys if (year := key.split("/")[0]).isdecimal()})
 
 
-def heat_map(found: Coverage, seasons: Collection[int]) -> dict[str, str]:
-    """A square per session for each dataset, as text: the UI shows it without a click."""
+def heat_map(found: Coverage, seasons: Collection[int]) -> dict[str, str | dg.MetadataValue[str]]:
+    """A square per session for each dataset, which the UI shows without a click.
+
+    As an image, since not every machine has coloured characters; as these where the image is
+    longer than what the UI shows at once.
+    """
     sessions = [session for session in found.sessions if session.year in seasons]
-    return {
-        f"map_{dataset.name}": "".join(
-            _square(found.cell(session, dataset)) for session in sessions
-        )
-        for dataset in DATASETS
-        if sessions
-    }
+    maps: dict[str, str | dg.MetadataValue[str]] = {}
+    for dataset in DATASETS if sessions else ():
+        squares = [_square(found.cell(session, dataset)) for session in sessions]
+        text = "".join(squares)
+        image = as_markdown(_draw_squares(squares), text)
+        is_short = len(image.encode("utf-16-le")) // 2 < _SHOWN_AT_ONCE
+        maps[f"map_{dataset.name}"] = dg.MetadataValue.md(image) if is_short else text
+    return maps
+
+
+def _draw_squares(squares: Sequence[str]) -> str:
+    """The squares as SVG: a path for each colour, a dash for each square."""
+    paths: dict[str, str] = {}
+    place = 0
+    for square, run in groupby(squares):
+        count = len(list(run))
+        if square in _COLOURS:
+            drawn = f"M{place * _PITCH} 6h{count * _PITCH - 1}"
+            paths[square] = paths.get(square, "") + drawn
+        place += count
+    lines = "".join(f'<path stroke="{_COLOURS[s]}" d="{d}"/>' for s, d in paths.items())
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{place * _PITCH}" height="12" '
+        f'stroke-width="12" stroke-dasharray="{_PITCH - 1} 1">{lines}</svg>'
+    )
 
 
 def _square(cell: Cell) -> str:
