@@ -20,6 +20,7 @@ from f1_bronze.settings import SETTINGS
 from f1_bronze_tests.once import made_once
 from tools.dataset_docs import datasets_page
 from tools.reference_docs import PAGES as DERIVED_PAGES
+from tools.release_check import SDIST_HAS, WHEEL_HAS, find_pythons, supported_versions
 from tools.site_links import repository, with_absolute_links
 
 ROOT = Path(__file__).parents[1]
@@ -150,6 +151,18 @@ def test_the_readme_of_a_package_has_absolute_links() -> None:
     links = re.findall(r"\]\(([^)#]+)\)", page)
     assert [link for link in links if "://" not in link] == []
     assert f"{repository()}/tree/main/examples/silver" in links
+
+
+def test_a_release_has_what_it_should(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The release check looks for files that there are, and tries the Pythons that are promised."""
+    assert [name for name in SDIST_HAS if not (ROOT / name).exists()] == []
+    for name in WHEEL_HAS:
+        inside = name.removeprefix("starter/")
+        assert ((ROOT if inside != name else ROOT / "f1_bronze") / inside).exists(), name
+    assert supported_versions() == ["3.11", "3.12", "3.13"]
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent))
+    found = find_pythons([f"{sys.version_info[0]}.{sys.version_info[1]}", "3.99"])
+    assert [path is not None for path in found.values()] == [True, False]
 
 
 def test_events_are_described(demo_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,12 +29,12 @@ TYPED = (
 )
 """What a new user types, one after the other in one folder."""
 
-_SDIST = (
+SDIST_HAS = (
     *("CHANGELOG.md", "LICENSE", "README.md", "docs/index.md", "docs/adr/index.md", "mkdocs.yml"),
     *("f1_bronze_tests/test_docs.py", "tools/release_check.py", "workspace.yaml"),
     *("deploy/dagster/Dockerfile", "examples/silver/assets.py"),
 )
-_WHEEL = (
+WHEEL_HAS = (
     *("py.typed", "defs/monitoring/page.css", "starter/workspace.yaml"),
     *("starter/deploy/dagster/Dockerfile", "starter/deploy/aws/bucket.yaml"),
     "starter/examples/silver/assets.py",
@@ -85,8 +85,8 @@ def missing_files(sdist: Path, wheel: Path) -> list[str]:
     with zipfile.ZipFile(wheel) as archive:
         packed = set(archive.namelist())
     return [
-        *(f"{sdist.name} lacks {name}" for name in _SDIST if name not in source),
-        *(f"{wheel.name} lacks {name}" for name in _WHEEL if f"f1_bronze/{name}" not in packed),
+        *(f"{sdist.name} lacks {name}" for name in SDIST_HAS if name not in source),
+        *(f"{wheel.name} lacks {name}" for name in WHEEL_HAS if f"f1_bronze/{name}" not in packed),
         *(
             f"{wheel.name} should not have {name}"
             for name in sorted(packed)

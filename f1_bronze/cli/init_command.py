@@ -33,7 +33,7 @@ Made by `f1-bronze init`, version {version}. These files are yours: change them 
 | `deploy/compose/` | one machine with Docker: `docker compose -f deploy/compose/compose.yaml up` |
 | `deploy/aws/` | CloudFormation: bucket, least-privilege policy, ECS, Glue tables, alarms |
 | `deploy/kubernetes/` | values for Dagster's Helm chart |
-| `examples/` | silver assets on bronze partitions, and a notebook that reads the lake |
+| `examples/` | to copy: silver assets on bronze partitions |
 
 Next, in this folder:
 
