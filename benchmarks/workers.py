@@ -41,7 +41,7 @@ def deployment(home: Path, environ: dict[str, str], workers: int) -> Iterator[st
     )
     with dg.DagsterInstance.from_config(str(home)) as instance:
         instance.event_log_storage.set_concurrency_slots(API_POOL, workers)
-    port = _free_port()
+    port = free_port()
     with (home / "ui.log").open("w") as log:
         served = subprocess.Popen(
             [*COMMAND, "ui", "--port", str(port)],
@@ -52,7 +52,7 @@ def deployment(home: Path, environ: dict[str, str], workers: int) -> Iterator[st
         )
     url = f"http://127.0.0.1:{port}"
     try:
-        _wait_for(f"{url}/server_info")
+        wait_for(f"{url}/server_info")
         yield url
     finally:
         served.send_signal(signal.SIGINT)
@@ -100,7 +100,8 @@ def measure(folder: Path, workers: int, seasons: str, limits: str, *words: str) 
     }
 
 
-def _wait_for(address: str) -> None:
+def wait_for(address: str) -> None:
+    """Return when it answers."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     deadline = time.monotonic() + _PATIENCE
     while time.monotonic() < deadline:
@@ -113,7 +114,8 @@ def _wait_for(address: str) -> None:
     raise TimeoutError(f"{address} does not answer")
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of loopback that nothing listens on now."""
     import socket
 
     with socket.socket() as one:
