@@ -315,8 +315,11 @@ class Ingestion:
                 accept_loss=self._accept_loss,
             )
             with closing(landings):
-                for partition, answer in batch:
-                    yield partition, answer, answer.error or next(landings)
+                landed = ((place, one, one.error or next(landings)) for place, one in batch)
+                # A backfill requests the stints of the races whose session is on record: a tick of
+                # the daemon between two sessions of a run would cut their run in pieces. So these
+                # are stored first and then recorded one right after the other.
+                yield from list(landed) if dataset is SESSIONS else landed
 
     def _to_candidate(
         self, dataset: Dataset, partition: SessionPartition, answer: SessionAnswer
