@@ -1,22 +1,45 @@
 """The f1-bronze command: its subcommands by name, each imported when it is used.
 
 A command's module may import only light modules at its top and imports the others in its
-functions: `--help` imports all modules, and a command should start no slower than its own work
-requires. test_cli.py holds this.
+functions: a command should start no slower than its own work requires. test_cli.py holds this.
 """
 
 import logging
 import os
 from importlib import import_module
+from textwrap import shorten
 
 import click
 
 from f1_bronze import __version__
 
-COMMANDS = (
-    *("ingest", "backfill", "partitions", "status", "report", "history", "verify", "sql"),
-    *("lineage", "chart", "metrics", "doctor", "settings", "simulate", "demo", "init", "ui"),
-)
+SUMMARIES = {
+    "ingest": "Ingest the sessions of SEASONS (2025, 2023-2025, 2023,2025) through Dagster.",
+    "backfill": "Backfill the sessions of SEASONS (2025, 2023-2025, 2023,2025) on a deployment's "
+    "workers.",
+    "partitions": "Register the sessions of SEASONS that have ended as partitions, without "
+    "ingesting them.",
+    "status": "Print the coverage of SEASONS: the state of each dataset of each session.",
+    "report": "Write SEASONS as one self-contained HTML page.",
+    "history": "List the revisions of a partition (laps 2025/bahrain/race), or print one of them.",
+    "verify": "Read and hash every file of SEASONS and compare the lake with Dagster's record.",
+    "sql": "Run one SQL query (DuckDB) over the lake, which it cannot change.",
+    "lineage": "Show where a partition (laps 2025/bahrain/race) comes from and what became of it.",
+    "chart": "Write a chart of KIND of a PARTITION (2025/bahrain/race) as SVG.",
+    "metrics": "Print and plot metrics: of CloudWatch if F1_BRONZE_METRICS says so, else of the "
+    "lake.",
+    "doctor": "Check settings, API, lake and Dagster home, and say how to fix what fails.",
+    "settings": "List the settings: variable, value, default, meaning.",
+    "simulate": "Serve the OpenF1 simulator, on 127.0.0.1 unless --host says otherwise, until "
+    "interrupted.",
+    "demo": "Tell a story in simulated sessions in data/demo, and open the UI on it with --ui.",
+    "init": "Make a project folder: workspace, settings, deploy templates, examples.",
+    "ui": "Open the Dagster UI on the runs and the lake of this deployment; Ctrl-C ends it.",
+}
+"""What `--help` says of each command: the first sentence of its own help, here so that listing the
+commands imports none of them."""
+
+COMMANDS = tuple(SUMMARIES)
 
 
 class Commands(click.Group):
@@ -25,6 +48,13 @@ class Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names, in the order in which help lists them."""
         return list(COMMANDS)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands."""
+        width = formatter.width - 6 - max(map(len, COMMANDS))
+        rows = [(name, shorten(text, width, placeholder="...")) for name, text in SUMMARIES.items()]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command, or None if there is none of that name."""

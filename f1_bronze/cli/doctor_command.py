@@ -351,7 +351,7 @@ def _launcher(instance: "dg.DagsterInstance") -> Iterator[DoctorCheck]:
 
 
 def _pool_and_telemetry(instance: "dg.DagsterInstance", home: Path) -> Iterator[DoctorCheck]:
-    from f1_bronze.defs.assets import API_POOL
+    from f1_bronze.defs.record.tags import API_POOL
 
     limits = {pool.name: pool.limit for pool in instance.event_log_storage.get_pool_limits()}
     telemetry = instance.telemetry_enabled

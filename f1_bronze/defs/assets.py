@@ -24,6 +24,7 @@ from f1_bronze.defs.partitions import (
     DatasetGroup,
     asset_key,
 )
+from f1_bronze.defs.record.tags import API_POOL
 from f1_bronze.defs.run.ingestion import Ingestion
 from f1_bronze.defs.run.judging import Judge
 from f1_bronze.defs.run.tally import RunTally, log_run
@@ -42,9 +43,6 @@ FRESHNESS = dg.FreshnessPolicy.cron(
 
 Quiet between seasons and in their breaks; what is late by a day is a check: docs/adr/0016.
 """
-
-API_POOL = "openf1"
-"""Pool of every run that asks the API: the UI shows under Deployment > Concurrency what waits."""
 
 MOST_PARTITIONS_A_RUN = 128
 """A season with every session type: what the command and the weekly run do in one process."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from f1_bronze.defs.assets import API_POOL
+from f1_bronze.defs.record.tags import API_POOL
 from f1_bronze.settings import HomeUnusable, dagster_home
 
 RUNS_AT_ONCE = 2

@@ -1,4 +1,7 @@
-"""Names of run tags, ours and those of Dagster that have no public name."""
+"""Names of run tags, ours and those of Dagster that have no public name, and of the pool."""
+
+API_POOL = "openf1"
+"""Pool of every run that asks the API: the UI shows under Deployment > Concurrency what waits."""
 
 RETRY_AT_TAG = "f1_bronze/retry_at"
 """The moment (ISO 8601, UTC) at which a run that met a closed API or an outage is resumed."""

@@ -1,0 +1,123 @@
+"""`make bench`: f1-bronze beside others who do the same work, measured in one run.
+
+Each program is a process of its own, measured from its start to its end. What it stored is read
+back and compared with what the API has, record for record, before its time counts.
+
+    make bench                      # all cases, some 15 minutes on two idle cores
+    make bench CASES=season         # one of them; several with commas
+    make bench QUICK=1              # one round of the smallest, a minute: does it run at all?
+    make bench OUT=docs/performance # where the results go; default build/bench
+    make bench RECORDED=DIR         # seasons that were recorded in place of invented ones
+"""
+
+import argparse
+import json
+import os
+import platform
+import sys
+import tempfile
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from benchmarks import parts
+from benchmarks.cases import Bench, Case, Row, standard_cases
+from benchmarks.figures import TITLES, to_markdown, to_svg
+from f1_bronze.simulator.invented import InventedSeasons
+from f1_bronze.simulator.sources import RecordedSeasons, SeasonSource
+
+_OTHERS = ("s3", "start", "profile", "parts")
+MARKS = "<!-- figures -->", "<!-- end of figures -->"
+
+
+def main(words: list[str] | None = None) -> None:
+    """Measure what is asked for, print it, and write results.json, .md, .svg and profile.txt."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks")
+    names = [*standard_cases(2025, patient=False), *_OTHERS]
+    parser.add_argument("--cases", default="", help=f"with commas: {', '.join(names)}")
+    parser.add_argument("--rounds", type=int, default=3, help="of each program, in turns")
+    parser.add_argument("--season", type=int, default=2025, help="the last of four")
+    parser.add_argument("--out", type=Path, default=Path("build/bench"), help="for the results")
+    parser.add_argument("--recorded", type=Path, help="folder of recorded answers")
+    parser.add_argument("--quick", action="store_true", help="one round, one season, one type")
+    parser.add_argument("--patient", action="store_true", help="wait out limits with everyone")
+    parser.add_argument("--publish", type=Path, help="a page whose figures are to be replaced")
+    chosen = parser.parse_args(words)
+    wanted = [name for name in chosen.cases.split(",") if name]
+    if unknown := sorted(set(wanted) - set(names)):
+        parser.error(f"there is no case {', '.join(unknown)}; there are {', '.join(names)}")
+    source: SeasonSource = (
+        RecordedSeasons(chosen.recorded) if chosen.recorded else InventedSeasons()
+    )
+    cases = standard_cases(chosen.season, patient=chosen.patient)
+    rounds = chosen.rounds
+    if chosen.quick:
+        rounds, wanted = 1, wanted or ["season"]
+    rows: list[Row] = []
+    profile = ""
+    with tempfile.TemporaryDirectory(prefix="f1-bench-") as folder:
+        bench = Bench(source, Path(folder), _say, rounds=rounds)
+        for name in wanted or names:
+            if name in cases:
+                case = _smallest(cases[name]) if chosen.quick else cases[name]
+                rows += bench.run(case)
+            elif name == "s3":
+                types = "race" if chosen.quick else "qualifying,race"
+                rows += bench.run_on_s3(chosen.season, types, delay=0.03)
+            elif name == "start":
+                rows += bench.run_starts()
+            elif name == "profile":
+                profile = bench.profile(chosen.season, "qualifying,race")
+            else:
+                parts.run()
+    _write(rows, profile, chosen.out, rounds, chosen.publish)
+
+
+def _smallest(case: Case) -> Case:
+    """Sprints of a season: six sessions."""
+    return Case(
+        name=case.name,
+        years=case.years[-1:],
+        types="sprint",
+        programs=case.programs,
+        limits=case.limits,
+        latency=case.latency,
+    )
+
+
+def _write(rows: list[Row], profile: str, out: Path, rounds: int, page: Path | None) -> None:
+    about = {
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
+        "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}",
+        "python": platform.python_version(),
+        "dagster": version("dagster"),
+        "rounds": str(rounds),
+        "load_at_the_end": f"{os.getloadavg()[0]:.1f}",
+    }
+    out.mkdir(parents=True, exist_ok=True)
+    plain = [row.to_json() for row in rows]
+    figures = {"about": about, "rows": plain}
+    (out / "results.json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    text = to_markdown(plain, about)
+    (out / "results.md").write_text(text, encoding="utf-8")
+    for case in TITLES:
+        if any(row.case == case for row in rows) and case not in ("s3", "start"):
+            basis = f"{about['machine']}, {about['date']}, medians of {rounds}"
+            svg = to_svg(plain, case, basis)
+            (out / f"{case}.svg").write_text(svg + "\n", encoding="utf-8")
+    if profile:
+        (out / "profile.txt").write_text(profile, encoding="utf-8")
+    if page is not None:
+        before, _, rest = page.read_text(encoding="utf-8").partition(MARKS[0])
+        after = rest.partition(MARKS[1])[2]
+        page.write_text(f"{before}{MARKS[0]}\n\n{text}\n{MARKS[1]}{after}", encoding="utf-8")
+    sys.stdout.write(f"\n{text}\nResults: {out}/results.json, results.md, *.svg\n")
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+"""Runs a program as a process of its own and measures all of it, its start included."""
+
+import os
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class ProgramFailed(Exception):
+    """A program that was to be measured ended with an error."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """What a process took.
+
+    Attributes:
+        wall: seconds from its start to its end.
+        cpu: seconds of CPU, user and system.
+        memory: most megabytes that it held at once.
+        out: what it printed.
+    """
+
+    wall: float
+    cpu: float
+    memory: float
+    out: str
+
+
+def measure(command: Sequence[str], env: Mapping[str, str], folder: Path) -> Measured:
+    """Run the command to its end; `ProgramFailed` when it does not end well."""
+    folder.mkdir(parents=True, exist_ok=True)
+    out, err = folder / "program.out", folder / "program.err"
+    with out.open("wb") as stdout, err.open("wb") as stderr:
+        began = time.perf_counter()
+        process = subprocess.Popen(command, env=dict(env), stdout=stdout, stderr=stderr)
+        _, status, used = os.wait4(process.pid, 0)
+        wall = time.perf_counter() - began
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise ProgramFailed(f"{' '.join(command)}: {err.read_text()[-2000:]}")
+    return Measured(
+        wall=wall,
+        cpu=used.ru_utime + used.ru_stime,
+        memory=used.ru_maxrss / 1000,
+        out=out.read_text(),
+    )
