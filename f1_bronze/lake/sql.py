@@ -371,9 +371,9 @@ def _split_events(data: bytes) -> list[bytes]:
 
 
 def _event_identity(row: dict[str, Any], place: int) -> tuple[Any, ...]:
-    """Run and type; the place of what is no event."""
+    """Run, type and time; the place of what is no event."""
     run_id = row["run"]["runId"]
-    return (place,) if run_id is None else (run_id, row["eventType"])
+    return (place,) if run_id is None else (run_id, row["eventType"], row["eventTime"])
 
 
 def _named(value: Any) -> dict[str, str | None]:
