@@ -50,7 +50,7 @@ docs: $(VENV)/dev.stamp ## derive tables of the docs, the Glue tables and the im
 	$(BIN)/python -m tools.constraints > deploy/dagster/constraints.txt
 
 site: $(VENV)/dev.stamp ## build the documentation site into build/site; a link that leads nowhere fails
-	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 release-check: $(VENV)/release.stamp ## build sdist and wheel, install them into clean environments, run the demo there
 	$(BIN)/python -m tools.release_check

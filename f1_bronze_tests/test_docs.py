@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -151,6 +152,28 @@ def test_the_readme_of_a_package_has_absolute_links() -> None:
     links = re.findall(r"\]\(([^)#]+)\)", page)
     assert [link for link in links if "://" not in link] == []
     assert f"{repository()}/tree/main/examples/silver" in links
+
+
+@pytest.mark.slow
+def test_a_broken_link_fails_the_site(tmp_path: Path) -> None:
+    """What `make site` runs ends with a failure that names the page and the link."""
+    [made] = re.findall(r"\$\(BIN\)/python -m (mkdocs build .*)", (ROOT / "Makefile").read_text())
+    for name in ("docs", "tools"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    for name in ("mkdocs.yml", "pyproject.toml", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"):
+        shutil.copy(ROOT / name, tmp_path)
+    with (tmp_path / "docs/faq.md").open("a") as page:
+        page.write("\n[Nothing](nowhere.md)\n")
+    done = subprocess.run(
+        [sys.executable, "-m", *made.split()],
+        cwd=tmp_path,
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert "'faq.md' contains a link 'nowhere.md'" in done.stdout
 
 
 def test_a_release_has_what_it_should(monkeypatch: pytest.MonkeyPatch) -> None:
