@@ -66,8 +66,8 @@ compose: ## start a deployment in containers: webserver, daemon, code server, Po
 compose-demo: ## the same with the simulator and an invented season
 	$(COMPOSE_UP) -f deploy/compose/demo.yaml up --build --detach
 
-bench: $(VENV)/run.stamp ## compare speeds, as ratios
-	$(BIN)/python -m benchmarks
+bench: $(VENV)/bench.stamp ## measure beside others who do the same: CASES=season, QUICK=1, OUT=…, RECORDED=…
+	$(BIN)/python -m benchmarks $(if $(CASES),--cases $(CASES)) $(if $(QUICK),--quick) $(if $(OUT),--out $(OUT)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(RECORDED),--recorded $(RECORDED)) $(if $(PATIENT),--patient) $(if $(PUBLISH),--publish $(PUBLISH)) $(if $(SEASON),--season $(SEASON))
 
 spark: $(VENV)/spark.stamp ## install PySpark for the test that reads the lake with it; needs Java
 
@@ -96,6 +96,11 @@ $(VENV)/release.stamp: pyproject.toml | $(VENV)/dev.stamp
 $(VENV)/spark.stamp: pyproject.toml | $(VENV)/dev.stamp
 	$(BIN)/python -m pip install --quiet --editable ".[spark]"
 	@touch $@
+
+# What the benchmark compares with, and the S3 that it asks.
+$(VENV)/bench.stamp: pyproject.toml setup.py | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --editable ".[bench]"
+	@touch $@ $(VENV)/run.stamp
 
 $(VENV)/dev.stamp: pyproject.toml setup.py | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --editable ".[dev]"

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from benchmarks import parts
 from benchmarks.cases import Bench, Case, Row, standard_cases
-from benchmarks.figures import TITLES, to_markdown, to_svg
+from benchmarks.figures import AS_TITLED, TITLES, to_markdown, to_svg
 from f1_bronze.simulator.invented import InventedSeasons
 from f1_bronze.simulator.sources import RecordedSeasons, SeasonSource
 
@@ -54,7 +54,7 @@ def main(words: list[str] | None = None) -> None:
     if chosen.quick:
         rounds, wanted = 1, wanted or ["season"]
     rows: list[Row] = []
-    profile = ""
+    profile, load = "", os.getloadavg()[0]
     with tempfile.TemporaryDirectory(prefix="f1-bench-") as folder:
         bench = Bench(source, Path(folder), _say, rounds=rounds)
         for name in wanted or names:
@@ -70,7 +70,7 @@ def main(words: list[str] | None = None) -> None:
                 profile = bench.profile(chosen.season, "qualifying,race")
             else:
                 parts.run()
-    _write(rows, profile, chosen.out, rounds, chosen.publish)
+    _write(rows, profile, chosen.out, rounds, chosen.publish, chosen.quick, load)
 
 
 def _smallest(case: Case) -> Case:
@@ -85,14 +85,23 @@ def _smallest(case: Case) -> Case:
     )
 
 
-def _write(rows: list[Row], profile: str, out: Path, rounds: int, page: Path | None) -> None:
+def _write(
+    rows: list[Row],
+    profile: str,
+    out: Path,
+    rounds: int,
+    page: Path | None,
+    quick: bool,
+    load: float,
+) -> None:
     about = {
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
         "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}",
         "python": platform.python_version(),
         "dagster": version("dagster"),
         "rounds": str(rounds),
-        "load_at_the_end": f"{os.getloadavg()[0]:.1f}",
+        "sessions": "the sprints of a season only (QUICK=1)" if quick else AS_TITLED,
+        "load": f"{load:.1f}",
     }
     out.mkdir(parents=True, exist_ok=True)
     plain = [row.to_json() for row in rows]
@@ -110,7 +119,15 @@ def _write(rows: list[Row], profile: str, out: Path, rounds: int, page: Path | N
     if page is not None:
         before, _, rest = page.read_text(encoding="utf-8").partition(MARKS[0])
         after = rest.partition(MARKS[1])[2]
-        page.write_text(f"{before}{MARKS[0]}\n\n{text}\n{MARKS[1]}{after}", encoding="utf-8")
+        place = os.path.relpath(out, page.parent)
+        charts = [case for case in TITLES if (out / f"{case}.svg").exists()]
+        shown = "".join(f"![{TITLES[case]}]({place}/{case}.svg)\n\n" for case in charts)
+        found = [name for name in ("results.json", "profile.txt") if (out / name).exists()]
+        links = ", ".join(f"[{name}]({place}/{name})" for name in found)
+        figures_text = f"{shown}{text}\nAll of it as data, and the profile: {links}."
+        page.write_text(
+            f"{before}{MARKS[0]}\n\n{figures_text}\n\n{MARKS[1]}{after}", encoding="utf-8"
+        )
     sys.stdout.write(f"\n{text}\nResults: {out}/results.json, results.md, *.svg\n")
 
 

@@ -200,17 +200,22 @@ class Bench:
         commands = {
             "python -c 'import dagster'": [sys.executable, "-c", "import dagster"],
             **{
-                f"f1-bronze {words}": [*ours, *words.split(" ")]
-                for words in ("--help", "settings", "status 2025", "report --output report.html")
+                f"f1-bronze {words.partition(' --o')[0]}": [*ours, *words.split(" ")]
+                for words in (
+                    "--help",
+                    "settings",
+                    "status 2025",
+                    f"report 2025 --output {self._folder}/report.html",
+                )
             },
             "f1-bronze sql": [*ours, "sql", "SELECT 1"],
         }
-        environ["PWD"] = str(self._folder)
         taken: dict[str, list[Measured]] = {}
         for _ in range(max(3, self._rounds)):
             for program, command in commands.items():
                 taken.setdefault(program, []).append(
-                    measure(command, environ, self._folder / "starts")
+                    # Without data `status` ends with 1: something is missing.
+                    measure(command, environ, self._folder / "starts", worst=1)
                 )
         for program, rounds in taken.items():
             self._say(f"start: {program}: {min(one.wall for one in rounds):.2f} s")

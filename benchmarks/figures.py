@@ -10,6 +10,8 @@ from f1_bronze.charts.svg import MARGIN, TITLE_HEIGHT, WIDTH, Drawing
 
 Row = Mapping[str, Any]
 
+AS_TITLED = "as each title says"
+
 TITLES = {
     "season": "A season, qualifying and race, no limits",
     "latency": "The same, each answer 80 ms late",
@@ -25,10 +27,14 @@ _BAR, _GAP, _LEFT, _RIGHT = 20, 6, 250, 110
 
 def to_markdown(rows: Sequence[Row], about: Mapping[str, str]) -> str:
     """A table for each case, the command above it."""
+    busy = ""
+    if float(about["load"]) > 1:
+        busy = f" The machine was busy with other work (load {about['load']}): ratios are rough."
     parts = [
         f"Measured on {about['date']}: {about['machine']}; Python {about['python']}, Dagster "
         f"{about['dagster']}. Medians of {about['rounds']} rounds in turns; memory is the most of "
-        "them. Take the ratios: seconds belong to a machine."
+        f"them. Sessions: {about['sessions']}. Take the ratios: seconds belong to a machine."
+        f"{busy}"
     ]
     for case, group in groupby(rows, lambda row: row["case"]):
         found = list(group)
@@ -49,7 +55,7 @@ def to_markdown(rows: Sequence[Row], about: Mapping[str, str]) -> str:
         if records := next((row["records"] for row in found if row["records"]), None):
             parts.append(f"{records:,} records, the same in each program's files as in the API.")
         parts += _requests(found)
-    if ratios := _ratios(rows):
+    if about["sessions"] == AS_TITLED and (ratios := _ratios(rows)):
         lines = [("ratio", "measured", "target"), ("---", "---:", "---:"), *ratios]
         table = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
         parts.append(f"### Ratios that are to hold\n\n{table}")

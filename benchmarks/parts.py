@@ -1,4 +1,4 @@
-"""`make bench`: what batches, the lake, checks and the code location cost, as ratios.
+"""What batches, the lake, charts, checks and the code location cost, as ratios.
 
 Each figure compares two things measured in the same run on the same machine; nothing is asserted.
 """
@@ -104,7 +104,8 @@ def benchmark_season() -> None:
         client.close()
 
 
-if __name__ == "__main__":
+def run() -> None:
+    """All of them, printed."""
     logging.getLogger("f1_bronze").setLevel(logging.ERROR)
     benchmark_season()
     imports.compare(report)

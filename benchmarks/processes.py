@@ -29,8 +29,10 @@ class Measured:
     out: str
 
 
-def measure(command: Sequence[str], env: Mapping[str, str], folder: Path) -> Measured:
-    """Run the command to its end; `ProgramFailed` when it does not end well."""
+def measure(
+    command: Sequence[str], env: Mapping[str, str], folder: Path, *, worst: int = 0
+) -> Measured:
+    """Run the command to its end; `ProgramFailed` when its exit status is worse than that."""
     folder.mkdir(parents=True, exist_ok=True)
     out, err = folder / "program.out", folder / "program.err"
     with out.open("wb") as stdout, err.open("wb") as stderr:
@@ -39,7 +41,7 @@ def measure(command: Sequence[str], env: Mapping[str, str], folder: Path) -> Mea
         _, status, used = os.wait4(process.pid, 0)
         wall = time.perf_counter() - began
     process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
+    if not 0 <= process.returncode <= worst:
         raise ProgramFailed(f"{' '.join(command)}: {err.read_text()[-2000:]}")
     return Measured(
         wall=wall,
