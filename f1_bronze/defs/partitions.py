@@ -99,7 +99,7 @@ def parse_keys(keys: Iterable[str]) -> list[SessionPartition]:
 
 @dataclass(frozen=True, kw_only=True)
 class Registered:
-    """The registered partition keys, in the order of registration, read once.
+    """The registered partition keys, in the order of registration (`order_keys`), read once.
 
     Attributes:
         session_keys: those of `f1_sessions`.
@@ -111,8 +111,8 @@ class Registered:
 
     @cached_property
     def sessions(self) -> tuple[SessionPartition, ...]:
-        """The registered sessions."""
-        return tuple(parse_keys(self.session_keys))
+        """The registered sessions in chronological order."""
+        return tuple(in_time(parse_keys(self.session_keys)))
 
     @property
     def added_by_hand(self) -> tuple[str, ...]:
@@ -163,8 +163,8 @@ def register(
 ) -> tuple[SessionPartition, ...]:
     """Make these sessions partitions of both definitions; returns those that are new.
 
-    The sessions come in chronological order, whole seasons or parts. Keys of other seasons that
-    are registered already stay, in the order of their years.
+    The sessions come in chronological order, whole seasons or parts. What is registered already
+    stays; `order_keys` says in which order.
     """
     known = read_registered(instance)
     races = [partition for partition in chronological if partition.session_type in RACE_TYPES]
@@ -190,42 +190,107 @@ def _register(
         missing = [key for key in wanted if key not in set(known)]
         instance.add_dynamic_partitions(name, missing)
         _log.warning(
-            "%s: %d partitions are registered out of chronological order, because runs are under "
-            "way; the next registration puts them in order.",
+            "%s: %d partitions are registered out of order, because runs are under way; the next "
+            "registration puts them in order.",
             name,
             len(missing),
         )
     else:
         # Dagster orders keys by registration alone, so those behind the gap are registered anew;
-        # what was materialized for them is stored by key and stays.
-        for key in known[kept:]:
-            instance.delete_dynamic_partition(name, key)
-        instance.add_dynamic_partitions(name, wanted[kept:])
+        # what was materialized for them is stored by key and stays. One by one: a process that
+        # dies meanwhile leaves one key to be found again, not a season.
+        moved = set(known[kept:])
+        for key in wanted[kept:]:
+            if key in moved:
+                instance.delete_dynamic_partition(name, key)
+            instance.add_dynamic_partitions(name, [key])
 
 
 def order_keys(known: Sequence[str], chronological: Sequence[str]) -> list[str]:
-    """All keys, each once, chronologically as far as that is known.
+    """All keys, each once, in the order of registration: what is often selected lies together.
 
-    Years come in order. Within a year the given keys are in the order given; a registered key
-    that is not among them keeps its place behind the registered key before it.
+    A run covers neighbours only. So seasons come in order, in a season its session types (those
+    that are ingested by default last and side by side), and in a type the sessions in time.
+    Given keys are in the order given; a registered key that is not among them keeps its place
+    behind the registered key of its season and type before it. docs/adr/0020 has the figures.
 
     >>> order_keys(["2024/a/race", "2024/c/race"], ["2024/b/race", "2024/c/race", "2023/z/race"])
     ['2023/z/race', '2024/a/race', '2024/b/race', '2024/c/race']
+    >>> order_keys([], ["2024/a/qualifying", "2024/a/race", "2024/b/qualifying", "2024/b/race"])
+    ['2024/a/qualifying', '2024/b/qualifying', '2024/a/race', '2024/b/race']
     """
-    ordered = sorted(chronological, key=_year)
-    given = set(ordered)
-    before: str | None = None
+    blocks: dict[tuple[int, int, str], list[str]] = {}
+    for key in chronological:
+        blocks.setdefault(_block(key), []).append(key)
+    given = set(chronological)
+    before: dict[tuple[int, int, str], str] = {}
     for key in known:
+        place = _block(key)
+        block = blocks.setdefault(place, [])
         if key not in given:
-            if before is not None and _year(before) == _year(key):
-                place = ordered.index(before) + 1
-            else:
-                place = sum(1 for other in ordered if _year(other) < _year(key))
-            ordered.insert(place, key)
-        before = key
-    return ordered
+            block.insert(block.index(before[place]) + 1 if place in before else 0, key)
+        before[place] = key
+    return [key for place in sorted(blocks) for key in blocks[place]]
 
 
-def _year(key: str) -> int:
+_LAST_TYPES = ("sprint_qualifying", "sprint", "qualifying", "race")
+"""Session types as they are registered, behind all others."""
+
+
+def _block(key: str) -> tuple[int, int, str]:
+    """The season of a key, the place of its session type in it, and the type."""
     partition = parse_key(key)
-    return partition.year if partition else _YEAR_OF_UNKNOWN
+    if partition is None:
+        return _YEAR_OF_UNKNOWN, 0, ""
+    kind = partition.session_type
+    return partition.year, _LAST_TYPES.index(kind) + 1 if kind in _LAST_TYPES else 0, kind
+
+
+def in_time(registered: Sequence[SessionPartition]) -> list[SessionPartition]:
+    """Sessions in chronological order, from those of each type in that order.
+
+    No key has a date. The weekends of a season are in the order in which its types have them, and
+    the sessions of a weekend as its timetable has them.
+
+    >>> keys = [f"2024/{name}/practice_1" for name in "abc"] + ["2024/a/race", "2024/c/race"]
+    >>> [one.key.removeprefix("2024/") for one in in_time(parse_keys(keys))]
+    ['a/practice_1', 'a/race', 'b/practice_1', 'c/practice_1', 'c/race']
+    """
+    weekends: dict[int, dict[str, list[str]]] = {}
+    for one in registered:
+        weekends.setdefault(one.year, {}).setdefault(one.session_type, []).append(one.grand_prix)
+    places = {
+        (year, name): place
+        for year, by_type in weekends.items()
+        for place, name in enumerate(_merge(by_type.values()))
+    }
+    return sorted(
+        registered,
+        key=lambda one: (one.year, places[one.year, one.grand_prix], _time_of_weekend(one)),
+    )
+
+
+def _merge(sequences: Iterable[Sequence[str]]) -> list[str]:
+    """One order from parts of it; what is in one part alone comes first, like tests before it."""
+    first, *others = sorted(sequences, key=len, reverse=True)
+    merged = list(first)
+    for sequence in others:
+        for at, name in enumerate(sequence):
+            if name not in merged:
+                before = [merged.index(other) + 1 for other in sequence[:at] if other in merged]
+                after = [merged.index(other) for other in sequence[at + 1 :] if other in merged]
+                merged.insert(max(before) if before else min(after, default=0), name)
+    return merged
+
+
+_SPRINTS_FIRST = 2024
+"""Since then sprints are before qualifying."""
+
+
+def _time_of_weekend(partition: SessionPartition) -> tuple[int, str]:
+    """The place of a session among those of its weekend."""
+    order = ["qualifying", "sprint_qualifying", "sprint", "race"]
+    if partition.year >= _SPRINTS_FIRST:
+        order = ["sprint_qualifying", "sprint", "qualifying", "race"]
+    kind = partition.session_type
+    return order.index(kind) + 1 if kind in order else 0, kind

@@ -1,12 +1,14 @@
-"""Partitions are registered in chronological order, whatever order they are found in."""
+"""Partitions are registered in an order that keeps selections together, however they are found."""
 
 import dagster as dg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.partition import SessionPartition
-from f1_bronze.defs.partitions import order_keys, read_registered, register
+from f1_bronze.defs.automation.launch import plan_runs
+from f1_bronze.defs.partitions import Registered, order_keys, read_registered, register
 
 WEEKEND = ["2024/b/sprint", "2024/b/qualifying", "2024/b/race"]
 
@@ -56,7 +58,7 @@ def test_nothing_moves_under_a_run(
     ).run_id
     register(instance, parsed("2023/z/race"))
     assert read_registered(instance).session_keys == ("2025/a/race", "2023/z/race")
-    assert "out of chronological order" in caplog.text
+    assert "out of order" in caplog.text
     instance.delete_run(run_id)
     register(instance, parsed("2023/z/race"))
     assert read_registered(instance).session_keys == ("2023/z/race", "2025/a/race")
@@ -70,6 +72,85 @@ def test_a_key_added_by_hand_is_listed_apart(instance: dg.DagsterInstance) -> No
     assert registered.session_keys == ("2025/a/race", "foo")
     assert registered.sessions == (SessionPartition.parse("2025/a/race"),)
     assert registered.added_by_hand == ("foo",)
+
+
+CONVENTIONAL = ("practice_1", "practice_2", "practice_3", "qualifying", "race")
+WITH_SPRINT = ("practice_1", "sprint_qualifying", "sprint", "qualifying", "race")
+
+
+def season(year: int, grands_prix: str = "abcdef") -> list[SessionPartition]:
+    """Testing, then weekends with every session type, every third with a sprint, in time."""
+    keys = [f"{year}/testing/day_{day}" for day in (1, 2)]
+    for number, name in enumerate(grands_prix):
+        types = WITH_SPRINT if number % 3 == 2 else CONVENTIONAL
+        keys += [f"{year}/{name}/{one}" for one in types]
+    return parsed(*keys)
+
+
+@pytest.mark.parametrize(
+    "types",
+    [{"qualifying", "race"}, {"race"}, {"sprint", "qualifying", "race"}, {"practice_1"}],
+    ids=lambda types: "+".join(sorted(types)),
+)
+def test_a_season_is_one_run_however_many_types_are_registered(types: set[str]) -> None:
+    """Beside all types of four seasons a season of these types is one run of each job."""
+    every = [one for year in (2022, 2023, 2024, 2025) for one in season(year)]
+    keys = order_keys([], [one.key for one in every])
+    race_keys = [key for key in keys if key.endswith(("/race", "/sprint"))]
+    registered = Registered(session_keys=tuple(keys), race_keys=tuple(race_keys))
+    chosen = {one.key for one in every if one.session_type in types and one.year == 2023}
+    runs = plan_runs(registered, dict.fromkeys(DATASETS, chosen))
+    jobs = ["bronze_sessions", "bronze_races"][: 1 + bool(types & {"sprint", "race"})]
+    assert [run.job for run in runs] == jobs
+    assert set(runs[0].keys) == chosen
+
+
+def test_the_sessions_are_in_time(instance: dg.DagsterInstance) -> None:
+    """They are registered by type, and read as they took place, in this season and the next."""
+    every = [*season(2024), *season(2025, "badfec")]
+    register(instance, every)
+    assert list(read_registered(instance).sessions) == every
+    sprints_last = ("practice_1", "qualifying", "sprint_qualifying", "sprint", "race")
+    earlier = parsed(*(f"2023/{name}/{one}" for name in "ab" for one in sprints_last))
+    register(instance, earlier)
+    assert list(read_registered(instance).sessions) == [*earlier, *every]
+
+
+def test_a_new_weekend_of_a_running_season(instance: dg.DagsterInstance) -> None:
+    """Its sessions come to those of their types, week after week."""
+    whole = season(2025)
+    for count in (2, 7, 12, len(whole)):
+        register(instance, whole[:count])
+    registered = read_registered(instance)
+    assert list(registered.session_keys) == order_keys([], [one.key for one in whole])
+    assert list(registered.sessions) == whole
+    assert registered.earlier(whole[-1]) == [f"2025/{name}/race" for name in "edcba"]
+
+
+def test_a_process_that_dies_while_keys_move(instance: dg.DagsterInstance) -> None:
+    """It loses one key at most, which the next registration finds again."""
+    whole = season(2025)
+    register(instance, whole[:12])
+
+    class Dying:
+        def __init__(self, deletions: int) -> None:
+            self.left = deletions
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(instance, name)
+
+        def delete_dynamic_partition(self, name: str, key: str) -> None:
+            instance.delete_dynamic_partition(name, key)
+            self.left -= 1
+            if not self.left:
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        register(Dying(3), whole)  # type: ignore[arg-type]  # it is one but for its type
+    registered = read_registered(instance)
+    assert len(set(whole[:12]) - set(registered.sessions)) <= 1
+    register(instance, whole)
+    assert list(read_registered(instance).sessions) == whole
 
 
 KEYS = st.lists(
