@@ -45,13 +45,13 @@ CHANGES_SHOWN = 20
 _WIDEST_CELL = 40
 
 
-def column_schema(dataset: Dataset) -> dg.TableSchema:
-    """The declared columns as the Dagster catalog shows them."""
+def column_schema(dataset: Dataset, *, described: bool = True) -> dg.TableSchema:
+    """The declared columns as the Dagster catalog shows them, with or without descriptions."""
     columns = [
         dg.TableColumn(
             column.name,
             column.type.value,
-            description=column.description,
+            description=column.description if described else None,
             constraints=dg.TableColumnConstraints(nullable=column.nullable),
         )
         for column in dataset.columns
@@ -59,7 +59,9 @@ def column_schema(dataset: Dataset) -> dg.TableSchema:
     extra = dg.TableColumn(
         EXTRA_FIELDS,
         "string (JSON)",
-        description="What no declared column can hold, so that the API's record can be rebuilt.",
+        description="What no declared column can hold, so that the API's record can be rebuilt."
+        if described
+        else None,
     )
     return dg.TableSchema(columns=[*columns, extra])
 

@@ -2,10 +2,12 @@
 
 import multiprocessing
 import os
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -34,17 +36,17 @@ def entry(run_id: str, kind: dg.DagsterEventType, data: Any) -> dg.EventLogEntry
     )
 
 
-def materialization(run_id: str, partition: str) -> dg.EventLogEntry:
+def materialization(run_id: str, partition: str, **metadata: Any) -> dg.EventLogEntry:
     """A partition that was stored."""
-    event = dg.AssetMaterialization(asset_key=KEY, partition=partition)
+    event = dg.AssetMaterialization(asset_key=KEY, partition=partition, metadata=metadata)
     kind = dg.DagsterEventType.ASSET_MATERIALIZATION
     return entry(run_id, kind, StepMaterializationData(event))
 
 
-def evaluation(run_id: str, partition: str) -> dg.EventLogEntry:
+def evaluation(run_id: str, partition: str, **metadata: Any) -> dg.EventLogEntry:
     """A check of it."""
     event = dg.AssetCheckEvaluation(
-        asset_key=KEY, check_name="rules", passed=True, metadata={}, partition=partition
+        asset_key=KEY, check_name="rules", passed=True, metadata=metadata, partition=partition
     )
     return entry(run_id, dg.DagsterEventType.ASSET_CHECK_EVALUATION, event)
 
@@ -135,6 +137,65 @@ def test_a_failed_event_leaves_nothing_open(
     assert partitions(log) == set()
     log.store_event(materialization("run", "2024/a/sprint"))
     assert partitions(log) == {"2024/a/sprint"}
+
+
+CHART = dg.MetadataValue.md("![a chart](data:image/svg+xml,…)" * 200)
+
+
+def metadata_of(event: dg.EventLogEntry) -> Any:
+    """The metadata of a materialization or an evaluation."""
+    data = event.get_dagster_event().event_specific_data
+    return data.materialization.metadata if hasattr(data, "materialization") else data.metadata
+
+
+def test_charts_and_evidence_are_stored_once(log: SqliteEventLog) -> None:
+    """The run's page, the asset's page and the check's page show them; one file has each."""
+    for number in range(3):
+        log.store_event(materialization("run", f"2024/a/{number}", picture=CHART, rows=number))
+        log.store_event(evaluation("run", f"2024/a/{number}", evidence=CHART, rows=number))
+    log.store_event(materialization("run", "2024/b/race", rows=7))
+    records = log.get_records_for_run("run").records
+    assert [metadata_of(one.event_log_entry)["rows"].value for one in records] == [
+        *(0, 0, 1, 1, 2, 2, 7)
+    ]
+    assert metadata_of(records[2].event_log_entry)["picture"] == CHART
+    assert metadata_of(records[3].event_log_entry)["evidence"] == CHART
+    [latest] = log.get_records_for_run("run", limit=1, ascending=False).records
+    assert metadata_of(latest.event_log_entry)["rows"].value == 7
+    of_assets = log.fetch_materializations(dg.AssetRecordsFilter(KEY), limit=9).records
+    assert [one.event_log_entry for one in of_assets[::-1]] == [
+        one.event_log_entry for one in (*records[::2][:3], records[6])
+    ]
+    [checked] = log.get_asset_check_execution_history(
+        CHECK, limit=1, partition_filter=PartitionKeyFilter(key="2024/a/1")
+    )
+    assert checked.event == records[3].event_log_entry
+    assert rows_with_chart(log, "run", "event_logs", "event") == 0
+    assert rows_with_chart(log, "index", "event_logs", "event") == 3
+    assert rows_with_chart(log, "index", "asset_check_executions", "evaluation_event") == 3
+
+
+def rows_with_chart(log: SqliteEventLog, shard: str, table: str, column: str) -> int:
+    """How many rows of a table hold a chart."""
+    with closing(sqlite3.connect(log.path_for_shard(shard))) as connection:
+        query = f"select count(*) from {table} where {column} like '%a chart%'"
+        [(count,)] = connection.execute(query)
+    return int(count)
+
+
+def test_dagsters_own_class_reads_an_event_without_its_charts(log: SqliteEventLog) -> None:
+    """Without ours the page of the run says where the rest is; the asset's page has it all."""
+    log.store_event(materialization("run", "2024/a/race", picture=CHART))
+    own = SqliteEventLogStorage(str(folder_of(log)))
+    [record] = own.get_records_for_run("run").records
+    assert record.partition_key == "2024/a/race"
+    [note] = metadata_of(record.event_log_entry).values()
+    assert note.value.startswith("The metadata is kept with the asset")
+    [whole] = own.fetch_materializations(dg.AssetRecordsFilter(KEY), limit=1).records
+    assert metadata_of(whole.event_log_entry)["picture"] == CHART
+    own.wipe_asset(KEY)
+    [record] = log.get_records_for_run("run").records
+    assert record.partition_key == "2024/a/race"
 
 
 def test_threads_take_turns(log: SqliteEventLog) -> None:

@@ -14,25 +14,29 @@ import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import dagster as dg
 import sqlalchemy as db
 from dagster._config.config_schema import UserConfigSchema
 from dagster._core.event_api import EventHandlerFn
-from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS
+from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS, StepMaterializationData
+from dagster._core.events.log import EventLogEntry
+from dagster._core.storage.event_log.base import EventLogConnection
+from dagster._core.storage.event_log.schema import (
+    AssetCheckExecutionsTable,
+    SqlEventLogStorageTable,
+)
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import (
     INDEX_SHARD_NAME,
     SqliteEventLogStorage,
     SqliteEventLogStorageWatchdog,
 )
-from dagster._serdes import ConfigurableClassData
+from dagster._record import copy
+from dagster._serdes import ConfigurableClassData, deserialize_value, serialize_value
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.pool import NullPool, Pool, StaticPool
 from watchdog.events import FileModifiedEvent, FileSystemEvent
-
-if TYPE_CHECKING:
-    from dagster import EventLogEntry
 
 SECONDS_FOR_A_LOCK = 30
 """How long a statement waits while other processes write; Dagster's own figure."""
@@ -41,8 +45,21 @@ MOST_FILES_OPEN = 8
 """Runs whose files are kept open besides the index; the one that was used longest ago is closed."""
 
 
+LARGE = 3_000
+"""Characters of an event as it is stored, from which on its metadata is stored once."""
+
+_ONCE = {dg.DagsterEventType.ASSET_MATERIALIZATION, dg.DagsterEventType.ASSET_CHECK_EVALUATION}
+_KEPT = "kept_once"
+_NOTE = "The metadata is kept with the asset; see the event on the asset's page."
+_EVENTS, _CHECKS = SqlEventLogStorageTable, AssetCheckExecutionsTable
+
+
 class SqliteEventLog(SqliteEventLogStorage):
     """The event log of a `dagster.yaml` whose storage is SQLite.
+
+    The metadata of a large materialization or evaluation (charts, evidence) is stored once, in the
+    index, where Dagster reads it for the asset's pages. The run's file has the event without it,
+    and whoever reads the run's events here gets them whole.
 
     Safe with several threads, which take turns at a file, and with several processes, which wait
     for each other's commits. A forked process opens connections of its own.
@@ -79,22 +96,78 @@ class SqliteEventLog(SqliteEventLogStorage):
             base_dir = os.path.join(home, "history", "runs")
         return cls(base_dir, inst_data)
 
-    def store_event(self, event: "EventLogEntry") -> None:
+    def store_event(self, event: EventLogEntry) -> None:
         """Store it in its run's file, and what concerns an asset in the index with one commit."""
         kind = event.dagster_event_type
         if kind in ASSET_EVENTS or kind in ASSET_CHECK_EVENTS:
-            with self._connect(INDEX_SHARD_NAME):
-                super().store_event(event)
+            with self._connect(INDEX_SHARD_NAME) as index:
+                if not (kind in _ONCE and event.run_id and self._store_once(event, index)):
+                    super().store_event(event)
         else:
             super().store_event(event)
 
-    def store_event_batch(self, events: Sequence["EventLogEntry"]) -> None:
+    def _store_once(self, event: EventLogEntry, index: Connection) -> bool:
+        """Store a large event as Dagster does, but its metadata once; False where it is small."""
+        whole = self._event_to_row(event)
+        if len(whole["event"]) < LARGE:
+            return False
+        light = {**whole, "event": serialize_value(_without_metadata(event))}
+        is_check = event.dagster_event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION
+        with self._connect(event.run_id) as run:
+            run.execute(_EVENTS.insert().values(**light))
+        stored = index.execute(_EVENTS.insert().values(**(light if is_check else whole)))
+        number = stored.lastrowid
+        if is_check:  # whole in the row of the check
+            self.store_asset_check_event(event, number)
+        else:
+            self._store_asset_event_tags(index, [event], [number])
+            self._store_asset_event(index, event, number)
+        return True
+
+    def get_records_for_run(self, *args: Any, **kwargs: Any) -> EventLogConnection:
+        """The events of a run, whole."""
+        found = super().get_records_for_run(*args, **kwargs)
+        return found._replace(records=self._complete(found.records))
+
+    def _get_run_sharded_event_records(
+        self, *args: Any, **kwargs: Any
+    ) -> Sequence[dg.EventLogRecord]:
+        return self._complete(super()._get_run_sharded_event_records(*args, **kwargs))
+
+    def _complete(self, records: Sequence[dg.EventLogRecord]) -> list[dg.EventLogRecord]:
+        """The records with the metadata that the index has of them."""
+        light = [one.event_log_entry for one in records if _is_light(one.event_log_entry)]
+        whole: dict[tuple[Any, ...], EventLogEntry] = {}
+        for run_id in {event.run_id for event in light}:
+            times = [self._time(event) for event in light if event.run_id == run_id]
+            for table, column, time in (
+                (_EVENTS, _EVENTS.c.event, _EVENTS.c.timestamp),
+                (_CHECKS, _CHECKS.c.evaluation_event, _CHECKS.c.evaluation_event_timestamp),
+            ):
+                query = db.select(column).where(
+                    table.c.run_id == run_id, time.between(min(times), max(times))
+                )
+                with self.index_connection() as index:
+                    texts = [text for (text,) in index.execute(query) if len(text) >= LARGE]
+                found = (deserialize_value(text, EventLogEntry) for text in texts)
+                whole |= {_identity(event): event for event in found}
+        return [
+            one._replace(event_log_entry=whole.get(_identity(entry), entry))
+            if _is_light(entry := one.event_log_entry)
+            else one
+            for one in records
+        ]
+
+    def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         """Store them with one commit for each file: first the run's, then the index's."""
         if len({event.run_id for event in events}) != 1:
             super().store_event_batch(events)
             return
         with self._connect(INDEX_SHARD_NAME), self._connect(events[0].run_id):
             super().store_event_batch(events)
+
+    def _time(self, event: EventLogEntry) -> Any:
+        return self._event_insert_timestamp(event)  # type: ignore[no-untyped-call]  # Dagster's
 
     def has_table(self, table_name: str) -> bool:
         """Whether the index has it; a table that was there once stays there."""
@@ -179,6 +252,33 @@ class SqliteEventLog(SqliteEventLogStorage):
         self._files.clear()
         self._files_lock = threading.Lock()
         self._mine = threading.local()
+
+
+def _data(event: EventLogEntry) -> Any:
+    """What says the asset and has the metadata: the materialization, or the evaluation."""
+    data = event.get_dagster_event().event_specific_data
+    return data.materialization if isinstance(data, StepMaterializationData) else data
+
+
+def _without_metadata(event: EventLogEntry) -> EventLogEntry:
+    inner, data = event.get_dagster_event(), _data(event)
+    metadata = {_KEPT: dg.MetadataValue.text(_NOTE)}
+    light: Any = inner.event_specific_data
+    if isinstance(data, dg.AssetMaterialization):
+        light = light._replace(materialization=data.with_metadata(metadata))
+    else:
+        light = copy(light, metadata=metadata)
+    return event._replace(dagster_event=inner._replace(event_specific_data=light))
+
+
+def _is_light(event: EventLogEntry) -> bool:
+    return event.dagster_event_type in _ONCE and _KEPT in _data(event).metadata
+
+
+def _identity(event: EventLogEntry) -> tuple[Any, ...]:
+    data = _data(event)
+    kind = event.dagster_event_type
+    return kind, data.asset_key, data.partition, getattr(data, "check_name", ""), event.timestamp
 
 
 class _File:

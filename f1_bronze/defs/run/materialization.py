@@ -93,7 +93,8 @@ def to_materialization(
             "code_version": __version__,
             "host": socket.gethostname(),
             "dagster/partition_row_count": landing.rows,
-            "dagster/column_schema": column_schema(dataset),
+            # The definition has the descriptions, which the UI adds.
+            "dagster/column_schema": column_schema(dataset, described=False),
             **_changes_metadata(dataset, landing),
             COUNTED_REQUESTS: answer.api_requests,
             "api_so_far": dg.MetadataValue.json(counters.to_json()),
