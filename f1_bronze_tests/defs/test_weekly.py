@@ -71,7 +71,7 @@ def test_new_sessions_are_requested(ticks: Ticks, simulator: Simulator) -> None:
 
 def test_corrections_and_what_is_lacking(ticks: Ticks, materialize: Materialize) -> None:
     """Sessions of the last 15 days are asked for again in full; earlier ones only for what the
-    lake lacks of them."""
+    lake lacks of them. A run has one session type, or whole blocks of several."""
     ticks.calendar()
     for job in ("bronze_sessions", "bronze_races"):
         first = QUALIFYING if job == "bronze_sessions" else RACE
@@ -81,8 +81,10 @@ def test_corrections_and_what_is_lacking(ticks: Ticks, materialize: Materialize)
     assert asked(again.run_requests) == FIRST_RUNS
     ticks.now = THIRD_MONDAY
     assert asked(ticks.weekly(THIRD_MONDAY).run_requests) == [
-        ("bronze_sessions", ["laps"], QUALIFYING, RACE),
-        ("bronze_sessions", OF_SESSIONS, "2025/chinese/qualifying", "2025/japanese/race"),
+        ("bronze_sessions", ["laps"], QUALIFYING, QUALIFYING),
+        ("bronze_sessions", OF_SESSIONS, "2025/chinese/qualifying", "2025/japanese/qualifying"),
+        ("bronze_sessions", ["laps"], RACE, RACE),
+        ("bronze_sessions", OF_SESSIONS, "2025/chinese/race", "2025/japanese/race"),
         ("bronze_races", OF_RACES, "2025/chinese/race", "2025/japanese/race"),
     ]
 

@@ -73,6 +73,8 @@ class SqliteEventLog(SqliteEventLogStorage):
         self._tables: set[str] = set()
         self._has_index_columns = False
         super().__init__(base_dir, inst_data)
+        # Without it Dagster hands over one by one what a run plans: an event a partition.
+        os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "1000")
         LOGS.add(self)
 
     @classmethod
