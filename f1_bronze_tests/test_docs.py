@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import click
 import dagster as dg
@@ -22,7 +23,7 @@ from f1_bronze_tests.once import made_once
 from tools.dataset_docs import datasets_page
 from tools.reference_docs import PAGES as DERIVED_PAGES
 from tools.release_check import SDIST_HAS, WHEEL_HAS, find_pythons, supported_versions
-from tools.site_links import repository, with_absolute_links
+from tools.site_links import on_page_markdown, repository, with_absolute_links
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -141,6 +142,15 @@ def test_links_out_of_the_docs_lead_to_the_repository() -> None:
         f"[a]({repository()}/tree/main/deploy/dagster) ![b](../images/b.png) [c](x.md#y) "
         f"[d]({repository()}/blob/main/setup.py#L1) [e](#f)"
     )
+
+
+def test_files_at_the_root_are_pages() -> None:
+    """The page of the changelog has its text, with links to pages from where it is now."""
+    page = SimpleNamespace(file=SimpleNamespace(src_uri="project/changelog.md"))
+    text = on_page_markdown((ROOT / "docs/project/changelog.md").read_text("utf-8"), page=page)
+    assert text.startswith("# Changelog")
+    for target in re.findall(r"\]\((?!\w+:)([^)#]+)", text):
+        assert (ROOT / "docs/project" / target).exists(), target
 
 
 def test_the_readme_of_a_package_has_absolute_links() -> None:

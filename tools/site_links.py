@@ -40,8 +40,14 @@ def with_absolute_links(page: str, folder: str, stays: str | None = None) -> str
 
 
 def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
-    """MkDocs' hook: links that leave the docs lead to the repository."""
+    """MkDocs' hook: links that leave the docs lead to the repository.
+
+    A page that is nothing but `--8<-- "NAME"` has the content of that file at the root.
+    """
     folder = Path("docs", page.file.src_uri).parent
+    if included := re.fullmatch(r'--8<-- "([\w.]+)"\s*', markdown):
+        text = with_absolute_links((ROOT / included[1]).read_text("utf-8"), ".", stays="docs")
+        return text.replace("](docs/", f"]({os.path.relpath('docs', folder)}/")
     return with_absolute_links(markdown, str(folder), stays="docs")
 
 
