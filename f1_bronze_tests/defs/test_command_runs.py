@@ -88,6 +88,7 @@ def test_the_ui_lists_runs_of_the_command(
         "dagster/code_location": "f1_bronze",  # added by Dagster
         "dagster/partition": RACE,
         "dagster/max_retries": "0",
+        "f1_bronze/simulated": "true",  # by the run, whose sessions the simulator has invented
     }
 
 
