@@ -139,6 +139,11 @@ class NoTypesChanged:
     """Every other value of a declared field fits its column, and is written as it used to be."""
 
 
+@dataclass(frozen=True)
+class NoEmptyTexts:
+    """No text is empty or blank; a column that is so in most rows is left to its own rule."""
+
+
 SessionCondition = (
     RowCount
     | ColumnsAsDeclared
@@ -147,6 +152,7 @@ SessionCondition = (
     | NoFieldsGone
     | NoTextInNumbers
     | NoTypesChanged
+    | NoEmptyTexts
 )
 
 

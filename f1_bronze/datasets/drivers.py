@@ -20,6 +20,8 @@ from f1_bronze.datasets.dataset import (
 )
 from f1_bronze.datasets.shared_rules import (
     MEETING_AS_IN_SESSIONS,
+    MEETING_KNOWN,
+    NO_EMPTY_TEXTS,
     at_least_one_row,
     rows_as_usual,
     shape_rules,
@@ -104,21 +106,37 @@ _RULES = (
     warn(
         "team_name not null",
         NotNull("team_name"),
+        usable_from=0.5,
+        scope=Scope(CLASSIFIED_TYPES),
+        says="Every driver has a team.",
+        why="True of every recorded row.",
+    ),
+    warn(
+        "team_name not null in practice",
+        NotNull("team_name"),
         mostly=0.8,
         usable_from=0.5,
+        scope=Scope(PRACTICE_TYPES),
         says="Nearly every driver has a team.",
-        why="True of every recorded row; a few that lack it are no reason to look, a grid's are.",
+        why="Reserves take seats in practice and testing; a few without a team are no reason to "
+        "look, a grid's are.",
     ),
     warn(
         "team_colour six digits",
         Matches("team_colour", r"^[0-9A-Fa-f]{6}$"),
-        mostly=0.8,
         usable_from=0.5,
         says="team_colour is six hexadecimal digits, in capitals or not.",
         why="Charts use it as it is; upstream changed from capitals to small letters and back.",
     ),
     warn(
+        "acronyms differ",
+        usable_from=0.5,
+        says="No two drivers have the same acronym.",
+        why="True of every recorded session; people tell drivers by it.",
+    ),
+    warn(
         "as many drivers as cars",
+        usable_from=0.6,
         says="20 drivers, from 2026 on 22, or one fewer; in practice 2 fewer to 6 more, in "
         "testing half to twice as many.",
         why="A car that does not start is missing from drivers, as in the 2024 Australian "
@@ -132,6 +150,8 @@ _RULES = (
         says="Each team has two drivers.",
         why="Nine teams in ten: a car can be withdrawn, as in Australia in 2024.",
     ),
+    NO_EMPTY_TEXTS,
+    MEETING_KNOWN,
     MEETING_AS_IN_SESSIONS,
     rows_as_usual("The grid changes by a few cars at most."),
 )

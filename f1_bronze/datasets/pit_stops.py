@@ -4,7 +4,7 @@ Under a red flag the whole field waits in the pit lane, so times of many minutes
 Some early races have no rows at all, and a few rows have no lap number.
 """
 
-from f1_bronze.datasets.conditions import Between, NotNull, TypeIs
+from f1_bronze.datasets.conditions import Between, TypeIs
 from f1_bronze.datasets.dataset import (
     DRIVER_NUMBER,
     MEETING_KEY,
@@ -24,6 +24,7 @@ from f1_bronze.datasets.shared_rules import (
     DATED_WITHIN_THE_SESSION,
     DRIVERS_KNOWN,
     MEETING_AS_IN_SESSIONS,
+    MEETING_KNOWN,
     at_least_one_row,
     rows_as_usual,
     shape_rules,
@@ -67,12 +68,11 @@ _RULES = (
     ),
     warn(
         "pit lane time known",
-        NotNull("pit_duration", or_else="lane_duration"),
-        mostly=0.9,
         usable_from=0.25,
-        says="Nine visits in ten have lane_duration or, in older answers, pit_duration.",
+        says="Every visit that has a lap has lane_duration or, in older answers, pit_duration.",
         promised="pit_duration not null",
-        why="Both are the same time; pit_duration goes after 2026. 0.1 % of race rows have none.",
+        why="Both are the same time; pit_duration goes after 2026. 0.1 % of race rows have none, "
+        "and no lap either: two cars that never left the grid in Qatar in 2024.",
     ),
     *(
         error(
@@ -109,16 +109,25 @@ _RULES = (
         )
         for column in _LANE_TIMES
     ),
+    warn(
+        "stop_duration 0 s to 2 h",
+        Between("stop_duration", 0.0, 7200.0),
+        usable_from=0.5,
+        says="stop_duration is from 0 to 7,200 seconds.",
+        why="A car stands for no longer than it is in the pit lane.",
+    ),
     DRIVERS_KNOWN,
+    MEETING_KNOWN,
     MEETING_AS_IN_SESSIONS,
     DATED_WITHIN_THE_SESSION,
     warn(
         "stints end with stops",
-        mostly=0.8,
+        usable_from=0.25,
         scope=Scope(RACE),
-        says="Where a driver changes to another stint there is a stop, give or take a lap.",
-        why="In 2 of 88 races and sprints more than a fifth of the stops are missing, and in "
-        "truth.",
+        says="Where a driver changes to another stint before the last lap there is a stop, give "
+        "or take a lap.",
+        why="True of every race of 2024. In 2 of 88 races and sprints more than a fifth of the "
+        "stops are missing, and in truth.",
     ),
     warn(
         "stops end stints",
@@ -127,6 +136,14 @@ _RULES = (
         says="On the lap of a stop, give or take one, a stint of that driver ends.",
         why="True of 865 of 865 stops of 2024 that have a lap. A drive-through penalty keeps its "
         "tyres: one stop in ten may end none.",
+    ),
+    warn(
+        "stops in their lap",
+        usable_from=0.5,
+        says="A stop is dated from 5 s before its lap begins to 60 s after it ends and the car has "
+        "left the pit lane.",
+        why="True of all 59 stops whose lap has a start: the car is in the lane at the end of the "
+        "lap.",
     ),
     rows_as_usual("Weather makes the difference between twenty stops and sixty."),
 )

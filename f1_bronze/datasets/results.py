@@ -27,6 +27,7 @@ from f1_bronze.datasets.dataset import (
 from f1_bronze.datasets.shared_rules import (
     DRIVERS_KNOWN,
     MEETING_AS_IN_SESSIONS,
+    MEETING_KNOWN,
     at_least_one_row,
     rows_as_usual,
     shape_rules,
@@ -127,6 +128,7 @@ _RULES = (
         "win with the fastest lap, until 2024.",
     ),
     DRIVERS_KNOWN,
+    MEETING_KNOWN,
     MEETING_AS_IN_SESSIONS,
     warn(
         "every driver has a result",
@@ -183,7 +185,33 @@ _RULES = (
         says="The points of a race are 101, or 102 with the fastest lap, those of a sprint 36 "
         "(until 2021 6), or those of a shortened race.",
         why="2 of 88 races and sprints are off, and both are wrong: in the 2023 United States "
-        "Grand Prix the winner alone has points. What is missing is counted in points.",
+        "Grand Prix the winner alone has points. What is missing is counted in points; what one "
+        "or two wrong rows explain is left to points by the table.",
+    ),
+    warn(
+        "number_of_laps not null",
+        NotNull("number_of_laps", unless=("dns", "dsq")),
+        usable_from=0.5,
+        scope=Scope(CLASSIFIED_TYPES),
+        says="Every driver who started and was not disqualified has number_of_laps, if only 0.",
+        why="True of all 1,219 such rows of 61 sessions.",
+    ),
+    warn(
+        "flags as results",
+        usable_from=0.5,
+        scope=_RACED,
+        says="Nobody with dnf is placed with a gap in seconds, nobody with dns has laps, nobody "
+        "with dsq has a position.",
+        why="True of all 30 races and sprints of 2024. Who retires late may be placed, without a "
+        "gap.",
+    ),
+    warn(
+        "times known",
+        usable_from=0.5,
+        scope=Scope(CLASSIFIED_TYPES),
+        says="Who is placed and did not retire has a gap_to_leader, in a race a number or "
+        '"+n LAPS", and, unless laps down, a duration.',
+        why="True of every row of 61 sessions.",
     ),
     warn(
         "winning time plausible",
@@ -209,7 +237,7 @@ _RULES = (
         "three qualifying times",
         usable_from=0.5,
         scope=Scope(QUALIFYING_TYPES),
-        says="duration is a list of three times: Q1, Q2, Q3.",
+        says="duration is a list of three times, Q1, Q2, Q3, each null or from 40 to 300 s.",
         why="True of every qualifying; readers take them by their place.",
     ),
     warn(

@@ -16,7 +16,7 @@ from f1_bronze.datasets.dataset import (
     timestamp,
     warn,
 )
-from f1_bronze.datasets.shared_rules import shape_rules
+from f1_bronze.datasets.shared_rules import MEETING_KNOWN, NO_EMPTY_TEXTS, shape_rules
 
 FIRST_SIMULATED_KEY = 900_000
 """The simulator's session keys begin here; those of OpenF1 stood at about 11,500 in 2026."""
@@ -109,8 +109,8 @@ _RULES = (
     ),
     warn(
         "gmt_offset readable",
-        Matches("gmt_offset", r"^[+-]?\d{2}:\d{2}:\d{2}$"),
-        says="gmt_offset is written HH:MM:SS, with a sign where it is negative.",
+        Matches("gmt_offset", r"^[+-]?(0\d|1[0-4]):[0-5]\d:[0-5]\d$"),
+        says="gmt_offset is written HH:MM:SS, with a sign where it is negative, 14 h at most.",
         why="Local times are computed from it.",
     ),
     warn(
@@ -119,6 +119,25 @@ _RULES = (
         says="The circuit is known.",
         why="Fastest laps are compared with others on the same circuit.",
     ),
+    error(
+        "named as its partition",
+        says="session_name is that of the partition's session_type.",
+        why="Readers choose by the folder. A session keeps its partition whatever it is called "
+        "later, so a calendar that mixes up two sessions shows here.",
+    ),
+    warn(
+        "type as its name",
+        says="session_type is Race for a race or sprint, Qualifying for a qualifying of either, "
+        "Practice for any other.",
+        why="True of every session that was recorded.",
+    ),
+    warn(
+        "place known",
+        says="The session has location, circuit_short_name and country_name.",
+        why="True of every session that was recorded.",
+    ),
+    MEETING_KNOWN,
+    NO_EMPTY_TEXTS,
     error(
         "starts in its season",
         says="date_start lies in the partition's year.",

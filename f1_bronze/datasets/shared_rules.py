@@ -2,6 +2,7 @@
 
 from f1_bronze.datasets.conditions import (
     ColumnsAsDeclared,
+    NoEmptyTexts,
     NoFieldsGone,
     NoNewFields,
     NoTextInNumbers,
@@ -118,6 +119,21 @@ DRIVERS_KNOWN = warn(
     usable_from=0.5,
 )
 
+
+NO_EMPTY_TEXTS = warn(
+    "no empty texts",
+    NoEmptyTexts(),
+    says="No text is empty.",
+    why="None was ever seen. An empty text says as little as null and passes for a value; where "
+    "most rows have it, the rule about the column says so.",
+)
+
+MEETING_KNOWN = warn(
+    "meeting known",
+    usable_from=0.5,
+    says="Every row has a meeting_key.",
+    why="True of every recorded row; readers join by it.",
+)
 
 MEETING_AS_IN_SESSIONS = error(
     "meeting as in sessions",

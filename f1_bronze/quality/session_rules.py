@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from f1_bronze.datasets.conditions import (
     ColumnsAsDeclared,
+    NoEmptyTexts,
     NoFieldsGone,
     NoNewFields,
     NoTextInNumbers,
@@ -122,6 +123,8 @@ class _Session:
                 return self._no_drift(rule, self._drift.texts, "is a text")
             case NoTypesChanged():
                 return self._no_drift(rule, self._drift.changed, "does not fit")
+            case NoEmptyTexts():
+                return self._no_drift(rule, self._empty_texts(), "is empty")
             case NoFieldsGone(come_and_go):
                 return self._no_fields_gone(rule, come_and_go)
 
@@ -154,6 +157,17 @@ class _Session:
             findings.append(f"{name} {what} in {where}, for example {example}{declared}")
         rows = {row for values in fields.values() for row in values}
         return self._drifted(rule, findings, len(rows), self._evidence(rows, fields))
+
+    def _empty_texts(self) -> _Values:
+        texts = [c.name for c in self._dataset.columns if c.type is ColumnType.TEXT]
+        found: _Values = {}
+        for name in texts:
+            values = self._table.column(name).to_pylist()
+            empty = {row: value for row, value in enumerate(values) if value is not None}
+            empty = {row: value for row, value in empty.items() if not value.strip()}
+            if empty and (2 * len(empty) <= self._rows or self._rows == 1):
+                found[name] = empty
+        return found
 
     def _no_fields_gone(self, rule: Rule, come_and_go: Sequence[str]) -> RuleVerdict:
         known = {self._dataset.column(name).field for name in come_and_go}

@@ -115,7 +115,7 @@ def _both(*notices: str) -> frozenset[str]:
 
 
 _GONE = {
-    "sessions": "location",
+    "sessions": "country_code",
     "drivers": "headshot_url",
     "results": "dsq",
     "laps": "i2_speed",
@@ -125,7 +125,7 @@ _GONE = {
 """A field of each dataset that no other rule needs."""
 
 _RETYPED = {
-    "sessions": {"location": 7},
+    "sessions": {"country_code": 7},
     "drivers": {"headshot_url": ["a"]},
     "results": {"dsq": "no"},
     "laps": {"i2_speed": 280.5},
@@ -181,7 +181,6 @@ _SESSIONS = (
         dataset="sessions",
         rule="ends after it starts",
         records=_set(date_end="2025-01-01T00:00:00+00:00"),
-        companions=_both("sessions: takes its usual time"),
     ),
     Mutation(
         dataset="sessions",
@@ -190,6 +189,7 @@ _SESSIONS = (
         records=_set(is_cancelled=True),
     ),
     Mutation(dataset="sessions", rule="gmt_offset readable", records=_set(gmt_offset="+3h")),
+    Mutation(dataset="sessions", rule="no empty texts", records=_set(country_code="")),
     Mutation(dataset="sessions", rule="circuit_key not null", records=_set(circuit_key=None)),
 )
 
@@ -227,6 +227,13 @@ _DRIVERS = (
         companions=_NOBODY_KNOWS_HIM,
     ),
     Mutation(dataset="drivers", rule="full_name not null", records=_set(full_name=None)),
+    Mutation(dataset="drivers", rule="no empty texts", records=_set(first_name="")),
+    Mutation(
+        dataset="drivers",
+        rule="team_name not null in practice",
+        of="2025/hungarian/practice_1",
+        records=_set(0.3, team_name=None),
+    ),
     Mutation(dataset="drivers", rule="name_acronym not null", records=_set(name_acronym=None)),
     Mutation(
         dataset="drivers", rule="name_acronym three capitals", records=_set(name_acronym="Nor")
@@ -287,11 +294,12 @@ _RESULTS = (
         records=_set(position=0),
     ),
     Mutation(dataset="results", rule="points not null", records=_last(points=None)),
+    Mutation(dataset="results", rule="number_of_laps not null", records=_set(number_of_laps=None)),
     Mutation(
         dataset="results",
         rule="points whole, 0 to 26",
         records=_set(points=12.5),
-        companions=_both("results: points by the table", "results: points add up"),
+        companions=_both("results: points by the table"),
     ),
 )
 
@@ -308,6 +316,7 @@ _LAPS = (
         of="2025/hungarian/qualifying",
         records=_none,
     ),
+    Mutation(dataset="laps", rule="is_pit_out_lap not null", records=_set(is_pit_out_lap=None)),
     Mutation(dataset="laps", rule="lap_number 1 to 100", records=_last(lap_number=101)),
     Mutation(
         dataset="laps",
@@ -367,16 +376,17 @@ _STINTS = (
     ),
     Mutation(dataset="stints", rule="stint_number 1 to 10", records=_last(stint_number=11)),
     Mutation(dataset="stints", rule="tyre age possible", records=_set(tyre_age_at_start=-1)),
-    Mutation(dataset="stints", rule="compound not null", records=_set(0.4, compound=None)),
-    Mutation(dataset="stints", rule="compound a known tyre", records=_set(0.3, compound="UNKNOWN")),
-    Mutation(dataset="stints", rule="compound a known word", records=_set(compound="HYPERSOFT")),
-    Mutation(dataset="stints", rule="lap_start not null", records=_set(0.3, lap_start=None)),
+    Mutation(dataset="stints", rule="compound not null", records=_set(compound=None)),
     Mutation(
         dataset="stints",
-        rule="lap_end not null",
-        records=_set(0.3, lap_end=None),
-        companions=_both("pit_stops: stops end stints"),
+        rule="compound not null from 2026",
+        of="2026/australian/race",
+        records=_set(0.4, compound=None),
     ),
+    Mutation(dataset="stints", rule="no empty texts", records=_set(compound=" ")),
+    Mutation(dataset="stints", rule="tyre age not null", records=_set(0.4, tyre_age_at_start=None)),
+    Mutation(dataset="stints", rule="compound a known tyre", records=_set(0.3, compound="UNKNOWN")),
+    Mutation(dataset="stints", rule="compound a known word", records=_set(compound="HYPERSOFT")),
 )
 
 _PIT_STOPS = (
@@ -386,12 +396,14 @@ _PIT_STOPS = (
         rule="at least one row",
         records=_none,
     ),
-    Mutation(dataset="pit_stops", rule="pit lane time known", records=_set(0.3, pit_duration=None)),
     Mutation(
         dataset="pit_stops",
         rule="pit lane time known",
         of="2026/australian/race",
         records=_set(0.3, pit_duration=None, lane_duration=None),
+    ),
+    Mutation(
+        dataset="pit_stops", rule="stop_duration 0 s to 2 h", records=_set(stop_duration=-2.4)
     ),
     *(
         mutation
@@ -468,7 +480,13 @@ _UNUSABLE = (
     _unusable("drivers", "full_name not null", "all null", _set(1.0, full_name=None)),
     _unusable("drivers", "full_name not null", "all empty", _set(1.0, full_name="")),
     _unusable("drivers", "name_acronym not null", "all null", _set(1.0, name_acronym=None)),
-    _unusable("drivers", "name_acronym three capitals", "all small", _set(1.0, name_acronym="nor")),
+    _unusable(
+        "drivers",
+        "name_acronym three capitals",
+        "all small",
+        _set(1.0, name_acronym="nor"),
+        "drivers: acronyms differ",
+    ),
     _unusable("drivers", "team_name not null", "all null", _set(1.0, team_name=None)),
     _unusable("drivers", "team_colour six digits", "all with #", _set(1.0, team_colour="#1F5FA8")),
     _unusable("results", "points not null", "all null", _set(1.0, points=None)),
@@ -527,7 +545,6 @@ _UNUSABLE = (
         "the first half is gone",
         lambda records: [r for r in records if r["lap_number"] > 24],
         "laps: lap numbers contiguous",
-        "laps: no run of laps missing",
         "laps: drivers with results have laps",
         "laps: rows as many as usual",
     ),
@@ -542,7 +559,7 @@ _UNUSABLE = (
     ),
     _unusable("stints", "compound not null", "all null", _set(1.0, compound=None)),
     _unusable("stints", "compound a known tyre", "all unknown", _set(1.0, compound="UNKNOWN")),
-    _unusable("stints", "lap_start not null", "all null", _set(1.0, lap_start=None)),
+    _unusable("stints", "stints have laps", "all null", _set(1.0, lap_start=None)),
     _unusable("stints", "tyre age possible", "all negative", _set(1.0, tyre_age_at_start=-3)),
     _unusable("pit_stops", "pit lane time known", "all null", _set(1.0, pit_duration=None)),
     _unusable("pit_stops", "dated within the session", "a day later", _a_day_later("date")),

@@ -125,10 +125,8 @@ def _the_winner_is_late(records: Records, lake: FakeLake) -> list[Identity]:
 
 def _two_gaps_change_places(records: Records, lake: FakeLake) -> list[Identity]:
     second, third = _placed(records)[1:3]
-    second["gap_to_leader"], third["gap_to_leader"] = (
-        third["gap_to_leader"],
-        second["gap_to_leader"],
-    )
+    for name in ("gap_to_leader", "duration"):
+        second[name], third[name] = third[name], second[name]
     return [(third["driver_number"],)]
 
 
@@ -147,16 +145,6 @@ def _tenth_laps_are_lost(records: Records, lake: FakeLake) -> list[Identity]:
     going_on = {record["driver_number"] for record in records if record["lap_number"] == 11}
     records[:] = [record for record in records if record["lap_number"] != 10]
     return [(driver, 10) for driver in going_on]
-
-
-def _three_laps_are_lost(records: Records, lake: FakeLake) -> list[Identity]:
-    driver = records[0]["driver_number"]
-    records[:] = [
-        record
-        for record in records
-        if record["driver_number"] != driver or record["lap_number"] not in (10, 11, 12)
-    ]
-    return [(driver, 13)]
 
 
 def _last_tenths_are_lost(records: Records, lake: FakeLake) -> list[Identity]:
@@ -265,7 +253,7 @@ def _sectors_grow(records: Records, lake: FakeLake) -> list[Identity]:
     grown = [
         record
         for record in records
-        if record["lap_number"] in range(5, 10)
+        if record["lap_number"] in range(5, 15)
         and record["lap_duration"] is not None
         and record["duration_sector_3"] is not None
     ]
@@ -284,12 +272,6 @@ def _early_laps_at_a_walk(records: Records, lake: FakeLake) -> list[Identity]:
 def _a_lap_at_3000(records: Records, lake: FakeLake) -> list[Identity]:
     records[5]["st_speed"] = 3000
     return [(records[5]["driver_number"], records[5]["lap_number"])]
-
-
-def _a_second_stint_begins_late(records: Records, lake: FakeLake) -> list[Identity]:
-    second = next(record for record in records if record["stint_number"] == 2)
-    second["lap_start"] += 3
-    return [(second["driver_number"], 2)]
 
 
 def _tenth_laps_start_with_the_ninth(records: Records, lake: FakeLake) -> list[Identity]:
@@ -345,13 +327,6 @@ def _two_last_stints_end_early(records: Records, lake: FakeLake) -> list[Identit
     return [(record["driver_number"],) for record in last]
 
 
-def _first_stints_on_ancient_tyres(records: Records, lake: FakeLake) -> list[Identity]:
-    first = [record for record in records if record["stint_number"] == 1]
-    for record in first:
-        record["tyre_age_at_start"] = 60
-    return [(record["driver_number"], 1) for record in first]
-
-
 def _stops_on_the_third_lap(records: Records, lake: FakeLake) -> list[Identity]:
     first = {record["driver_number"]: record for record in reversed(records)}.values()
     for record in first:
@@ -359,6 +334,73 @@ def _stops_on_the_third_lap(records: Records, lake: FakeLake) -> list[Identity]:
     return [(record["driver_number"], 3) for record in first]
 
 
+def _set_first(*identity: str, **values: Any) -> Callable[[Records, FakeLake], list[Identity]]:
+    """Other values in the first row, which is named by its own columns."""
+
+    def change(records: Records, lake: FakeLake) -> list[Identity]:
+        named = tuple(records[0][name] for name in identity)
+        records[0].update(values)
+        return [tuple(values.get(n, v) for n, v in zip(identity, named, strict=True))]
+
+    return change
+
+
+def _two_have_one_acronym(records: Records, lake: FakeLake) -> list[Identity]:
+    records[0]["name_acronym"] = records[1]["name_acronym"]
+    return [(record["driver_number"],) for record in records[:2]]
+
+
+def _the_second_retired(records: Records, lake: FakeLake) -> list[Identity]:
+    second = _placed(records)[1]
+    second["dnf"] = True
+    return [(second["driver_number"],)]
+
+
+def _the_second_has_no_gap(records: Records, lake: FakeLake) -> list[Identity]:
+    second = _placed(records)[1]
+    second["gap_to_leader"] = None
+    return [(second["driver_number"],)]
+
+
+def _a_second_faster_each(records: Records, lake: FakeLake) -> list[Identity]:
+    """Every lap of the winner, whose sectors still add up."""
+    [winner] = [r for r in lake.records["results"][RACE] if r["position"] == 1]
+    own = [r for r in records if r["driver_number"] == winner["driver_number"]]
+    for record in own:
+        record["lap_duration"] = (record["lap_duration"] or 100.0) + 2.0
+        record["duration_sector_1"] = None
+    return [(winner["driver_number"],)]
+
+
+def _no_speed_of_the_first_trap(records: Records, lake: FakeLake) -> list[Identity]:
+    for record in records:
+        record["i1_speed"] = None
+    return [("i1_speed",)]
+
+
+def _miles(records: Records, lake: FakeLake) -> list[Identity]:
+    names = ("i1_speed", "i2_speed", "st_speed")
+    for record in records:
+        record.update({n: record[n] and round(record[n] / 1.609) for n in names})
+    return [(float(max(r[n] or 0 for r in records for n in names)),)]
+
+
+def _a_stint_without_laps(records: Records, lake: FakeLake) -> list[Identity]:
+    second = next(record for record in records if record["stint_number"] == 2)
+    second["lap_start"] = None
+    return [(second["driver_number"], 2)]
+
+
+def _a_stop_ten_minutes_later(records: Records, lake: FakeLake) -> list[Identity]:
+    first = next(record for record in records if record["lap_number"] is not None)
+    later = datetime.fromisoformat(first["date"]) + timedelta(minutes=10)
+    first["date"] = later.isoformat()
+    return [(first["driver_number"], first["lap_number"])]
+
+
+_MEETING_KNOWN = Mutation(
+    identity=("driver_number",), change=_set_first("driver_number", meeting_key=None)
+)
 _MEETING = Mutation(identity=("driver_number",), change=_another_meeting)
 _DATED = Mutation(
     identity=("driver_number", "lap_number"),
@@ -375,6 +417,21 @@ _LAP = ("driver_number", "lap_number")
 _STINT = ("driver_number", "stint_number")
 
 RACING_MUTATIONS: Mapping[tuple[str, str], Mutation] = {
+    ("sessions", "named as its partition"): Mutation(
+        identity=("session_name",), change=_set_first("session_name", session_name="Sprint")
+    ),
+    ("sessions", "type as its name"): Mutation(
+        identity=("openf1_session_type",),
+        change=lambda records, lake: [
+            ("Practice",) for _ in [records[0].update(session_type="Practice")]
+        ],
+    ),
+    ("sessions", "place known"): Mutation(
+        identity=("session_key",), change=_set_first("session_key", country_name=None)
+    ),
+    ("sessions", "meeting known"): Mutation(
+        identity=("session_key",), change=_set_first("session_key", meeting_key=None)
+    ),
     ("sessions", "starts in its season"): Mutation(identity=("year",), change=_a_year_earlier),
     ("sessions", "takes its usual time"): Mutation(identity=("hours",), change=_nine_hours),
     ("sessions", "season is whole"): Mutation(
@@ -386,10 +443,12 @@ RACING_MUTATIONS: Mapping[tuple[str, str], Mutation] = {
     ("drivers", "as many drivers as cars"): Mutation(
         identity=("drivers",), change=_a_team_stays_away
     ),
+    ("drivers", "acronyms differ"): Mutation(identity=_DRIVER, change=_two_have_one_acronym),
     ("drivers", "two cars a team"): Mutation(
         identity=("team_name",), change=_a_driver_changes_teams
     ),
     ("drivers", "meeting as in sessions"): _MEETING,
+    ("drivers", "meeting known"): _MEETING_KNOWN,
     ("drivers", "rows as many as usual"): _AS_USUAL,
     ("results", "drivers known"): _KNOWN,
     ("results", "every driver has a result"): Mutation(
@@ -398,26 +457,27 @@ RACING_MUTATIONS: Mapping[tuple[str, str], Mutation] = {
     ("results", "positions unique"): Mutation(
         identity=_DRIVER,
         change=_two_in_fourth_position,
-        companions=frozenset({"positions without gap", "points by the table"}),
+        companions=frozenset({"positions without gap"}),
     ),
     ("results", "positions without gap"): Mutation(identity=_DRIVER, change=_the_last_falls_back),
     ("results", "winner has no gap"): Mutation(identity=_DRIVER, change=_the_winner_is_late),
     ("results", "gaps grow"): Mutation(
         identity=_DRIVER,
         change=_two_gaps_change_places,
-        companions=frozenset({"gaps as durations"}),
     ),
     ("results", "points by the table"): Mutation(
         identity=_DRIVER,
         change=_three_points_too_few,
-        companions=frozenset({"points add up"}),
     ),
     ("results", "meeting as in sessions"): _MEETING,
+    ("results", "meeting known"): _MEETING_KNOWN,
     ("results", "points add up"): Mutation(
         identity=("points",),
         change=_only_the_winner_has_points,
         companions=frozenset({"points by the table"}),
     ),
+    ("results", "flags as results"): Mutation(identity=_DRIVER, change=_the_second_retired),
+    ("results", "times known"): Mutation(identity=_DRIVER, change=_the_second_has_no_gap),
     ("results", "winning time plausible"): Mutation(
         identity=_DRIVER,
         change=_the_winner_took_a_second,
@@ -435,8 +495,8 @@ RACING_MUTATIONS: Mapping[tuple[str, str], Mutation] = {
     ("laps", "drivers known"): _KNOWN,
     ("laps", "lap numbers contiguous"): Mutation(identity=_LAP, change=_tenth_laps_are_lost),
     ("laps", "meeting as in sessions"): _MEETING,
+    ("laps", "meeting known"): _MEETING_KNOWN,
     ("laps", "dated within the session"): _DATED,
-    ("laps", "no run of laps missing"): Mutation(identity=_LAP, change=_three_laps_are_lost),
     ("laps", "as many laps as in results"): Mutation(
         identity=("laps", "laps_in_results"),
         change=_last_tenths_are_lost,
@@ -454,6 +514,11 @@ RACING_MUTATIONS: Mapping[tuple[str, str], Mutation] = {
     ("laps", "laps as in results"): Mutation(
         identity=_DRIVER, change=_two_drivers_lose_their_last_laps
     ),
+    ("laps", "lap times as race time"): Mutation(identity=_DRIVER, change=_a_second_faster_each),
+    ("laps", "sectors and speeds known"): Mutation(
+        identity=("column",), change=_no_speed_of_the_first_trap
+    ),
+    ("laps", "top speed plausible"): Mutation(identity=("fastest",), change=_miles),
     ("laps", "sectors add up"): Mutation(identity=_LAP, change=_sectors_grow),
     ("laps", "speeds plausible"): Mutation(identity=_LAP, change=_early_laps_at_a_walk),
     ("laps", "speeds possible"): Mutation(identity=_LAP, change=_a_lap_at_3000),
@@ -461,20 +526,23 @@ RACING_MUTATIONS: Mapping[tuple[str, str], Mutation] = {
         identity=_LAP, change=_tenth_laps_start_with_the_ninth
     ),
     ("laps", "fastest lap plausible"): Mutation(
-        identity=_LAP, change=_the_fastest_lap_takes_fifty_five_seconds
+        identity=_LAP,
+        change=_the_fastest_lap_takes_fifty_five_seconds,
+        companions=frozenset({"laps start in order"}),
     ),
     ("laps", "fastest lap has its point"): Mutation(
         identity=_DRIVER, change=_another_of_the_first_ten_was_faster
     ),
     ("laps", "rows as many as usual"): _AS_USUAL,
-    ("stints", "drivers known"): _KNOWN,
+    ("stints", "drivers known"): replace(
+        _KNOWN, companions=frozenset({"stints follow each other"})
+    ),
     ("stints", "meeting as in sessions"): _MEETING,
+    ("stints", "meeting known"): _MEETING_KNOWN,
     ("stints", "drivers with results have stints"): Mutation(
         identity=_DRIVER, change=_a_driver_is_lost
     ),
-    ("stints", "no laps between stints"): Mutation(
-        identity=_STINT, change=_a_second_stint_begins_late
-    ),
+    ("stints", "stints have laps"): Mutation(identity=_STINT, change=_a_stint_without_laps),
     ("stints", "stints do not overlap"): Mutation(identity=_STINT, change=_a_stint_overlaps),
     ("stints", "stints follow each other"): Mutation(
         identity=_STINT, change=_second_stints_begin_late
@@ -485,18 +553,20 @@ RACING_MUTATIONS: Mapping[tuple[str, str], Mutation] = {
     ("stints", "last stint reaches the last lap"): Mutation(
         identity=_DRIVER, change=_two_last_stints_end_early
     ),
-    ("stints", "tyre age plausible"): Mutation(
-        identity=_STINT, change=_first_stints_on_ancient_tyres
-    ),
     ("stints", "rows as many as usual"): _AS_USUAL,
     ("pit_stops", "drivers known"): _KNOWN,
     ("pit_stops", "stops end stints"): Mutation(
         identity=_LAP,
         change=_stops_on_the_third_lap,
-        companions=frozenset({"stints end with stops"}),
+        companions=frozenset({"stints end with stops", "stops in their lap"}),
     ),
     ("pit_stops", "meeting as in sessions"): _MEETING,
+    ("pit_stops", "meeting known"): _MEETING_KNOWN,
     ("pit_stops", "dated within the session"): _DATED,
+    ("pit_stops", "stops in their lap"): Mutation(identity=_LAP, change=_a_stop_ten_minutes_later),
+    ("pit_stops", "pit lane time known"): Mutation(
+        identity=_DRIVER, change=_set_first("driver_number", pit_duration=None)
+    ),
     ("pit_stops", "stints end with stops"): Mutation(
         identity=_STINT, change=_half_of_the_stops_are_lost
     ),

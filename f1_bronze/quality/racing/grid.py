@@ -77,15 +77,29 @@ def as_many_drivers_as_cars(rows: "pd.DataFrame", sessions: CheckedSessions) -> 
     least = (cars - 1).where(classified, cars - 2).mask(testing, cars // 2)
     most = cars.where(classified, cars + 6).mask(testing, cars * 2)
     grids = grids.assign(least=least, most=most)
-    wrong = grids[(grids["drivers"] < least) | (grids["drivers"] > most)]
+    off = (least - grids["drivers"]).clip(lower=0) + (grids["drivers"] - most).clip(lower=0)
+    wrong = grids[off > 0]
+    by_key = grids.assign(off=off).set_index("session_key")
     return Findings(
         failing=wrong[["session_key", "drivers", "least", "most"]],
-        checked=per_session(grids),
-        things="sessions",
+        checked={int(str(key)): int(one) for key, one in by_key["least"].items()},
+        failed={int(str(key)): int(one) for key, one in by_key["off"].items()},
+        things="drivers",
         observed={
             int(str(key)): f"{one.drivers} drivers, expected {one.least} to {one.most}"
             for key, one in grids.set_index("session_key").iterrows()
         },
+    )
+
+
+def acronyms_differ(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findings:
+    """An acronym is one driver's; a driver who is listed twice is another rule's."""
+    named = rows[rows["name_acronym"].notna()].drop_duplicates([*DRIVER, "name_acronym"])
+    shared = named.duplicated(["session_key", "name_acronym"], keep=False)
+    return Findings(
+        failing=named.loc[shared, [*DRIVER, "name_acronym", "full_name"]],
+        checked=per_session(named),
+        things="drivers",
     )
 
 

@@ -2,15 +2,22 @@
 
 from typing import TYPE_CHECKING
 
-from f1_bronze.datasets.dataset import PRACTICE_TYPES
+from f1_bronze.datasets.dataset import PRACTICE_TYPES, RACE_TYPES
 from f1_bronze.datasets.results import RESULTS
-from f1_bronze.quality.racing.classification import FASTEST_LAP_SEASONS, FULL_POINTS
+from f1_bronze.quality.racing.classification import (
+    FASTEST_LAP_SEASONS,
+    FULL_POINTS,
+    WINNING_TIME,
+    seconds,
+)
 from f1_bronze.quality.racing.findings import DRIVER, CheckedSessions, Findings, per_session
 from f1_bronze.quality.racing.grid import drivers_with_results_have_rows
 
 if TYPE_CHECKING:
     import pandas as pd
 
+
+POSSIBLE = (50.0, 7200.0)  # seconds of a lap
 
 _LAP = [*DRIVER, "lap_number"]
 _SECTORS = ["duration_sector_1", "duration_sector_2", "duration_sector_3"]
@@ -20,44 +27,53 @@ _SECTOR_TOLERANCE = 0.01 + 1e-6  # seconds; the little more is what binary float
 _SLOWEST, _FASTEST = 30, 400  # km/h
 _EXTRA_LAPS = 1
 _LONG_RUN = 3  # laps in a row
-_POSSIBLE = (50.0, 7200.0)  # seconds of a lap
+_FORGIVEN = 0.01  # share of the laps that may be missing
+_FAR_OFF = 1.0  # seconds between a lap and its sectors
+_A_LITTLE_OFF = 0.05  # share of the laps
+_ADDED = (-5.0, 90.0)  # seconds by which a race time is longer than its laps
+_ENOUGH_LAPS, _ANY_FASTEST = 100, 240  # km/h that some car reaches in so many laps
+_LATE_START = 30.0  # seconds between the end of a lap and the start of the next
 _ENOUGH_SEEN = 3
 _ANY_CIRCUIT = (50.0, 240.0)  # seconds, from a short dry circuit to the longest in heavy rain
 
 
 def lap_numbers_contiguous(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findings:
-    """A driver's laps are 1, 2, 3, …; what fails is a lap that is missing."""
+    """A driver's laps are 1, 2, 3, …; what fails is a lap that is missing.
+
+    Laps without a start are not as upstream answers, so a few missing ones are forgiven there.
+    """
     gaps = _gaps(rows)
     missing = gaps.loc[gaps.index.repeat(gaps["laps_missing"].astype("int64"))]
     first = missing["lap_number"] - missing["laps_missing"]
     missing = missing.assign(lap_number=first + missing.groupby(level=0).cumcount())
     present = per_session(rows[_LAP].drop_duplicates())
     lost = per_session(missing)
+    checked = {key: count + lost.get(key, 0) for key, count in present.items()}
+    strict = set(rows.loc[rows["date_start"].notna() & ~_in_practice(rows), "session_key"])
+    strict |= set(gaps.loc[~_in_practice(gaps) & gaps["laps_missing"].ge(_LONG_RUN), "session_key"])
+    failed = {
+        key: count if key in strict or count > _FORGIVEN * checked[key] else 0
+        for key, count in lost.items()
+    }
     return Findings(
         failing=missing[_LAP],
-        checked={key: count + lost.get(key, 0) for key, count in present.items()},
+        checked=checked,
         things="laps",
+        failed=failed,
         observed={key: f"{count} missing" for key, count in lost.items()},
     )
 
 
-def no_run_of_laps_missing(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findings:
-    """No driver misses three laps in a row."""
-    gaps = _gaps(rows)
-    longest = gaps.sort_values("laps_missing").drop_duplicates(DRIVER, keep="last")
-    return Findings(
-        failing=longest[longest["laps_missing"] >= _LONG_RUN],
-        checked=per_session(rows[DRIVER].drop_duplicates()),
-        things="drivers",
-    )
+def _in_practice(rows: "pd.DataFrame") -> "pd.Series[bool]":
+    return rows["session_type"].isin(PRACTICE_TYPES)
 
 
 def _gaps(rows: "pd.DataFrame") -> "pd.DataFrame":
     """The laps that do not follow the one before, with `laps_missing` before them."""
     # A number out of its bounds is another rule's, not a hundred laps that are missing.
     most = rows["session_type"].isin(PRACTICE_TYPES).map({True: 250, False: 100})
-    possible = rows.loc[rows["lap_number"].between(1, most), _LAP]
-    laps = possible.drop_duplicates().sort_values(_LAP, ignore_index=True)
+    possible = rows.loc[rows["lap_number"].between(1, most), [*_LAP, "session_type"]]
+    laps = possible.drop_duplicates(_LAP).sort_values(_LAP, ignore_index=True)
     before = laps.groupby(DRIVER)["lap_number"].shift(fill_value=0)
     laps = laps.assign(laps_missing=laps["lap_number"] - before - 1)
     return laps[laps["laps_missing"] > 0]
@@ -106,13 +122,90 @@ def laps_as_in_results(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findi
 
 def sectors_add_up(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findings:
     """The three sectors make the lap, to a hundredth of a second."""
-    timed = rows[rows["lap_duration"].between(*_POSSIBLE) & rows[_SECTORS].notna().all(axis=1)]
+    timed = rows[rows["lap_duration"].between(*POSSIBLE) & rows[_SECTORS].notna().all(axis=1)]
     off = timed[_SECTORS].sum(axis=1) - timed["lap_duration"]
     wrong = timed.assign(seconds_off=off.round(3))[off.abs() > _SECTOR_TOLERANCE]
+    wrong = wrong[[*_LAP, *_SECTORS, "lap_duration", "seconds_off"]]
+    checked, failed = per_session(timed), per_session(wrong)
+    far_off = set(wrong.loc[wrong["seconds_off"].abs() >= _FAR_OFF, "session_key"])
     return Findings(
-        failing=wrong[[*_LAP, *_SECTORS, "lap_duration", "seconds_off"]],
-        checked=per_session(timed),
+        failing=wrong,
+        checked=checked,
         things="laps",
+        failed={
+            key: count if key in far_off or count > _A_LITTLE_OFF * checked[key] else 0
+            for key, count in failed.items()
+        },
+    )
+
+
+def lap_times_as_race_time(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findings:
+    """The sum of a driver's laps is the race time, less what penalties added to it."""
+    mine, results, reasons = sessions.compare(rows, RESULTS)
+    off = mine[_SECTORS].sum(axis=1) - mine["lap_duration"]
+    # What rules about laps find is not found once more here.
+    sound = mine["lap_duration"].between(*POSSIBLE) & (
+        mine[_SECTORS].isna().any(axis=1) | (off.abs() < _FAR_OFF)
+    )
+    laps = mine.assign(sound=sound).drop_duplicates(_LAP).groupby(DRIVER)
+    driven = laps.agg(
+        lap_times=("lap_duration", "sum"), laps=("sound", "size"), sound=("sound", "sum")
+    ).reset_index()
+    timed = results.assign(race_time=seconds(results["duration"])).drop_duplicates(DRIVER)
+    winner = timed.loc[timed["position"].eq(1), ["session_key", "race_time"]]
+    plausible = winner.loc[winner["race_time"].between(*WINNING_TIME), "session_key"]
+    timed = timed[timed["race_time"].notna() & timed["session_key"].isin(plausible)]
+    merged = timed[[*DRIVER, "number_of_laps", "race_time"]].merge(driven, on=DRIVER)
+    merged = merged[
+        merged["laps"].eq(merged["sound"]) & merged["laps"].eq(merged["number_of_laps"])
+    ]
+    added = merged["race_time"] - merged["lap_times"]
+    merged = merged.assign(seconds_added=added.round(3))
+    columns = [*DRIVER, "number_of_laps", "race_time", "lap_times", "seconds_added"]
+    return Findings(
+        failing=merged.loc[~added.between(*_ADDED), columns],
+        checked=per_session(merged),
+        things="drivers",
+        not_checked=reasons,
+    )
+
+
+def sectors_and_speeds_known(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findings:
+    """No column of times or speeds is missing in most laps."""
+    import pandas as pd
+
+    limits = dict.fromkeys(_SECTORS, 0.5) | dict.fromkeys(_SPEEDS, 0.7)
+    missing = rows[list(limits)].isna().astype("float64").groupby(rows["session_key"]).mean()
+    failing = [
+        (int(str(key)), column, f"{100 * share:.0f} %")
+        for column, limit in limits.items()
+        for key, share in missing[column].items()
+        if share >= limit
+    ]
+    return Findings(
+        failing=pd.DataFrame(failing, columns=["session_key", "column", "missing"]),
+        checked=dict.fromkeys(per_session(rows), len(limits)),
+        things="columns",
+    )
+
+
+def top_speed_plausible(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findings:
+    """Somewhere on a lap a car is faster than it ever is in miles per hour."""
+    measured = rows[rows[_SPEEDS].notna().any(axis=1)]
+    fastest = measured[_SPEEDS].max(axis=1).groupby(measured["session_key"]).max()
+    counts = per_session(measured)
+    known = fastest[[counts[int(str(key))] >= _ENOUGH_LAPS for key in fastest.index]]
+    known = known.rename("fastest").reset_index()
+    # A car that does not move is another rule's.
+    wrong = known["fastest"].between(_SLOWEST, _ANY_FASTEST, inclusive="neither")
+    return Findings(
+        failing=known[wrong],
+        checked=dict.fromkeys(known["session_key"].tolist(), 1),
+        things="sessions",
+        observed={
+            int(key): f"at most {speed:.0f} km/h"
+            for key, speed in zip(known["session_key"], known["fastest"], strict=True)
+        },
     )
 
 
@@ -140,10 +233,33 @@ def speeds_possible(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findings
 
 def laps_start_in_order(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findings:
     """A driver's next lap starts later than the one before."""
-    dated = rows.loc[rows["date_start"].notna(), [*_LAP, "date_start"]].sort_values(_LAP)
-    before = dated.groupby(DRIVER)["date_start"].shift()
-    wrong = dated.assign(start_before=before)[dated["date_start"] <= before]
-    return Findings(failing=wrong, checked=per_session(dated), things="laps")
+    columns = [*_LAP, "date_start", "lap_duration", "session_type"]
+    dated = rows.loc[rows["date_start"].notna(), columns].drop_duplicates(_LAP).sort_values(_LAP)
+    ahead = dated.groupby(DRIVER).shift()
+    dated = dated.assign(start_before=ahead["date_start"])
+    seconds_off = (dated["date_start"] - dated["start_before"]).dt.total_seconds()
+    seconds_off -= ahead["lap_duration"].where(ahead["lap_duration"].between(*POSSIBLE))
+    follows = dated["lap_number"].eq(ahead["lap_number"] + 1)
+    raced = dated["session_type"].isin(RACE_TYPES)
+    late = raced & follows & (seconds_off.abs() > _LATE_START)
+    # Where a lap does not last as long as its sectors, that is another rule's.
+    timed = rows.drop_duplicates(_LAP).set_index(_LAP)
+    off = (timed[_SECTORS].sum(axis=1, skipna=False) - timed["lap_duration"]).abs()
+    odd = off[off >= _FAR_OFF].index
+    before = dated.assign(lap_number=dated["lap_number"] - 1).set_index(_LAP).index
+    late &= ~before.isin(odd)
+    wrong = dated["date_start"] <= dated["start_before"]
+    # A lap that starts at another time is off from the one before and from the one after.
+    follows_a_wrong_one = (
+        (wrong | late)
+        .astype("int64")
+        .groupby([dated[name] for name in DRIVER])
+        .shift(fill_value=0)
+        .eq(1)
+    )
+    wrong |= late & ~follows_a_wrong_one
+    names = [*_LAP, "date_start", "start_before"]
+    return Findings(failing=dated.loc[wrong, names], checked=per_session(dated), things="laps")
 
 
 def fastest_lap_plausible(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findings:
@@ -151,7 +267,7 @@ def fastest_lap_plausible(rows: "pd.DataFrame", sessions: CheckedSessions) -> Fi
     import pandas as pd
 
     # Impossible times are another rule's.
-    timed = rows[rows["lap_duration"].between(*_POSSIBLE)]
+    timed = rows[rows["lap_duration"].between(*POSSIBLE)]
     fastest = timed.loc[timed.groupby("session_key")["lap_duration"].idxmin()]
     bounds = {
         key: _bounds(sorted(sessions.fastest_laps(key))) for key in fastest["session_key"].tolist()

@@ -2,7 +2,13 @@
 
 from typing import TYPE_CHECKING
 
-from f1_bronze.datasets.partition import SessionPartition
+from f1_bronze.datasets.dataset import (
+    CLASSIFIED_TYPES,
+    PRACTICE_TYPES,
+    QUALIFYING_TYPES,
+    RACE_TYPES,
+)
+from f1_bronze.datasets.partition import SessionPartition, session_type_slug
 from f1_bronze.datasets.sessions import SESSIONS
 from f1_bronze.quality.racing.findings import CheckedSessions, Findings, per_session
 
@@ -16,6 +22,9 @@ _HOURS = {
     "qualifying": (0.7, 2.0),
     "sprint_qualifying": (0.5, 1.5),
 }
+_PLACE = ["location", "circuit_short_name", "country_name"]
+_SESSION_TYPES = CLASSIFIED_TYPES | PRACTICE_TYPES
+_KINDS = dict.fromkeys(RACE_TYPES, "Race") | dict.fromkeys(QUALIFYING_TYPES, "Qualifying")
 _OTHER_HOURS = (0.5, 10.5)  # from a practice of an hour to a day of testing
 
 
@@ -29,9 +38,44 @@ def starts_in_its_season(rows: "pd.DataFrame", sessions: CheckedSessions) -> Fin
     )
 
 
+def named_as_its_partition(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findings:
+    """The name is that of the folder."""
+    named = rows[rows["session_name"].notna()]
+    own = named["session_name"].map(session_type_slug)
+    # A name that makes no slug or none that is known is another rule's.
+    wrong = own.isin(_SESSION_TYPES) & (own != named["session_type"])
+    return Findings(
+        failing=named.loc[wrong, ["session_key", "session_type", "session_name"]],
+        checked=per_session(named),
+    )
+
+
+def type_as_its_name(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findings:
+    """OpenF1's session_type is that of a session of this name."""
+    known = rows[rows["session_type"].isin(_SESSION_TYPES) & rows["openf1_session_type"].notna()]
+    kind = known["session_type"].map(_KINDS).fillna("Practice")
+    wrong = known["openf1_session_type"] != kind
+    return Findings(
+        failing=known.loc[wrong, ["session_key", "session_name", "openf1_session_type"]],
+        checked=per_session(known),
+    )
+
+
+def place_known(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findings:
+    """Where it takes place has three names."""
+    wrong = rows[_PLACE].isna().any(axis=1)
+    return Findings(
+        failing=rows.loc[wrong, ["session_key", *_PLACE]],
+        checked=per_session(rows),
+    )
+
+
 def takes_its_usual_time(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findings:
     """It is scheduled for as long as sessions of its type are."""
-    dated = rows[rows["date_start"].notna() & rows["date_end"].notna()]
+    # An end before the start and a start in another year are other rules'.
+    dated = rows[
+        (rows["date_end"] > rows["date_start"]) & rows["date_start"].dt.year.eq(rows["year"])
+    ]
     hours = (dated["date_end"] - dated["date_start"]).dt.total_seconds() / 3600
     least, most = (
         dated["session_type"]

@@ -12,6 +12,16 @@ if TYPE_CHECKING:
 _BEFORE, _AFTER = timedelta(hours=1), timedelta(hours=3)
 
 
+def meeting_known(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findings:
+    """meeting_key is there; one that is no number is another rule's."""
+    unfit = rows["extra_fields"].fillna("").str.contains('"meeting_key"', regex=False)
+    columns = [name for name in (*DRIVER, "lap_number") if name in rows.columns]
+    return Findings(
+        failing=rows.loc[rows["meeting_key"].isna() & ~unfit, columns],
+        checked=per_session(rows),
+    )
+
+
 def meeting_as_in_sessions(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findings:
     """meeting_key is that of the session."""
     mine, entries, reasons = sessions.compare(rows[rows["meeting_key"].notna()], SESSIONS)

@@ -3,18 +3,20 @@
 from typing import TYPE_CHECKING
 
 from f1_bronze.datasets.laps import LAPS
+from f1_bronze.datasets.results import RESULTS
 from f1_bronze.datasets.stints import STINTS
 from f1_bronze.quality.racing.findings import DRIVER, CheckedSessions, Findings, per_session
 from f1_bronze.quality.racing.grid import drivers_with_results_have_rows
+from f1_bronze.quality.racing.lap_rules import POSSIBLE
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _STINT = [*DRIVER, "stint_number"]
 _STOP = [*DRIVER, "lap_number"]
-_OLDEST_TYRES = 50  # laps
 _LAPS_OFF = 1
-_LONG_GAP = 3  # laps
+_EARLY, _LATE = 5, 60  # seconds between a stop and its lap
+_ANOTHER_SESSION = 6 * 3600  # seconds
 
 
 def stints_follow_each_other(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findings:
@@ -55,18 +57,6 @@ def stints_do_not_overlap(rows: "pd.DataFrame", sessions: CheckedSessions) -> Fi
     )
 
 
-def no_laps_between_stints(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findings:
-    """Between two stints of a driver fewer than three laps are missing."""
-    stints = rows[[*_STINT, "lap_start", "lap_end"]].drop_duplicates(_STINT).sort_values(_STINT)
-    before = stints.groupby(DRIVER)["lap_end"].shift()
-    known = stints.assign(lap_end_before=before)[stints["lap_start"].notna() & before.notna()]
-    return Findings(
-        failing=known[known["lap_start"] - known["lap_end_before"] - 1 >= _LONG_GAP],
-        checked=per_session(known),
-        things="stints",
-    )
-
-
 def drivers_with_results_have_stints(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findings:
     """A driver with laps in results has a stint."""
     return drivers_with_results_have_rows(rows, sessions)
@@ -90,9 +80,12 @@ def last_stint_reaches_the_last_lap(rows: "pd.DataFrame", sessions: CheckedSessi
     # A stint whose end is null may well reach it.
     open_ended = mine.loc[mine["lap_end"].isna(), DRIVER].drop_duplicates().assign(open=True)
     ends = mine.groupby(DRIVER)["lap_end"].max().rename("last_stint_ends").reset_index()
-    merged = driven.merge(ends, on=DRIVER, how="left").merge(open_ended, on=DRIVER, how="left")
+    # A driver who has no stint at all is another rule's, and one with a stint of no length.
+    ended = mine[mine["lap_end"] < mine["lap_start"]]
+    ends = ends[~ends.set_index(DRIVER).index.isin(ended.set_index(DRIVER).index)]
+    merged = driven.merge(ends, on=DRIVER).merge(open_ended, on=DRIVER, how="left")
     merged = merged.loc[merged["open"].isna(), [*DRIVER, "last_lap", "last_stint_ends"]]
-    off = merged["last_stint_ends"].fillna(0) - merged["last_lap"]
+    off = merged["last_stint_ends"] - merged["last_lap"]
     return Findings(
         failing=merged[off.abs() > _LAPS_OFF],
         checked=per_session(merged),
@@ -101,13 +94,22 @@ def last_stint_reaches_the_last_lap(rows: "pd.DataFrame", sessions: CheckedSessi
     )
 
 
-def tyre_age_plausible(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findings:
-    """A set that is put on has at most 50 laps on it; below 0 is another rule's."""
-    known = rows[rows["tyre_age_at_start"].notna()]
-    wrong = known["tyre_age_at_start"] > _OLDEST_TYRES
+def stints_have_laps(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findings:
+    """Every stint of a driver who drove has a first and a last lap."""
+    results = sessions.rows(RESULTS)
+    parked = results.loc[results["number_of_laps"].fillna(0).eq(0), DRIVER].drop_duplicates()
+    stints = rows.merge(parked.assign(parked=True), on=DRIVER, how="left")
+    none = stints["lap_start"].isna() & stints["lap_end"].isna()
+    # Where results are not stored nobody knows who drove: a stint of no laps at all may be right.
+    unknown = ~stints["session_key"].isin(set(results["session_key"]))
+    driven = stints[~(none & (stints["parked"].notna() | unknown))]
+    wrong = driven["lap_start"].isna() | driven["lap_end"].isna()
+    # Upstream leaves out an end now and then: a single one is forgiven.
+    open_ended = wrong & driven["lap_start"].notna()
+    alone = open_ended.groupby(driven["session_key"]).transform("sum").eq(1) & open_ended
     return Findings(
-        failing=known.loc[wrong, [*_STINT, "compound", "tyre_age_at_start"]],
-        checked=per_session(known),
+        failing=driven.loc[wrong & ~alone, [*_STINT, "lap_start", "lap_end"]],
+        checked=per_session(driven),
         things="stints",
     )
 
@@ -117,6 +119,12 @@ def stints_end_with_stops(rows: "pd.DataFrame", sessions: CheckedSessions) -> Fi
     mine, stints, reasons = sessions.compare(rows, STINTS)
     ordered = stints[[*_STINT, "lap_start", "lap_end"]].sort_values(_STINT, ignore_index=True)
     changes = ordered[ordered.duplicated(DRIVER) & ordered["lap_start"].notna()]
+    # Tyres that are put on after the flag are a stint from one lap behind the last.
+    results = sessions.rows(RESULTS)[[*DRIVER, "number_of_laps"]].drop_duplicates(DRIVER)
+    counted = changes[DRIVER].merge(results, on=DRIVER, how="left")["number_of_laps"]
+    most = results.groupby("session_key")["number_of_laps"].max()
+    counted = counted.fillna(changes["session_key"].map(most).set_axis(counted.index))
+    changes = changes[~(changes["lap_start"] > counted.set_axis(changes.index))]
     stops = mine.loc[mine["lap_number"].notna(), _STOP]
     pairs = changes.reset_index(names="change").merge(stops, on=DRIVER)
     off = pairs["lap_start"] - 1 - pairs["lap_number"]
@@ -144,4 +152,35 @@ def stops_end_stints(rows: "pd.DataFrame", sessions: CheckedSessions) -> Finding
         checked=per_session(stops),
         things="stops",
         not_checked=reasons,
+    )
+
+
+def stops_in_their_lap(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findings:
+    """A stop is dated within its lap; dates outside the session are another rule's."""
+    mine, laps, reasons = sessions.compare(rows[rows["lap_number"].notna()], LAPS)
+    # Impossible times of laps are another rule's.
+    dated = laps.loc[laps["date_start"].notna() & laps["lap_duration"].between(*POSSIBLE)]
+    dated = dated[[*_STOP, "date_start", "lap_duration"]].drop_duplicates(_STOP)
+    lane = mine["lane_duration"].fillna(mine["pit_duration"]).fillna(0).clip(lower=0)
+    stops = mine.assign(lane=lane)[mine["date"].notna()]
+    stops = stops[[*_STOP, "date", "lane"]].merge(dated, on=_STOP)
+    seconds = (stops["date"] - stops["date_start"]).dt.total_seconds()
+    wrong = (seconds < -_EARLY) | (seconds > stops["lap_duration"] + stops["lane"] + _LATE)
+    wrong &= seconds.abs() < _ANOTHER_SESSION
+    return Findings(
+        failing=stops[wrong],
+        checked=per_session(stops),
+        things="stops",
+        not_checked=reasons,
+    )
+
+
+def pit_lane_time_known(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findings:
+    """A visit with a lap has a time, under one name or the other; a text is another rule's."""
+    visits = rows[rows["lap_number"].notna()]
+    unfit = visits["extra_fields"].fillna("").str.contains('_duration"', regex=False)
+    wrong = visits["lane_duration"].isna() & visits["pit_duration"].isna() & ~unfit
+    columns = [*_STOP, "date", "lane_duration", "pit_duration"]
+    return Findings(
+        failing=visits.loc[wrong, columns], checked=per_session(visits), things="visits"
     )

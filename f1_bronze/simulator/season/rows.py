@@ -237,7 +237,7 @@ def stint_rows(seed: int, session: ScheduledSession, outcome: SessionOutcome) ->
     draw = seeded_rng(seed, session.key, "stints").random
     racing = session.name in ("Race", "Sprint")
     overlapping = racing and session.year < 2026 and draw() < 0.25
-    no_compound = 0.04 if session.year >= 2026 else 0.001
+    no_compound = 0.04 if session.year >= 2026 else 0.0
     rows: list[dict[str, Any]] = []
     for drive in outcome.drives:
         for number, stint in enumerate(drive.stints, start=1):
