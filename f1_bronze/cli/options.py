@@ -270,7 +270,10 @@ class Selection:
         from f1_bronze.defs.automation.launch import recent
         from f1_bronze.openf1.calendar import select_grands_prix
 
-        calendar = openf1.calendar(self.years, lake.session_partitions(self.years))
+        placed = lake.session_partitions(self.years)
+        if dagster_home().exists():
+            placed |= _read_recorded_sessions(self.years, placed)
+        calendar = openf1.calendar(self.years, placed)
         self._check_session_types(calendar)
         sessions = select_grands_prix(calendar, self.grands_prix).sessions
         if self.session_types is not None:
@@ -285,6 +288,17 @@ class Selection:
         for name in sorted((self.session_types or set()) - known):
             what = f"{self.seasons} has no session of type {name!r}."
             raise unknown(what, name, [*sorted(known), "all"])
+
+
+def _read_recorded_sessions(
+    years: tuple[int, ...], stored: dict[int, SessionPartition]
+) -> dict[int, SessionPartition]:
+    """The partitions of sessions that Dagster has on record and the lake has not."""
+    from f1_bronze.defs.automation.instance import open_instance
+    from f1_bronze.defs.record.latest import recorded_sessions
+
+    with open_instance() as instance:
+        return recorded_sessions(instance, years, stored)
 
 
 def _find_complete(stored: dict[str, set[SessionPartition]]) -> dict[str, set[SessionPartition]]:

@@ -47,7 +47,7 @@ def weekly_bronze(
     # A tick that comes late belongs to its own week; one to come cannot know more than now.
     as_of = min(due_at, deployment.now())
     try:
-        seasons = read_running_seasons(deployment, as_of)
+        seasons = read_running_seasons(instance, deployment, as_of)
     except UNREADABLE as error:
         note_due(instance, week)
         return dg.SkipReason(

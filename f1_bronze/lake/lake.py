@@ -1,6 +1,7 @@
 """The lake as one object: land, read and list partitions."""
 
-from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+import logging
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -29,6 +30,8 @@ from f1_bronze.lake.stores import ObjectStore
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+
+_log = logging.getLogger(__name__)
 
 _AT_ONCE = 10
 """Requests under way at a time: boto3 keeps as many connections."""
@@ -137,13 +140,14 @@ class Lake:
         been moved away meanwhile.
         """
         partition, session_key = candidate.partition, candidate.session_key
-        known = self._known.setdefault(partition.year, set())
-        if known and all((key == session_key) == (other == partition) for key, other in known):
+        known = self._known.get(partition.year)
+        if known is not None and all(
+            (key == session_key) == (other == partition) for key, other in known
+        ):
             known.add((session_key, partition))
             return
         places = list(self._places([partition.year]))
-        known.clear()
-        known.update((key, other) for _, other, key in places)
+        known = self._known[partition.year] = {(key, other) for _, other, key in places}
         home = paths.locate_sessions(places).get(session_key, partition)
         for place in places:
             uri = self.store.uri(paths.file_path(*place))
@@ -157,9 +161,38 @@ class Lake:
         """Stored sessions of these seasons: session key → partition.
 
         Read off the names of every dataset's files. A session keeps its partition for good,
-        whatever upstream renames later.
+        whatever upstream renames later. What is listed for this need not be listed once more when
+        the first file of a season is written.
         """
-        return paths.locate_sessions(self._places(years))
+        found: dict[int, SessionPartition] = {}
+        for year in years:
+            places = list(self._places([year]))
+            self._known[year] = {(key, partition) for _, partition, key in places}
+            found |= paths.locate_sessions(places)
+        return found
+
+    def find_contradictions(
+        self, written: Mapping[SessionPartition, int]
+    ) -> Iterator[tuple[SessionPartition, StoredElsewhere | PartitionOccupied]]:
+        """Those of the sessions just written that are stored in another partition as well, or
+        whose partition has another session: two writers did not see each other.
+
+        Whoever looks after it has written sees what the other has written before, so at least one
+        of two writers finds it.
+        """
+        places = list(self._places(sorted({partition.year for partition in written})))
+        for partition, session_key in written.items():
+            for place in places:
+                uri = self.store.uri(paths.file_path(*place))
+                if place[2] == session_key and place[1] != partition:
+                    yield (
+                        partition,
+                        StoredElsewhere(session_key, partition.key, place[1].key, uri),
+                    )
+                    break
+                if place[1] == partition and place[2] != session_key:
+                    yield partition, PartitionOccupied(partition.key, uri, session_key)
+                    break
 
     def stored_partitions(self, dataset: str, years: Collection[int]) -> set[SessionPartition]:
         """Partitions of the dataset that have a file."""
@@ -241,9 +274,29 @@ class Lake:
     def _places(self, years: Collection[int]) -> Iterator[paths.Place]:
         """Every dataset's files of these seasons; the listings overlap."""
         seasons = [(dataset.name, year) for year in years for dataset in DATASETS]
+        unreadable = ""
         with ThreadPoolExecutor(_AT_ONCE) as readers:
-            for found in readers.map(lambda season: list(self._files(*season)), seasons):
-                yield from found
+            for (name, year), found in zip(
+                seasons, readers.map(self._list_or_error, seasons), strict=True
+            ):
+                if not isinstance(found, LakeUnavailable):
+                    yield from found
+                    continue
+                # One dataset that cannot be listed does not hide the others; two are an outage.
+                if unreadable not in ("", name):
+                    raise found
+                unreadable = name
+                _log.warning(
+                    "Which session is where is read from the other datasets, since %s of %d "
+                    "cannot be listed: %s",
+                    *(name, year, found),
+                )
+
+    def _list_or_error(self, season: tuple[str, int]) -> list[paths.Place] | LakeUnavailable:
+        try:
+            return list(self._files(*season))
+        except LakeUnavailable as error:
+            return error
 
     def _files(self, dataset: str, year: int | None) -> Iterator[paths.Place]:
         for entry in self.store.list(paths.dataset_folder(dataset, year)):

@@ -87,7 +87,7 @@ class CalendarTick:
             return self._skip(memory, reason)
         try:
             seasons = read_running_seasons(
-                self._deployment, self._now, named_by_place=memory.nameless
+                self._instance, self._deployment, self._now, named_by_place=memory.nameless
             )
         except ClosedForLiveSession as closed:
             until = self._now + timedelta(seconds=closed.retry_after)

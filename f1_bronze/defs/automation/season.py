@@ -5,8 +5,11 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 
+import dagster as dg
+
 from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.partition import SessionPartition
+from f1_bronze.defs.record.latest import recorded_sessions
 from f1_bronze.defs.resources import Deployment
 from f1_bronze.lake.errors import LakeError
 from f1_bronze.openf1.answers import OpenF1Error
@@ -44,7 +47,11 @@ class RunningSeasons:
 
 
 def read_running_seasons(
-    deployment: Deployment, now: datetime, *, named_by_place: Collection[int] = ()
+    instance: dg.DagsterInstance,
+    deployment: Deployment,
+    now: datetime,
+    *,
+    named_by_place: Collection[int] = (),
 ) -> RunningSeasons:
     """The running seasons as of `now`; nothing is remembered.
 
@@ -60,6 +67,7 @@ def read_running_seasons(
     """
     years = running_years(now)
     placed = deployment.lake.session_partitions(years)
+    placed |= recorded_sessions(instance, years, placed)
     with closing(deployment.openf1.make_hurried_client()) as client:
         calendar = read_calendar(
             client,

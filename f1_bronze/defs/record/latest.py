@@ -10,9 +10,11 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (
     AssetCheckEvaluationTargetMaterializationData as CheckTarget,  # has no public name
 )
 
+from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.dataset import Dataset
+from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.defs.metadata import CHANGES, REPEATED_FROM, ROW_COUNT, SESSION_END, SESSION_START
-from f1_bronze.defs.partitions import asset_key
+from f1_bronze.defs.partitions import asset_key, read_registered
 from f1_bronze.lake.changes import Changes
 
 
@@ -120,6 +122,29 @@ def read_latest(
     )
     found = read_materializations(instance, key, latest.values())
     return {one.event.partition: one for one in found if one.event.partition}
+
+
+def recorded_sessions(
+    instance: dg.DagsterInstance, years: Collection[int], stored: Mapping[int, SessionPartition]
+) -> dict[int, SessionPartition]:
+    """Session key → partition of registered sessions that were materialized, beside those stored.
+
+    So a session keeps its partition where the lake has nothing readable of it: a file was moved
+    away, or the lake is another one. Nothing is asked where the lake has all that is registered.
+    """
+    placed = set(stored.values())
+    left = {
+        partition.key: partition
+        for partition in read_registered(instance).sessions
+        if partition.year in years and partition not in placed
+    }
+    found: dict[int, SessionPartition] = {}
+    for dataset in DATASETS:
+        for key, recorded in read_latest(instance, dataset, set(left)).items():
+            session_key = recorded.value("session_key")
+            if isinstance(session_key, int) and session_key not in stored:
+                found.setdefault(session_key, left.pop(key))
+    return found
 
 
 def recorded_keys(

@@ -21,7 +21,12 @@ from f1_bronze.defs.partitions import (
     parse_key,
     read_registered,
 )
-from f1_bronze.defs.record.latest import RecordedMaterialization, read_latest, recorded_keys
+from f1_bronze.defs.record.latest import (
+    RecordedMaterialization,
+    read_latest,
+    recorded_keys,
+    recorded_sessions,
+)
 from f1_bronze.defs.record.tags import PARENT_RUN, RESUMED_RUN_TAG, SIMULATED_TAG
 from f1_bronze.defs.run.check_context import RunCheckContext
 from f1_bronze.defs.run.failures import (
@@ -105,6 +110,7 @@ class Ingestion:
         self._openf1 = openf1
         self._io_manager = io_manager
         self._tally = tally
+        self._known_before: set[int] = set()
         self._pending: dict[tuple[Dataset, SessionPartition], None] = {}
         """What is neither stored nor failed yet, in order."""
 
@@ -134,8 +140,26 @@ class Ingestion:
             wanted = [partition for other, partition in self._pending if other is dataset]
             yield from self._store_all(dataset, {p: sources[p] for p in wanted})
             yield from self._check(dataset, repeated.get(dataset, ()))
+        self._find_contradictions(sources)
         if self._tally.failures:
             raise self._failure()
+
+    def _find_contradictions(self, sources: Mapping[SessionPartition, _Source]) -> None:
+        """Whether another writer has put a session that is new here into another partition."""
+        new = {
+            partition: source.session_key
+            for partition, source in sources.items()
+            if source.session_key not in self._known_before
+        }
+        if not new:
+            return
+        try:
+            for partition, error in self._io_manager.lake.find_contradictions(new):
+                self._fail(self._datasets[0], partition, error)
+        except LakeUnavailable as error:
+            _log.warning(
+                "Not checked whether another writer has stored the same session: %s", error
+            )
 
     def check_events(self, datasets: Sequence[Dataset]) -> Iterator[dg.AssetCheckEvaluation]:
         """The checks alone, on what the lake holds: nothing is asked of the API."""
@@ -193,6 +217,8 @@ class Ingestion:
         """
         years = sorted({partition.year for _, partition in self._pending})
         in_lake = self._io_manager.lake.session_partitions(years)
+        in_lake |= recorded_sessions(self._instance, years, in_lake)
+        self._known_before = set(in_lake)
         known = {partition: session_key for session_key, partition in in_lake.items()}
         if all(d is not SESSIONS and p in known for d, p in self._pending):
             meetings = self._read_meetings({p for _, p in self._pending})

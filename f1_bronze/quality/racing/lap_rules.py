@@ -194,8 +194,8 @@ def top_speed_plausible(rows: "pd.DataFrame", sessions: CheckedSessions) -> Find
     measured = rows[rows[_SPEEDS].notna().any(axis=1)]
     fastest = measured[_SPEEDS].max(axis=1).groupby(measured["session_key"]).max()
     counts = per_session(measured)
-    known = fastest[[counts[int(str(key))] >= _ENOUGH_LAPS for key in fastest.index]]
-    known = known.rename("fastest").reset_index()
+    enough = [counts[int(str(key))] >= _ENOUGH_LAPS for key in fastest.index]
+    known = fastest[enough].rename("fastest").reset_index()
     # A car that does not move is another rule's.
     wrong = known["fastest"].between(_SLOWEST, _ANY_FASTEST, inclusive="neither")
     return Findings(
