@@ -13,6 +13,7 @@ from f1_bronze.datasets.conditions import (
     NoFieldsGone,
     NoNewFields,
     NoTextInNumbers,
+    NotNull,
     NoTypesChanged,
     OneSession,
     RowCount,
@@ -159,7 +160,16 @@ class _Session:
         return self._drifted(rule, findings, len(rows), self._evidence(rows, fields))
 
     def _empty_texts(self) -> _Values:
+        # To a rule that wants a value in every row an empty text is none.
+        wanted = {
+            rule.column
+            for rule in self._dataset.rules
+            if isinstance(rule.condition, NotNull)
+            and rule.mostly == 1
+            and rule.scope.last_year is None
+        }
         texts = [c.name for c in self._dataset.columns if c.type is ColumnType.TEXT]
+        texts = [name for name in texts if name not in wanted]
         found: _Values = {}
         for name in texts:
             values = self._table.column(name).to_pylist()

@@ -118,11 +118,14 @@ _GONE = {
     "sessions": "country_code",
     "drivers": "headshot_url",
     "results": "dsq",
-    "laps": "i2_speed",
+    "laps": "segments_sector_3",
     "stints": "tyre_age_at_start",
     "pit_stops": "date",
 }
 """A field of each dataset that no other rule needs."""
+
+_GONE_TOO = {"stints": frozenset({"stints: tyre age not null"})}
+"""What else notices that the field is gone."""
 
 _RETYPED = {
     "sessions": {"country_code": 7},
@@ -147,10 +150,20 @@ _SHAPE = tuple(
     for dataset in _GONE
     for mutation in (
         Mutation(dataset=dataset, rule="columns as declared", table=_swapped),
-        Mutation(dataset=dataset, rule="columns as declared", table=_renamed(_GONE[dataset])),
+        Mutation(
+            dataset=dataset,
+            rule="columns as declared",
+            table=_renamed(_GONE[dataset]),
+            companions=_GONE_TOO.get(dataset, frozenset()),
+        ),
         Mutation(dataset=dataset, rule="session_key not null", table=_null("session_key", row=-1)),
         Mutation(dataset=dataset, rule="no new fields", records=_set(sponsor="Acme")),
-        Mutation(dataset=dataset, rule="no fields gone", records=_without(_GONE[dataset])),
+        Mutation(
+            dataset=dataset,
+            rule="no fields gone",
+            records=_without(_GONE[dataset]),
+            companions=_GONE_TOO.get(dataset, frozenset()),
+        ),
         Mutation(dataset=dataset, rule="no types changed", records=_set(**_RETYPED[dataset])),
         Mutation(dataset=dataset, rule="numbers are numbers", records=_set(**_TEXTS[dataset])),
     )
@@ -272,20 +285,14 @@ _RESULTS = (
         dataset="results",
         rule="position 1 to 20",
         records=_set(position=21),
-        companions=_both(
-            "results: gaps grow", "results: positions without gap", "results: points by the table"
-        ),
+        companions=_both("results: gaps grow", "results: positions without gap"),
     ),
     Mutation(
         dataset="results",
         rule="position 1 to 22",
         of="2026/australian/race",
         records=_set(position=23),
-        companions=_both(
-            "results: gaps grow",
-            "results: positions without gap",
-            "results: points by the table",
-        ),
+        companions=_both("results: gaps grow", "results: positions without gap"),
     ),
     Mutation(
         dataset="results",
@@ -383,7 +390,12 @@ _STINTS = (
         of="2026/australian/race",
         records=_set(0.4, compound=None),
     ),
-    Mutation(dataset="stints", rule="no empty texts", records=_set(compound=" ")),
+    Mutation(
+        dataset="stints",
+        rule="no empty texts",
+        of="2026/australian/race",
+        records=_set(compound=" "),
+    ),
     Mutation(dataset="stints", rule="tyre age not null", records=_set(0.4, tyre_age_at_start=None)),
     Mutation(dataset="stints", rule="compound a known tyre", records=_set(0.3, compound="UNKNOWN")),
     Mutation(dataset="stints", rule="compound a known word", records=_set(compound="HYPERSOFT")),
@@ -403,7 +415,10 @@ _PIT_STOPS = (
         records=_set(0.3, pit_duration=None, lane_duration=None),
     ),
     Mutation(
-        dataset="pit_stops", rule="stop_duration 0 s to 2 h", records=_set(stop_duration=-2.4)
+        dataset="pit_stops",
+        rule="stop_duration 0 s to 2 h",
+        of="2026/australian/race",
+        records=_set(stop_duration=-2.4),
     ),
     *(
         mutation
@@ -537,6 +552,7 @@ _UNUSABLE = (
         "every second lap is gone",
         lambda records: [r for r in records if r["lap_number"] % 2 == 0],
         "laps: lap numbers contiguous",
+        "laps: laps as in results",
         "laps: rows as many as usual",
     ),
     _unusable(
@@ -569,6 +585,7 @@ _UNUSABLE = (
         "five laps later",
         _each(lambda r: {"lap_number": r["lap_number"] and r["lap_number"] + 5}),
         "pit_stops: stints end with stops",
+        "pit_stops: stops in their lap",
     ),
 )
 """Defects of the kind that was only a warning once: all or most of the rows are wrong."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 
 POSSIBLE = (50.0, 7200.0)  # seconds of a lap
+MOST_LAPS = 100  # of anybody where it counts
 
 _LAP = [*DRIVER, "lap_number"]
 _SECTORS = ["duration_sector_1", "duration_sector_2", "duration_sector_3"]
@@ -71,7 +72,7 @@ def _in_practice(rows: "pd.DataFrame") -> "pd.Series[bool]":
 def _gaps(rows: "pd.DataFrame") -> "pd.DataFrame":
     """The laps that do not follow the one before, with `laps_missing` before them."""
     # A number out of its bounds is another rule's, not a hundred laps that are missing.
-    most = rows["session_type"].isin(PRACTICE_TYPES).map({True: 250, False: 100})
+    most = rows["session_type"].isin(PRACTICE_TYPES).map({True: 250, False: MOST_LAPS})
     possible = rows.loc[rows["lap_number"].between(1, most), [*_LAP, "session_type"]]
     laps = possible.drop_duplicates(_LAP).sort_values(_LAP, ignore_index=True)
     before = laps.groupby(DRIVER)["lap_number"].shift(fill_value=0)
@@ -108,7 +109,13 @@ def laps_as_in_results(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findi
     """The last lap of each driver with laps is their number in results, or one more."""
     mine, results, reasons = sessions.compare(rows, RESULTS)
     counted = results.loc[results["number_of_laps"].notna(), [*DRIVER, "number_of_laps"]]
-    driven = mine.groupby(DRIVER)["lap_number"].max().rename("last_lap").reset_index()
+    driven = (
+        with_possible_laps(mine)
+        .groupby(DRIVER)["lap_number"]
+        .max()
+        .rename("last_lap")
+        .reset_index()
+    )
     merged = counted.drop_duplicates(DRIVER).merge(driven, on=DRIVER)
     # The lap on which a car stopped has a row and does not count.
     more = merged["last_lap"] - merged["number_of_laps"]
@@ -118,6 +125,12 @@ def laps_as_in_results(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findi
         things="drivers",
         not_checked=reasons,
     )
+
+
+def with_possible_laps(laps: "pd.DataFrame") -> "pd.DataFrame":
+    """The laps of drivers none of whose laps has an impossible number, which is another rule's."""
+    odd = laps[~laps["lap_number"].between(1, MOST_LAPS)]
+    return laps[~laps.set_index(DRIVER).index.isin(odd.set_index(DRIVER).index)]
 
 
 def sectors_add_up(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findings:

@@ -7,7 +7,7 @@ from f1_bronze.datasets.results import RESULTS
 from f1_bronze.datasets.stints import STINTS
 from f1_bronze.quality.racing.findings import DRIVER, CheckedSessions, Findings, per_session
 from f1_bronze.quality.racing.grid import drivers_with_results_have_rows
-from f1_bronze.quality.racing.lap_rules import POSSIBLE
+from f1_bronze.quality.racing.lap_rules import POSSIBLE, with_possible_laps
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,7 +76,13 @@ def stints_end_after_they_start(rows: "pd.DataFrame", sessions: CheckedSessions)
 def last_stint_reaches_the_last_lap(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findings:
     """Each driver's stints end where the laps end, give or take one."""
     mine, laps, reasons = sessions.compare(rows, LAPS)
-    driven = laps.groupby(DRIVER)["lap_number"].max().rename("last_lap").reset_index()
+    driven = (
+        with_possible_laps(laps)
+        .groupby(DRIVER)["lap_number"]
+        .max()
+        .rename("last_lap")
+        .reset_index()
+    )
     # A stint whose end is null may well reach it.
     open_ended = mine.loc[mine["lap_end"].isna(), DRIVER].drop_duplicates().assign(open=True)
     ends = mine.groupby(DRIVER)["lap_end"].max().rename("last_stint_ends").reset_index()
