@@ -86,12 +86,17 @@ def last_stint_reaches_the_last_lap(rows: "pd.DataFrame", sessions: CheckedSessi
     # A stint whose end is null may well reach it.
     open_ended = mine.loc[mine["lap_end"].isna(), DRIVER].drop_duplicates().assign(open=True)
     ends = mine.groupby(DRIVER)["lap_end"].max().rename("last_stint_ends").reset_index()
-    # A driver who has no stint at all is another rule's, and one with a stint of no length.
+    # With results another rule finds who has no stint at all; a stint of no length is one's too.
     ended = mine[mine["lap_end"] < mine["lap_start"]]
-    ends = ends[~ends.set_index(DRIVER).index.isin(ended.set_index(DRIVER).index)]
-    merged = driven.merge(ends, on=DRIVER).merge(open_ended, on=DRIVER, how="left")
+    merged = driven.merge(ends, on=DRIVER, how="left").merge(open_ended, on=DRIVER, how="left")
+    counted = sessions.rows(RESULTS)
+    counted = counted[counted["number_of_laps"] > 0].set_index(DRIVER).index
+    found = merged.set_index(DRIVER).index
+    without = ~found.isin(mine.set_index(DRIVER).index) & found.isin(counted)
+    short = found.isin(ended.set_index(DRIVER).index)
+    merged = merged[~without & ~short]
     merged = merged.loc[merged["open"].isna(), [*DRIVER, "last_lap", "last_stint_ends"]]
-    off = merged["last_stint_ends"] - merged["last_lap"]
+    off = merged["last_stint_ends"].fillna(0) - merged["last_lap"]
     return Findings(
         failing=merged[off.abs() > _LAPS_OFF],
         checked=per_session(merged),
