@@ -89,8 +89,8 @@ def last_stint_reaches_the_last_lap(rows: "pd.DataFrame", sessions: CheckedSessi
     # With results another rule finds who has no stint at all; a stint of no length is one's too.
     ended = mine[mine["lap_end"] < mine["lap_start"]]
     merged = driven.merge(ends, on=DRIVER, how="left").merge(open_ended, on=DRIVER, how="left")
-    counted = sessions.rows(RESULTS)
-    counted = counted[counted["number_of_laps"] > 0].set_index(DRIVER).index
+    results = sessions.rows(RESULTS)
+    counted = results[results["number_of_laps"] > 0].set_index(DRIVER).index
     found = merged.set_index(DRIVER).index
     without = ~found.isin(mine.set_index(DRIVER).index) & found.isin(counted)
     short = found.isin(ended.set_index(DRIVER).index)
