@@ -96,9 +96,12 @@ def test_what_the_story_leaves(demo_folder: Path) -> None:
     assert [len((one["changes"] or {}).get("changed", ())) for one in revisions] == [0, 2]
 
 
-def test_simulated_data_says_so(demo_folder: Path, tmp_path: Path) -> None:
+def test_simulated_data_says_so(
+    demo_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """In the tags of runs, in the metadata, in the chart and in the report."""
-    with dg.DagsterInstance.from_config(str(demo_folder / "data/demo/dagster_home")) as instance:
+    monkeypatch.setenv("DAGSTER_HOME", str(demo_folder / "data/demo/dagster_home"))
+    with dg.DagsterInstance.get() as instance:
         assert {run.tags["f1_bronze/simulated"] for run in instance.get_runs()} == {"true"}
         records = instance.fetch_materializations(LAPS, limit=2).records
         for record in records:
