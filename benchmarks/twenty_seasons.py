@@ -297,7 +297,7 @@ def cpu_of(*words: str) -> float:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     command = [sys.executable, "-m", "f1_bronze.cli", *words]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stderr + done.stdout[-2000:]
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
@@ -430,6 +430,7 @@ def planning() -> dict[str, float]:
 
     The backfill and its runs are deleted afterwards.
     """
+    from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable
     from dagster._daemon.backfill import execute_backfill_iteration
     from dagster_graphql.test.utils import execute_dagster_graphql
 
@@ -460,6 +461,10 @@ def planning() -> dict[str, float]:
         runs = instance.get_runs(filters=dg.RunsFilter(tags={"dagster/backfill": backfill}))
         for run in runs:
             instance.delete_run(run.run_id)
+        ids = [run.run_id for run in runs]
+        with instance.event_log_storage.index_connection() as connection:  # type: ignore[attr-defined]
+            planned = AssetCheckExecutionsTable.c.run_id.in_(ids)  # a run's deletion leaves them
+            connection.execute(AssetCheckExecutionsTable.delete().where(planned))
         found = instance.get_backfill(backfill)
         assert found is not None
         instance.update_backfill(found.with_status(type(found.status).CANCELED))
