@@ -158,7 +158,8 @@ def _fit_record(
             what = "has no" if record.get(name) is None else f"has {record[name]!r} as"
             raise InvalidRecord(
                 f"A record of {dataset.name} {what} {name}, which is part of its key. Nothing of "
-                "this partition was written. OpenF1 usually corrects such records within days: "
+                "this partition was written, since without that row the others would pass for "
+                "the whole session. OpenF1 usually corrects such records within days: "
                 "materialize the partition again later."
             )
     return fitted, extra

@@ -377,6 +377,8 @@ def _read_records(body: bytes) -> list[dict[str, Any]]:
         )
     except RecursionError:
         wrong = "JSON that is nested too deep to be read"
+    except _NoNumber as error:
+        wrong = f"JSON that has {error}, which is no number that JSON knows"
     except ValueError:
         wrong = "a body that is not JSON"
     else:
@@ -389,14 +391,18 @@ def _read_records(body: bytes) -> list[dict[str, Any]]:
     return list(records)
 
 
+class _NoNumber(ValueError):
+    """NaN, Infinity, or a number beyond what a float can hold, in the place of a number."""
+
+
 def _refuse_constant(literal: str) -> NoReturn:
-    raise ValueError(f"{literal} is not a JSON number")
+    raise _NoNumber(literal)
 
 
 def _finite_float(text: str) -> float:
     number = float(text)
     if not math.isfinite(number):
-        raise ValueError("number out of range")
+        raise _NoNumber(text[:20])
     return number
 
 

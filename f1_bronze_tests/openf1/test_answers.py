@@ -107,6 +107,13 @@ def test_a_200_that_is_no_array_of_objects_is_retried(body: bytes) -> None:
     assert (raised.value.kind, raised.value.final) == (RETRY, None)
 
 
+@pytest.mark.parametrize(("body", "what"), [(b'[{"x": NaN}]', "NaN"), (b'[{"x": 1e999}]', "1e999")])
+def test_what_is_no_number_is_named(body: bytes, what: str) -> None:
+    """A body with NaN is described as what it is."""
+    with pytest.raises(FailedAttempt, match=f"JSON that has {what}, which is no number"):
+        read_answer(200, {}, body)
+
+
 def test_records_come_through_unchanged() -> None:
     """Records keep their values and their order of keys."""
     records = [{"b": 1, "a": [None, 2.5], "c": "São"}, {}]
