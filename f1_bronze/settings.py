@@ -142,7 +142,7 @@ class Settings(BaseModel):
         "", "Storage class for objects, such as INTELLIGENT_TIERING; empty: the bucket's own."
     )
     openf1_url: _BaseUrl = _setting(PUBLIC_API, "Base URL of the OpenF1 API.", shown=False)
-    openf1_username: str = _setting("", "User of the paid API; empty for free access.")
+    openf1_username: str = _setting("", "User of the paid API; empty for free access.", secret=True)
     openf1_password: SecretStr = _setting("", "Its password.", secret=True)
     openf1_limits: str = _setting(
         "3/1s,30/60s", "Calls allowed per window; paid access has 6/1s,60/60s."

@@ -65,10 +65,10 @@ def test_simulate_wrong_use(run: Run) -> None:
 
 
 def test_settings_hide_the_password(run: Run) -> None:
-    """Every variable is listed with its value, but for the password."""
+    """Every variable is listed with its value, but for the account and its password."""
     ran = run("settings", "--json", OPENF1_USERNAME="me", OPENF1_PASSWORD="hunter2-hunter2")
     by_name = {row["variable"]: row for row in ran.data}
-    assert by_name["F1_BRONZE_OPENF1_USERNAME"]["value"] == "me"
+    assert by_name["F1_BRONZE_OPENF1_USERNAME"]["value"] == "(set, hidden)"
     assert by_name["F1_BRONZE_OPENF1_PASSWORD"]["value"] == "(set, hidden)"
     assert by_name["F1_BRONZE_LAKE_URI"]["value"] == "data/lake"
     assert by_name["F1_BRONZE_LAKE_URI"]["set"] is False
