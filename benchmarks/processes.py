@@ -1,7 +1,9 @@
 """Runs a program as a process of its own and measures all of it, its start included."""
 
 import os
+import re
 import subprocess
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -38,14 +40,33 @@ def measure(
     with out.open("wb") as stdout, err.open("wb") as stderr:
         began = time.perf_counter()
         process = subprocess.Popen(command, env=dict(env), stdout=stdout, stderr=stderr)
+        ended, most = threading.Event(), [0.0]
+        watch = threading.Thread(target=_watch_memory, args=(process.pid, ended, most))
+        watch.start()
         _, status, used = os.wait4(process.pid, 0)
         wall = time.perf_counter() - began
+        ended.set()
+        watch.join()
     process.returncode = os.waitstatus_to_exitcode(status)
     if not 0 <= process.returncode <= worst:
         raise ProgramFailed(f"{' '.join(command)}: {err.read_text()[-2000:]}")
     return Measured(
         wall=wall,
         cpu=used.ru_utime + used.ru_stime,
-        memory=used.ru_maxrss / 1000,
+        memory=most[0] or used.ru_maxrss / 1000,
         out=out.read_text(),
     )
+
+
+def _watch_memory(pid: int, ended: threading.Event, most: list[float]) -> None:
+    """Keep the most megabytes of a process so far, as Linux counts them since its program began.
+
+    What `wait4` says includes what the process held before that, as a copy of this one.
+    """
+    while not ended.wait(0.02):
+        try:
+            found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+        except OSError:  # it has ended, or there is no such folder on this system
+            return
+        if found:
+            most[0] = max(most[0], int(found[1]) / 1000)

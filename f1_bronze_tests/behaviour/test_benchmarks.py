@@ -87,6 +87,8 @@ def test_a_process_is_measured_whole(tmp_path: Path) -> None:
     assert used.wall >= 0.2
     assert 0 < used.cpu < 30
     assert used.memory >= 80
+    little = measure([sys.executable, "-c", "import time; time.sleep(0.2)"], {}, tmp_path)
+    assert little.memory < 60  # and not that of the process that measures
 
 
 def test_figures_as_a_table_and_as_a_chart() -> None:
