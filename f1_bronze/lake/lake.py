@@ -1,6 +1,7 @@
 """The lake as one object: land, read and list partitions."""
 
 import logging
+import threading
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -24,8 +25,8 @@ from f1_bronze.lake.errors import (
 from f1_bronze.lake.history import History, read_history
 from f1_bronze.lake.landing import Candidate, Landing, SeasonListing, land, list_season
 from f1_bronze.lake.parquet import StoredFile, read_file, read_table, table_bytes
-from f1_bronze.lake.s3 import S3Writes
-from f1_bronze.lake.stores import ObjectStore
+from f1_bronze.lake.s3 import S3Store, S3Writes
+from f1_bronze.lake.stores import ObjectStore, StoredObject
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -35,6 +36,33 @@ _log = logging.getLogger(__name__)
 
 _AT_ONCE = 10
 """Requests under way at a time: boto3 keeps as many connections."""
+
+
+class _RecentFiles:
+    """Contents that this process has stored, by their MD5: what a listing shows need not be read.
+
+    Runs that follow each other in a process look at what the one before has stored. By content and
+    not by path, so an entry is never wrong; the oldest go. Safe for many threads.
+    """
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most, self._size, self._lock = most_bytes, 0, threading.Lock()
+        self._contents: dict[str, bytes] = {}
+
+    def keep(self, md5: str, data: bytes) -> None:
+        with self._lock:
+            self._size += len(data) - len(self._contents.pop(md5, b""))
+            self._contents[md5] = data
+            while self._size > self._most:
+                self._size -= len(self._contents.pop(next(iter(self._contents))))
+
+    def find(self, md5: str) -> bytes | None:
+        with self._lock:
+            return self._contents.get(md5)
+
+
+_RECENT = _RecentFiles(32_000_000)
+"""Ten seasons of qualifying and race."""
 
 
 class Lake:
@@ -48,6 +76,8 @@ class Lake:
     ) -> None:
         self.store = store
         self._clock = clock
+        # A folder lists no hashes, and is read as fast as memory.
+        self._keep = _RECENT.keep if isinstance(store, S3Store) else None
         self._known: dict[int, set[tuple[int, SessionPartition]]] = {}
 
     @classmethod
@@ -68,7 +98,9 @@ class Lake:
         has put the session into another partition.
         """
         self._check_identity(candidate)
-        return land(self.store, candidate, clock=self._clock, accept_loss=accept_loss)
+        return land(
+            self.store, candidate, clock=self._clock, accept_loss=accept_loss, keep=self._keep
+        )
 
     def land_all(
         self, candidates: Sequence[Candidate], *, accept_loss: bool = False
@@ -128,7 +160,12 @@ class Lake:
             if seen is None:
                 return self.land(candidate, accept_loss=accept_loss)
             return land(
-                self.store, candidate, clock=self._clock, accept_loss=accept_loss, seen=seen
+                self.store,
+                candidate,
+                clock=self._clock,
+                accept_loss=accept_loss,
+                seen=seen,
+                keep=self._keep,
             )
         except LakeError as error:
             return error
@@ -219,18 +256,21 @@ class Lake:
         """
         wanted = frozenset(partitions)
         found = {
-            partition: paths.file_path(dataset.name, partition, session_key)
+            place[1]: entry
             for year in sorted({partition.year for partition in wanted})
-            for _, partition, session_key in self._files(dataset.name, year)
-            if partition in wanted
+            for entry in self.store.list(paths.dataset_folder(dataset.name, year))
+            if (place := paths.parse_file_path(entry.path)) and place[1] in wanted
         }
         with ThreadPoolExecutor(_AT_ONCE) as readers:
-            contents = list(readers.map(self.store.read, found.values()))
+            contents = list(readers.map(self._read_listed, found.values()))
         return {
-            partition: read_file(data, self.store.uri(path))
-            for (partition, path), data in zip(found.items(), contents, strict=True)
+            partition: read_file(data, self.store.uri(entry.path))
+            for (partition, entry), data in zip(found.items(), contents, strict=True)
             if data is not None  # moved away since it was listed
         }
+
+    def _read_listed(self, entry: StoredObject) -> bytes | None:
+        return _RECENT.find(entry.md5) or self.store.read(entry.path)
 
     def table(
         self, dataset: Dataset, partitions: Collection[SessionPartition] | None = None

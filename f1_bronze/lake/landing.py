@@ -118,6 +118,7 @@ def land(
     clock: Callable[[], datetime],
     accept_loss: bool = False,
     seen: SeasonListing | None = None,
+    keep: Callable[[str, bytes], None] | None = None,
 ) -> Landing:
     """Write the candidate unless the partition already holds it or would lose rows.
 
@@ -130,7 +131,8 @@ def land(
       loss is accepted: then it replaces the file like any other (`changed`).
 
     A writer that was faster is no error: what it wrote is compared with the candidate. `seen` is a
-    listing made after the answer had come; without it the partition is listed.
+    listing made after the answer had come; without it the partition is listed. `keep` gets MD5 and
+    bytes of what the partition holds now.
     `InvalidRecord` and `PartitionOccupied` when it cannot be stored at all; `LakeUnavailable` when
     the store fails; `Conflict` when others write it without end. In each case the current file is
     whole.
@@ -145,9 +147,13 @@ def land(
     attempt = _Attempt(store, candidate, clock)
     for turn in range(_MOST_CONFLICTS):
         try:
-            return attempt.land(None if turn else seen, accept_loss=accept_loss)
+            landing = attempt.land(None if turn else seen, accept_loss=accept_loss)
         except Conflict as error:
             last = error
+            continue
+        if keep is not None and landing.revision is not Revision.REFUSED:
+            keep(attempt.md5, attempt.data)
+        return landing
     raise last
 
 
@@ -162,7 +168,7 @@ class _Attempt:
         self._path = paths.file_path(*place)
         self._aside = paths.revision_folder(*place)
         self._rows = to_rows(candidate.dataset, candidate.records)
-        self._data = file_bytes(
+        self.data = file_bytes(
             self._rows,
             make_provenance(
                 candidate.dataset,
@@ -172,7 +178,7 @@ class _Attempt:
                 self._rows,
             ),
         )
-        self._md5 = md5(self._data, usedforsecurity=False).hexdigest()
+        self.md5 = md5(self.data, usedforsecurity=False).hexdigest()
         self._notes = {**candidate.notes, "content-sha256": self._rows.content_sha256}
 
     def land(self, seen: SeasonListing | None, *, accept_loss: bool) -> Landing:
@@ -180,7 +186,7 @@ class _Attempt:
         dataset, rows = self._candidate.dataset, self._rows
         moment = self._clock() if seen is None else seen.moment
         listed = self._find_file(seen)
-        if listed is not None and listed.md5 == self._md5:
+        if listed is not None and listed.md5 == self.md5:
             return self._landing(Revision.UNCHANGED)
         there = None if listed is None else self._store.fetch(self._path)
         if there is None:
@@ -191,7 +197,7 @@ class _Attempt:
             # writer was stopped or overtaken, hides nothing (history.py). Written after the file
             # it could be missing for good.
             self._store.write(paths.arrival_path(self._aside, moment), b"", {})
-            self._store.write(self._path, self._data, self._notes, expected=ABSENT)
+            self._store.write(self._path, self.data, self._notes, expected=ABSENT)
             if not rows.table.num_rows:
                 return self._landing(Revision.EMPTY)
             return self._landing(Revision.NEW, self._compare_with(()))
@@ -202,10 +208,10 @@ class _Attempt:
         changes = self._compare_with(current.records(dataset))
         if changes.lost and not accept_loss:
             aside = paths.refused_path(self._aside, rows.content_sha256)
-            self._store.write(aside, self._data, self._notes)
+            self._store.write(aside, self.data, self._notes)
             return self._landing(Revision.REFUSED, changes, aside)
         self._keep(there, current.provenance.content_sha256)
-        self._store.write(self._path, self._data, self._notes, expected=there.version)
+        self._store.write(self._path, self.data, self._notes, expected=there.version)
         return self._landing(Revision.CHANGED, changes)
 
     def _compare_with(self, before: Sequence[Mapping[str, Any]]) -> Changes:
@@ -263,7 +269,7 @@ class _Attempt:
             revision=revision,
             uri=self._store.uri(at or self._path),
             table=self._rows.table,
-            size_bytes=len(self._data),
+            size_bytes=len(self.data),
             content_sha256=self._rows.content_sha256,
             absent_columns=self._rows.absent,
             changes=changes,

@@ -12,6 +12,7 @@ import pytest
 from benchmarks.s3_proxy import S3Proxy, serve_proxy
 from f1_bronze.datasets.laps import LAPS
 from f1_bronze.datasets.partition import SessionPartition
+from f1_bronze.lake import lake as lakes
 from f1_bronze.lake import paths
 from f1_bronze.lake.errors import InvalidRecord, LakeUnavailable, PartitionOccupied
 from f1_bronze.lake.lake import Lake
@@ -128,10 +129,37 @@ def test_an_altered_file_is_not_taken_for_unchanged(lake: Lake) -> None:
     assert revisions(outcome) == {Revision.UNCHANGED}
 
 
-def test_reading_many(lake: Lake, proxy: S3Proxy) -> None:
-    """One request a file and one a season; what is not stored is left out."""
+def test_recent_files_are_bounded() -> None:
+    """The oldest go when there is too much; the same content is there once."""
+    recent = lakes._RecentFiles(10)
+    for md5, data in (("a", b"1234"), ("b", b"5678"), ("b", b"5678"), ("c", b"90")):
+        recent.keep(md5, data)
+    assert [recent.find(md5) for md5 in "abc"] == [b"1234", b"5678", b"90"]
+    recent.keep("d", b"1")
+    assert [recent.find(md5) for md5 in "abcd"] == [None, b"5678", b"90", b"1"]
+    recent.keep("e", b"x" * 11)
+    assert [recent.find(md5) for md5 in "abcde"] == [None] * 5
+
+
+def test_an_object_of_others_is_read(lake: Lake, proxy: S3Proxy) -> None:
+    """What another writer has put in place of ours is what is read."""
+    list(lake.land_all(answers()))
+    path = paths.file_path("laps", place(3), 103)
+    theirs = lake.store.read(paths.file_path("laps", place(4), 104))
+    assert theirs is not None
+    lake.store.write(path, theirs + b"", {})
+    assert lake.read_all(LAPS, [place(3)])[place(3)].provenance.session_key == 104
+
+
+def test_reading_many(lake: Lake, proxy: S3Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One request a file and one a season; what is not stored is left out. What this process has
+    stored itself, and the listing shows to be there, is not asked for again."""
     list(lake.land_all(answers()))
     proxy.take()
+    own = lake.read_all(LAPS, [place(number) for number in range(SESSIONS)])
+    assert [own[place(n)].table["session_key"].to_pylist() for n in (0, 7)] == [[100], [107]]
+    assert proxy.take() == {"list partition files": 1}
+    monkeypatch.setattr(lakes, "_RECENT", lakes._RecentFiles(0))
     found = lake.read_all(LAPS, [place(number) for number in range(SESSIONS + 5)])
     assert sorted(found) == sorted(place(number) for number in range(SESSIONS))
     assert found[place(4)].table["session_key"].to_pylist() == [104]
