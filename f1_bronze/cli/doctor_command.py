@@ -271,7 +271,6 @@ def _home_unusable(home: Path) -> DoctorCheck:
 def _instance(home: Path) -> Iterator[DoctorCheck]:
     import dagster as dg
 
-    os.environ["DAGSTER_HOME"] = str(home)  # the event log of its dagster.yaml lies there
     try:
         with dg.DagsterInstance.from_config(str(home)) as instance:
             # Only what is stored in the home needs a home that can be written.

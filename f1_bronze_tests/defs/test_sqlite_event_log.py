@@ -330,15 +330,26 @@ def test_a_home_of_the_command_has_it(tmp_path: Path, monkeypatch: pytest.Monkey
     assert open_files(tmp_path / "history") == []
 
 
-def test_a_folder_is_given_or_that_of_the_home(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("home", [None, "another"])
+def test_a_home_is_opened_by_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: str | None
 ) -> None:
-    """Without a home and without a folder the error says what to set."""
+    """Its events are its own, whether DAGSTER_HOME is unset or names another home."""
+    folder = tmp_path / "home"
+    monkeypatch.setenv("DAGSTER_HOME", str(folder))
+    prepare_home()
+    monkeypatch.delenv("DAGSTER_HOME")
+    if home:
+        monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / home))
+    with dg.DagsterInstance.from_config(str(folder)) as instance:
+        instance.report_runless_asset_event(
+            dg.AssetMaterialization(asset_key=KEY, partition="2024/a/race")
+        )
+        assert instance.get_materialized_partitions(KEY) == {"2024/a/race"}
+    assert (folder / "history" / "runs" / "index.db").exists()
+    assert not (tmp_path / "another").exists()
     given = SqliteEventLog.from_config_value(None, {"base_dir": str(tmp_path / "log")})
     assert Path(given.path_for_shard("index")) == tmp_path / "log" / "index.db"
-    monkeypatch.delenv("DAGSTER_HOME", raising=False)
-    with pytest.raises(ValueError, match="DAGSTER_HOME is not set"):
-        SqliteEventLog.from_config_value(None, {})
 
 
 def test_homes_of_earlier_releases_get_it_unless_somebody_changed_them(

@@ -65,38 +65,46 @@ class SqliteEventLog(SqliteEventLogStorage):
     for each other's commits. A forked process opens connections of its own.
     """
 
-    def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
+    def __init__(
+        self, base_dir: str | None = None, inst_data: ConfigurableClassData | None = None
+    ) -> None:
         self._files: OrderedDict[str, _File] = OrderedDict()
         self._files_lock = threading.Lock()
         self._mine = threading.local()
         """By the name of a file the connection that a thread is using."""
         self._tables: set[str] = set()
         self._has_index_columns = False
-        super().__init__(base_dir, inst_data)
+        self._inst_data = inst_data
+        self._has_folder = base_dir is not None
+        if base_dir is not None:
+            super().__init__(base_dir, inst_data)
         # Without it Dagster hands over one by one what a run plans: an event a partition.
         os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "1000")
         LOGS.add(self)
 
     @classmethod
     def config_type(cls) -> UserConfigSchema:
-        """`base_dir`, which is `history/runs` in the Dagster home unless it is given."""
+        """`base_dir`, which is `history/runs` in the instance's home unless it is given."""
         return {"base_dir": dg.Field(dg.StringSource, is_required=False)}
 
     @classmethod
     def from_config_value(
         cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
     ) -> "SqliteEventLog":
-        """As dagster.yaml names it; ValueError where neither a folder nor a home is known."""
-        base_dir = config_value.get("base_dir")
-        if base_dir is None:
-            home = os.environ.get("DAGSTER_HOME")
-            if not home:
-                raise ValueError(
-                    "The event log does not know its folder, because DAGSTER_HOME is not set. Set "
-                    "it to the folder of dagster.yaml, or give the event log its base_dir there."
-                )
-            base_dir = os.path.join(home, "history", "runs")
-        return cls(base_dir, inst_data)
+        """As dagster.yaml names it."""
+        return cls(config_value.get("base_dir"), inst_data)
+
+    def register_instance(self, instance: dg.DagsterInstance) -> None:
+        """Belong to this instance; without a base_dir the files lie in its home, wherever that is.
+
+        DAGSTER_HOME does not decide it: an instance can be opened by its folder
+        (`DagsterInstance.from_config`) while the variable is unset or names another home.
+        """
+        if not self._has_folder:
+            folder = os.path.join(instance.root_directory, "history", "runs")
+            super().__init__(folder, self._inst_data)
+            self._has_folder = True
+        super().register_instance(instance)
 
     def store_event(self, event: EventLogEntry) -> None:
         """Store it in its run's file, and what concerns an asset in the index with one commit."""
