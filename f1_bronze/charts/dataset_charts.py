@@ -1,25 +1,50 @@
-"""Which dataset has which chart, and which other tables the chart uses.
+"""Which dataset, session and season has which chart, and which tables the chart uses.
 
 `laps` is stored before `stints` and `pit_stops`, which have a run of their own, so its chart is
 drawn again, complete, for `pit_stops`, the last to be stored.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import pyarrow as pa
 
 from f1_bronze.charts.lap_times import draw_lap_times
+from f1_bronze.charts.pit_lane import draw_pit_stops
 from f1_bronze.charts.positions import QUALIFYING_TYPE, draw_positions
+from f1_bronze.charts.qualifying_gaps import draw_qualifying_gaps
+from f1_bronze.charts.race_progress import draw_positions_by_lap, draw_race_trace
+from f1_bronze.charts.season_overview import draw_season
 from f1_bronze.charts.svg import as_markdown
 from f1_bronze.charts.tyre_strategy import draw_tyre_strategy
 from f1_bronze.datasets.dataset import RACE_TYPES, Dataset
 from f1_bronze.datasets.partition import SessionPartition
 
 LARGEST = 40_000
-"""Characters of Markdown that a chart may have; more would bloat the event log."""
+"""Characters that a chart may have; more would bloat the event log and the report page."""
 
 TableKey = tuple[str, SessionPartition]
 """A table: the name of its dataset and its session."""
+
+NEEDED = {
+    "lap-times": ("laps", "drivers", "results", "stints", "pit_stops"),
+    "positions": ("results", "drivers", "laps"),
+    "tyres": ("stints", "drivers", "results"),
+    "race-trace": ("laps", "drivers", "results"),
+    "position-by-lap": ("laps", "drivers", "results"),
+    "qualifying-gaps": ("results", "drivers"),
+    "pit-stops": ("pit_stops", "drivers", "results"),
+}
+"""The datasets of each kind: the first must be stored, the others are used where they are."""
+
+_DRAW: dict[str, Callable[..., str | None]] = {
+    "lap-times": draw_lap_times,
+    "positions": draw_positions,
+    "tyres": draw_tyre_strategy,
+    "race-trace": draw_race_trace,
+    "position-by-lap": draw_positions_by_lap,
+    "qualifying-gaps": draw_qualifying_gaps,
+    "pit-stops": draw_pit_stops,
+}
 
 _TABLES = {
     "results": ("drivers",),
@@ -74,6 +99,48 @@ def draw_dataset_chart(
         return None
     markdown = as_markdown(svg, f"Chart of {dataset.name} in {partition.key}")
     return markdown if len(markdown) <= LARGEST else None
+
+
+def session_tables(partition: SessionPartition) -> list[TableKey]:
+    """The tables that the charts of a session use, whatever their kind, where they are stored."""
+    keys = [
+        (name, partition) for name in sorted({name for used in NEEDED.values() for name in used})
+    ]
+    if partition.session_type in QUALIFYING_TYPE:
+        keys.append(("results", _qualifying(partition)))
+    return keys
+
+
+def draw_session_chart(
+    kind: str, partition: SessionPartition, tables: Mapping[TableKey, pa.Table]
+) -> str | None:
+    """The chart of a kind of `NEEDED` as SVG; None where there is nothing to show.
+
+    `tables` has those of the `session_tables` that are stored; it may have more.
+    """
+    first, *others = NEEDED[kind]
+    table = tables.get((first, partition))
+    if table is None:
+        return None
+    used = {name: tables.get((name, partition)) for name in others}
+    if kind == "positions" and partition.session_type in QUALIFYING_TYPE:
+        used["qualifying"] = tables.get(("results", _qualifying(partition)))
+    return _DRAW[kind](partition, table, **used)
+
+
+def draw_season_chart(
+    year: int, sessions: Sequence[SessionPartition], tables: Mapping[TableKey, pa.Table]
+) -> str | None:
+    """The overview of a season as SVG; None without results of a race.
+
+    `sessions` are in chronological order; of races and sprints `tables` has results and drivers.
+    """
+    races = [one for one in sessions if one.session_type in RACE_TYPES]
+    results, drivers = (
+        {one: tables[name, one] for one in races if (name, one) in tables}
+        for name in ("results", "drivers")
+    )
+    return draw_season(year, results, drivers)
 
 
 def _qualifying(partition: SessionPartition) -> SessionPartition:

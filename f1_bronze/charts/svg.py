@@ -4,6 +4,7 @@ The standard library escapes and keeps it well-formed (docs/adr/0014).
 """
 
 import re
+import zlib
 from collections.abc import Iterable
 from urllib.parse import quote
 from xml.etree import ElementTree
@@ -28,6 +29,8 @@ class Drawing:
     """A dark card of fixed width that reads the same in the UI's light and dark theme."""
 
     def __init__(self, *, height: float, title: str, subtitle: str) -> None:
+        # A page that holds several charts must not draw one with what another has defined.
+        self._own = f"{zlib.crc32(title.encode('utf-8', 'replace')):x}"
         self._root = ElementTree.Element(
             "svg",
             {
@@ -101,12 +104,12 @@ class Drawing:
 
     def define(self, name: str, path: str, colour: str) -> None:
         """Name strokes without drawing them, for `place`."""
-        attributes = {"id": name, "d": path, "fill": "none", "stroke": colour}
+        attributes = {"id": f"{name}-{self._own}", "d": path, "fill": "none", "stroke": colour}
         ElementTree.SubElement(ElementTree.SubElement(self._root, "defs"), "path", attributes)
 
     def place(self, name: str, x: float, y: float) -> None:
         """Draw defined strokes here: they are written once and the same in every panel."""
-        attributes = {"href": f"#{name}", "x": number(x), "y": number(y)}
+        attributes = {"href": f"#{name}-{self._own}", "x": number(x), "y": number(y)}
         ElementTree.SubElement(self._root, "use", attributes)
 
     def legend(self, y: float, entries: Iterable[tuple[str, str]]) -> None:

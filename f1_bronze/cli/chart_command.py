@@ -1,17 +1,23 @@
 """f1-bronze chart: writes a chart of a session, or of a season, as an SVG file."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from f1_bronze.charts.dataset_charts import (
+    NEEDED,
+    draw_season_chart,
+    draw_session_chart,
+    session_tables,
+)
 from f1_bronze.cli.options import (
     as_json_option,
     find_dataset,
     reports_errors,
     suggesting_partitions,
 )
+from f1_bronze.datasets.dataset import RACE_TYPES
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.settings import Settings
 
@@ -21,16 +27,6 @@ if TYPE_CHECKING:
     from f1_bronze.lake.lake import Lake
 
 SEASON = "season"
-NEEDED = {
-    "lap-times": ("laps", "drivers", "results", "stints", "pit_stops"),
-    "positions": ("results", "drivers", "laps"),
-    "tyres": ("stints", "drivers", "results"),
-    "race-trace": ("laps", "drivers", "results"),
-    "position-by-lap": ("laps", "drivers", "results"),
-    "qualifying-gaps": ("results", "drivers"),
-    "pit-stops": ("pit_stops", "drivers", "results"),
-}
-"""The datasets of each kind: the first must be stored, the others are used where they are."""
 
 
 @click.command()
@@ -75,57 +71,34 @@ def chart(kind: str, partition_key: str, output: Path | None, as_json: bool) -> 
 
 
 def _session(lake: "Lake", kind: str, partition_key: str) -> str | None:
-    from f1_bronze.charts.lap_times import draw_lap_times
-    from f1_bronze.charts.pit_lane import draw_pit_stops
-    from f1_bronze.charts.positions import QUALIFYING_TYPE, draw_positions
-    from f1_bronze.charts.qualifying_gaps import draw_qualifying_gaps
-    from f1_bronze.charts.race_progress import draw_positions_by_lap, draw_race_trace
-    from f1_bronze.charts.tyre_strategy import draw_tyre_strategy
-
-    draw: dict[str, Callable[..., str | None]] = {
-        "lap-times": draw_lap_times,
-        "positions": draw_positions,
-        "tyres": draw_tyre_strategy,
-        "race-trace": draw_race_trace,
-        "position-by-lap": draw_positions_by_lap,
-        "qualifying-gaps": draw_qualifying_gaps,
-        "pit-stops": draw_pit_stops,
-    }
-    first, *others = NEEDED[kind]
+    first = NEEDED[kind][0]
     with suggesting_partitions(lake, find_dataset(first), partition_key):
         partition = SessionPartition.parse(partition_key)
         table = lake.read(find_dataset(first), partition).table
-    tables = {name: _stored(lake, name, partition) for name in others}
-    if kind == "positions" and partition.session_type in QUALIFYING_TYPE:
-        before = QUALIFYING_TYPE[partition.session_type]
-        qualifying = SessionPartition.parse(f"{partition_key.rpartition('/')[0]}/{before}")
-        tables["qualifying"] = _stored(lake, "results", qualifying)
-    return draw[kind](partition, table, **tables)
+    others = [place for place in session_tables(partition) if place[0] in NEEDED[kind]]
+    stored = {place: read for place in others if (read := _stored(lake, *place)) is not None}
+    return draw_session_chart(kind, partition, {**stored, (first, partition): table})
 
 
 def _season(lake: "Lake", year: str) -> str | None:
-    from f1_bronze.charts.season_overview import draw_season
-
     if not year.isdigit():
         raise click.UsageError(f"{year!r} is not a season; the chart of a season takes a year.")
     partitions = [
         partition
         for partition in lake.stored_partitions("results", [int(year)])
-        if partition.session_type in ("race", "sprint")
+        if partition.session_type in RACE_TYPES
     ]
-    starts = {
-        partition: table["date_start"].to_pylist()[0]
-        for partition in partitions
-        if (table := _stored(lake, "sessions", partition)) is not None and table.num_rows
+    tables = {
+        (name, partition): file.table
+        for name in ("sessions", "results", "drivers")
+        for partition, file in lake.read_all(find_dataset(name), partitions).items()
     }
-    ordered = sorted(starts, key=lambda partition: starts[partition])
-    results = {partition: _stored(lake, "results", partition) for partition in ordered}
-    drivers = {partition: _stored(lake, "drivers", partition) for partition in ordered}
-    return draw_season(
-        int(year),
-        {partition: table for partition, table in results.items() if table is not None},
-        {partition: table for partition, table in drivers.items() if table is not None},
-    )
+    starts = {
+        partition: tables["sessions", partition]["date_start"].to_pylist()[0]
+        for partition in partitions
+        if ("sessions", partition) in tables and tables["sessions", partition].num_rows
+    }
+    return draw_season_chart(int(year), sorted(starts, key=lambda one: starts[one]), tables)
 
 
 def _stored(lake: "Lake", dataset: str, partition: SessionPartition) -> "pa.Table | None":

@@ -16,13 +16,22 @@ from f1_bronze.settings import Settings
     metavar="FILE",
     help="Where to write it; the default is f1_bronze_report_SEASONS.html in this folder.",
 )
+@click.option(
+    "--charts",
+    "weekends",
+    type=click.IntRange(min=0),
+    default=3,
+    show_default=True,
+    metavar="N",
+    help="Put charts of the sessions of the latest N Grands Prix in; 0: no charts.",
+)
 @as_json_option
 @reports_errors
-def report(seasons: tuple[int, ...], output: Path | None, as_json: bool) -> None:
+def report(seasons: tuple[int, ...], output: Path | None, weekends: int, as_json: bool) -> None:
     """Write SEASONS as one self-contained HTML page.
 
     Failed rules with the rows that fail them, what is missing and why, the coverage matrix, row
-    counts beside what is usual, and what upstream changed. Makes no API call.
+    counts beside what is usual, what upstream changed, and charts. Makes no API call.
 
     Exit status: 0 written, 1 the lake cannot be read or the file cannot be written, 2 wrong use.
     """
@@ -35,7 +44,7 @@ def report(seasons: tuple[int, ...], output: Path | None, as_json: bool) -> None
     deployment = Deployment(Settings.read())
     with read_instance() as instance:
         coverage = read_coverage(instance, deployment, seasons, with_rules=True)
-        made = make_report(instance, deployment, seasons, coverage)
+        made = make_report(instance, deployment, seasons, coverage, weekends=weekends)
     path = (output or Path(default_name(seasons))).absolute()
     try:
         size = path.write_bytes(render(made).encode())

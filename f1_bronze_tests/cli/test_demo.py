@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -17,7 +18,8 @@ import dagster as dg
 import pytest
 from click.testing import CliRunner
 
-from f1_bronze.cli.chart_command import NEEDED, SEASON, chart
+from f1_bronze.charts.dataset_charts import NEEDED
+from f1_bronze.cli.chart_command import SEASON, chart
 from f1_bronze.cli.history_command import history
 from f1_bronze.cli.report_command import report
 from f1_bronze.cli.sql_command import sql
@@ -114,6 +116,14 @@ def test_simulated_data_says_so(
     (tmp_path / "home").symlink_to(demo_folder / "data/demo/dagster_home")
     assert Weekend(tmp_path).run(report, "2025", "--output", str(page)).status == 0
     assert "4 of 4 sessions are <strong>simulated</strong>" in page.read_text("utf-8")
+    words = ("2025", "--charts", "1", "--output", str(page))
+    assert Weekend(tmp_path).run(report, *words).status == 0
+    labels = re.findall(r'<svg xmlns.*? aria-label="(.*?)"', page.read_text("utf-8"))
+    assert len(labels) == 7
+    assert all(label.endswith(" (simulated data)") for label in labels)
+    assert [label for label in labels if "Miami 2025, race" not in label] == [
+        "Season 2025 (simulated data)"
+    ]
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.question)

@@ -1,12 +1,13 @@
 """f1-bronze report: the file, and the page as a browser shows it."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from f1_bronze.cli.report_command import report
-from f1_bronze.defs.monitoring.report import render
+from f1_bronze.defs.monitoring.report import WEEKENDS_CHARTED, render
 
 from ..chromium import Browser, chromium
 from ..defs.coverages import NASTY, every_state, report_of
@@ -81,6 +82,37 @@ def test_for_programs(weekend: Weekend) -> None:
     }
 
 
+def test_charts_of_sessions(weekend: Weekend) -> None:
+    """The season and each session of the latest weekends are drawn, none above 40 kB."""
+    file = weekend.folder / "page.html"
+    assert weekend.run(report, "2025", "--output", str(file)).status == 0
+    text = file.read_text(encoding="utf-8")
+    drawn = re.findall(r'<svg xmlns.*? aria-label="(.*?)">.*?</svg>', text)
+    assert [re.split(" &#183; | 2025", label)[0] for label in drawn] == [
+        "Season",
+        *("Lap times", "Places gained and lost", "Tyre strategy", "Race trace"),
+        *("Positions by lap", "Pit stops"),
+        *("Lap times", "Places gained and lost", "Qualifying gaps"),
+    ]
+    assert text.count('<details class="drawn">') == 2
+    assert text.count('<details class="drawn" open>') == 1  # that of the season
+    assert max(map(len, re.findall(r"<svg xmlns.*?</svg>", text))) < 40_000
+    assert weekend.run(report, "2025", "--charts", "0", "--output", str(file)).status == 0
+    assert "<svg xmlns" not in file.read_text(encoding="utf-8")
+    [option] = [one for one in report.params if one.name == "weekends"]
+    assert option.default == WEEKENDS_CHARTED
+
+
+def test_charts_without_a_damaged_file(weekend: Weekend, caplog: pytest.LogCaptureFixture) -> None:
+    """A file that cannot be read leaves its dataset out of the charts, with a warning."""
+    file = weekend.folder / "page.html"
+    weekend.file("laps").write_bytes(b"no Parquet")
+    assert weekend.run(report, "2025", "--output", str(file)).status == 0
+    text = file.read_text(encoding="utf-8")
+    assert ("Tyre strategy" in text, "Lap times" in text) == (True, False)
+    assert "Charts of the report are drawn without laps: " in caplog.text
+
+
 def test_a_place_that_cannot_be_written(weekend: Weekend) -> None:
     """A folder that is not there ends in a sentence and exit status 1."""
     file = weekend.folder / "nowhere" / "page.html"
@@ -110,6 +142,22 @@ def test_in_a_browser(browser: Browser, page: Path) -> None:
     )
     assert len(colours) == 8
     assert len(set(colours)) >= 7  # outdated and unrecorded differ in their frame
+
+
+def test_charts_in_a_browser(browser: Browser, weekend: Weekend) -> None:
+    """Several charts in one page do not draw with one another's parts, and the policy is kept."""
+    file = weekend.folder / "page.html"
+    assert weekend.run(report, "2025", "--output", str(file)).status == 0
+    browser.open(file, width=390)
+    assert (browser.requested(), browser.complaints()) == ({file.as_uri()}, [])
+    ids = browser.run("return [...document.querySelectorAll('[id]')].map(one => one.id)")
+    assert len(ids) == len(set(ids))
+    race = "document.querySelector('.drawn:nth-of-type(2)')"
+    height = f"return {race}.getBoundingClientRect().height"
+    folded = browser.run(height)
+    browser.run(f"{race}.querySelector('summary').click()")
+    assert browser.run(height) > folded + 6 * 200
+    assert browser.run("return document.documentElement.scrollWidth") <= 390
 
 
 def test_a_cell_opens(browser: Browser, page: Path) -> None:

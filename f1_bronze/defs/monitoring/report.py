@@ -1,7 +1,12 @@
-"""Some seasons as one self-contained HTML page: problems first, then the matrix and the charts."""
+"""Some seasons as one self-contained HTML page: problems first, then the matrix and the charts.
+
+One file cannot load a part of itself later, so the sessions of the latest weekends alone have their
+charts in it: a race has six, of some 20 kB each.
+"""
 
 import base64
 import hashlib
+import logging
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +19,7 @@ import dagster as dg
 
 from f1_bronze import __version__
 from f1_bronze.datasets import DATASETS
+from f1_bronze.datasets.dataset import RACE_TYPES
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.defs.metadata import CHANGES_SHOWN
 from f1_bronze.defs.monitoring.coverage import MEANINGS, SIGNS, Cell, CellState, Coverage
@@ -29,11 +35,32 @@ from f1_bronze.defs.monitoring.row_bands import (
 )
 from f1_bronze.defs.resources import Deployment
 from f1_bronze.lake.changes import CHANGE_COLUMNS, change_table
+from f1_bronze.lake.errors import LakeError
+from f1_bronze.lake.lake import Lake
+
+_log = logging.getLogger(__name__)
+
+
+WEEKENDS_CHARTED = 3
+"""How many of the latest Grands Prix have the charts of their sessions in the page, if not told."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionCharts:
+    """The charts of a session: of each its kind and its SVG, which is ASCII and escaped."""
+
+    session: SessionPartition
+    charts: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """Everything that the page shows."""
+    """Everything that the page shows.
+
+    Attributes:
+        overviews: year by year the chart of the season, as SVG, where a race is stored.
+        session_charts: those of the latest weekends, the latest session first.
+    """
 
     seasons: Sequence[int]
     coverage: Coverage
@@ -41,12 +68,24 @@ class Report:
     lake_uri: str
     environment: str
     made_at: datetime
+    overviews: Sequence[tuple[int, str]] = ()
+    session_charts: Sequence[SessionCharts] = ()
 
 
 def make_report(
-    instance: dg.DagsterInstance, deployment: Deployment, seasons: Sequence[int], coverage: Coverage
+    instance: dg.DagsterInstance,
+    deployment: Deployment,
+    seasons: Sequence[int],
+    coverage: Coverage,
+    *,
+    weekends: int = WEEKENDS_CHARTED,
 ) -> Report:
-    """The report on a coverage, which was read with its rules."""
+    """The report on a coverage, which was read with its rules.
+
+    `weekends` says how many of the latest Grands Prix have charts; a dataset that cannot be read is
+    left out of them, with a warning.
+    """
+    overviews, session_charts = _draw_stored(deployment.lake, coverage, weekends)
     return Report(
         seasons=seasons,
         coverage=coverage,
@@ -54,7 +93,61 @@ def make_report(
         lake_uri=deployment.lake.store.uri(""),
         environment=deployment.environment,
         made_at=deployment.now(),
+        overviews=overviews,
+        session_charts=session_charts,
     )
+
+
+def _draw_stored(
+    lake: Lake, coverage: Coverage, weekends: int
+) -> tuple[list[tuple[int, str]], list[SessionCharts]]:
+    """The overview of each season, and the charts of the sessions of the latest weekends."""
+    from f1_bronze.charts.dataset_charts import (  # keeps the code location light
+        LARGEST,
+        NEEDED,
+        draw_season_chart,
+        draw_session_chart,
+        session_tables,
+    )
+
+    if not weekends:
+        return [], []
+    stored = {cell.partition for cell in coverage.cells.values() if cell.has_content}
+    sessions = [session for session in coverage.sessions if session in stored]
+    latest = list(dict.fromkeys((one.year, one.grand_prix) for one in reversed(sessions)))[
+        :weekends
+    ]
+    charted = [one for one in reversed(sessions) if (one.year, one.grand_prix) in latest]
+    wanted = {place for session in charted for place in session_tables(session)}
+    races = [session for session in sessions if session.session_type in RACE_TYPES]
+    wanted |= {(name, race) for race in races for name in ("results", "drivers")}
+    tables = {}
+    for dataset in DATASETS:
+        places = {partition for name, partition in wanted if name == dataset.name}
+        try:
+            files = lake.read_all(dataset, places)
+        except LakeError as error:  # a damaged file must not keep the rest of the page away
+            _log.warning("Charts of the report are drawn without %s: %s", dataset.name, error)
+            continue
+        tables.update({(dataset.name, one): file.table for one, file in files.items()})
+    overviews = [
+        (year, svg)
+        for year in dict.fromkeys(session.year for session in races)
+        if (svg := draw_season_chart(year, [one for one in races if one.year == year], tables))
+        and len(svg) <= LARGEST
+    ]
+    drawn = [
+        SessionCharts(
+            session=session,
+            charts=tuple(
+                (kind, svg)
+                for kind in NEEDED
+                if (svg := draw_session_chart(kind, session, tables)) and len(svg) <= LARGEST
+            ),
+        )
+        for session in charted
+    ]
+    return overviews, [one for one in drawn if one.charts]
 
 
 @dataclass(frozen=True, kw_only=True)
