@@ -21,7 +21,7 @@ from f1_bronze.simulator.server import Simulator
 from f1_bronze_tests.judges import NoRules
 
 QUALIFYING, RACE = "2025/bahrain/qualifying", "2025/bahrain/race"
-NEXT = "2025/saudi_arabian/qualifying"
+NEXT = "2025/saudi_arabian/race"
 KEYS = {QUALIFYING: 907043, RACE: 907047}
 DATASET = {dataset.name: dataset for dataset in DATASETS}
 
