@@ -21,8 +21,9 @@ from f1_bronze.lake.parquet import file_bytes, make_provenance, read_file
 from f1_bronze.lake.records import to_records, to_rows
 from f1_bronze.lake.stores import ABSENT, Fetched, ObjectStore, StoredObject
 
-# Each means that another writer has finished; so many in a row are no coincidence.
-_MOST_CONFLICTS = 25
+# Each means that another writer has finished; so many in a row are no coincidence. 25 were once:
+# four writers of one partition on a machine that was busy.
+_MOST_CONFLICTS = 100
 _TICK = timedelta(microseconds=1)
 
 

@@ -146,10 +146,11 @@ class Ingestion:
 
     def _find_contradictions(self, sources: Mapping[SessionPartition, _Source]) -> None:
         """Whether another writer has put a session that is new here into another partition."""
+        failed = {failure.key for failure in self._tally.failures}
         new = {
             partition: source.session_key
             for partition, source in sources.items()
-            if source.session_key not in self._known_before
+            if source.session_key not in self._known_before and partition.key not in failed
         }
         if not new:
             return
