@@ -84,8 +84,8 @@ def run_process(tmp_path: Path) -> Run:
 
 
 def environ(folder: Path, settings: Mapping[str, str]) -> dict[str, str]:
-    """The variables for these settings; the call budget is kept in the folder."""
-    return {"F1_BRONZE_RATE_STORE": f"file:{folder / 'rate'}"} | {
+    """The variables for these settings; the call budget is kept in the folder, tables are wide."""
+    return {"F1_BRONZE_RATE_STORE": f"file:{folder / 'rate'}", "COLUMNS": "240"} | {
         name if name.startswith("AWS_") else f"F1_BRONZE_{name}": value
         for name, value in settings.items()
     }

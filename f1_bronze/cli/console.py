@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,13 +22,21 @@ if TYPE_CHECKING:
     from f1_bronze.defs.run.tally import RunTally
 
 _NARROWEST_FOLD = 20
+_WIDTH = 80
 UNREADABLE = "(cannot be read)"
 """In a table, in place of the rows of a damaged file."""
 
 
 def stdout() -> Console:
-    """Standard output: results. Where it is no terminal it is so wide that nothing is cut."""
-    return Console(width=None if sys.stdout.isatty() else 240, highlight=False)
+    """Standard output: results.
+
+    Where it is no terminal, tables are as wide as COLUMNS says, or 80, and sentences one line.
+    """
+    if sys.stdout.isatty():
+        return Console(highlight=False)
+    columns = os.environ.get("COLUMNS", "")
+    width = int(columns) if columns.isdecimal() and int(columns) else _WIDTH
+    return Console(width=width, soft_wrap=True, highlight=False)
 
 
 def stderr() -> Console:
@@ -196,7 +205,7 @@ def print_rows(
         )
     for row in rows:
         table.add_row(*(_cell(row[name]) for name in names))
-    console.print(table)
+    console.print(table, soft_wrap=False)
 
 
 def _header(name: str) -> str:

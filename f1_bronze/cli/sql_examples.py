@@ -11,7 +11,7 @@ class Example(NamedTuple):
 
 
 _RACE = "year = 2025 AND grand_prix = 'bahrain' AND session_type = 'race'"
-_KEYS = "USING (year, grand_prix, session_type, session_key, driver_number)"
+_KEYS = "\n     USING (year, grand_prix, session_type, session_key, driver_number)"
 _DRIVER = f"drivers {_KEYS}"
 
 EXAMPLES = (
@@ -33,13 +33,14 @@ GROUP BY ALL ORDER BY fastest""",
     ),
     Example(
         "How long stints last on each compound",
-        """SELECT compound, count(*) AS stints, median(lap_end - lap_start + 1) AS median_laps,
+        """SELECT compound, count(*) AS stints,
+       median(lap_end - lap_start + 1) AS median_laps,
        max(lap_end - lap_start + 1) AS longest
 FROM stints WHERE year = 2025
 GROUP BY ALL ORDER BY median_laps DESC""",
     ),
     Example(
-        "The pace on each compound: the median of laps that are neither in nor out laps",
+        "The pace on each compound: the median without in and out laps",
         f"""SELECT compound, count(*) AS laps, median(lap_duration) AS pace
 FROM laps JOIN stints {_KEYS}
 WHERE {_RACE}
@@ -67,14 +68,15 @@ WHERE {_RACE}
 GROUP BY ALL ORDER BY seconds""",
     ),
     Example(
-        "Gaps between team-mates in qualifying, in seconds by each driver's fastest lap",
+        "Gaps between team-mates in qualifying, in seconds by their fastest laps",
         f"""WITH fastest AS (
     SELECT team_name, name_acronym, min(lap_duration) AS lap
     FROM laps JOIN {_DRIVER}
     WHERE year = 2025 AND grand_prix = 'bahrain' AND session_type = 'qualifying'
     GROUP BY ALL
 )
-SELECT team_name, arg_min(name_acronym, lap) AS faster, round(max(lap) - min(lap), 3) AS gap
+SELECT team_name, arg_min(name_acronym, lap) AS faster,
+       round(max(lap) - min(lap), 3) AS gap
 FROM fastest GROUP BY ALL ORDER BY gap""",
     ),
     Example(
@@ -86,7 +88,8 @@ GROUP BY ALL ORDER BY points DESC""",
     ),
     Example(
         "The highest speeds at the speed trap",
-        f"""SELECT name_acronym, max(st_speed) AS km_h, arg_max(lap_number, st_speed) AS lap
+        f"""SELECT name_acronym, max(st_speed) AS km_h,
+       arg_max(lap_number, st_speed) AS lap
 FROM laps JOIN {_DRIVER}
 WHERE {_RACE}
 GROUP BY ALL ORDER BY km_h DESC NULLS LAST LIMIT 10""",
@@ -95,7 +98,8 @@ GROUP BY ALL ORDER BY km_h DESC NULLS LAST LIMIT 10""",
         "Who did not finish, and after how many laps",
         f"""SELECT name_acronym, number_of_laps, dnf, dns, dsq
 FROM results JOIN {_DRIVER}
-WHERE {_RACE} AND (dnf OR dns OR dsq)
+WHERE {_RACE}
+      AND (dnf OR dns OR dsq)
 ORDER BY number_of_laps DESC""",
     ),
     Example(
@@ -105,10 +109,12 @@ FROM revisions WHERE year = 2025 AND kept_as = 'revision'
 ORDER BY replaced_at DESC""",
     ),
     Example(
-        "Where a number comes from: the runs that stored or confirmed a file, and their sources",
-        """SELECT eventTime, job.name AS job, inputs[1].namespace AS source, run.runId AS run
+        "Where a number comes from: runs that stored or confirmed a file",
+        """SELECT eventTime, job.name AS job, inputs[1].namespace AS source,
+       run.runId AS run
 FROM lineage
-WHERE eventType = 'COMPLETE' AND contains(event, 'grand_prix=bahrain/session_type=race/laps_')
+WHERE eventType = 'COMPLETE'
+      AND contains(event, 'grand_prix=bahrain/session_type=race/laps_')
 ORDER BY eventTime""",
     ),
 )

@@ -148,7 +148,7 @@ def print_coverage(coverage: "Coverage", seasons: Sequence[int]) -> None:
         for session in coverage.sessions:
             cells = (coverage.cell(session, dataset) for dataset in DATASETS)
             table.add_row(session.key, *(_cell_text(cell, narrow) for cell in cells))
-        console.print(table)
+        console.print(table, soft_wrap=False)
         console.print()
         _print_counts(console, coverage, narrow)
         _print_problems(console, coverage)

@@ -19,6 +19,7 @@ import pytest
 from click.testing import CliRunner
 
 from f1_bronze.charts.dataset_charts import NEEDED
+from f1_bronze.cli import main
 from f1_bronze.cli.chart_command import SEASON, chart
 from f1_bronze.cli.history_command import history
 from f1_bronze.cli.report_command import report
@@ -124,6 +125,39 @@ def test_simulated_data_says_so(
     assert [label for label in labels if "Miami 2025, race" not in label] == [
         "Season 2025 (simulated data)"
     ]
+
+
+@pytest.mark.parametrize(
+    ("words", "sentences"),
+    [
+        ("history results 2025/bahrain/race", ()),
+        ("history results 2025/bahrain/race --revision 1", ("results of 2025/bahrain/race, ",)),
+        ("history laps 2025/bahrain/race", ()),
+        ("lineage results 2025/bahrain/race", ("  file  ", "  content sha256 ")),
+        ("status 2025", ("✗ 2025/saudi", "! 2025/saudi")),
+        ("verify 2025", ("22 current files and 1 revisions read in file://",)),
+        ("metrics", ()),
+        ("settings", ()),
+        ("report 2025 --output page.html", ("Written: ",)),
+        ("chart season 2025 --output season.svg", ("Written: ",)),
+        ("sql --examples", ()),
+        ("ingest 2025 --offline --dry-run", ("Plan: ",)),
+    ],
+)
+def test_tables_fit_80_columns(
+    words: str,
+    sentences: tuple[str, ...],
+    demo_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Piped, no line is longer but sentences and addresses, which a terminal wraps itself."""
+    monkeypatch.chdir(tmp_path)
+    environ = home_of(demo_folder) | {"COLUMNS": None}
+    done = CliRunner().invoke(main, words.split(), env=environ)
+    lines = done.stdout.splitlines()
+    assert lines, done.stderr
+    assert [one for one in lines if len(one) > 80 and not one.startswith(sentences)] == []
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.question)

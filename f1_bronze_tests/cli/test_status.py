@@ -92,8 +92,9 @@ def test_nothing_is_registered(weekend: Weekend) -> None:
     assert weekend.run(status, "soon").status == 2
 
 
-def test_every_state(capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_state(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Each cell says its state; failed checks are marked, and counted states explained."""
+    monkeypatch.setenv("COLUMNS", "240")
     lines = printed(every_state(), capsys)
     assert [line.split() for line in lines[1:7]] == [
         ["2025/australian/qualifying", "1", "20", "20", "empty", "·", "·"],
