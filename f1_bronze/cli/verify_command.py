@@ -186,7 +186,8 @@ def _missing(lake: "Lake", dataset: str, partition: SessionPartition) -> Finding
         dataset=dataset,
         partition=partition.key,
         detail="Recorded, but not in the lake. Ingest it again: f1-bronze ingest "
-        f"{partition.year} --session-type {partition.session_type} --missing",
+        f"{partition.year} --grand-prix {partition.grand_prix} "
+        f"--session-type {partition.session_type} --missing",
         uri=lake.store.uri(partition_folder(dataset, partition)),
     )
 

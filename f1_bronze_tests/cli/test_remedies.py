@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from f1_bronze.simulator.faults import InjectedFault
 from f1_bronze.simulator.server import Simulator
 
 from ..commands import Run
+from ..weekend import Weekend
 
 WEEKEND = ("ingest", "2025", "--grand-prix", "bahrain")
 RACE_KEY = 907047
@@ -114,3 +116,97 @@ def test_the_recommended_command_ends_it(
         assert run(*shlex.split(recommended)[1:], **fast).status == 0
     after = run("status", "2025")
     assert (after.status, "`f1-bronze" in after.out) == (0, False)
+
+
+def lose_the_record(weekend: Weekend, simulator: Simulator) -> None:
+    """Dagster's record is gone, the lake is not."""
+    shutil.rmtree(weekend.folder / "home")
+    (weekend.folder / "home").mkdir()
+
+
+def delete_a_file(weekend: Weekend, simulator: Simulator) -> None:
+    """A recorded file is not in the lake any more."""
+    weekend.file("laps").unlink()
+
+
+def damage_a_file(weekend: Weekend, simulator: Simulator) -> None:
+    """A file is half of what it was."""
+    file = weekend.file("laps")
+    file.write_bytes(file.read_bytes()[:2000])
+
+
+def lose_rows(weekend: Weekend, simulator: Simulator) -> None:
+    """OpenF1 answers with fewer rows than before."""
+    dropped = InjectedFault(
+        kind="drop_rows", endpoint="laps", session_key=RACE_KEY, rows_share=0.05
+    )
+    simulator.control.add_faults(dropped)
+
+
+def never_store_it(weekend: Weekend, simulator: Simulator) -> None:
+    """A lake in which the session was never stored."""
+    shutil.rmtree(weekend.folder / "lake")
+    lose_the_record(weekend, simulator)
+
+
+SELECTION = "2025 --grand-prix bahrain --session-type race --dataset laps"
+REFUSED = f"ingest {SELECTION}"
+INGEST_AGAIN = "f1-bronze ingest 2025 --grand-prix bahrain --session-type race --missing"
+
+
+@pytest.mark.parametrize(
+    ("cause", "shows", "commands", "ended"),
+    [
+        (
+            lose_the_record,
+            "status 2025",
+            ["f1-bronze verify 2025 --repair"],
+            ["status 2025", "verify 2025"],
+        ),
+        (
+            delete_a_file,
+            "verify 2025",
+            [INGEST_AGAIN],
+            ["verify 2025", "status 2025"],
+        ),
+        (
+            damage_a_file,
+            "verify 2025 --repair",
+            [INGEST_AGAIN],
+            ['sql "SELECT sum(lap_duration) FROM laps"', "status 2025", "verify 2025"],
+        ),
+        (lose_rows, REFUSED, ["f1-bronze ingest … --accept-loss"], ["status 2025", REFUSED]),
+        (
+            never_store_it,
+            "history laps 2025/bahrain/race",
+            ["f1-bronze ingest 2025 --grand-prix bahrain --session-type race"],
+            ["history laps 2025/bahrain/race", "status 2025"],
+        ),
+    ],
+    ids=lambda value: value.__name__ if callable(value) else "",
+)
+def test_remedies_of_messages(
+    run: Run,
+    weekend: Weekend,
+    simulator: Simulator,
+    fast: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    cause: Callable[[Weekend, Simulator], None],
+    shows: str,
+    commands: list[str],
+    ended: list[str],
+) -> None:
+    """A command that fails says which commands help; after these it succeeds."""
+    monkeypatch.setenv("DAGSTER_HOME", str(weekend.folder / "home"))
+    settings = fast | {"LAKE_URI": str(weekend.folder / "lake")}
+    cause(weekend, simulator)
+    failed = run(*shlex.split(shows), **settings)
+    said = " ".join((failed.out + failed.err).split())
+    assert failed.status != 0, said
+    for command in commands:
+        assert command in said
+        ran = run(*shlex.split(command.replace("…", SELECTION))[1:], **settings)
+        assert ran.status == 0, ran
+    for words in ended:
+        ran = run(*shlex.split(words), **settings)
+        assert ran.status == 0, (words, ran)
