@@ -99,13 +99,20 @@ def _docs_url(dataset: Dataset) -> str:
     return _DOCS + dataset.endpoint.replace("_", "-")
 
 
+_ALONE = (
+    "\n\nIt can be materialized without `sessions`: where the UI warns in orange that partitions "
+    '"cannot be materialized because upstream materializations are not available", launch all the '
+    "same. The run asks OpenF1 for the session itself."
+)
+
+
 def _spec(dataset: Dataset, group: DatasetGroup) -> dg.AssetSpec:
     endpoint = dg.AssetDep(_endpoint_key(dataset), partition_mapping=dg.AllPartitionMapping())
     session = dg.AssetDep(asset_key(SESSIONS), partition_mapping=dg.IdentityPartitionMapping())
     return dg.AssetSpec(
         key=asset_key(dataset),
         group_name=GROUP,
-        description=dataset.description,
+        description=dataset.description if dataset is SESSIONS else dataset.description + _ALONE,
         deps=[endpoint] if dataset is SESSIONS else [endpoint, session],
         partitions_def=group.partitions_def,
         skippable=True,  # a run records partitions itself, and may record none

@@ -78,6 +78,8 @@ def test_the_catalog_explains_each_asset() -> None:
     for spec in bronze_specs():
         schema = spec.metadata["dagster/column_schema"]
         assert len(spec.description) > 80
+        explains = '"cannot be materialized because upstream' in spec.description
+        assert explains == (spec.key.path[-1] != "sessions")
         assert {"parquet", "openf1"} <= spec.kinds
         assert schema.columns[-1].name == "extra_fields"
         assert all(column.description for column in schema.columns)
