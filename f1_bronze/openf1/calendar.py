@@ -193,7 +193,12 @@ def _fetch_meetings(
         client.pause(_SECOND_LOOK)
         records = [*records, *client.get("meetings", asked, validate=validate).records]
     if not records:
-        _log.warning("OpenF1 lists no meetings of %s; places name the Grands Prix.", list(years))
+        _log.warning(
+            "OpenF1 lists no meetings of %s, so places name the Grands Prix. A session keeps the "
+            "name under which it is stored first: to have the Grand Prix's own, stop here and "
+            "ingest these sessions once /meetings lists them.",
+            ", ".join(map(str, years)),
+        )
     return records, _years_without_meetings(records, sessions)
 
 

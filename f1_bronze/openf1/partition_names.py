@@ -255,7 +255,8 @@ def _add_names(
             }
             if meetings:
                 _log.warning(
-                    "Meeting %s of session %d is not listed; its place names the Grand Prix",
+                    "Meeting %s of session %d is not listed, so its place names the Grand Prix; a "
+                    "session keeps the name under which it is stored first",
                     *(session.meeting_key, session.session_key),
                 )
         joined.append(replace(session, weekend=weekend))
