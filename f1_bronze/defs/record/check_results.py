@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import dagster as dg
@@ -152,7 +152,12 @@ def _read_states(
         for check_key in check_keys:
             if (evaluation := _evaluation(latest[check_key])) is not None:
                 found[key, check_key] = read_evaluation(evaluation)
-    return found
+    if with_rules:
+        return found
+    return {
+        place: tuple(one if one.severity else replace(one, rules=()) for one in groups)
+        for place, groups in found.items()
+    }
 
 
 def checked_keys(
