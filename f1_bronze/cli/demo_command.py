@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from f1_bronze.simulator.story import Story
 
 _FOLDER = Path("data/demo")
+_WHERE = f"Simulated data in {_FOLDER}, a lake and a Dagster home of its own."
 _YEAR = 2025
 _RIGHT, _DEFECTIVE, _LATE = "bahrain", "saudi_arabian", "miami"
 _RIGHT_RACE, _DEFECTIVE_RACE, _LATE_RACE = (
@@ -81,6 +82,8 @@ def demo(ui: bool, port: int, reset: bool, as_json: bool) -> None:
             status = _print_story(chapters, as_json=as_json, is_told=stored)
         if not ui:
             sys.exit(status)
+        if stored:
+            _print_wrapped(_WHERE)
         story.plant(simulator.control, is_corrected=True)
         os.environ[f"{PREFIX}OPENF1_URL"] = settings.openf1_url
         os.environ[f"{PREFIX}RATE_STORE"] = f"file:{folder / 'calls'}"
@@ -261,7 +264,7 @@ def _print_story(chapters: "Iterator[_Chapter]", *, as_json: bool, is_told: bool
 
     told = []
     if not as_json:
-        _print_wrapped(f"Simulated data in {_FOLDER}, a lake and a Dagster home of its own.")
+        _print_wrapped(_WHERE)
     for number, chapter in enumerate(chapters, 1):
         told.append(chapter)
         if as_json:

@@ -17,12 +17,14 @@ from ..faults.bench import content_of
 from .daemon import Deployment
 
 SIX = [dataset.name for dataset in DATASETS]
-BAHRAIN = [
-    f"{year}/bahrain/{session_type}"
+RACES = [
+    f"{year}/{grand_prix}/race"
     for year in (2024, 2025)
-    for session_type in ("qualifying", "race")
+    for grand_prix in ("bahrain", "saudi_arabian")
 ]
-RACES = [key for key in BAHRAIN if key.endswith("/race")]
+"""Neighbours in each season, in the order of registration."""
+WORDS = ("ingest", "2024-2025", "--session-type", "race")
+PLACES = ("--grand-prix", "bahrain", "--grand-prix", "saudi_arabian")
 RACE_OF_2024 = 906017
 """The session key of Bahrain's race in the invented season."""
 
@@ -46,9 +48,9 @@ def test_a_backfill_across_seasons(
     In the end the lake is byte for byte what the command stores, every partition is on record, and
     the API has refused nothing.
     """
-    by_command = run("ingest", "2024-2025", "--grand-prix", "bahrain", OPENF1_URL=limited.url)
+    by_command = run(*WORDS, *PLACES, OPENF1_URL=limited.url)
     assert by_command.status == 0
-    assert _historical_sessions(tmp_path / "data/lake") == [2, 4]  # races; all sessions
+    assert _historical_sessions(tmp_path / "data/lake") == [4, 4]  # races twice: all datasets
     limited.control.reset()
     settings = {"OPENF1_URL": limited.url, "LAKE_URI": str(tmp_path / "lake")}
     for name, value in environ(tmp_path, settings).items():
@@ -59,22 +61,22 @@ def test_a_backfill_across_seasons(
         limited.control.add_faults(
             InjectedFault(kind="unknown_path", endpoint="laps", session_key=RACE_OF_2024)
         )
-        backfill = deployment.backfills(SIX, BAHRAIN)
+        backfill = deployment.backfills(SIX, RACES)
         assert deployment.status_of(backfill) == "COMPLETED_FAILED"
         assert [_told(made) for made in deployment.runs_of(backfill)] == [
-            ("FAILURE", BAHRAIN[:2]),
-            ("SUCCESS", BAHRAIN[2:]),
-            ("SUCCESS", RACES[:1]),
-            ("SUCCESS", RACES[1:]),
+            ("FAILURE", RACES[:2]),
+            ("SUCCESS", RACES[2:]),
+            ("SUCCESS", RACES[:2]),
+            ("SUCCESS", RACES[2:]),
         ]
-        assert _missing(deployment) == {("laps", key) for key in BAHRAIN[:2]}  # one call
+        assert _missing(deployment) == {("laps", key) for key in RACES[:2]}  # one call
 
         limited.control.set_faults([])
         before = limited.control.state()
         retried = deployment.retries(backfill)
         assert deployment.status_of(retried) == "COMPLETED_SUCCESS"
         [again] = deployment.runs_of(retried)
-        assert _told(again) == ("SUCCESS", BAHRAIN[:2])
+        assert _told(again) == ("SUCCESS", RACES[:2])
         after = limited.control.state()
         assert after["calls"] - before["calls"] == 1
         assert _missing(deployment) == set()
@@ -111,7 +113,7 @@ def _missing(deployment: Deployment) -> set[tuple[str, str]]:
     return {
         (dataset.name, key)
         for dataset in DATASETS
-        for key in (BAHRAIN if dataset.session_types is None else RACES)
+        for key in RACES
         if key
         not in deployment.instance.get_materialized_partitions(
             dg.AssetKey(["bronze", dataset.name])
