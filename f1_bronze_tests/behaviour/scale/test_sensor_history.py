@@ -174,4 +174,4 @@ def invent_events(
     """42 events of a run, in the names and order of its end."""
     run = int(change.run_id.removeprefix("run-"))
     names = [f"{run:04}/{number:02}" for number in range(EVENTS_OF_A_RUN)]
-    return [LineageEvent(run_id=name, path=name, data=name.encode()) for name in names]
+    return [LineageEvent(run_id=n, id=n, path=n, data=n.encode()) for n in names]

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from string import ascii_uppercase
 from typing import Any
 
 from f1_bronze.simulator.server import Simulator
@@ -54,8 +55,12 @@ def race(**changes: Any) -> Record:
     }
 
 
-def results() -> list[Record]:
-    """The race's six results."""
+_POINTS = (25.0, 18.0, 15.0, 12.0, 10.0, 8.0, 6.0, 4.0, 2.0, 1.0, *(0.0,) * 10)
+EVERYBODY = len(_POINTS)
+
+
+def results(cars: int = 6) -> list[Record]:
+    """The race's results: six, or of so many cars."""
     return [
         {
             "session_key": SESSION_KEY,
@@ -70,12 +75,12 @@ def results() -> list[Record]:
             "gap_to_leader": 2.5 * place if place else 0,
             "duration": 5000.0 + 2.5 * place,
         }
-        for place, points in enumerate((25.0, 18.0, 15.0, 12.0, 10.0, 8.0))
+        for place, points in enumerate(_POINTS[:cars])
     ]
 
 
-def drivers() -> list[Record]:
-    """The race's six drivers."""
+def drivers(cars: int = 6) -> list[Record]:
+    """The race's drivers: six, or so many."""
     return [
         {
             "session_key": SESSION_KEY,
@@ -83,7 +88,7 @@ def drivers() -> list[Record]:
             "driver_number": 11 + number,
             "broadcast_name": f"D DRIVER{number}",
             "full_name": f"Dan DRIVER{number}",
-            "name_acronym": f"DR{'ABCDEF'[number]}",
+            "name_acronym": f"DR{ascii_uppercase[number]}",
             "team_name": f"Team {number // 2}",
             "team_colour": "000000",
             "first_name": "Dan",
@@ -91,7 +96,7 @@ def drivers() -> list[Record]:
             "headshot_url": None,
             "country_code": None,
         }
-        for number in range(6)
+        for number in range(cars)
     ]
 
 

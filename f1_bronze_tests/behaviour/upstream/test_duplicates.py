@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from f1_bronze_tests.behaviour.upstream.season import PARTITION, drivers, results, serve
+from f1_bronze_tests.behaviour.upstream.season import EVERYBODY, PARTITION, drivers, results, serve
 from f1_bronze_tests.commands import Run
 
 INGEST = (
@@ -23,15 +23,16 @@ INGEST = (
 def test_twins_heal(tmp_path: Path, run_process: Run) -> None:
     """A row that stands twice fails its check; once its twin is gone the content has changed,
     nothing was lost, and no check fails any more."""
-    twins = {"session_result": [*results(), results()[2]], "drivers": [*drivers(), drivers()[2]]}
+    ranks, names = results(EVERYBODY), drivers(EVERYBODY)
+    twins = {"session_result": [*ranks, ranks[2]], "drivers": [*names, names[2]]}
     with serve(tmp_path / "twins", **twins) as openf1:
         first = run_process(*INGEST, "--json", OPENF1_URL=openf1.url, OPENF1_LIMITS="1000/1s")
     assert first.status == 1
     assert {row["dataset"]: row["rows"] for row in first.data["datasets"]} == {
-        "results": 7,
-        "drivers": 7,
+        "results": EVERYBODY + 1,
+        "drivers": EVERYBODY + 1,
     }
-    with serve(tmp_path / "healed", session_result=results(), drivers=drivers()) as openf1:
+    with serve(tmp_path / "healed", session_result=ranks, drivers=names) as openf1:
         second = run_process(*INGEST, "--json", OPENF1_URL=openf1.url, OPENF1_LIMITS="1000/1s")
     assert second.status == 0, second.out
     assert [(row["changed"], row["refused"]) for row in second.data["datasets"]] == [(1, 0)] * 2
