@@ -150,7 +150,8 @@ def _plan_at(
     from f1_bronze.datasets.partition import SessionPartition
     from f1_bronze.defs.automation.launch import Plan
 
-    calendar, sessions = selection.read_sessions(openf1, lake)
+    # The Dagster home of this machine, if it has one, is not the deployment's.
+    calendar, sessions = selection.read_sessions(openf1, lake, with_record=False)
     held = None
     if selection.only_missing:
         assert asked is not None

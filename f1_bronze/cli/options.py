@@ -264,14 +264,17 @@ class Selection:
         return calendar, Plan(sessions=sessions, datasets=self.datasets, held=held)
 
     def read_sessions(
-        self, openf1: "OpenF1", lake: "Lake"
+        self, openf1: "OpenF1", lake: "Lake", *, with_record: bool = True
     ) -> "tuple[Calendar, tuple[CalendarSession, ...]]":
-        """Read the calendar, and the sessions in it that are selected."""
+        """Read the calendar, and the sessions in it that are selected.
+
+        A session keeps the partition that the lake has of it, or `with_record` the Dagster home.
+        """
         from f1_bronze.defs.automation.launch import recent
         from f1_bronze.openf1.calendar import select_grands_prix
 
         placed = lake.session_partitions(self.years)
-        if dagster_home().exists():
+        if with_record and dagster_home().exists():
             placed |= _read_recorded_sessions(self.years, placed)
         calendar = openf1.calendar(self.years, placed)
         self._check_session_types(calendar)

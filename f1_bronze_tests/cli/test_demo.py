@@ -258,12 +258,13 @@ def serving(folder: Path, *words: str) -> Iterator[tuple[subprocess.Popen[str], 
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        start_new_session=True,
     )
     try:
         yield process, port
     finally:
-        if process.poll() is None:
-            process.kill()
+        if process.poll() is None:  # with its daemon and servers
+            os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
 

@@ -111,7 +111,7 @@ def content_of(lake: Path) -> dict[str, bytes]:
     }
 
 
-NOT_DATA = (".locks/", "validations/", "metrics/", "lineage/")
+NOT_DATA = (".locks/", "validations/", "metrics/", "lineage/", "reports/")
 Place = tuple[str, str]
 """Dataset and partition key."""
 

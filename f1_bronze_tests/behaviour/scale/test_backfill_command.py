@@ -95,7 +95,7 @@ def test_a_backfill_by_command(
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "single"))
     alone = run("ingest", *WORDS, **settings | {"LAKE_URI": str(tmp_path / "alone")})
     assert alone.status == 0
-    assert _data_of(tmp_path / "lake") == _data_of(tmp_path / "alone")
+    assert content_of(tmp_path / "lake") == content_of(tmp_path / "alone")
     monkeypatch.setenv("DAGSTER_HOME", str(home))
     with dg.DagsterInstance.get() as instance:
         titles = [found.title for found in instance.get_backfills()]
@@ -133,13 +133,7 @@ def test_a_killed_run(
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "single"))
     alone = run("ingest", *WORDS, **settings | {"LAKE_URI": str(tmp_path / "alone")})
     assert alone.status == 0
-    assert _data_of(tmp_path / "lake") == _data_of(tmp_path / "alone")
-
-
-def _data_of(lake: Path) -> dict[str, bytes]:
-    """Its files without the page of coverage, which the daemon's schedule makes hourly."""
-    found = content_of(lake)
-    return {path: held for path, held in found.items() if not path.startswith("reports/")}
+    assert content_of(tmp_path / "lake") == content_of(tmp_path / "alone")
 
 
 def _set_up(simulator: Simulator, folder: Path) -> tuple[dict[str, str], Path, dict[str, str]]:
