@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= auto
+CONTAINER_TESTS ?= f1_bronze_tests/deploy
 
 # Neither the demo nor the tests phone home.
 export DAGSTER_DISABLE_TELEMETRY := 1
@@ -38,7 +39,7 @@ test-marked: $(VENV)/dev.stamp $(VENV)/servers.stamp ## the slow ones and those 
 
 # CONTAINER_CACHE keeps base images and layers from run to run.
 test-containers: $(VENV)/dev.stamp $(VENV)/servers.stamp ## those with the image and real containers; needs root, podman, runc, mmdebstrap
-	$(BIN)/python -m pytest -m container f1_bronze_tests/deploy
+	$(BIN)/python -m pytest -m container $(CONTAINER_TESTS)
 
 test-all: test test-marked test-containers ## every test; what cannot run here is skipped with its reason
 
