@@ -56,7 +56,9 @@ def test_missing_file(weekend: Weekend) -> None:
         assert ran.status == ran.data["status"] == 1
         assert findings(ran) == [("missing", "wrong", "laps", "2025/bahrain/race")]
         [finding] = ran.data["findings"]
-        assert finding["detail"].endswith("f1-bronze ingest 2025 --session-type race --missing")
+        assert finding["detail"].endswith(
+            "f1-bronze ingest 2025 --grand-prix bahrain --session-type race --missing"
+        )
     assert weekend.run(verify, "2024").status == 0
 
 
