@@ -30,6 +30,8 @@ from f1_bronze_tests.commands import Ran, Run
 from f1_bronze_tests.once import made_once
 from f1_bronze_tests.weekend import Weekend
 
+pytestmark = pytest.mark.slow
+
 LAPS = dg.AssetKey(["bronze", "laps"])
 
 

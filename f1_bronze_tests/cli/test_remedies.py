@@ -14,6 +14,8 @@ from f1_bronze.simulator.server import Simulator
 from ..commands import Run
 from ..weekend import Weekend
 
+pytestmark = pytest.mark.slow
+
 WEEKEND = ("ingest", "2025", "--grand-prix", "bahrain")
 RACE_KEY = 907047
 

@@ -10,6 +10,8 @@ from f1_bronze.defs.automation.instance import open_instance
 
 from ..commands import Run
 
+pytestmark = pytest.mark.slow
+
 PAGE = Path(__file__).parents[2] / "docs/operations/storage.md"
 WEEKEND = ("ingest", "2025", "--grand-prix", "bahrain")
 LAPS = dg.AssetKey(["bronze", "laps"])

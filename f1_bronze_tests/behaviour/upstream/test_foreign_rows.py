@@ -18,6 +18,8 @@ from f1_bronze_tests.behaviour.upstream.season import (
 )
 from f1_bronze_tests.commands import Ran, Run
 
+pytestmark = pytest.mark.slow
+
 OTHER = {"session_key": SESSION_KEY + 1, "meeting_key": MEETING_KEY + 1}
 PLACES = {"location": "Riverside", "circuit_short_name": "Riverside", "country_name": "Riverside"}
 DATES = {"date_start": "2025-05-18T13:00:00+00:00", "date_end": "2025-05-18T15:00:00+00:00"}

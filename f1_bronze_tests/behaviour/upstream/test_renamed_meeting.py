@@ -16,6 +16,8 @@ from f1_bronze_tests.behaviour.upstream.season import (
 )
 from f1_bronze_tests.commands import Run
 
+pytestmark = pytest.mark.slow
+
 RACES = ("ingest", "2025", "--session-type", "race")
 RENAMED = meeting("Testville-Riverside Grand Prix")
 
