@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from f1_bronze.datasets import DATASETS
-from f1_bronze.datasets.dataset import Dataset
+from f1_bronze.datasets.dataset import Dataset, Severity
 from f1_bronze.datasets.partition import SessionPartition, session_type_slug, slug
 from f1_bronze.lake.records import to_rows
 from f1_bronze.openf1.partition_names import grand_prix_slugs
@@ -181,3 +181,16 @@ def _made(
                 rows = seasons.rows(dataset.endpoint, int(record["session_key"]))
                 lake.store(dataset, partition, rows)
     return lake
+
+
+def find_failing(lake: FakeLake) -> dict[SessionPartition, dict[str, Severity]]:
+    """By partition the rules that fail, as `dataset: rule`, with their severity."""
+    failing: dict[SessionPartition, dict[str, Severity]] = {}
+    for dataset in DATASETS:
+        for partition, checks in lake.verdicts(dataset.name).items():
+            failing.setdefault(partition, {}).update(
+                (f"{dataset.name}: {name}", verdict.severity)
+                for name, verdict in rules_of(checks).items()
+                if verdict.passed is False
+            )
+    return failing

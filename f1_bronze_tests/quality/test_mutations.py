@@ -15,7 +15,7 @@ from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.quality.context import SessionRows
 from f1_bronze.simulator.invented import InventedSeasons
 
-from .fake_lake import BY_NAME, FakeLake, Records, invented_sessions, rules_of
+from .fake_lake import BY_NAME, FakeLake, Records, find_failing, invented_sessions
 from .mutations import MUTATIONS, Mutation
 from .racing_mutations import RACING_MUTATIONS
 
@@ -62,18 +62,6 @@ def _break(lake: FakeLake, mutation: Mutation, partition: SessionPartition, numb
         lake.sessions[name][partition] = replace(rows, table=mutation.table(rows.table))
 
 
-def _failing(lake: FakeLake) -> dict[SessionPartition, dict[str, Severity]]:
-    failing: dict[SessionPartition, dict[str, Severity]] = {}
-    for dataset in DATASETS:
-        for partition, checks in lake.verdicts(dataset.name).items():
-            failing.setdefault(partition, {}).update(
-                (f"{dataset.name}: {name}", verdict.severity)
-                for name, verdict in rules_of(checks).items()
-                if verdict.passed is False
-            )
-    return failing
-
-
 @pytest.fixture(scope="module")
 def judged(seasons: InventedSeasons) -> Judged:
     """Every mutation's session, judged once; five sound copies of each come before."""
@@ -86,7 +74,7 @@ def judged(seasons: InventedSeasons) -> Judged:
         partition = _copy(sound, lake, SessionPartition.parse(mutation.of), number)
         _break(lake, mutation, partition, number)
         broken[partition] = mutation.name + str(number)
-    failing = _failing(lake)
+    failing = find_failing(lake)
     return Judged(
         undisturbed={p.key: rules for p, rules in failing.items() if p not in broken},
         broken={broken[p]: rules for p, rules in failing.items() if p in broken},

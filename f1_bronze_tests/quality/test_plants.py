@@ -11,14 +11,13 @@ from random import Random
 import pyarrow as pa
 import pytest
 
-from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.dataset import CLASSIFIED_TYPES, Dataset, Severity
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.quality.context import SessionRows
 from f1_bronze.simulator.invented import InventedSeasons
 
 from ..conftest import RECORDINGS, needs_recordings
-from .fake_lake import BY_NAME, FakeLake, Records, invented, recorded, rules_of
+from .fake_lake import BY_NAME, FakeLake, Records, find_failing, invented, recorded
 from .plants import PLANTS, Plant
 
 pytestmark = pytest.mark.slow
@@ -74,18 +73,6 @@ class PlantedLake(FakeLake):
                 self.sessions[name][copy] = SessionRows(table=table, absent_columns=absent)
 
 
-def _failing(lake: FakeLake) -> dict[SessionPartition, dict[str, Severity]]:
-    failing: dict[SessionPartition, dict[str, Severity]] = {}
-    for dataset in DATASETS:
-        for partition, checks in lake.verdicts(dataset.name).items():
-            failing.setdefault(partition, {}).update(
-                (f"{dataset.name}: {name}", verdict.severity)
-                for name, verdict in rules_of(checks).items()
-                if verdict.passed is False
-            )
-    return failing
-
-
 def _is_dated(laps: Records) -> bool:
     return any(lap.get("date_start") for lap in laps)
 
@@ -107,12 +94,12 @@ def _candidates(
 
 def _missed(lake: FakeLake) -> list[str]:
     """What was not noticed as it should be; every plant has found a session."""
-    failing = _failing(lake)
+    failing = find_failing(lake)
     sound = [partition for partition, rules in failing.items() if not rules]
     planted = PlantedLake(sound=lake)
     for number, plant in enumerate(PLANTS):
         assert planted.plant(plant, number, _candidates(plant, lake, sound)), plant.name
-    found = {p.grand_prix: rules for p, rules in _failing(planted).items()}
+    found = {p.grand_prix: rules for p, rules in find_failing(planted).items()}
     missed = []
     for number, plant in enumerate(PLANTS):
         failed = found[f"copy_{number}"]
