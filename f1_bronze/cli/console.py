@@ -4,8 +4,9 @@ import json
 import logging
 import os
 import sys
+import textwrap
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ from f1_bronze.telemetry.logs import writes_json
 if TYPE_CHECKING:
     from f1_bronze.defs.run.tally import RunTally
 
+_INDENT = "    "
 _NARROWEST_FOLD = 20
 _WIDTH = 80
 UNREADABLE = "(cannot be read)"
@@ -206,6 +208,14 @@ def print_rows(
     for row in rows:
         table.add_row(*(_cell(row[name]) for name in names))
     console.print(table, soft_wrap=False)
+
+
+def print_terms(console: Console, terms: Iterable[tuple[str, str]]) -> None:
+    """Each term on a line of its own, never broken, and what it means in lines below it."""
+    for term, meaning in terms:
+        console.print(Text(term, style="bold"), soft_wrap=True)
+        lines = textwrap.wrap(meaning, console.width - len(_INDENT), break_long_words=False)
+        console.print(Text(textwrap.indent("\n".join(lines), _INDENT)), soft_wrap=True)
 
 
 def _header(name: str) -> str:

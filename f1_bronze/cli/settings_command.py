@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from typing import Any
 
 import click
 
@@ -13,11 +14,11 @@ from f1_bronze.settings import SETTINGS, Setting, Settings, dagster_home
 @as_json_option
 @reports_errors
 def settings(as_json: bool) -> None:
-    """List the settings: variable, value, default, meaning."""
-    from f1_bronze.cli.console import print_json, print_rows, stdout
+    """List the settings: variable, value, whether it is the default, meaning."""
+    from f1_bronze.cli.console import print_json, print_terms, stdout
 
     Settings.read()
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "variable": setting.variable,
             "value": _display(setting, os.environ),
@@ -36,12 +37,12 @@ def settings(as_json: bool) -> None:
     )
     if as_json:
         print_json(rows)
-    else:
-        print_rows(
-            stdout(),
-            [{**row, "set": "yes" if row["set"] else "default"} for row in rows],
-            fold=("value", "meaning"),
-        )
+        return
+    shown = {True: "", False: "  (default)"}
+    print_terms(
+        stdout(),
+        ((f"{row['variable']}={row['value']}{shown[row['set']]}", row["meaning"]) for row in rows),
+    )
 
 
 def _display(setting: Setting, environ: Mapping[str, str]) -> str:

@@ -37,6 +37,7 @@ def run(words: list[str], folder: Path, package: Path, status: int = 0) -> str:
     environ = {name: os.environ[name] for name in os.environ if not name.startswith("F1_BRONZE_")}
     environ |= {
         "PYTHONPATH": str(package),
+        "COLUMNS": "120",  # a terminal that the tables fit
         "F1_BRONZE_RATE_STORE": "memory",
         "F1_BRONZE_LAKE_URI": str(folder / "data/demo/lake"),
         "DAGSTER_HOME": str(folder / "data/demo/dagster_home"),
