@@ -90,20 +90,21 @@ def doctor(as_json: bool) -> None:
 
 
 def _print(checks: Sequence[DoctorCheck]) -> None:
-    """A line for each check, the remedy below it, a summary at the end."""
+    """A row for each check, the remedy below it, a summary at the end."""
+    from rich.table import Column, Table
     from rich.text import Text
 
     from f1_bronze.cli.console import stdout
 
     styles = {DoctorState.OK: "green", DoctorState.WARNING: "yellow", DoctorState.FAILED: "red"}
-    width = max(len(check.check) for check in checks)
-    console = stdout()
+    table = Table.grid(Column(no_wrap=True), Column(overflow="fold"), padding=(0, 2))
     for check in checks:
-        line = Text(f"{check.state:<8}", style=styles[check.state])
-        line.append(f"{check.check:<{width}}  {check.detail}", style="default")
-        console.print(line, soft_wrap=True)
+        state = (f"{check.state:<8}", styles[check.state])
+        table.add_row(Text.assemble(state, check.check), Text(check.detail))
         if check.remedy:
-            console.print(Text(f"{'':<{width + 10}}→ {check.remedy}"), soft_wrap=True)
+            table.add_row("", Text(f"→ {check.remedy}"))
+    console = stdout()
+    console.print(table, soft_wrap=False)
     failed = sum(check.state is DoctorState.FAILED for check in checks)
     warned = sum(check.state is DoctorState.WARNING for check in checks)
     console.print(f"\n{len(checks)} checks: {failed} failed, {warned} warnings.")

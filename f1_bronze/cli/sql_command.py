@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, time
@@ -17,9 +18,13 @@ from f1_bronze.settings import Settings
 
 if TYPE_CHECKING:
     import duckdb
+    from rich.console import Console
 
 ROWS_SHOWN = 100
 """The most rows that the table for people has."""
+
+_WHOLE = 100_000
+"""A width that no table has."""
 
 
 @click.command()
@@ -51,6 +56,8 @@ def sql(
     \b
     f1-bronze sql "SELECT driver_number, min(lap_duration) FROM laps
                    WHERE year = 2025 AND grand_prix = 'bahrain' GROUP BY ALL ORDER BY 2"
+
+    Rows that are wider than the terminal are printed with a line for each value.
 
     Exit status: 0 done, 1 the lake cannot be read, 2 the query is wrong.
     """
@@ -135,9 +142,10 @@ def _print_csv(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
 
 def _print_table(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     from rich import box
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
+
+    from f1_bronze.cli.console import stdout
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for place, name in enumerate(names):
@@ -145,10 +153,30 @@ def _print_table(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         table.add_column(Text(name), justify="right" if number else "left", overflow="fold")
     for row in rows[:ROWS_SHOWN]:
         table.add_row(*(Text("" if value is None else _as_text(value)) for value in row))
-    # No line is folded where the output is not a terminal.
-    Console(width=None if sys.stdout.isatty() else 10_000, highlight=False).print(table)
+    console = stdout()
+    if not sys.stdout.isatty() and "COLUMNS" not in os.environ:
+        console.width = _WHOLE  # a file or a pipe: no line is folded
+    if console.measure(table, options=console.options.update(max_width=_WHOLE)).maximum <= (
+        console.width
+    ):
+        console.print(table, soft_wrap=False)
+    else:
+        _print_records(console, names, rows[:ROWS_SHOWN])
     if len(rows) > ROWS_SHOWN:
         click.echo(f"{ROWS_SHOWN} of {len(rows):,} rows; --csv prints them all.", err=True)
+
+
+def _print_records(console: "Console", names: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """A row that is wider than the terminal as a line for each of its values."""
+    from rich.table import Column, Table
+    from rich.text import Text
+
+    for number, row in enumerate(rows, start=1):
+        console.print(f"─ row {number} ".ljust(min(console.width, 40), "─"), style="dim")
+        table = Table.grid(Column(no_wrap=True), Column(overflow="fold"), padding=(0, 2))
+        for name, value in zip(names, row, strict=True):
+            table.add_row(Text(name), Text("" if value is None else _as_text(value)))
+        console.print(table, soft_wrap=False)
 
 
 def _as_text(value: Any) -> str:

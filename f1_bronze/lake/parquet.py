@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from f1_bronze.datasets.dataset import Dataset
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.lake.errors import ForeignFile, TornFile
+from f1_bronze.lake.paths import BRONZE, parse_file_path
 from f1_bronze.lake.records import Rows, to_records
 
 ROW_GROUP_SIZE = 50_000
@@ -137,10 +138,24 @@ def read_table(data: bytes, path: str) -> pa.Table:
         file = pq.ParquetFile(pa.BufferReader(data))
         return file.read().replace_schema_metadata(file.metadata.metadata)
     except (pa.ArrowException, ValueError, OSError) as error:  # ValueError: a name not in UTF-8
-        raise TornFile(
-            f"{path} is no whole Parquet file. Move it out of the lake, then materialize its "
-            "partition again."
-        ) from error
+        raise torn_file(path) from error
+
+
+def torn_file(path: str) -> TornFile:
+    """The error of a damaged file, with the commands that replace one of a partition.
+
+    >>> str(torn_file("lake/x.parquet"))[:41]
+    'lake/x.parquet is no whole Parquet file. '
+    """
+    remedy = "Move it out of the lake, then materialize its partition again."
+    if place := parse_file_path(path[max(0, path.rfind(f"{BRONZE}/")) :]):
+        partition = place[1]
+        remedy = (
+            f"`f1-bronze verify {partition.year} --repair` moves it aside, then `f1-bronze ingest "
+            f"{partition.year} --grand-prix {partition.grand_prix} --session-type "
+            f"{partition.session_type} --missing` stores it again."
+        )
+    return TornFile(f"{path} is no whole Parquet file. {remedy}")
 
 
 def read_file(data: bytes, path: str) -> StoredFile:

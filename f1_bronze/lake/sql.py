@@ -24,8 +24,9 @@ from f1_bronze.datasets.dataset import PARTITION_COLUMNS, Dataset
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.datasets.schema import PARTITION_FIELDS, arrow_schema
 from f1_bronze.lake import paths
-from f1_bronze.lake.errors import ForeignFile, LakeError
+from f1_bronze.lake.errors import LakeError
 from f1_bronze.lake.history import paths_as_of
+from f1_bronze.lake.parquet import read_table, torn_file
 from f1_bronze.lake.paths import KeptAs
 from f1_bronze.lake.stores import ObjectStore
 
@@ -137,6 +138,11 @@ class StoreFiles:
         with ThreadPoolExecutor(_AT_ONCE) as readers:
             return list(readers.map(self._store.read, paths))
 
+    def find_damaged(self) -> None:
+        """`TornFile` for the first file whose rows cannot be read, though its footer can."""
+        for path, data in self._kept.items():
+            read_table(data, self._store.uri(path))
+
     def take_failure(self) -> LakeError | None:
         """The first error as the store raised it, before Arrow and DuckDB reword it.
 
@@ -151,10 +157,7 @@ class StoreFiles:
         try:
             pq.read_metadata(pa.BufferReader(data))
         except (pa.ArrowException, ValueError, OSError) as error:
-            raise ForeignFile(
-                f"{self._store.uri(path)} is no whole Parquet file. Move it out of the lake, then "
-                "materialize its partition again."
-            ) from error
+            raise torn_file(self._store.uri(path)) from error
         return data
 
 
@@ -225,10 +228,7 @@ class Views:
                 if failure := self._files.take_failure():
                     raise failure from None
                 if "reading the stream" in str(error):  # a file, and not the statement
-                    raise ForeignFile(
-                        f"A file of the lake cannot be read: {str(error).strip()}. Find it with "
-                        "`f1-bronze verify SEASON` and repair it."
-                    ) from None
+                    self._files.find_damaged()
                 raise
 
     def _mentioned(self, sql: str) -> Iterator[tuple[str, Any]]:

@@ -90,15 +90,23 @@ def test_all_is_well(ask: Ask, simulator: Simulator, tmp_path: Path) -> None:
 
 def test_lines_for_people(ask: Ask) -> None:
     """A line per check with its state in front, the remedy below it, a sum at the end."""
-    result = ask(F1_BRONZE_LAKE_URL="s3://lake")
+    result = ask(F1_BRONZE_LAKE_URL="s3://lake", COLUMNS="120")
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
     assert lines[0].startswith("ok      settings         F1_BRONZE_")
-    assert lines[1] == (
+    assert lines[1].rstrip() == (
         "warning settings         F1_BRONZE_LAKE_URL is set, but there is no such setting."
     )
     assert lines[2].strip() == "→ Did you mean F1_BRONZE_LAKE_URI?"
     assert lines[-1] == "12 checks: 0 failed, 1 warnings."
+
+
+def test_lines_fit_a_terminal(ask: Ask, tmp_path: Path) -> None:
+    """In 80 columns long lines go on below their beginning, long paths included."""
+    result = ask(F1_BRONZE_LAKE_URI=str(tmp_path / ("lake" * 30)), COLUMNS="80")
+    lines = [line.rstrip() for line in result.stdout.splitlines()]
+    assert max(map(len, lines)) <= 80
+    assert "lake" * 30 in "".join(line.strip() for line in lines)
 
 
 @pytest.mark.parametrize(

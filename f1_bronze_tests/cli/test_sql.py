@@ -66,6 +66,22 @@ def test_wide_tables_are_whole(lake: str) -> None:
     assert first.split()[-3:] == ["2025", "bahrain", "race"]
 
 
+def test_rows_wider_than_the_terminal(lake: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In 80 columns a row that does not fit is a line for each value, and none is left out."""
+    monkeypatch.setenv("COLUMNS", "80")
+    done = ask("SELECT * FROM laps ORDER BY lap_number")
+    lines = [line.rstrip() for line in done.stdout.splitlines()]
+    assert max(map(len, lines)) <= 80
+    assert [line for line in lines if line.startswith("─ row ")] == [
+        "─ row 1 ────────────────────────────────",
+        "─ row 2 ────────────────────────────────",
+    ]
+    assert "segments_sector_1  [2048, 2049, null, 2051]" in lines
+    assert lines[-1] == "session_type       race"
+    narrow = ask("SELECT lap_number, st_speed FROM laps").stdout.splitlines()
+    assert narrow[0].split() == ["lap_number", "st_speed"]
+
+
 def test_long_tables_say_what_is_left_out(lake: str) -> None:
     """A long result shows its beginning, and says how many rows there are."""
     done = ask("SELECT * FROM range(1234)")
@@ -248,6 +264,7 @@ def test_a_damaged_file_is_a_sentence(lake: str, damage: str) -> None:
     [line] = done.stderr.splitlines()
     assert line.startswith("f1-bronze: ")
     assert file.name in line
+    assert "`f1-bronze verify 2025 --repair` moves it aside, then `f1-bronze ingest 2025 --" in line
 
 
 def blocks(language: str) -> list[str]:
