@@ -270,6 +270,20 @@ def test_quoted_messages_are_said() -> None:
     assert [piece for piece in pieces if len(piece) > 3 and piece not in said] == []
 
 
+def test_commands_that_are_recommended_exist() -> None:
+    """Each command that a message or a sentence of the docs names is one, with its options."""
+    pages = [page for page in PAGES if page.parent.name != "adr"]
+    texts = [said_in_the_code(), *(page.read_text("utf-8") for page in pages)]
+    found = {command for text in texts for command in re.findall(r"`f1-bronze (\w[^`]*)`", text)}
+    assert len(found) > 60
+    for command in found:
+        name, *words = command.split()
+        subcommand = main.get_command(click.Context(main), name)
+        assert subcommand is not None, command
+        known = {option for parameter in subcommand.params for option in parameter.opts}
+        assert {word for word in words if word.startswith("--")} <= known | {"--help"}, command
+
+
 def test_settings_of_the_readme_exist() -> None:
     """The README's short list names settings that there are, with their defaults; the page of
     reference, which is derived, has all."""

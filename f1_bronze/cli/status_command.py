@@ -169,9 +169,11 @@ def _print_counts(console: "Console", coverage: "Coverage", narrow: bool) -> Non
                 f"{count:>5} {label}{shown}{meaning}", style=_STYLES[label], soft_wrap=True
             )
     if coverage.unregistered:
+        years = ",".join(map(str, sorted({one.year for one in coverage.unregistered})))
+        count = len(coverage.unregistered)
         console.print(
-            f"{len(coverage.unregistered):>5} sessions are in the lake but not registered: "
-            "f1-bronze verify SEASONS --repair",
+            f"{count:>5} session{'s are' if count > 1 else ' is'} in the lake but not registered: "
+            f"`f1-bronze verify {years} --repair` registers and records them",
             style=_STYLES["unrecorded"],
             soft_wrap=True,
         )

@@ -76,6 +76,10 @@ def verify(seasons: tuple[int, ...], repair: bool, as_json: bool) -> None:
     settings = Settings.read()
     lake = Lake.at(settings.lake_uri, S3Writes(**settings.s3_writes))
     checked = check_lake(lake.store, seasons)
+    if not checked.files and not checked.findings:
+        folders = (paths.dataset_folder(dataset) for dataset in _DATASET)
+        if not any(True for folder in folders for _ in lake.store.list(folder)):
+            raise NoLake(lake.store.uri(""))
     lines = [_lake_line(lake, finding, repair=repair) for finding in checked.findings]
     with open_instance() if repair else read_instance() as instance:
         lines += _unregistered(instance, checked.sound, repair=repair)
@@ -88,10 +92,6 @@ def verify(seasons: tuple[int, ...], repair: bool, as_json: bool) -> None:
             ]
             lines += _unrecorded(instance, lake, files, recorded, repair=repair)
         lines += _unchecked(instance, lake, settings, seasons, lines, repair=repair)
-    if not checked.files and not lines:
-        folders = (paths.dataset_folder(dataset) for dataset in _DATASET)
-        if not any(True for folder in folders for _ in lake.store.list(folder)):
-            raise NoLake(lake.store.uri(""))
     status = FAILED if any(line.state is FindingState.WRONG for line in lines) else 0
     if as_json:
         _print_json(lake, checked, lines, status)

@@ -21,6 +21,7 @@ from dagster._core.launcher import DefaultRunLauncher
 from dagster._daemon.types import DaemonHeartbeat
 
 from f1_bronze.cli.doctor_command import doctor
+from f1_bronze.cli.ui_command import ui
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.defs.automation.instance import open_instance
 from f1_bronze.lake.paths import file_path
@@ -389,6 +390,9 @@ def test_home_with_a_broken_instance(ask: Ask, home: Path) -> None:
     result = ask("--json")
     assert (result.exit_code, failing(result)) == (1, ["dagster instance"])
     assert "hunter2" not in result.output
+    assert "`f1-bronze ui` shows the whole error" in checks(result)["dagster instance"]["remedy"]
+    with pytest.raises(dg.DagsterInvalidConfigError, match="Expected one of:"):
+        CliRunner().invoke(ui, catch_exceptions=False)
 
 
 def test_home_that_is_no_folder(ask: Ask, tmp_path: Path) -> None:

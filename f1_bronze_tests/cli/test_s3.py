@@ -94,7 +94,8 @@ def test_no_credentials(
 
 
 def test_unknown_key_and_forbidden(run: Run, fast: dict[str, str], aws: str) -> None:
-    """An unknown access key and a forbidden bucket are reported apart, and without a secret."""
+    """An unknown access key and a forbidden bucket are reported apart, and without a secret; doctor
+    names each permission that is missing, and no other, until it is well."""
     iam = client("iam")
     iam.create_user(UserName="reader")
     key = iam.create_access_key(UserName="reader")["AccessKey"]
@@ -108,9 +109,28 @@ def test_unknown_key_and_forbidden(run: Run, fast: dict[str, str], aws: str) -> 
             AWS_SECRET_ACCESS_KEY=key["SecretAccessKey"],
             **fast,
         )
+        reader = {
+            "AWS_ACCESS_KEY_ID": key["AccessKeyId"],
+            "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"],
+        }
+        doctor = ("doctor", "--json")
+        granted: set[str] = set()
+        while missing := {
+            check["action"]
+            for check in run(*doctor, LAKE_URI="s3://lake-bucket", **reader, **fast).data["checks"]
+        } - {""}:
+            assert missing.isdisjoint(granted)
+            granted |= missing
+            reset_auth(aws, "inf")
+            allowed = {"Effect": "Allow", "Action": sorted(granted), "Resource": "*"}
+            policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+            iam.put_user_policy(UserName="reader", PolicyName="lake", PolicyDocument=policy)
+            reset_auth(aws, "0")
     finally:
         reset_auth(aws, "inf")
     assert (unknown.status, forbidden.status) == (1, 1)
+    assert "`f1-bronze doctor` names each that is missing" in forbidden.err
+    assert granted == {"s3:PutObject", "s3:GetObject", "s3:ListBucket", "s3:DeleteObject"}
     assert "InvalidAccessKeyId" in unknown.err
     assert "set a valid AWS_ACCESS_KEY_ID" in unknown.err
     assert "AccessDenied" in forbidden.err

@@ -205,7 +205,10 @@ def matrix(found: Coverage, seasons: Collection[int]) -> str:
     """Session by session how many rows the lake holds of each dataset, as Markdown."""
     sessions = [session for session in found.sessions if session.year in seasons]
     if not sessions:
-        return "No session is registered: `f1-bronze ingest` or the sensor openf1_calendar does it."
+        return (
+            "No session is registered: `f1-bronze ingest SEASONS` or the sensor openf1_calendar "
+            "registers them."
+        )
     rows = [
         [session.key, *(_cell_text(found.cell(session, dataset)) for dataset in DATASETS)]
         for session in sessions

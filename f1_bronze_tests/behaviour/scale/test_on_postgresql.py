@@ -132,6 +132,9 @@ def test_a_backfill_on_postgresql(
         }
         environ = {**os.environ, **{f"F1_BRONZE_{name}": v for name, v in settings.items()}}
         assert run_process("partitions", "2025", **settings).status == 0
+        missed = see_daemon(run, settings)
+        assert missed["state"] == "warning"
+        assert "dagster-daemon run -w workspace.yaml" in missed["remedy"]  # `services` does it
         with services(home, environ) as url:
             wait_until(
                 "code location",
@@ -157,12 +160,20 @@ def test_a_backfill_on_postgresql(
                 assert evaluations(instance) == sum(
                     2 if dataset.session_types else 4 for dataset in DATASETS
                 )
+            assert see_daemon(run, settings)["state"] == "ok"
         asked = simulator.control.state()
         assert set(asked["by_status"]) <= {"200", "404"}
         monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "single"))
         alone = run("ingest", *WORDS, **settings | {"LAKE_URI": str(tmp_path / "alone")})
         assert alone.status == 0
     assert content_of(tmp_path / "lake") == content_of(tmp_path / "alone")
+
+
+def see_daemon(run: Run, settings: Mapping[str, str]) -> dict[str, str]:
+    """What `doctor` says of the daemon."""
+    checks = run("doctor", "--json", **settings).data["checks"]
+    [found] = [check for check in checks if check["check"] == "dagster daemon"]
+    return found
 
 
 def ended_backfill(instance: dg.DagsterInstance, backfill: str) -> str | None:
