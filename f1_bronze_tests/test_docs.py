@@ -256,14 +256,18 @@ def said_in_the_code() -> str:
 
 
 def test_quoted_messages_are_said() -> None:
-    """The symptoms page quotes messages that the code has, but for the one of SQLite."""
+    """The symptoms page quotes messages that the code has, but for those of Dagster."""
     page = (ROOT / "docs/operations/symptoms.md").read_text("utf-8")
     quoted = {
         quote
         for row in re.findall(r"^\| (.*?) \|", page, flags=re.M)
         for quote in re.findall(r"`([^`]+ [^`]+)`", row)
         if not quote.startswith("f1-bronze ")
-    } - {"database is locked"}
+    } - {
+        "database is locked",
+        "Version table 'alembic_version' has more than one head present",
+        "Could not reach user code server",
+    }
     assert len(quoted) > 15
     said = said_in_the_code()
     pieces = [piece.strip() for quote in quoted for piece in quote.split("…")]

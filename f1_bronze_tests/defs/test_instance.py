@@ -1,5 +1,8 @@
 """The Dagster home that is made where there is none."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import dagster as dg
@@ -29,6 +32,26 @@ def test_a_home_is_made_with_a_limit_for_the_api(
     with open_instance() as instance:
         [limit] = instance.event_log_storage.get_pool_limits()
         assert limit.limit == 5
+
+
+@pytest.mark.slow
+def test_commands_that_make_a_home_at_once(tmp_path: Path) -> None:
+    """All of them open it, and it opens afterwards: Dagster alone makes its files without a lock,
+    and more than half of the homes that three processes opened at once were broken by it."""
+    code = (
+        "from f1_bronze.defs.automation.instance import open_instance\n"
+        "with open_instance() as instance: instance.all_instigator_state()"
+    )
+    for number in range(2):
+        environ = {**os.environ, "DAGSTER_HOME": str(tmp_path / str(number))}
+        started = [
+            subprocess.Popen([sys.executable, "-c", code], env=environ, stderr=subprocess.PIPE)
+            for _ in range(4)
+        ]
+        said = [process.communicate()[1].decode() for process in started]
+        assert [process.returncode for process in started] == [0] * 4, said
+        with dg.DagsterInstance.from_config(environ["DAGSTER_HOME"]) as instance:
+            assert instance.get_runs_count() == 0
 
 
 def test_a_config_that_is_there_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

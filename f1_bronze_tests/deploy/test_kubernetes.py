@@ -17,6 +17,52 @@ ROOT = Path(__file__).parents[2]
 VALUES = yaml.safe_load((ROOT / "deploy/kubernetes/values.yaml").read_text("utf-8"))
 [CODE] = VALUES["dagster-user-deployments"]["deployments"]
 LAUNCHER = VALUES["runLauncher"]["config"]["k8sRunLauncher"]
+_POD = (
+    "env envConfigMaps envSecrets labels nodeSelector affinity tolerations podSecurityContext "
+    "securityContext resources livenessProbe readinessProbe startupProbe annotations volumes "
+    "volumeMounts schedulerName image"
+)
+CHART = {
+    "": "dagsterWebserver dagster-user-deployments postgresql generatePostgresqlPasswordSecret "
+    "generateCeleryConfigSecret rabbitmq redis flower ingress imagePullSecrets computeLogManager "
+    "scheduler runLauncher pythonLogs dagsterDaemon busybox migrate telemetry serviceAccount "
+    "global retention concurrency additionalInstanceConfig",
+    "global": "postgresqlSecretName dagsterHome serviceAccountName celeryConfigSecretName",
+    "serviceAccount": "create name annotations",
+    "dagsterWebserver": f"{_POD} replicaCount nameOverride service workspace deploymentLabels "
+    "enableReadOnly dbStatementTimeout dbPoolRecycle logLevel pathPrefix",
+    "dagsterWebserver.workspace": "enabled servers externalConfigmap",
+    "dagsterDaemon": f"{_POD} enabled runCoordinator heartbeatTolerance deploymentLabels "
+    "runMonitoring runRetries sensors schedules",
+    "dagsterDaemon.runCoordinator": "enabled type config",
+    "dagsterDaemon.runCoordinator.config.queuedRunCoordinator": "maxConcurrentRuns "
+    "tagConcurrencyLimits dequeueIntervalSeconds dequeueNumWorkers dequeueUseThreads",
+    "dagsterDaemon.runMonitoring": "enabled startTimeoutSeconds maxResumeRunAttempts "
+    "pollIntervalSeconds",
+    "runLauncher": "type config",
+    "runLauncher.config": "k8sRunLauncher celeryK8sRunLauncher customRunLauncher",
+    "runLauncher.config.k8sRunLauncher": "image imagePullPolicy jobNamespace loadInclusterConfig "
+    "kubeconfigFile envConfigMaps envSecrets envVars volumeMounts volumes labels "
+    "failPodOnRunFailure resources schedulerName securityContext runK8sConfig",
+    "runLauncher.config.k8sRunLauncher.runK8sConfig": "containerConfig podSpecConfig "
+    "podTemplateSpecMetadata jobSpecConfig jobMetadata",
+    "computeLogManager": "type config",
+    "computeLogManager.config.s3ComputeLogManager": "localDir prefix useSsl verify verifyCertPath "
+    "endpointUrl skipEmptyFiles uploadInterval uploadExtraArgs showUrlOnly region bucket",
+    "postgresql": "image enabled postgresqlHost postgresqlUsername postgresqlPassword "
+    "postgresqlDatabase postgresqlParams postgresqlScheme service",
+    "retention": "enabled sensor schedule autoMaterialize",
+    "retention.sensor": "purgeAfterDays",
+    "retention.schedule": "purgeAfterDays",
+    "dagster-user-deployments": "enabled enableSubchart imagePullSecrets deployments",
+}
+"""Names that the chart has, by section; from the schema of its values, which it comes with
+(https://github.com/dagster-io/dagster/tree/master/helm/dagster/schema, read for 1.13)."""
+DEPLOYMENT = (
+    f"{_POD} name port dagsterApiGrpcArgs codeServerArgs includeConfigInLaunchedRuns "
+    "deploymentStrategy serviceAccount initContainers sidecarContainers service"
+)
+"""Names of a code server, from the same schema and the template of its deployment."""
 
 
 def snake(name: str) -> str:
@@ -28,6 +74,10 @@ def dagster_yaml() -> dict[str, Any]:
     """What the chart makes of the values, as its templates of 1.13 do."""
     daemon, logs = VALUES["dagsterDaemon"], VALUES["computeLogManager"]
     monitoring = {snake(name): value for name, value in daemon["runMonitoring"].items()}
+    retention = {
+        name: {"purge_after_days": VALUES["retention"][name]["purgeAfterDays"]}
+        for name in ("schedule", "sensor")
+    }
     return {
         "telemetry": VALUES["telemetry"],
         "run_launcher": {
@@ -58,6 +108,7 @@ def dagster_yaml() -> dict[str, Any]:
             },
         },
         "run_monitoring": monitoring,
+        "retention": retention if VALUES["retention"]["enabled"] else {},
         "compute_logs": {
             "module": "dagster_aws.s3.compute_log_manager",
             "class": logs["type"],
@@ -78,6 +129,28 @@ def test_dagster_takes_the_settings(tmp_path: Path) -> None:
     for part in ("concurrency", "run_retries", "run_coordinator"):
         assert config[part] == shipped[part], part
     assert config["run_monitoring"] == shipped["run_monitoring"]
+    # The chart wants a number for each kind of tick; -1, for ever, is Dagster's own for this one.
+    assert config["retention"]["sensor"]["purge_after_days"].pop("started") == -1
+    assert config["retention"] == shipped["retention"]
+    scheme = shipped["storage"]["postgres"]["postgres_db"]["scheme"]
+    assert VALUES["postgresql"]["postgresqlScheme"] == scheme
+
+
+@pytest.mark.parametrize("section", CHART)
+def test_the_chart_has_every_name(section: str) -> None:
+    """Helm ignores a value whose name the chart does not have."""
+    found = VALUES
+    for name in filter(None, section.split(".")):
+        found = found[name]
+    assert set(found) <= set(CHART[section].split())
+
+
+def test_the_chart_has_every_name_of_the_code_server() -> None:
+    """It is one process, whose end ends the pod (`codeServerArgs` would start two)."""
+    assert set(CODE) <= set(DEPLOYMENT.split())
+    assert "dagsterApiGrpcArgs" in CODE
+    sensor = VALUES["retention"]["sensor"]["purgeAfterDays"]
+    assert set(sensor) == {"skipped", "success", "failure", "started"}
 
 
 def test_the_launcher_takes_its_settings() -> None:

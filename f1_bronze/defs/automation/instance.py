@@ -1,7 +1,10 @@
 """The Dagster instance that commands use, made with sensible settings where there is none."""
 
+import fcntl
 import hashlib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import dagster as dg
@@ -117,10 +120,24 @@ def read_instance() -> dg.DagsterInstance:
 
 def open_instance() -> dg.DagsterInstance:
     """The instance at `DAGSTER_HOME`, made where it is missing, with a limit for the API's pool."""
-    prepare_home()
-    instance = dg.DagsterInstance.get()
+    with _alone_in(prepare_home()):
+        instance = dg.DagsterInstance.get()
     limit_pool(instance)
     return instance
+
+
+@contextmanager
+def _alone_in(home: Path) -> Iterator[None]:
+    """While inside no other command opens the instance of this home.
+
+    Dagster makes its SQLite files when it first opens them, without a lock: of three processes that
+    open a new home at once one usually fails, and can leave files that none opens again ("more than
+    one head present").
+    """
+    with (home / "dagster.yaml").open("rb") as file:
+        with suppress(OSError):  # a network drive without locks: Dagster's SQLite does not suit it
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def limit_pool(instance: dg.DagsterInstance) -> None:

@@ -20,7 +20,7 @@ from f1_bronze.simulator.server import Simulator
 
 from ...commands import Run
 from ..faults.bench import content_of
-from .test_on_postgresql import _LOCATIONS, ask, services, wait_until
+from .test_on_postgresql import ask, services, wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -60,7 +60,7 @@ def test_a_backfill_by_command(
     settings, home, environ = _set_up(simulator, tmp_path)
     simulator.control.add_faults(InjectedFault(kind="unknown_path", endpoint="laps"))
     with services(home, environ) as url:
-        _wait_until_ready(url)
+        wait_until("daemon", lambda: _daemon_is_healthy(url))
         monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "elsewhere"))
         there = ("--deployment", url, "--json")
         first = run_process("backfill", *WORDS, *there, timeout=PATIENCE, **settings)
@@ -110,7 +110,7 @@ def test_a_killed_run(
     simulator.control.add_faults(InjectedFault(kind="slow", endpoint="laps", seconds=60, times=1))
     monkeypatch.setenv("DAGSTER_HOME", str(home))
     with services(home, environ) as url:
-        _wait_until_ready(url)
+        wait_until("daemon", lambda: _daemon_is_healthy(url))
         words = (sys.executable, "-m", "f1_bronze.cli", "backfill", *WORDS, "--deployment", url)
         command = subprocess.Popen(words, env=environ, cwd=tmp_path, stderr=subprocess.PIPE)
         with dg.DagsterInstance.get() as instance:
@@ -148,14 +148,6 @@ def _set_up(simulator: Simulator, folder: Path) -> tuple[dict[str, str], Path, d
     (home / "dagster.yaml").write_text(CONFIG)
     environ = {**os.environ, **{f"F1_BRONZE_{name}": v for name, v in settings.items()}}
     return settings, home, environ | {"DAGSTER_HOME": str(home), "HOME": str(home)}
-
-
-def _wait_until_ready(url: str) -> None:
-    wait_until(
-        "code location",
-        lambda: (ask(url, _LOCATIONS) or {}).get("repositoriesOrError", {}).get("nodes"),
-    )
-    wait_until("daemon", lambda: _daemon_is_healthy(url))
 
 
 def _process_of(instance: dg.DagsterInstance, run_id: str) -> int:

@@ -6,11 +6,13 @@ The configuration is the shipped one without its AWS parts: runs are processes o
 import contextlib
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +37,10 @@ RACES = ("2025/bahrain/race", "2025/saudi_arabian/race")
 WORDS = ("2025", "--grand-prix", "bahrain", "--grand-prix", "saudi_arabian")
 PATIENCE = 240.0
 """Seconds; the daemon looks at backfills every 30 s, and a busy machine is slow."""
-_LOCATIONS = "{repositoriesOrError {... on RepositoryConnection {nodes {id}}}}"
+_LOCATION = """{workspaceOrError {
+  ... on PythonError {message}
+  ... on Workspace {locationEntries {locationOrLoadError {__typename ... on PythonError {message}}}}
+}}"""
 
 
 def wait_until(what: str, look: Any, *, patience: float = PATIENCE) -> Any:
@@ -58,37 +63,84 @@ def ask(url: str, query: str, **variables: object) -> Any:
     try:
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request) as answer:
             return json.load(answer)["data"]
+    except urllib.error.HTTPError:
+        raise
     except OSError:
         return None
 
 
 @contextlib.contextmanager
 def services(home: Path, environ: Mapping[str, str]) -> Iterator[str]:
-    """The three services of a deployment; the webserver's address."""
+    """The three services of a deployment, with the code location loaded; the webserver's address.
+
+    In the order of the deployments: the storage, then the code server, then the other two.
+    """
+    with dg.DagsterInstance.from_config(str(home)):
+        pass  # Dagster makes its tables at first use; on SQLite never two processes at once
     code, web = free_port(), free_port()
     workspace = yaml.safe_load((DEPLOY / "workspace.yaml").read_text("utf-8"))
     workspace["load_from"][0]["grpc_server"] |= {"host": "127.0.0.1", "port": code}
     (home / "workspace.yaml").write_text(yaml.safe_dump(workspace))
     here = ("-w", str(home / "workspace.yaml"))
     local = ("-h", "127.0.0.1", "-p")
-    commands = {
-        "dagster": ("code-server", "start", *local, str(code), "-m", "f1_bronze.definitions"),
-        "dagster-webserver": (*local, str(web), *here),
-        "dagster-daemon": ("run", *here),
-    }
-    with contextlib.ExitStack() as running:
-        for program, words in commands.items():
-            log = running.enter_context((home / f"{program}.log").open("w"))
-            process = subprocess.Popen(
-                [str(Path(sys.executable).with_name(program)), *words],
-                env=environ,
-                cwd=home,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
-            running.callback(process.wait, 60)
-            running.callback(process.terminate)
-        yield f"http://127.0.0.1:{web}"
+    with _Processes(home, environ) as processes:
+        processes.start("dagster", "api", "grpc", *local, str(code), "-m", "f1_bronze.definitions")
+        processes.wait_for("code server", lambda: None if _listens(code) else "it does not listen")
+        processes.start("dagster-webserver", *local, str(web), *here)
+        processes.start("dagster-daemon", "run", *here)
+        url = f"http://127.0.0.1:{web}"
+        processes.wait_for("code location", lambda: _why_not_loaded(url))
+        yield url
+
+
+class _Processes(contextlib.ExitStack):
+    """Programs of Dagster, each with a log in the home, stopped at the end."""
+
+    def __init__(self, home: Path, environ: Mapping[str, str]) -> None:
+        super().__init__()
+        self._home, self._environ = home, environ
+        self._started: dict[Path, subprocess.Popen[bytes]] = {}
+
+    def start(self, program: str, *words: str) -> None:
+        log = self._home / f"{program}.log"
+        process = subprocess.Popen(
+            [str(Path(sys.executable).with_name(program)), *words],
+            env=self._environ,
+            cwd=self._home,
+            stdout=self.enter_context(log.open("w")),
+            stderr=subprocess.STDOUT,
+        )
+        self._started[log] = process
+        self.callback(process.wait, 60)
+        self.callback(process.terminate)
+
+    def wait_for(self, what: str, why_not: Callable[[], str | None]) -> None:
+        """Until `why_not` says nothing; fails with what it says, and with the ends of the logs."""
+        end = time.monotonic() + PATIENCE
+        while why := why_not():
+            ended = [log.stem for log, one in self._started.items() if one.poll() is not None]
+            if ended or time.monotonic() > end:
+                logs = "\n".join(f"{log.stem}: {log.read_text()[-2000:]}" for log in self._started)
+                why = f"{ended[0]} has ended" if ended else why
+                pytest.fail(f"no {what} within {PATIENCE:.0f} s: {why}\n{logs}")
+            time.sleep(0.5)
+
+
+def _listens(port: int) -> bool:
+    with contextlib.closing(socket.socket()) as one:
+        return one.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _why_not_loaded(url: str) -> str | None:
+    """Why the webserver has no code location; None as soon as it has one."""
+    answer = ask(url, _LOCATION)
+    if answer is None:
+        return "the webserver does not answer"
+    entries = answer["workspaceOrError"].get("locationEntries")
+    loaded = entries and entries[0]["locationOrLoadError"]
+    if loaded and loaded["__typename"] == "RepositoryLocation":
+        return None
+    return str(answer)
 
 
 @pytest.fixture
@@ -136,10 +188,6 @@ def test_a_backfill_on_postgresql(
         assert missed["state"] == "warning"
         assert "dagster-daemon run -w workspace.yaml" in missed["remedy"]  # `services` does it
         with services(home, environ) as url:
-            wait_until(
-                "code location",
-                lambda: (ask(url, _LOCATIONS) or {}).get("repositoriesOrError", {}).get("nodes"),
-            )
             made = ask(
                 url,
                 LAUNCH_BACKFILL,
