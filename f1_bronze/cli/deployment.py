@@ -63,8 +63,10 @@ _DELETE = """mutation($repository: RepositorySelector!, $name: String!, $keys: [
   ) { __typename ... on PythonError { message } ... on UnauthorizedError { message } }
 }"""
 
-_RUNS_COUNT = """query($statuses: [RunStatus!]) {
-  runsOrError(filter: {statuses: $statuses}) { ... on Runs { count } }
+_RUNS = """query($statuses: [RunStatus!]) {
+  runsOrError(filter: {statuses: $statuses}) {
+    ... on Runs { results { runId status parentRunId tags { key value } } }
+  }
 }"""
 
 _LAUNCH = """mutation($params: LaunchBackfillParams!) {
@@ -137,11 +139,12 @@ class DeploymentError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class BackfillRun:
-    """A run of a backfill: its status in Dagster's word, and the run that it repeats, if any."""
+    """A run: its status in Dagster's word, the run that it repeats if any, tags if asked for."""
 
     run_id: str
     status: str
     parent_run_id: str | None
+    tags: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_finished(self) -> bool:
@@ -288,10 +291,18 @@ class RunningDeployment:
         if answer["__typename"] != "DeleteDynamicPartitionsSuccess":
             raise self._refused("put partitions into order", answer)
 
-    def get_runs_count(self, filters: dg.RunsFilter) -> int:
-        """How many runs have one of the filter's statuses."""
+    def get_runs(self, filters: dg.RunsFilter) -> list[BackfillRun]:
+        """The runs that have one of the filter's statuses, with their tags."""
         statuses = [status.value for status in filters.statuses]
-        return int(self._ask(_RUNS_COUNT, statuses=statuses)["runsOrError"]["count"])
+        return [
+            BackfillRun(
+                run_id=run["runId"],
+                status=run["status"],
+                parent_run_id=run["parentRunId"],
+                tags={tag["key"]: tag["value"] for tag in run["tags"]},
+            )
+            for run in self._ask(_RUNS, statuses=statuses)["runsOrError"]["results"]
+        ]
 
     def complete_keys(self, datasets: Collection[Dataset]) -> dict[str, set[str]]:
         """By name of the dataset, the keys that are on record as materialized and checked."""

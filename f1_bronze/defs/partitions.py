@@ -6,7 +6,7 @@ https://docs.dagster.io/guides/build/partitions-and-backfills/partitioning-asset
 """
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
@@ -22,6 +22,11 @@ F1_SESSIONS = dg.DynamicPartitionsDefinition(name="f1_sessions")
 
 F1_RACE_SESSIONS = dg.DynamicPartitionsDefinition(name="f1_race_sessions")
 """Races and sprints: the sessions that have stints and pit stops."""
+
+PARTITION = "dagster/partition"
+RANGE_START = "dagster/asset_partition_range_start"
+RANGE_END = "dagster/asset_partition_range_end"
+"""Dagster's tags of a run that say what it is of; Dagster has no public name for them."""
 
 UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,
@@ -132,6 +137,11 @@ class Registered:
         return same_type[: -EARLIER_SESSIONS - 1 : -1]
 
 
+class _HasTags(Protocol):
+    @property
+    def tags(self) -> Mapping[str, str]: ...
+
+
 class PartitionStore(Protocol):
     """Where dynamic partitions are registered: a Dagster instance, or a remote deployment."""
 
@@ -146,8 +156,8 @@ class PartitionStore(Protocol):
     def delete_dynamic_partition(self, partitions_def_name: str, partition_key: str) -> None:
         """Take a key off; what was materialized of it stays."""
 
-    def get_runs_count(self, filters: dg.RunsFilter) -> int:
-        """How many runs there are of some statuses."""
+    def get_runs(self, filters: dg.RunsFilter) -> Sequence[_HasTags]:
+        """The runs of some statuses."""
 
 
 def read_registered(instance: PartitionStore) -> Registered:
@@ -185,13 +195,13 @@ def _register(
     )
     if kept == len(known):
         instance.add_dynamic_partitions(name, wanted[kept:])
-    elif instance.get_runs_count(dg.RunsFilter(statuses=UNFINISHED)):
-        # A run that resolves its range while keys are moved would miss some: order can wait.
+    elif find_keys_under_way(instance, known).intersection(known[kept:]):
+        # A run that resolves its range while its keys are moved would miss some: order can wait.
         missing = [key for key in wanted if key not in set(known)]
         instance.add_dynamic_partitions(name, missing)
         _log.warning(
-            "%s: %d partitions are registered out of order, because runs are under way; the next "
-            "registration puts them in order.",
+            "%s: %d partitions are registered out of order, because runs of partitions behind "
+            "them are under way; the next registration puts them in order.",
             name,
             len(missing),
         )
@@ -204,6 +214,21 @@ def _register(
             if key in moved:
                 instance.delete_dynamic_partition(name, key)
             instance.add_dynamic_partitions(name, [key])
+
+
+def find_keys_under_way(instance: PartitionStore, known: Sequence[str]) -> set[str]:
+    """Those of the registered keys of a definition that unfinished runs are of.
+
+    A run without a partition, or of other partitions (the coverage, a job of the user's), has none.
+    """
+    places = {key: place for place, key in enumerate(known)}
+    found: set[str] = set()
+    for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)):
+        first = places.get(run.tags.get(RANGE_START, run.tags.get(PARTITION, "")))
+        last = places.get(run.tags.get(RANGE_END, run.tags.get(PARTITION, "")))
+        if first is not None and last is not None:
+            found.update(known[first : last + 1])
+    return found
 
 
 def order_keys(known: Sequence[str], chronological: Sequence[str]) -> list[str]:

@@ -63,8 +63,8 @@ class FakeDeployment:
     ) -> None:
         self.keys.setdefault(partitions_def_name, []).extend(partition_keys)
 
-    def get_runs_count(self, filters: dg.RunsFilter) -> int:
-        return 0
+    def get_runs(self, filters: dg.RunsFilter) -> list[BackfillRun]:
+        return []
 
     def complete_keys(self, datasets: Collection[Dataset]) -> dict[str, set[str]]:
         return {dataset.name: self.complete.get(dataset.name, set()) for dataset in datasets}

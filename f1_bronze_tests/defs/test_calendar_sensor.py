@@ -334,16 +334,31 @@ def test_a_session_that_is_missing_once_stays(
     assert keys(ticks.instance) == [QUALIFYING]
 
 
-def test_nothing_is_removed_under_a_run(ticks: Ticks, listing: Callable[..., None]) -> None:
-    """While a run is under way, keys stay; they go afterwards."""
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {"dagster/partition": RACE},
+        {
+            "dagster/asset_partition_range_start": QUALIFYING,
+            "dagster/asset_partition_range_end": RACE,
+        },
+    ],
+    ids=["partition", "range"],
+)
+def test_nothing_is_removed_under_a_run(
+    tags: dict[str, str], ticks: Ticks, listing: Callable[..., None]
+) -> None:
+    """While a run of it is under way, a key stays; it goes afterwards, whatever else runs."""
     ticks.calendar()
     listing(RACE_KEY, is_cancelled=True)
+    job = dg.GraphDefinition(name="any").to_job()
+    ticks.instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
     run_id = ticks.instance.create_run_for_job(
-        dg.GraphDefinition(name="any").to_job(), status=dg.DagsterRunStatus.STARTED
+        job, status=dg.DagsterRunStatus.STARTED, tags=tags
     ).run_id
     ticks.calendar()
     report = ticks.said
-    assert f"1 partition ({RACE}) without a session: kept until no run is under way." in report
+    assert f"1 partition ({RACE}) without a session: kept until its runs have ended." in report
     assert keys(ticks.instance) == [QUALIFYING, RACE]
     ticks.instance.delete_run(run_id)
     ticks.calendar()

@@ -47,21 +47,70 @@ def test_an_earlier_season_goes_before(instance: dg.DagsterInstance) -> None:
     )
 
 
-def test_nothing_moves_under_a_run(
-    instance: dg.DagsterInstance, caplog: pytest.LogCaptureFixture
-) -> None:
-    """While a run is under way new keys are added at the end, with a warning, and set in order
-    later."""
-    register(instance, parsed("2025/a/race"))
-    run_id = instance.create_run_for_job(
-        dg.GraphDefinition(name="any").to_job(), status=dg.DagsterRunStatus.STARTED
+def start(instance: dg.DagsterInstance, **tags: str) -> str:
+    """A run under way with these tags of Dagster, as its id."""
+    job = dg.GraphDefinition(name="any").to_job()
+    return instance.create_run_for_job(
+        job,
+        status=dg.DagsterRunStatus.STARTED,
+        tags={f"dagster/{name}": value for name, value in tags.items()},
     ).run_id
-    register(instance, parsed("2023/z/race"))
-    assert read_registered(instance).session_keys == ("2025/a/race", "2023/z/race")
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {"partition": "2025/a/race"},
+        {
+            "asset_partition_range_start": "2024/y/race",
+            "asset_partition_range_end": "2025/a/race",
+        },
+    ],
+    ids=["partition", "range"],
+)
+def test_nothing_moves_under_a_run(
+    tags: dict[str, str], instance: dg.DagsterInstance, caplog: pytest.LogCaptureFixture
+) -> None:
+    """While a run of keys that would move is under way new keys are added at the end, with a
+    warning, and set in order later."""
+    register(instance, parsed("2024/y/race", "2025/a/race"))
+    run_id = start(instance, **tags)
+    register(instance, parsed("2024/z/race"))
+    keys = ("2024/y/race", "2025/a/race", "2024/z/race")
+    assert read_registered(instance).session_keys == keys
     assert "out of order" in caplog.text
     instance.delete_run(run_id)
-    register(instance, parsed("2023/z/race"))
-    assert read_registered(instance).session_keys == ("2023/z/race", "2025/a/race")
+    register(instance, parsed("2024/z/race"))
+    assert read_registered(instance).session_keys == ("2024/y/race", "2024/z/race", "2025/a/race")
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {},
+        {"partition": "2025-11-28"},
+        {"partition": "2024/y/race"},
+        {
+            "asset_partition_range_start": "2023/x/race",
+            "asset_partition_range_end": "2024/y/race",
+        },
+    ],
+    ids=["coverage", "other partitions", "earlier partition", "earlier range"],
+)
+def test_runs_of_what_stays_hinder_nothing(
+    tags: dict[str, str], instance: dg.DagsterInstance, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A run without a partition, of other partitions, or of keys before those that move."""
+    register(instance, parsed("2023/x/race", "2024/y/race", "2025/a/race"))
+    start(instance, **tags)
+    register(instance, parsed("2024/z/race"))
+    assert read_registered(instance).session_keys == (
+        "2023/x/race",
+        "2024/y/race",
+        "2024/z/race",
+        "2025/a/race",
+    )
+    assert not caplog.text
 
 
 def test_a_key_added_by_hand_is_listed_apart(instance: dg.DagsterInstance) -> None:

@@ -21,8 +21,8 @@ from f1_bronze.defs.jobs import JOBS
 from f1_bronze.defs.partitions import (
     F1_RACE_SESSIONS,
     F1_SESSIONS,
-    UNFINISHED,
     asset_key,
+    find_keys_under_way,
     read_registered,
     register,
 )
@@ -190,8 +190,12 @@ class CalendarTick:
         """Take keys out of both definitions; returns those that are gone."""
         if not keys:
             return frozenset()
-        if self._instance.get_runs_count(dg.RunsFilter(statuses=UNFINISHED)):
-            self._say(f"{_counted(keys)} without a session: kept until no run is under way.")
+        registered = read_registered(self._instance)
+        if any(
+            find_keys_under_way(self._instance, known).intersection(keys)
+            for known in (registered.session_keys, registered.race_keys)
+        ):
+            self._say(f"{_counted(keys)} without a session: kept until its runs have ended.")
             return frozenset()
         for key in keys:
             for definition in (F1_SESSIONS, F1_RACE_SESSIONS):

@@ -12,14 +12,18 @@ from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.datasets.sessions import SESSIONS
 from f1_bronze.defs.assets import MOST_PARTITIONS_A_RUN
 from f1_bronze.defs.automation.season import running_years
-from f1_bronze.defs.partitions import DATASET_GROUPS, Registered, asset_key
+from f1_bronze.defs.partitions import (
+    DATASET_GROUPS,
+    PARTITION,
+    RANGE_END,
+    RANGE_START,
+    Registered,
+    asset_key,
+)
 from f1_bronze.defs.record.command_runs import COMMAND_RUN_TAGS, runs_in_code_location
 from f1_bronze.defs.record.tags import (
     BY_COMMAND,
     HISTORICAL_TAG,
-    PARTITION,
-    RANGE_END,
-    RANGE_START,
     TRIGGER_TAG,
 )
 from f1_bronze.openf1.batches import SessionRef, plan_batches

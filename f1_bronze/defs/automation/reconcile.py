@@ -18,7 +18,10 @@ from f1_bronze.defs.automation.season import RunningSeasons
 from f1_bronze.defs.jobs import INGESTING
 from f1_bronze.defs.partitions import (
     DATASET_GROUPS,
+    PARTITION,
     RACE_GROUP,
+    RANGE_END,
+    RANGE_START,
     SESSION_GROUP,
     UNFINISHED,
     asset_key,
@@ -37,9 +40,6 @@ from f1_bronze.defs.record.tags import (
     HISTORICAL_TAG,
     LEFT_OUT_BY_TAG,
     PARENT_RUN,
-    PARTITION,
-    RANGE_END,
-    RANGE_START,
     RECHECK_TAG,
     RESUMED_RUN_TAG,
     RETRY_AT_TAG,

@@ -39,8 +39,5 @@ METRICS_SENT_TAG = "f1_bronze/metrics_sent"
 LEFT_OUT_BY_TAG = "f1_bronze/left_out_by"
 """The run whose failure kept a backfill from starting this one."""
 
-PARTITION = "dagster/partition"
-RANGE_START = "dagster/asset_partition_range_start"
-RANGE_END = "dagster/asset_partition_range_end"
 ROOT_RUN, PARENT_RUN = "dagster/root_run_id", "dagster/parent_run_id"
 BACKFILL, SCHEDULE, SENSOR = "dagster/backfill", "dagster/schedule_name", "dagster/sensor_name"
