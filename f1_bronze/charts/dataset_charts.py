@@ -9,13 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 import pyarrow as pa
 
 from f1_bronze.charts.lap_times import draw_lap_times
-from f1_bronze.charts.pit_lane import draw_pit_stops
-from f1_bronze.charts.positions import QUALIFYING_TYPE, draw_positions
-from f1_bronze.charts.qualifying_gaps import draw_qualifying_gaps
+from f1_bronze.charts.positions import QUALIFYING_TYPE, draw_positions, draw_qualifying_gaps
 from f1_bronze.charts.race_progress import draw_positions_by_lap, draw_race_trace
 from f1_bronze.charts.season_overview import draw_season
 from f1_bronze.charts.svg import as_markdown
-from f1_bronze.charts.tyre_strategy import draw_tyre_strategy
+from f1_bronze.charts.tyre_strategy import draw_pit_stops, draw_tyre_strategy
 from f1_bronze.datasets.dataset import RACE_TYPES, Dataset
 from f1_bronze.datasets.partition import SessionPartition
 

@@ -1,5 +1,6 @@
-"""Places gained and lost: a line per driver from where they started to the result.
+"""Charts of results: places gained and lost, and the gaps of qualifying.
 
+Places are a line per driver from where they started to the result, gaps a bar per driver.
 Race and sprint: from qualifying, which is not the grid (OpenF1's starting grid is no dataset of
 ours, and penalties move cars after qualifying), over the end of lap 1, to the result. Qualifying
 and sprint qualifying: the order in each part, then the result. A column whose data is not stored
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from f1_bronze.charts.field import Entrant, entrants, rows, title
+from f1_bronze.charts.field import Entrant, entrants, lap_time, rows, title
 from f1_bronze.charts.palette import GAINED, GRID, LOST, MUTED
 from f1_bronze.charts.svg import MARGIN, TITLE_HEIGHT, WIDTH, Drawing, number, polyline
 from f1_bronze.datasets.dataset import RACE_TYPES
@@ -26,6 +27,11 @@ _ROW = 22
 _LEFT, _RIGHT = 82, 132
 
 _TOP = TITLE_HEIGHT + 34
+
+_BAR = 13
+_GAPS_LEFT, _GAPS_RIGHT = 100, 190
+_GAPS_TOP = TITLE_HEIGHT + 14
+_A_DAY = 86_400
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,3 +186,53 @@ def _parts_of_qualifying(partition: SessionPartition, results: pa.Table) -> list
 def _ranked(values: Mapping[int, float]) -> dict[int, int]:
     """The place of each driver, the smallest value first, the lower number where two are equal."""
     return {n: place for place, n in enumerate(sorted(values, key=lambda n: (values[n], n)), 1)}
+
+
+def draw_qualifying_gaps(
+    partition: SessionPartition, results: pa.Table, *, drivers: pa.Table | None = None
+) -> str | None:
+    """Gaps to the fastest time, as SVG; None outside qualifying and where nobody has a time.
+
+    results, drivers: the session's rows in their datasets' schemas. `duration` has the times of
+    the parts that a driver took part in; the fastest of them counts.
+    """
+    if "qualifying" not in partition.session_type:
+        return None
+    best = {
+        driver: min(times)
+        for driver, duration in rows(results, "driver_number", "duration")
+        if (times := _times(duration))
+    }
+    if not best:
+        return None
+    field = [one for one in entrants(best, drivers, results) if one.number in best]
+    fastest, slowest = min(best.values()), max(best.values())
+    pole = min(best, key=lambda driver: best[driver])
+    name = next(one.acronym for one in field if one.number == pole)
+    drawing = Drawing(
+        height=_GAPS_TOP + _ROW * len(field) + 14,
+        title=title(partition, "Qualifying gaps", results),
+        subtitle=f"Fastest time {lap_time(fastest)}, {name}; bars are the gap of each driver's "
+        "fastest time",
+    )
+    per_second = (WIDTH - _GAPS_LEFT - _GAPS_RIGHT) / max(slowest - fastest, 0.001)
+    drawing.line(f"M{_GAPS_LEFT} {_GAPS_TOP - 6}V{number(_GAPS_TOP + _ROW * len(field))}", GRID)
+    for turn, one in enumerate(field):
+        top = _GAPS_TOP + turn * _ROW
+        gap = best[one.number] - fastest
+        width = max(2.0, gap * per_second)
+        drawing.text(MARGIN, top + 11, one.place, colour=MUTED)
+        drawing.text(MARGIN + 36, top + 11, one.acronym, size=12, colour=one.colour, bold=True)
+        drawing.box(_GAPS_LEFT, top, width, _BAR, one.colour, radius=2.5)
+        label = f"{lap_time(best[one.number])}" + (f"  +{gap:.3f}" if gap else "")
+        drawing.text(_GAPS_LEFT + width + 8, top + 11, label, colour=MUTED)
+    return drawing.to_svg()
+
+
+def _times(duration: str | None) -> list[float]:
+    times = json.loads(duration) if duration else []
+    return [
+        seconds
+        for seconds in (times if isinstance(times, list) else [times])
+        if isinstance(seconds, int | float) and 0 < seconds < _A_DAY
+    ]

@@ -59,7 +59,7 @@ def ingest(accept_loss: bool, dry_run: bool, offline: bool, as_json: bool, **sel
     settings = Settings.read()
     selection = Selection.typed(settings, **selected)
     with embedded_simulator(settings) if offline else nullcontext(settings) as settings:
-        status = ingest_selection(
+        outcome = execute_selection(
             selection,
             settings,
             accept_loss=accept_loss,
@@ -67,7 +67,9 @@ def ingest(accept_loss: bool, dry_run: bool, offline: bool, as_json: bool, **sel
             as_json=as_json,
             simulated=offline,
         )
-    sys.exit(status)
+    if outcome is not None:
+        print_outcome(outcome, as_json=as_json)
+        sys.exit(outcome.status)
 
 
 @contextmanager
@@ -91,30 +93,6 @@ def aim_at(simulator_url: str, settings: Settings) -> Settings:
             "rate_store": "memory",
         }
     )
-
-
-def ingest_selection(
-    selection: Selection,
-    settings: Settings,
-    *,
-    accept_loss: bool = False,
-    dry_run: bool = False,
-    as_json: bool = False,
-    simulated: bool = False,
-) -> int:
-    """Read the calendar, execute the runs and print the outcome; returns the exit status."""
-    outcome = execute_selection(
-        selection,
-        settings,
-        accept_loss=accept_loss,
-        dry_run=dry_run,
-        as_json=as_json,
-        simulated=simulated,
-    )
-    if outcome is None:
-        return 0
-    print_outcome(outcome, as_json=as_json)
-    return outcome.status
 
 
 def execute_selection(

@@ -292,7 +292,7 @@ class Views:
         rows = [
             _event(path, line)
             for path, data in zip(found, self._files.read(found), strict=True)
-            for line in _split_events(data or b"")
+            for line in (data or b"").splitlines(keepends=True)
         ]
         # An older release had a file for each event: written again it is a line of another file.
         unique = {_event_identity(row, place): row for place, row in enumerate(rows)}
@@ -356,18 +356,6 @@ def _event(path: str, data: bytes) -> dict[str, Any]:
         "event": text,
         "path": path,
     }
-
-
-def _split_events(data: bytes) -> list[bytes]:
-    """The lines of a file, or all of it where it is one value of JSON on many lines."""
-    lines = data.splitlines(keepends=True)
-    if len(lines) < 2:
-        return [data]
-    try:
-        json.loads(data)
-    except ValueError:
-        return lines
-    return [data]
 
 
 def _event_identity(row: dict[str, Any], place: int) -> tuple[Any, ...]:

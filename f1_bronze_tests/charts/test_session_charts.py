@@ -1,8 +1,8 @@
 """Qualifying gaps, pit stops and the overview of a season."""
 
-from f1_bronze.charts.pit_lane import draw_pit_stops
-from f1_bronze.charts.qualifying_gaps import draw_qualifying_gaps
+from f1_bronze.charts.positions import draw_qualifying_gaps
 from f1_bronze.charts.season_overview import draw_season
+from f1_bronze.charts.tyre_strategy import draw_pit_stops
 from f1_bronze.datasets.partition import SessionPartition
 
 from .svg_reading import QUALIFYING, RACE, Tables, boxes, elements, table, texts

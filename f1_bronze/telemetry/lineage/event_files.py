@@ -64,7 +64,7 @@ class EventFiles:
         with ThreadPoolExecutor(_AT_ONCE) as readers:
             found = zip(listed, readers.map(self._files.read, listed), strict=True)
             read = [(path, data) for path, data in found if data is not None]
-        lines = [(path, line) for path, data in read for line in _split(data)]
+        lines = [(path, line) for path, data in read for line in data.splitlines(keepends=True)]
         moved = {own for path, line in lines if (own := find_id(path, line)) != path}
         return [(path, line) for path, line in lines if path not in moved]
 
@@ -137,18 +137,6 @@ def read_event(path: str, data: bytes) -> ReadEvent | None:
         )
     except (ValueError, TypeError, KeyError):
         return None
-
-
-def _split(data: bytes) -> list[bytes]:
-    """The events of a file: its lines, or all of it where it is one value of JSON on many lines."""
-    lines = data.splitlines(keepends=True)
-    if len(lines) < 2:
-        return [data]
-    try:
-        json.loads(data)
-    except ValueError:
-        return lines
-    return [data]
 
 
 def find_id(path: str, data: bytes) -> str | None:
