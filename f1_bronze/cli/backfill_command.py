@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
 _SECONDS_TO_START = 120.0
 _SECONDS_BETWEEN_LOOKS = 2.0
+_SECONDS_OF_SILENCE = 600.0
+"""How long a deployment may be silent while it is followed: it is restarted or upgraded."""
 _SECONDS_BETWEEN_LINES = 15.0
 """Where no terminal redraws a line."""
 
@@ -234,6 +236,7 @@ def _follow(
 ) -> int:
     """Show progress until the backfill has ended, then what it did; Ctrl-C ends the looking."""
     from f1_bronze.cli.console import stderr
+    from f1_bronze.cli.deployment import DeploymentError
 
     began = time.monotonic()
     console = stderr()
@@ -244,14 +247,24 @@ def _follow(
             console.print(said, soft_wrap=True)
         followed = _Followed(asked.targets(backfill_id))
         with _showing(console, followed) as show:
+            answered = time.monotonic()
             while True:
-                state = asked.state(backfill_id)
-                followed.read(asked, state.runs)
-                show()
-                if state.is_finished and all(run.is_finished for run in state.runs):
-                    break
+                try:
+                    state = asked.state(backfill_id)
+                    followed.read(asked, state.runs)
+                except DeploymentError as error:
+                    silent_for = time.monotonic() - answered
+                    if not error.is_silent or silent_for > _SECONDS_OF_SILENCE:
+                        raise
+                else:
+                    answered = time.monotonic()
+                    show()
+                    if state.is_finished and all(run.is_finished for run in state.runs):
+                        break
                 time.sleep(_SECONDS_BETWEEN_LOOKS)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, DeploymentError) as error:
+        if isinstance(error, DeploymentError) and not error.is_silent:
+            raise
         console.print(
             f"\nThe backfill {backfill_id} goes on.{page} Follow it with `f1-bronze backfill "
             f"--follow {backfill_id}{at}`, cancel it with `f1-bronze backfill --cancel "
@@ -259,6 +272,8 @@ def _follow(
             soft_wrap=True,
             markup=False,
         )
+        if isinstance(error, DeploymentError):
+            raise
         return INTERRUPTED
     return _print_followed(
         followed,

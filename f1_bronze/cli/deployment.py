@@ -134,7 +134,11 @@ _EVENTS = (
 
 
 class DeploymentError(Exception):
-    """A deployment that does not answer, or answers that it cannot do what is asked."""
+    """A deployment that is silent (perhaps it is restarted), or cannot do what is asked."""
+
+    def __init__(self, message: str, *, is_silent: bool = False) -> None:
+        super().__init__(message)
+        self.is_silent = is_silent
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -424,7 +428,8 @@ class RunningDeployment:
             raise DeploymentError(
                 f"The deployment at {self.place} does not answer as a Dagster webserver "
                 f"({type(error).__name__}). Check the address, and that the webserver runs: with "
-                "/server_info behind the address it must answer."
+                "/server_info behind the address it must answer.",
+                is_silent=True,
             ) from None  # its text may hold the address with a login
 
     def _refused(self, what: str, answer: Mapping[str, Any]) -> DeploymentError:

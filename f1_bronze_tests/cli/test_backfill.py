@@ -46,7 +46,7 @@ def failed(*keys: str, kind: str) -> RunEvent:
 class FakeDeployment:
     """A deployment of which every look sees the next of `states`; it records what it is asked."""
 
-    states: Sequence[BackfillState] = ()
+    states: Sequence[BackfillState | DeploymentError] = ()
     events_by_run: Mapping[str, Sequence[RunEvent]] = field(default_factory=dict)
     complete: Mapping[str, set[str]] = field(default_factory=dict)
     target: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: LAPS)
@@ -79,7 +79,10 @@ class FakeDeployment:
         return self.target
 
     def state(self, backfill_id: str) -> BackfillState:
-        return self.left.pop(0)
+        seen = self.left.pop(0)
+        if isinstance(seen, DeploymentError):
+            raise seen
+        return seen
 
     def events(self, run_id: str, cursor: str | None) -> tuple[list[RunEvent], str | None]:
         return ([] if cursor else list(self.events_by_run.get(run_id, ()))), "read"
@@ -144,6 +147,36 @@ def test_all_stored(answer_with: Any, run: Run, fast: dict[str, str]) -> None:
         "abc",
         ["a"],
     )
+
+
+def test_a_deployment_that_is_restarted(
+    answer_with: Any, run: Run, fast: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its silence is waited out; one that lasts ends the looking, and says how to go on."""
+    silent = DeploymentError("The deployment does not answer.", is_silent=True)
+    fake = answer_with(
+        FakeDeployment(
+            states=[
+                ended("REQUESTED", a="STARTED"),
+                silent,
+                silent,
+                ended("COMPLETED_SUCCESS", a="SUCCESS"),
+            ],
+            events_by_run={"a": [stored(QUALIFYING, 3), stored(RACE, 4)]},
+        )
+    )
+    words = ("backfill", *WORDS, "--deployment", "http://deployment")
+    done = run(*words, "--json", **fast)
+    assert done.status == 0, done.err
+    assert [row["sessions"] for row in done.data["datasets"]] == [2]
+
+    monkeypatch.setattr(backfill_command, "_SECONDS_OF_SILENCE", 0.0)
+    fake.states = [silent]
+    lost = run(*words, **fast)
+    assert lost.status == 1
+    assert "The backfill abc goes on." in lost.err
+    assert "--follow abc --deployment http://deployment" in lost.err
+    assert "The deployment does not answer." in lost.err
 
 
 def test_missing_goes_by_the_deployments_record(

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -152,9 +152,7 @@ def podman(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Podman]:
             text.replace("{folder}", str(folder)).replace("{cache}", str(cache))
         )
     _make_image(made, PYTHON, _PYTHON_PACKAGES, _PYTHON_HOOKS)
-    tried = made.run("run", "--rm", "--network=host", PYTHON, "true")
-    if tried.returncode:
-        pytest.skip(f"podman runs no containers on this machine: {tried.stderr[-300:]}")
+    _try_container(made, "--network=host")
     made.must(
         *("build", "--pull=never", "--network=host", *_pip_of_this_machine(made.folder)),
         *(f"--build-arg=IMAGE={IMAGE}", "--tag", IMAGE),
@@ -168,6 +166,30 @@ def podman(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Podman]:
         made.run("rm", "--all", "--force", "--time=0")
         if not os.environ.get("CONTAINER_CACHE"):
             made.run("rmi", "--all", "--force")
+
+
+@pytest.fixture(scope="session")
+def bridge(podman: Podman) -> None:
+    """A network of containers that find each other by name; skipped where there can be none."""
+    podman.run("network", "rm", "--force", "f1-probe")
+    made = podman.run("network", "create", "f1-probe")
+    if made.returncode:
+        pytest.skip(f"podman makes no networks on this machine: {made.stderr[-300:]}")
+    try:
+        serve = ("python", "-c", "import time; time.sleep(60)")
+        _try_container(podman, "--network=f1-probe", "--detach", "--name=f1-probe", words=serve)
+        find = ("python", "-c", "import socket; socket.gethostbyname('f1-probe')")
+        _try_container(podman, "--network=f1-probe", words=find)
+    finally:
+        podman.run("rm", "--force", "--time=0", "f1-probe")
+        podman.run("network", "rm", "--force", "f1-probe")
+
+
+def _try_container(podman: Podman, *options: str, words: Sequence[str] = ("true",)) -> None:
+    """Run a command in a container of the base image; skip with the reason where that fails."""
+    tried = podman.run("run", "--rm", *options, PYTHON, *words, timeout=120)
+    if tried.returncode:
+        pytest.skip(f"podman runs no such container here ({options[0]}): {tried.stderr[-300:]}")
 
 
 @pytest.fixture(scope="session")

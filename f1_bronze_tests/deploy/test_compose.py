@@ -22,9 +22,9 @@ from ..behaviour.faults.bench import content_of
 from ..behaviour.scale.test_on_postgresql import ask, wait_until
 from ..commands import Run
 from ..servers import free_port
-from .podman import IMAGE, ROOT, Podman, podman, postgresql_image
+from .podman import IMAGE, ROOT, Podman, bridge, podman, postgresql_image
 
-__all__ = ["podman", "postgresql_image"]  # fixtures
+__all__ = ["bridge", "podman", "postgresql_image"]  # fixtures
 
 pytestmark = pytest.mark.slow
 
@@ -81,7 +81,7 @@ class Deployment:
 
 
 @pytest.fixture
-def deployment(podman: Podman, postgresql_image: str) -> Iterator[Deployment]:
+def deployment(podman: Podman, bridge: None, postgresql_image: str) -> Iterator[Deployment]:
     """The shipped files with the demo's, up; nothing is left of them afterwards."""
     pytest.importorskip("podman_compose", reason="podman-compose brings the compose file up")
     port = free_port()
