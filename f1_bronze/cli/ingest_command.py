@@ -163,6 +163,7 @@ def _execute_runs(
     from f1_bronze.defs.automation.launch import describe_crash, execute, was_interrupted
     from f1_bronze.defs.outbound.emit_now import emit_now
     from f1_bronze.defs.partitions import read_registered, register
+    from f1_bronze.defs.record.provisional_names import note_names
     from f1_bronze.defs.resources import Deployment
     from f1_bronze.lake.errors import LakeError
     from f1_bronze.telemetry.outbound import SinkUnavailable
@@ -172,6 +173,9 @@ def _execute_runs(
     crashes: list[str] = []
     with open_instance() as instance:
         register(instance, [session.partition for session in plan.sessions])
+        for name in note_names(instance, plan.sessions):
+            where = f"{name.partition.key}: {name.text}"
+            stderr().print(where, style="yellow", markup=False, soft_wrap=True)
         openf1.expect({d: refs for d, refs in plan.wanted().items() if d is not SESSIONS})
         for run in plan.runs(read_registered(instance)):
             failures_before = len(tally.failures)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from f1_bronze.defs.monitoring.coverage import Cell, Coverage
+    from f1_bronze.defs.record.provisional_names import ProvisionalName
     from f1_bronze.lake.verify import Finding
 
 
@@ -31,6 +32,7 @@ _STYLES = {
     "unchecked": "cyan",
     "missing": "yellow",
     "overdue": "bold red",
+    "provisional": "yellow",
     "": "dim",
 }
 _ROOM_FOR_NAMES = 100
@@ -98,6 +100,14 @@ def to_json(coverage: "Coverage") -> dict[str, Any]:
     def to_text(time: datetime | None) -> str | None:
         return time.astimezone(UTC).isoformat(timespec="seconds") if time else None
 
+    def provisional_to_json(name: "ProvisionalName | None") -> dict[str, Any] | None:
+        if name is None:
+            return None
+        return {
+            "text": name.text,
+            "moves_to": name.moves_to.key if name.moves_to else None,
+        }
+
     def cell_to_json(cell: "Cell") -> dict[str, Any]:
         return {
             "state": cell.state.value,
@@ -121,6 +131,7 @@ def to_json(coverage: "Coverage") -> dict[str, Any]:
             {
                 "partition": session.key,
                 "ended_at": to_text(coverage.ended_at.get(session.key)),
+                "provisional": provisional_to_json(coverage.provisional.get(session.key)),
                 "datasets": {
                     dataset.name: cell_to_json(cell)
                     for dataset in DATASETS
@@ -147,7 +158,8 @@ def print_coverage(coverage: "Coverage", seasons: Sequence[int]) -> None:
             table.add_column(f"{dataset.name} ", justify="right", no_wrap=True)
         for session in coverage.sessions:
             cells = (coverage.cell(session, dataset) for dataset in DATASETS)
-            table.add_row(session.key, *(_cell_text(cell, narrow) for cell in cells))
+            mark = " (by place)" if session.key in coverage.provisional else ""
+            table.add_row(session.key + mark, *(_cell_text(cell, narrow) for cell in cells))
         console.print(table, soft_wrap=False)
         console.print()
         _print_counts(console, coverage, narrow)

@@ -18,6 +18,7 @@ from f1_bronze.settings import Settings
 if TYPE_CHECKING:
     import dagster as dg
 
+    from f1_bronze.defs.resources import Deployment
     from f1_bronze.lake.lake import Lake
     from f1_bronze.lake.verify import Finding, LakeCheck, SoundFile
 
@@ -30,6 +31,7 @@ class FindingState(StrEnum):
     WRONG = "wrong"
     REPAIRED = "repaired"
     RECENT = "may still be in use"  # too recent to be called left behind
+    WAITING = "waits for OpenF1"  # nothing is wrong, and nothing can be done yet
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +60,7 @@ def verify(seasons: tuple[int, ...], repair: bool, as_json: bool) -> None:
     unrecorded      in the lake, not in the record  --repair records and checks it
     unchecked       its checks were not evaluated   --repair evaluates them
     unregistered    in the lake, but no partition   --repair registers it
+    provisional     named by its place              --repair moves it, once OpenF1 has a name
     unfinished,     left by an interrupted writer   --repair removes it after an hour
     leftover
     foreign         not a file of this lake         move it away by hand
@@ -67,37 +70,105 @@ def verify(seasons: tuple[int, ...], repair: bool, as_json: bool) -> None:
     Exit status: 0 nothing is wrong any more, 1 something is wrong or there is no lake.
     """
     from f1_bronze.defs.automation.instance import open_instance, read_instance
+    from f1_bronze.defs.resources import Deployment
     from f1_bronze.lake import paths
     from f1_bronze.lake.errors import NoLake
-    from f1_bronze.lake.lake import Lake
-    from f1_bronze.lake.s3 import S3Writes
     from f1_bronze.lake.verify import check_lake
 
     settings = Settings.read()
-    lake = Lake.at(settings.lake_uri, S3Writes(**settings.s3_writes))
-    checked = check_lake(lake.store, seasons)
-    if not checked.files and not checked.findings:
-        folders = (paths.dataset_folder(dataset) for dataset in _DATASET)
-        if not any(True for folder in folders for _ in lake.store.list(folder)):
-            raise NoLake(lake.store.uri(""))
-    lines = [_lake_line(lake, finding, repair=repair) for finding in checked.findings]
+    deployment = Deployment(settings)
+    lake = deployment.lake
+    folders = (paths.dataset_folder(dataset) for dataset in _DATASET)
+    if not any(True for folder in folders for _ in lake.store.list(folder)) and not (
+        check_lake(lake.store, seasons).findings
+    ):
+        raise NoLake(lake.store.uri(""))
     with open_instance() if repair else read_instance() as instance:
+        lines, moved = _move_provisional(instance, deployment, seasons, repair=repair)
+        checked = check_lake(lake.store, seasons)
+        lines += [_lake_line(lake, finding, repair=repair) for finding in checked.findings]
         lines += _unregistered(instance, checked.sound, repair=repair)
         for dataset in _DATASET:
             files = [file for file in checked.sound if file.dataset == dataset]
             recorded = _recorded(instance, dataset, seasons)
             stored = lake.stored_partitions(dataset, seasons)
             lines += [
-                _missing(lake, dataset, partition) for partition in sorted(recorded.keys() - stored)
+                _missing(lake, dataset, partition)
+                for partition in sorted(recorded.keys() - stored)
+                if not _is_elsewhere(instance, lake, dataset, partition)
             ]
             lines += _unrecorded(instance, lake, files, recorded, repair=repair)
         lines += _unchecked(instance, lake, settings, seasons, lines, repair=repair)
+        # One line for a move, and not for each thing that it takes.
+        lines = [one for one in lines if not (_is_repaired(one) and one.partition in moved)]
+        lines += _given_up(instance, lake, seasons, repair=repair)
     status = FAILED if any(line.state is FindingState.WRONG for line in lines) else 0
     if as_json:
         _print_json(lake, checked, lines, status)
     else:
         _print(lake, checked, lines)
     sys.exit(status)
+
+
+def _move_provisional(
+    instance: "dg.DagsterInstance",
+    deployment: "Deployment",
+    years: Collection[int],
+    *,
+    repair: bool,
+) -> tuple[list[FindingLine], set[str]]:
+    """The sessions that their place names, and the keys of the partitions that some moved to."""
+    from f1_bronze.cli.provisional_moves import find_provisional, move
+
+    lines, moved = [], set()
+    for session in find_provisional(instance, deployment, years):
+        name, why = session.name, session.detail
+        state = FindingState.WRONG if name.moves_to else FindingState.WAITING
+        named = (
+            f" It belongs to {name.moves_to.key} ({session.grand_prix})." if name.moves_to else ""
+        )
+        detail = f"{name.text}{named}"
+        if name.moves_to and repair:
+            why = move(deployment.lake, session)
+            moved.add(name.moves_to.key)
+            if not why:
+                state = FindingState.REPAIRED
+                detail = f"Moved to {name.moves_to.key}, with all its revisions."
+        lines.append(
+            FindingLine(
+                trouble="provisional",
+                dataset="",
+                partition=name.partition.key,
+                detail=detail + why,
+                uri="",
+                state=state,
+            )
+        )
+    return lines, moved
+
+
+def _is_repaired(line: FindingLine) -> bool:
+    return line.state is FindingState.REPAIRED
+
+
+def _given_up(
+    instance: "dg.DagsterInstance", lake: "Lake", years: Collection[int], *, repair: bool
+) -> Iterator[FindingLine]:
+    """Partitions that are empty since their session was moved, and are registered still."""
+    from f1_bronze.cli.provisional_moves import find_given_up, give_up
+
+    for partition, home in list(find_given_up(instance, lake, years)):
+        if repair and give_up(instance, partition, home):
+            continue  # it belongs to the move
+        yield FindingLine(
+            trouble="provisional",
+            dataset="",
+            partition=partition.key,
+            detail=f"Its session was moved to {home.key}, and it is registered still. "
+            f"`f1-bronze verify {partition.year} --repair` removes it while no run is under way.",
+            uri="",
+            state=FindingState.RECENT if repair else FindingState.WRONG,
+        )
 
 
 def _lake_line(lake: "Lake", finding: "Finding", *, repair: bool) -> FindingLine:
@@ -176,6 +247,19 @@ def _recorded(
         for text, partition in parsed.items()
         if partition is not None and partition.year in years
     }
+
+
+def _is_elsewhere(
+    instance: "dg.DagsterInstance", lake: "Lake", dataset: str, partition: SessionPartition
+) -> bool:
+    """Whether what is recorded of a partition was moved to another one with its session."""
+    from f1_bronze.defs.record.latest import read_latest
+    from f1_bronze.defs.record.provisional_names import NAMED_BY_PLACE
+
+    recorded = read_latest(instance, _DATASET[dataset], [partition.key])[partition.key]
+    home = lake.session_partitions([partition.year]).get(recorded.value("session_key"))
+    was_provisional = recorded.value(NAMED_BY_PLACE) is not None
+    return was_provisional and home not in (None, partition)
 
 
 def _missing(lake: "Lake", dataset: str, partition: SessionPartition) -> FindingLine:
@@ -296,6 +380,7 @@ def materialization_of(sound: "SoundFile", uri: str) -> "dg.AssetMaterialization
 
     from f1_bronze.defs.metadata import column_schema, show_rows
     from f1_bronze.defs.partitions import asset_key
+    from f1_bronze.defs.run.materialization import dataset_metadata
 
     dataset, file = _DATASET[sound.dataset], sound.file
     return dg.AssetMaterialization(
@@ -311,6 +396,7 @@ def materialization_of(sound: "SoundFile", uri: str) -> "dg.AssetMaterialization
             "content_sha256": file.provenance.content_sha256,
             "revision": "unchanged",
             "preview": dg.MetadataValue.md(show_rows(file.table)),
+            **dataset_metadata(dataset, file.table),
         },
         tags={
             "dagster/data_version": file.provenance.content_sha256,
@@ -357,6 +443,8 @@ def _print(lake: "Lake", checked: "LakeCheck", lines: Sequence[FindingLine]) -> 
     print_rows(console, rows)
     wrong, repaired = count(FindingState.WRONG), count(FindingState.REPAIRED)
     verdict = f"{wrong} wrong, {repaired} repaired" if wrong or repaired else "nothing is wrong"
+    if waiting := count(FindingState.WAITING):
+        verdict += f", {waiting} provisional"
     console.print(
         f"{checked.files:,} current files and {checked.revisions:,} revisions read in "
         f"{lake.store.uri('')}: {verdict}.",

@@ -183,7 +183,7 @@ class Lake:
         ):
             known.add((session_key, partition))
             return
-        places = list(self._places([partition.year]))
+        places = list(self.places([partition.year]))
         known = self._known[partition.year] = {(key, other) for _, other, key in places}
         home = paths.locate_sessions(places).get(session_key, partition)
         for place in places:
@@ -203,7 +203,7 @@ class Lake:
         """
         found: dict[int, SessionPartition] = {}
         for year in years:
-            places = list(self._places([year]))
+            places = list(self.places([year]))
             self._known[year] = {(key, partition) for _, partition, key in places}
             found |= paths.locate_sessions(places)
         return found
@@ -217,7 +217,7 @@ class Lake:
         Whoever looks after it has written sees what the other has written before, so at least one
         of two writers finds it.
         """
-        places = list(self._places(sorted({partition.year for partition in written})))
+        places = list(self.places(sorted({partition.year for partition in written})))
         for partition, session_key in written.items():
             for place in places:
                 uri = self.store.uri(paths.file_path(*place))
@@ -311,7 +311,7 @@ class Lake:
             )
         return read_table(data, self.store.uri(path))
 
-    def _places(self, years: Collection[int]) -> Iterator[paths.Place]:
+    def places(self, years: Collection[int]) -> Iterator[paths.Place]:
         """Every dataset's files of these seasons; the listings overlap."""
         seasons = [(dataset.name, year) for year in years for dataset in DATASETS]
         unreadable = ""

@@ -77,7 +77,9 @@ class LeftOut:
 class CalendarSession:
     """A session that has ended and can be asked for; times in UTC, `record` as it came.
 
-    `titles` and `places` are slugs of the names by which its Grand Prix is known.
+    `titles` and `places` are slugs of the names by which its Grand Prix is known. `named` is the
+    partition that the name of its meeting gives now: another one than `partition` where it was
+    stored under another name, None where no meeting with a name is listed.
     """
 
     partition: SessionPartition
@@ -90,6 +92,7 @@ class CalendarSession:
     record: dict[str, Any] = field(hash=False, repr=False)
     titles: frozenset[str] = frozenset()
     places: frozenset[str] = frozenset()
+    named: SessionPartition | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,7 +180,7 @@ def _fetch_meetings(
 ) -> tuple[list[dict[str, Any]], list[int]]:
     """The meeting records of these years, and the years of which most are missing at every look.
 
-    Sessions keep the name that they are given now, so a slip of the API must not name them.
+    A place that names a session now is another partition later, so a slip is asked about again.
     """
 
     def validate(records: list[dict[str, Any]]) -> str | None:
@@ -194,10 +197,10 @@ def _fetch_meetings(
         records = [*records, *client.get("meetings", asked, validate=validate).records]
     if not records:
         _log.warning(
-            "OpenF1 lists no meetings of %s, so places name the Grands Prix. A session keeps the "
-            "name under which it is stored first: to have the Grand Prix's own, stop here and "
-            "ingest these sessions once /meetings lists them.",
+            "OpenF1 lists no meetings of %s, so places name the Grands Prix for now. Once it does, "
+            "`f1-bronze verify %s --repair` moves these sessions to their Grand Prix's name.",
             ", ".join(map(str, years)),
+            ",".join(map(str, years)),
         )
     return records, _years_without_meetings(records, sessions)
 
@@ -382,6 +385,7 @@ def _to_calendar_session(session: ListedSession, partition: SessionPartition) ->
         record=session.record,
         titles=session.titles,
         places=session.places,
+        named=session.named,
     )
 
 

@@ -94,7 +94,9 @@ class ListedSession:
     `weekend` is the meeting_key, or a negative stand-in shared by sessions of one place that have
     none. `titles` are slugs of the names of its Grand Prix, official ones too, and `places` those
     of location, circuit and country. `partition` is None until assigned, and stays so where no key
-    can be formed; `problem` then says why.
+    can be formed; `problem` then says why. `named` is the partition that the name of its meeting
+    gives, which is another one where a session is stored already; None where no meeting with a
+    name is listed, and a place stands for it.
     """
 
     session_key: int
@@ -110,6 +112,7 @@ class ListedSession:
     titles: frozenset[str] = frozenset()
     places: frozenset[str] = frozenset()
     partition: SessionPartition | None = None
+    named: SessionPartition | None = None
     problem: str = ""
 
     @classmethod
@@ -165,20 +168,25 @@ def assign_partitions(
     storing it there is refused, with an error. A name of more than `longest_name` characters makes
     no partition.
     """
-    named = _add_names(sessions, choose_records(meetings, "meeting_key", is_meeting))
+    known = choose_records(meetings, "meeting_key", is_meeting)
+    with_names = {key for key, meeting in known.items() if is_meeting(meeting)}
+    named = _add_names(sessions, known)
     owners = {placed[one.session_key]: one.weekend for one, _ in named if one.session_key in placed}
     result = []
     for session, grand_prix in named:
         partition, problem = _to_partition(session, grand_prix, longest_name)
+        by_name = partition
         if kept := placed.get(session.session_key):
             if partition != kept:
                 _log.warning(
                     "Session %d is named %s upstream now and stays in partition %s",
                     *(session.session_key, partition.key if partition else "nothing", kept.key),
                 )
+            if partition is not None and partition != kept:
+                by_name = _make_unique(session, partition, owners)
             partition, problem = kept, ""
         elif partition is not None:
-            partition = _make_unique(session, partition, owners)
+            by_name = partition = _make_unique(session, partition, owners)
             owners[partition] = session.weekend
         elif problem:
             _log.warning(
@@ -187,8 +195,27 @@ def assign_partitions(
                 session.year,
                 problem,
             )
-        result.append(replace(session, partition=partition, problem=problem))
+        named_by_meeting = by_name if session.weekend in with_names else None
+        result.append(
+            replace(session, partition=partition, named=named_by_meeting, problem=problem)
+        )
     return result
+
+
+def is_place_name(partition: SessionPartition, record: Mapping[str, Any]) -> bool:
+    """Whether a partition has the name of the place in its session's record, or of a key alone.
+
+    As it does where no meeting named it, but also where a Grand Prix is called after its city.
+
+    >>> by_place = SessionPartition.parse("2026/sakhir_1282/race")
+    >>> is_place_name(by_place, {"location": "Sakhir", "country_name": "Bahrain"})
+    True
+    >>> is_place_name(by_place, {"location": "Imola"})
+    False
+    """
+    name, place = partition.grand_prix, text_slug(_place(record), "grand_prix")
+    suffix = name.removeprefix(f"{place}_" if place else "meeting_")
+    return name == place or (suffix != name and suffix.replace("_", "").isdigit())
 
 
 def choose_records(
@@ -255,8 +282,8 @@ def _add_names(
             }
             if meetings:
                 _log.warning(
-                    "Meeting %s of session %d is not listed, so its place names the Grand Prix; a "
-                    "session keeps the name under which it is stored first",
+                    "Meeting %s of session %d is not listed, so its place names the Grand Prix for "
+                    "now; `f1-bronze verify` lists such sessions",
                     *(session.meeting_key, session.session_key),
                 )
         joined.append(replace(session, weekend=weekend))

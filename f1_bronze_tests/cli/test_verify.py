@@ -122,6 +122,9 @@ def test_lost_record(weekend: Weekend) -> None:
             "content_sha256": stored.provenance.content_sha256,
             "revision": "unchanged",
             "preview": metadata["preview"],
+            "fastest_lap_seconds": min(
+                lap for lap in stored.table["lap_duration"].to_pylist() if lap is not None
+            ),
         }
 
 

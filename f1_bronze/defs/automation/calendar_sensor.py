@@ -34,6 +34,7 @@ from f1_bronze.defs.record.calendar_memory import (
     seen_sessions,
 )
 from f1_bronze.defs.record.latest import recorded_keys
+from f1_bronze.defs.record.provisional_names import note_names
 from f1_bronze.defs.record.stream import COVERAGE_JOB
 from f1_bronze.defs.resources import Deployment
 from f1_bronze.openf1.answers import ClosedForLiveSession
@@ -98,6 +99,7 @@ class CalendarTick:
             return self._skip(memory, f"{error} The next tick tries again.")
         seen = seen_sessions(seasons.calendar)
         self._report_changes(memory, seen)
+        self._note_names(seasons)
         new = register(self._instance, [session.partition for session in seasons.wanted])
         if new:
             self._say_changed(f"Registered {_counted([partition.key for partition in new])}.")
@@ -150,6 +152,11 @@ class CalendarTick:
             self._say_changed(change.text)
             for key in {change.before.key, change.after.key} & registered:
                 self._observe(key, change.text, str(change.kind))
+
+    def _note_names(self, seasons: RunningSeasons) -> None:
+        """Report the sessions that are stored under their place's name and have a better one."""
+        for name in note_names(self._instance, seasons.calendar.sessions):
+            self._say_changed(f"{name.partition.key}: {name.text}")
 
     def _remove_absent(
         self, seasons: RunningSeasons, memory: CalendarMemory

@@ -21,12 +21,12 @@ UNREADABLE = (OpenF1Error, LakeError, RateStoreError, BudgetSettingError)
 
 
 class NamesMissing(OpenF1Error):
-    """Hardly a meeting is listed, and sessions are named after them for good: look again later."""
+    """Hardly a meeting is listed, and sessions are named after them: look again later."""
 
     def __init__(self, years: tuple[int, ...]) -> None:
         super().__init__(
-            f"OpenF1 lists hardly a meeting of {', '.join(map(str, years))}, and sessions keep the "
-            "name that they are given first; the calendar is read once more before they get one."
+            f"OpenF1 lists hardly a meeting of {', '.join(map(str, years))}; the calendar is read "
+            "once more before places name the sessions, provisionally."
         )
         self.years = years
 

@@ -5,7 +5,7 @@ The states come from Dagster's record and the names of the lake's files; OpenF1 
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -22,6 +22,7 @@ from f1_bronze.defs.record.calendar_memory import remembered_ends
 from f1_bronze.defs.record.check_results import CheckState, checked_keys, read_checks
 from f1_bronze.defs.record.failure_causes import FailureHistory, LastFailure, RowsMissing
 from f1_bronze.defs.record.latest import RecordedMaterialization, read_latest
+from f1_bronze.defs.record.provisional_names import ProvisionalName, read_provisional
 from f1_bronze.defs.resources import Deployment
 from f1_bronze.lake.changes import Changes
 
@@ -144,6 +145,7 @@ class Coverage:
             are stored, and those that the calendar sensor has seen.
         unregistered: sessions that are in the lake and are not partitions.
         ingested_types: session types that are ingested without being named; None: all.
+        provisional: sessions that their place names until the calendar does, by partition key.
     """
 
     sessions: tuple[SessionPartition, ...]
@@ -151,6 +153,7 @@ class Coverage:
     ended_at: Mapping[str, datetime]
     unregistered: tuple[SessionPartition, ...] = ()
     ingested_types: Collection[str] | None = None
+    provisional: Mapping[str, ProvisionalName] = field(default_factory=dict)
 
     def is_ingested(self, partition: SessionPartition) -> bool:
         """Whether the session is of a type that is ingested without being named."""
@@ -223,6 +226,7 @@ def read_coverage(
         ended_at=ended_at,
         unregistered=tuple(sorted(unregistered)),
         ingested_types=deployment.settings.session_types,
+        provisional=read_provisional(instance, recorded),
     )
 
 

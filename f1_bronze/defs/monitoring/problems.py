@@ -17,9 +17,12 @@ MOST_SESSIONS_WITH_ROWS = 12
 MOST_PLACES_NAMED = 3
 """A command that concerns more Grands Prix is one for the season."""
 
+PROVISIONAL = "provisional"
+"""The kind of a session whose partition has the name of its place for now."""
+
 WORST_FIRST = (
     *("ERROR", "failed", "refused", OVERDUE, "WARN"),
-    *("outdated", "unrecorded", "unchecked", "missing", "running"),
+    *("outdated", "unrecorded", "unchecked", "missing", "running", PROVISIONAL),
 )
 
 _UNKNOWN_RULE = "This rule was checked then and is not declared any more."
@@ -66,6 +69,12 @@ def list_problems(coverage: Coverage) -> list[Problem]:
             if check.severity:
                 cause = (check.summary, cell.dataset.name)
                 found.setdefault((check.severity, check.check, cause), []).append(cell)
+    names = coverage.provisional
+    for session in coverage.sessions:
+        if name := names.get(session.key):
+            stored = [cell for d in DATASETS if (cell := coverage.cell(session, d)).has_content]
+            if stored:
+                found.setdefault((PROVISIONAL, None, (name.text,)), []).append(stored[0])
     problems = [
         Problem(
             kind=kind,

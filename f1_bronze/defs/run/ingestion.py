@@ -27,6 +27,7 @@ from f1_bronze.defs.record.latest import (
     recorded_keys,
     recorded_sessions,
 )
+from f1_bronze.defs.record.provisional_names import describe_naming, note_names
 from f1_bronze.defs.record.tags import PARENT_RUN, RESUMED_RUN_TAG, SIMULATED_TAG
 from f1_bronze.defs.run.check_context import RunCheckContext
 from f1_bronze.defs.run.failures import (
@@ -229,6 +230,7 @@ class Ingestion:
                     for _, p in self._pending
                 }
         calendar = self._openf1.calendar(years, in_lake)
+        note_names(self._instance, calendar.sessions)
         listed = {session.partition: session for session in calendar.sessions}
         for dataset, partition in tuple(self._pending):
             if partition not in listed and (dataset is SESSIONS or partition not in known):
@@ -261,6 +263,8 @@ class Ingestion:
     ) -> Iterator[dg.AssetMaterialization]:
         ask = self._listed_answers if dataset is SESSIONS else self._asked_answers
         upstream = read_upstream_tags(self._instance, dataset, sources)
+        listed = {partition: source.listed for partition, source in sources.items()}
+        naming = describe_naming(self._instance, dataset, listed)
         context = self._checks.context
         recorded: Mapping[str, RecordedMaterialization] = {}
         if self._recheck_seasons:
@@ -292,6 +296,7 @@ class Ingestion:
                 self._openf1.unsettled,
                 upstream[partition],
                 draw_chart(context, dataset, partition, landing.table),
+                naming[partition],
             )
 
     def _asked_answers(

@@ -51,12 +51,13 @@ def to_materialization(
     counters: Counters,
     upstream: Mapping[str, str],
     chart: str | None,
+    naming: Mapping[str, str],
 ) -> dg.AssetMaterialization:
     """The event of one partition, its content hash as data version.
 
     `upstream` has the tags of `read_upstream_tags`, empty for a dataset without upstream.
     `counters` is what the run has asked of the API so far: the last event has the run's sums.
-    `chart` is Markdown with an image in it.
+    `chart` is Markdown with an image in it, `naming` that of `provisional_names.describe_naming`.
     """
     changes = landing.changes
     return dg.AssetMaterialization(
@@ -67,6 +68,7 @@ def to_materialization(
             ROW_COUNT: landing.rows,
             "revision": landing.revision.value,
             **({SIMULATED: SIMULATED_NOTE} if is_simulated(answer.session_key) else {}),
+            **naming,
             **({} if chart is None else {"picture": dg.MetadataValue.md(chart)}),
             "what_changed": dg.MetadataValue.md(
                 "All rows are new."
@@ -76,7 +78,7 @@ def to_materialization(
             "preview": dg.MetadataValue.md(
                 show_rows(landing.table.drop_columns(_SAME_IN_ALL_ROWS))
             ),
-            **_dataset_metadata(dataset, landing.table),
+            **dataset_metadata(dataset, landing.table),
             "rows_added": len(changes.added),
             "rows_removed": len(changes.removed),
             "rows_changed": len(changes.changed),
@@ -116,7 +118,7 @@ def _changes_metadata(dataset: Dataset, landing: Landing) -> dict[str, dg.Metada
     return {CHANGES: dg.MetadataValue.json(changes)}
 
 
-def _dataset_metadata(dataset: Dataset, table: pa.Table) -> dict[str, Any]:
+def dataset_metadata(dataset: Dataset, table: pa.Table) -> dict[str, Any]:
     """What only some datasets record.
 
     Laps the best time, which the UI plots over the sessions and later sessions are checked by;
