@@ -33,6 +33,7 @@ from f1_bronze.datasets.shared_rules import (
     MEETING_KNOWN,
     at_least_one_row,
     rows_as_usual,
+    rows_where_cars_drove,
     shape_rules,
 )
 
@@ -74,6 +75,13 @@ _RULES = (
         "A practice can be called off on the day: nobody drives, and nothing is wrong.",
         where="outside races",
         scope=Scope((CLASSIFIED_TYPES | PRACTICE_TYPES) - RACE),
+        compared=True,
+    ),
+    rows_where_cars_drove(
+        "There are rows where results count laps and an earlier session of that type had rows.",
+        "A driver with laps in results has laps, in 74 of 74 sessions that have any. The recorded "
+        "sprints and qualifyings of 2024 have none at all, so one session with laps comes first.",
+        Scope((CLASSIFIED_TYPES | PRACTICE_TYPES) - RACE),
     ),
     error(
         "lap_number 1 to 100",

@@ -27,6 +27,7 @@ from f1_bronze.datasets.shared_rules import (
     MEETING_KNOWN,
     at_least_one_row,
     rows_as_usual,
+    rows_where_cars_drove,
     shape_rules,
 )
 
@@ -65,6 +66,13 @@ _RULES = (
         "In a dry race everyone must stop once. The first six races of 2023 and several "
         "sprints truly have no rows, so it is asked of races since 2024 and is no ERROR.",
         scope=Scope(RACE, first_year=2024),
+        compared=True,
+    ),
+    rows_where_cars_drove(
+        "There are rows where three drivers or more changed their tyres by their stints.",
+        "The three sprints of 2024 without a row have no change of tyres, the other three and all "
+        "24 races have both. Until 2023 upstream left rows out.",
+        Scope(RACE_TYPES, first_year=2024),
     ),
     warn(
         "pit lane time known",

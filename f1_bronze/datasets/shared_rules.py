@@ -1,6 +1,7 @@
 """Rules that several datasets have: the shape of their rows, and how many there are."""
 
 from f1_bronze.datasets.conditions import (
+    Across,
     ColumnsAsDeclared,
     NoEmptyTexts,
     NoFieldsGone,
@@ -93,21 +94,28 @@ def at_least_one_row(
     severity: Severity = Severity.WARN,
     where: str = "",
     scope: Scope = EVERYWHERE,
+    compared: bool = False,
 ) -> Rule:
     """That a session has rows at all.
 
     A warning where an answer can be truly empty, which nothing fixes. `where` is added to the
-    name of a rule that is about some sessions only.
+    name of a rule that is about some sessions only. Where it is `compared` with other datasets,
+    what these contradict is left to `rows_where_cars_drove`.
     """
     return Rule(
         f"at least one row {where}".rstrip(),
-        RowCount(),
+        Across() if compared else RowCount(),
         severity=severity,
         scope=scope,
         says="There is at least one row.",
         promised="at least one row",
         why=why,
     )
+
+
+def rows_where_cars_drove(says: str, why: str, scope: Scope) -> Rule:
+    """That an answer is not empty where another dataset says that it cannot be."""
+    return error("rows where cars drove", scope=scope, says=says, why=why)
 
 
 DRIVERS_KNOWN = warn(

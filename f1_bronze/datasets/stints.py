@@ -26,6 +26,7 @@ from f1_bronze.datasets.shared_rules import (
     NO_EMPTY_TEXTS,
     at_least_one_row,
     rows_as_usual,
+    rows_where_cars_drove,
     shape_rules,
 )
 
@@ -57,9 +58,15 @@ _RULES = (
         scope=Scope(RACE),
     ),
     at_least_one_row(
-        "Several sprints have no pit stops upstream; one without stints would be no surprise.",
+        "Nobody may have driven, or results are not stored: nothing says that it is wrong.",
         where="in sprints",
         scope=Scope(SPRINT),
+        compared=True,
+    ),
+    rows_where_cars_drove(
+        "There are rows where results count laps.",
+        "A driver with laps in results has a stint: true of 88 of 88 races and sprints.",
+        Scope(SPRINT),
     ),
     warn(
         "stint_number 1 to 10",

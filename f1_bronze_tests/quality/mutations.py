@@ -319,7 +319,7 @@ _LAPS = (
     ),
     Mutation(
         dataset="laps",
-        rule="at least one row outside races",
+        rule="rows where cars drove",
         of="2025/hungarian/qualifying",
         records=_none,
     ),
@@ -377,7 +377,7 @@ _STINTS = (
     ),
     Mutation(
         dataset="stints",
-        rule="at least one row in sprints",
+        rule="rows where cars drove",
         of="2025/chinese/sprint",
         records=_none,
     ),
@@ -405,7 +405,7 @@ _PIT_STOPS = (
     Mutation(dataset="pit_stops", rule="keys unique", records=_doubled),
     Mutation(
         dataset="pit_stops",
-        rule="at least one row",
+        rule="rows where cars drove",
         records=_none,
     ),
     Mutation(

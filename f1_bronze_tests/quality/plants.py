@@ -1339,7 +1339,8 @@ _STINTS = (
         dataset="stints",
         what="empty in a sprint",
         change=nothing,
-        rules=("at least one row in sprints",),
+        rules=("rows where cars drove",),
+        severity=ERROR,
         types=RACE_TYPES - RACE,
     ),
 )
@@ -1422,7 +1423,7 @@ _PIT_STOPS = tuple(
             WARN,
         ),
         ("half are missing", half, ("stints end with stops",), _STOPS, WARN),
-        ("empty", nothing, ("at least one row",), (), WARN),
+        ("empty", nothing, ("rows where cars drove",), (), ERROR),
         ("one twice", doubled, ("keys unique",), (), WARN),
         (
             "one a day later",

@@ -12,7 +12,7 @@ from typing import Any
 from f1_bronze.datasets.partition import SessionPartition
 
 from .fake_lake import FakeLake, Records
-from .racing_fixtures import QUALIFYING, RACE, RacingSessions
+from .racing_fixtures import QUALIFYING, RACE, SPRINT, RacingSessions
 
 Identity = tuple[object, ...]
 IMOLA = SessionPartition.parse("2024/emilia_romagna/race")
@@ -48,6 +48,28 @@ class Mutation:
 
         broken = self.arrange(racing).but_with(dataset, self.partition, change)
         return broken, sorted(named, key=str)
+
+
+def _emptied(partition: SessionPartition, other: str = "", **values: Any) -> Mutation:
+    """No rows, where another dataset's rows all have these values; how many drove is shown."""
+
+    def change(records: Records, lake: FakeLake) -> list[Identity]:
+        records.clear()
+        if values:
+            return [(0,)]
+        dataset = "stints" if partition is RACE else "results"
+        rows = lake.records[dataset][partition]
+        drove = [r for r in rows if r.get("stint_number", 0) > 1 or r.get("number_of_laps")]
+        return [(len({r["driver_number"] for r in drove}),)]
+
+    def arrange(racing: RacingSessions) -> RacingSessions:
+        if not values:
+            return racing
+        return racing.but_with(other, partition, lambda rows: [{**r, **values} for r in rows])
+
+    return Mutation(
+        identity=("drivers_who_drove",), change=change, arrange=arrange, partition=partition
+    )
 
 
 def _added_for_nobody(records: Records, lake: FakeLake) -> list[Identity]:
@@ -493,6 +515,8 @@ RACING_MUTATIONS: Mapping[tuple[str, str], Mutation] = {
     ),
     ("results", "rows as many as usual"): _AS_USUAL,
     ("laps", "drivers known"): _KNOWN,
+    ("laps", "at least one row outside races"): _emptied(QUALIFYING, "results", number_of_laps=0),
+    ("laps", "rows where cars drove"): _emptied(QUALIFYING),
     ("laps", "lap numbers contiguous"): Mutation(identity=_LAP, change=_tenth_laps_are_lost),
     ("laps", "meeting as in sessions"): _MEETING,
     ("laps", "meeting known"): _MEETING_KNOWN,
@@ -534,6 +558,8 @@ RACING_MUTATIONS: Mapping[tuple[str, str], Mutation] = {
         identity=_DRIVER, change=_another_of_the_first_ten_was_faster
     ),
     ("laps", "rows as many as usual"): _AS_USUAL,
+    ("stints", "at least one row in sprints"): _emptied(SPRINT, "results", number_of_laps=0),
+    ("stints", "rows where cars drove"): _emptied(SPRINT),
     ("stints", "drivers known"): replace(
         _KNOWN, companions=frozenset({"stints follow each other"})
     ),
@@ -555,6 +581,8 @@ RACING_MUTATIONS: Mapping[tuple[str, str], Mutation] = {
     ),
     ("stints", "rows as many as usual"): _AS_USUAL,
     ("pit_stops", "drivers known"): _KNOWN,
+    ("pit_stops", "at least one row"): _emptied(RACE, "stints", stint_number=1),
+    ("pit_stops", "rows where cars drove"): _emptied(RACE),
     ("pit_stops", "stops end stints"): Mutation(
         identity=_LAP,
         change=_stops_on_the_third_lap,

@@ -69,6 +69,10 @@ _FUNCTIONS: tuple[RacingRule, ...] = (
     tyre_rules.stints_end_with_stops,
     tyre_rules.stops_in_their_lap,
     tyre_rules.pit_lane_time_known,
+    volume.at_least_one_row,
+    volume.at_least_one_row_outside_races,
+    volume.at_least_one_row_in_sprints,
+    volume.rows_where_cars_drove,
     volume.rows_as_many_as_usual,
 )
 
