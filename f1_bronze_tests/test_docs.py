@@ -221,7 +221,11 @@ def test_events_are_described(demo_folder: Path, monkeypatch: pytest.MonkeyPatch
         evaluation = check.event.dagster_event.asset_check_evaluation_data  # type: ignore[union-attr]
         checked = evaluation.metadata.keys()
     assert metadata - described("Materializations") == set()
-    assert described("Materializations") - metadata <= {"changes", "repeated_from"}
+    assert described("Materializations") - metadata <= {
+        "changes",
+        "named_by_place",
+        "repeated_from",
+    }
     assert checked == described("Check evaluations") - {"unexpected_rows"}
 
     events = [json.loads(one["event"]) for one in lineage_events(demo_folder)]

@@ -24,12 +24,12 @@ def rows_where_cars_drove(rows: "pd.DataFrame", sessions: CheckedSessions) -> Fi
 
     Laps and stints where results count laps, pit stops where stints show that tyres were changed.
     """
-    return _find_empty(rows, sessions, lambda driven: driven)
+    return _find_empty(rows, sessions, lambda drivers: drivers > 0)
 
 
 def at_least_one_row(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findings:
     """There are rows; an empty answer that cannot be right is left to `rows where cars drove`."""
-    return _find_empty(rows, sessions, lambda driven: not driven)
+    return _find_empty(rows, sessions, lambda drivers: drivers == 0)
 
 
 def at_least_one_row_outside_races(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findings:
