@@ -6,7 +6,7 @@ from typing import Any
 
 from benchmarks.cases import AGAIN, BARE, DLT, FLOOR, OURS
 from f1_bronze.charts.palette import GAINED, GRID, MUTED, PANEL
-from f1_bronze.charts.svg import MARGIN, TITLE_HEIGHT, WIDTH, Drawing
+from f1_bronze.charts.svg import MARGIN, TITLE_HEIGHT, WIDTH, Drawing, vertical_lines
 
 Row = Mapping[str, Any]
 
@@ -114,5 +114,5 @@ def to_svg(rows: Sequence[Row], case: str, basis: str) -> str:
         drawing.text(_LEFT - 8, y + 14, row["program"], anchor="end")
         calls = "" if row["calls"] is None else f", {row['calls']} calls"
         drawing.text(_LEFT + max(width, 1) + 8, y + 14, f"{row['wall']:.1f} s{calls}")
-    drawing.line(f"M{_LEFT} {TITLE_HEIGHT}V{height - MARGIN}", GRID)
+    drawing.line(vertical_lines([_LEFT], TITLE_HEIGHT, height - MARGIN), GRID)
     return drawing.to_svg()

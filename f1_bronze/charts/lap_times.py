@@ -23,8 +23,8 @@ from f1_bronze.charts.svg import (
     Point,
     dots,
     horizontal_lines,
-    number,
     polyline,
+    triangles,
 )
 from f1_bronze.charts.tyre_strategy import DrivenStint, compounds_seen, read_stints
 from f1_bronze.datasets.dataset import RACE_TYPES
@@ -130,15 +130,35 @@ def draw_lap_times(
         + (f"{short_time(scale.slowest)} cut off" if racing else "107 % of it left out"),
     )
     drawing.legend(46, _legend(drives, racing))
-    drawing.define("grid", horizontal_lines(map(scale.y, scale.ticks()), 0, scale.width), GRID)
+    drawing.define_box(scale.width, _PANEL, PANEL, radius=4)
+    at_ticks = (_HEAD + scale.y(seconds) for seconds in scale.ticks())
+    drawing.define(horizontal_lines(at_ticks, 0, scale.width), GRID)
     if racing:
-        drawing.define("field", polyline(_points(_median(drives), scale, 0, 0)), FAINT)
-    for turn, entrant in enumerate(entered):
-        row, column = divmod(turn, columns)
-        left = MARGIN + _AXIS + column * (scale.width + _GAP)
-        top = TITLE_HEIGHT + row * (_PANEL + _GAP)
-        _panel(drawing, left, top, entrant, drives[entrant.number], scale)
-        if column == 0:
+        drawing.define(polyline(_points(_median(drives), scale, 0, _HEAD)), FAINT)
+    corners = [
+        (
+            MARGIN + _AXIS + turn % columns * (scale.width + _GAP),
+            TITLE_HEIGHT + turn // columns * (_PANEL + _GAP),
+        )
+        for turn in range(len(entered))
+    ]
+    for corner in corners:
+        drawing.place(*corner)
+    if not racing:
+        best_dots = [
+            point
+            for one, (left, top) in zip(entered, corners, strict=True)
+            for point in _best_dot(drives[one.number], scale, left, top)
+        ]
+        drawing.line(dots(best_dots), TEXT, width=8)
+    stops = ""
+    for turn, (entrant, (left, top)) in enumerate(zip(entered, corners, strict=True)):
+        drive = drives[entrant.number]
+        _panel(drawing, left, top, entrant, drive, scale)
+        if racing:
+            at = (left + scale.x(lap + 0.5) for lap in drive.stops)
+            stops += triangles(at, top + _HEAD + _PLOT - 6)
+        if turn % columns == 0:
             for seconds in scale.ticks():
                 y = top + _HEAD + scale.y(seconds) + 4
                 drawing.text(left - 5, y, short_time(seconds), colour=MUTED, anchor="end")
@@ -147,36 +167,40 @@ def draw_lap_times(
             drawing.text(left + scale.x(1), y, "1", colour=MUTED)
             last = f"lap {scale.last_lap}"
             drawing.text(left + scale.width - 4, y, last, colour=MUTED, anchor="end")
+    drawing.shape(stops, TEXT)
     return drawing.to_svg()
 
 
 def _panel(
     drawing: Drawing, left: float, top: float, entrant: Entrant, drive: _DriverLaps, scale: _Scale
 ) -> None:
-    drawing.box(left, top, scale.width, _PANEL, PANEL, radius=4)
     drawing.text(left + 5, top + 14, entrant.acronym, size=12, colour=entrant.colour, bold=True)
     drawing.text(left + 40, top + 14, entrant.place, colour=MUTED)
     if drive.times:
         best, end = lap_time(min(drive.times.values())), left + scale.width - 5
         drawing.text(end, top + 14, best, colour=MUTED, anchor="end")
     plot = top + _HEAD
-    drawing.place("grid", left, plot)
     if scale.racing:
-        drawing.place("field", left, plot)
         drawing.line(polyline(_points(drive.times, scale, left, plot)), entrant.colour, width=1.5)
     else:
-        shown = {lap: s for lap, s in drive.times.items() if s <= scale.slowest}
-        points = [point for point in _points(shown, scale, left, plot) if point]
-        drawing.line(dots(sorted(points, key=lambda p: -p[1])[:1]), TEXT, width=8)
-        drawing.line(dots(points), entrant.colour, width=5)
+        drawing.line(dots(_near_the_pace(drive, scale, left, plot)), entrant.colour, width=5)
     strip = plot + _PLOT
     for turn, stint in enumerate(drive.stints):
         start, end = scale.x(stint.first - 0.5), scale.x(stint.last + 0.5)
         fill = compound_colour(stint.compound) if drive.has_compounds else (FAINT, GRID)[turn % 2]
         drawing.box(left + start + 0.5, strip, max(1.0, end - start - 1), _STRIP, fill)
-    if scale.racing:
-        at = [left + scale.x(lap + 0.5) for lap in drive.stops]
-        drawing.shape("".join(f"M{number(x)} {number(strip - 6)}l3 5h-6z" for x in at), TEXT)
+
+
+def _near_the_pace(drive: _DriverLaps, scale: _Scale, left: float, plot: float) -> list[Point]:
+    """A point for each lap that is shown outside races."""
+    shown = {lap: s for lap, s in drive.times.items() if s <= scale.slowest}
+    return [point for point in _points(shown, scale, left, plot) if point]
+
+
+def _best_dot(drive: _DriverLaps, scale: _Scale, left: float, top: float) -> list[Point]:
+    """The point of a driver's fastest lap that is shown, if there is one."""
+    points = _near_the_pace(drive, scale, left, top + _HEAD)
+    return [max(points, key=lambda point: point[1])] if points else []
 
 
 def _points(

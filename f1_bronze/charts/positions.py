@@ -16,7 +16,16 @@ import pyarrow.compute as pc
 
 from f1_bronze.charts.field import Entrant, entrants, lap_time, rows, title
 from f1_bronze.charts.palette import GAINED, GRID, LOST, MUTED
-from f1_bronze.charts.svg import MARGIN, TITLE_HEIGHT, WIDTH, Drawing, number, polyline
+from f1_bronze.charts.svg import (
+    MARGIN,
+    TITLE_HEIGHT,
+    WIDTH,
+    Drawing,
+    Point,
+    dots,
+    polyline,
+    vertical_lines,
+)
 from f1_bronze.datasets.dataset import RACE_TYPES
 from f1_bronze.datasets.partition import SessionPartition
 
@@ -84,23 +93,25 @@ def draw_positions(
     at = [_LEFT + turn * step for turn in range(len(columns))]
     for column, x in zip(columns, at, strict=True):
         drawing.text(x, _TOP - 12, column.name, size=12, anchor="middle", bold=True)
-        drawing.line(f"M{number(x)} {_TOP}V{number(_TOP + slots * _ROW)}", GRID)
+    drawing.line(vertical_lines(at, _TOP, _TOP + slots * _ROW), GRID)
+    ends: dict[str, list[Point]] = {}
     for one in reversed(field):  # the first are drawn last, over the others
-        _line(drawing, one, columns, at)
+        ends.setdefault(one.colour, []).extend(_line(drawing, one, columns, at))
+    for colour, points in ends.items():
+        drawing.line(dots(points), colour, width=7)
     for one in field:
         _result(drawing, one, end[one.number], gains.get(one.number), at[-1])
     return drawing.to_svg()
 
 
-def _line(drawing: Drawing, one: Entrant, columns: list[_Column], at: list[float]) -> None:
-    points = [
+def _line(drawing: Drawing, one: Entrant, columns: list[_Column], at: list[float]) -> list[Point]:
+    points: list[Point] = [
         (x, _y(column.places[one.number]))
         for column, x in zip(columns, at, strict=True)
         if one.number in column.places
     ]
     dashes = "6 4" if one.second else ""
     drawing.line(polyline(points), one.colour, width=2, dashes=dashes)
-    drawing.line(polyline(p for point in points for p in (point, None)), one.colour, width=7)
     place = columns[0].places.get(one.number)
     if place is not None:
         y = _y(place) + 4
@@ -108,6 +119,7 @@ def _line(drawing: Drawing, one: Entrant, columns: list[_Column], at: list[float
         drawing.text(
             _LEFT - 12, y, one.acronym, size=12, colour=one.colour, anchor="end", bold=True
         )
+    return points
 
 
 def _result(drawing: Drawing, one: Entrant, slot: int, gain: int | None, x: float) -> None:
@@ -216,7 +228,8 @@ def draw_qualifying_gaps(
         "fastest time",
     )
     per_second = (WIDTH - _GAPS_LEFT - _GAPS_RIGHT) / max(slowest - fastest, 0.001)
-    drawing.line(f"M{_GAPS_LEFT} {_GAPS_TOP - 6}V{number(_GAPS_TOP + _ROW * len(field))}", GRID)
+    bottom = _GAPS_TOP + _ROW * len(field)
+    drawing.line(vertical_lines([_GAPS_LEFT], _GAPS_TOP - 6, bottom), GRID)
     for turn, one in enumerate(field):
         top = _GAPS_TOP + turn * _ROW
         gap = best[one.number] - fastest

@@ -18,8 +18,8 @@ from f1_bronze.charts.svg import (
     WIDTH,
     Drawing,
     horizontal_lines,
-    number,
     polyline,
+    vertical_lines,
 )
 from f1_bronze.datasets.dataset import RACE_TYPES
 from f1_bronze.datasets.partition import SessionPartition
@@ -192,7 +192,7 @@ def _lap_axis(drawing: Drawing, last_lap: int) -> None:
     ticks = [1, *range(step, last_lap - step // 2, step), last_lap]
     bottom = _TOP + _HEIGHT
     at = [_x(lap, last_lap) for lap in dict.fromkeys(ticks)]
-    drawing.line("".join(f"M{number(x)} {_TOP}V{bottom}" for x in at), GRID)
+    drawing.line(vertical_lines(at, _TOP, bottom), GRID)
     for lap, x in zip(dict.fromkeys(ticks), at, strict=True):
         drawing.text(x, bottom + 16, f"lap {lap}" if lap == 1 else str(lap), colour=MUTED,
                      anchor="middle")  # fmt: skip

@@ -20,7 +20,7 @@ from f1_bronze.charts.palette import (
     compound_colour,
     ink_on,
 )
-from f1_bronze.charts.svg import MARGIN, TITLE_HEIGHT, WIDTH, Drawing, dots, number
+from f1_bronze.charts.svg import MARGIN, TITLE_HEIGHT, WIDTH, Drawing, dots, vertical_lines
 from f1_bronze.datasets.partition import SessionPartition
 
 _ROW, _BAR = 21, 15
@@ -120,7 +120,7 @@ def _axis(drawing: Drawing, last_lap: int, per_lap: float, field: int) -> None:
     step = next((s for s in (1, 5, 10, 20) if last_lap <= 8 * s), last_lap)
     ticks = [0, *range(step, last_lap - step // 2, step), last_lap]
     at = [(lap, _LEFT + lap * per_lap) for lap in ticks]
-    drawing.line("".join(f"M{number(x)} {_TOP - 4}V{bottom}" for _, x in at), GRID)
+    drawing.line(vertical_lines((x for _, x in at), _TOP - 4, bottom), GRID)
     for lap, x in at:
         drawing.text(x, bottom + 15, str(lap), colour=MUTED, anchor="middle")
     drawing.text(MARGIN, bottom + 15, "laps", colour=MUTED)
@@ -176,9 +176,9 @@ def draw_pit_stops(
     per_lap = (WIDTH - _STOPS_LEFT - _STOPS_RIGHT) / last_lap
     bottom = _TOP + _STOPS_ROW * len(field)
     step = next((s for s in (1, 5, 10, 20, 50, 100) if last_lap <= 8 * s), last_lap)
-    for lap in range(step, last_lap + 1, step):
-        x = _STOPS_LEFT + lap * per_lap
-        drawing.line(f"M{number(x)} {_TOP - 8}V{number(bottom)}", GRID)
+    at = {lap: _STOPS_LEFT + lap * per_lap for lap in range(step, last_lap + 1, step)}
+    drawing.line(vertical_lines(at.values(), _TOP - 8, bottom), GRID)
+    for lap, x in at.items():
         drawing.text(x, bottom + 15, str(lap), colour=MUTED, anchor="middle")
     drawing.text(MARGIN, bottom + 15, "laps", colour=MUTED)
     drawing.text(WIDTH - MARGIN, _TOP - 8, "total", colour=MUTED, anchor="end")

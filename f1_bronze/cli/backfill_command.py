@@ -408,7 +408,7 @@ class _Followed:
         from f1_bronze.datasets.partition import SessionPartition
         from f1_bronze.defs.metadata import COUNTED_REQUESTS
         from f1_bronze.lake.landing import Revision
-        from f1_bronze.quality.verdicts import CheckVerdict, RuleVerdict
+        from f1_bronze.quality.verdicts import CheckVerdict, RuleVerdict, unpack_rules
 
         for (name, _), event in self._stored.items():
             one = tally.by_dataset[name]
@@ -423,7 +423,7 @@ class _Followed:
                 tally.written.append(event.metadata["dagster/uri"])
         for (name, key, check), event in self._checks.items():
             rules = event.metadata.get("rules") or {}
-            by_group = rules if isinstance(rules, dict) else {check: rules}  # an older release's
+            by_group = unpack_rules(rules if isinstance(rules, dict) else {check: rules})
             seconds = tally.by_dataset[name].seconds  # a check recorded elsewhere takes none here
             for group, listed in by_group.items():
                 verdict = CheckVerdict(

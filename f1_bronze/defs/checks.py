@@ -3,6 +3,7 @@
 Dagster's concept: https://docs.dagster.io/guides/test/asset-checks
 """
 
+import textwrap
 import warnings
 from collections.abc import Sequence
 
@@ -13,12 +14,15 @@ from f1_bronze.defs.metadata import markdown_table
 from f1_bronze.defs.partitions import asset_key
 from f1_bronze.defs.record.check_results import RULES_CHECK
 from f1_bronze.defs.record.latest import RecordedMaterialization
-from f1_bronze.quality.verdicts import CheckVerdict, RuleVerdict, summarize
+from f1_bronze.quality.verdicts import CheckVerdict, RuleVerdict, pack_rules, summarize
 
 _ROWS_SHOWN = 5
 
 _WIDEST_CELL = 120
 """Characters: an observed value may end in the very one that is wrong."""
+
+_WIDEST_LIST = 2_000
+"""Characters of the rules that share a line; a dataset has some thirty."""
 
 _MEANINGS = {
     RuleGroup.SCHEMA: "Shape: rows, columns, types, keys, and what upstream added or took away.",
@@ -79,7 +83,7 @@ def to_evaluation(
             "evidence": dg.MetadataValue.md(evidence(dataset, verdicts)),
             "rows_seen": max((one.rows_seen for v in verdicts for one in v.rules), default=0),
             "rules_failed": sum(len(verdict.failed) for verdict in verdicts),
-            "rules": dg.MetadataValue.json(rules),
+            "rules": dg.MetadataValue.json(pack_rules(rules)),
             **({"unexpected_rows": dg.MetadataValue.json(unexpected)} if unexpected else {}),
         },
     )
@@ -95,25 +99,23 @@ def _summarize(verdicts: Sequence[CheckVerdict]) -> str:
 
 
 def evidence(dataset: Dataset, verdicts: Sequence[CheckVerdict]) -> str:
-    """Each rule with its result as Markdown, failed ones first and with the rows that fail."""
+    """Each rule with its result as Markdown, failed ones first and with the rows that fail.
+
+    Rules of a group that did not fail and observed the same share a line.
+    """
     rules = [(verdict.check, rule) for verdict in verdicts for rule in verdict.rules]
     rules.sort(key=lambda one: _RESULTS.index(_result(one[1])))
+    lines: dict[tuple[object, ...], list[str]] = {}
+    for group, rule in rules:
+        failed = rule.unexpected_count
+        count = f"{failed} ({rule.unexpected_percent:.1f} %)" if failed else ""
+        observed = textwrap.shorten(rule.observed, _WIDEST_CELL, placeholder=" …")
+        line = (_result(rule), observed, count, rule.rows_seen, group)
+        lines.setdefault((*line, rule.name) if rule.passed is False else line, []).append(rule.name)
     table = markdown_table(
         ["result", "rule", "observed", "unexpected", "seen", "group"],
-        [
-            [
-                _result(rule),
-                rule.name,
-                rule.observed,
-                f"{rule.unexpected_count} ({rule.unexpected_percent:.1f} %)"
-                if rule.unexpected_count
-                else "",
-                rule.rows_seen,
-                group,
-            ]
-            for group, rule in rules
-        ],
-        widest=_WIDEST_CELL,
+        [[line[0], ", ".join(names), *line[1:5]] for line, names in lines.items()],
+        widest=_WIDEST_LIST,
     )
     parts = [table]
     for _, rule in rules:

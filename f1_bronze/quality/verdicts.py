@@ -92,7 +92,7 @@ class RuleVerdict:
         if not rows_seen:
             return cls.not_checked(rule, f"no {things} to check")
         counted = things if rows_seen > 1 else things.removesuffix("s")
-        observed = f"all {rows_seen:,} {counted} pass" if rows_seen > 1 else f"1 {counted} passes"
+        observed = _all_pass(rows_seen, counted) if rows_seen > 1 else f"1 {counted} passes"
         if unexpected_count:
             fail = "fails" if unexpected_count == 1 else "fail"
             share = _percent(unexpected_count / rows_seen)
@@ -158,6 +158,53 @@ def read_rule(data: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+_FIELDS = (*("rule", "severity", "passed", "observed", "rows_seen", "unexpected_count", "column"),)
+
+
+def pack_rules(groups: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, Any]:
+    """Verdicts by group as a table, which is half the size: `fields`, and a row for each rule.
+
+    Zeros and nulls at the end of a row are left out, and where all rows pass that is not said
+    again in words; `unpack_rules` reads it.
+    """
+    packed: dict[str, Any] = {"fields": list(_FIELDS)}
+    for group, rules in groups.items():
+        packed[group] = rows = []
+        for rule in map(read_rule, rules):
+            usual = rule["observed"] == _all_pass(rule["rows_seen"])
+            row = [None if usual and name == "observed" else rule[name] for name in _FIELDS]
+            while row[-1] in (0, None):
+                row.pop()
+            rows.append(row)
+    return packed
+
+
+def unpack_rules(data: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """Each group's verdicts as `read_rule` gives them, from `pack_rules` of this release or before.
+
+    >>> packed = pack_rules({"values": [{"rule": "a", "severity": "WARN", "passed": True,
+    ...                                  "observed": "all 3 rows pass", "rows_seen": 3}]})
+    >>> packed["values"], unpack_rules(packed)["values"][0]["unexpected_count"]
+    ([['a', 'WARN', True, None, 3]], 0)
+    """
+    fields = data.get("fields", ())
+    unpacked = {}
+    for group, rows in data.items():
+        if group != "fields":
+            rules = [
+                read_rule(dict(zip(fields, row, strict=False)) if isinstance(row, list) else row)
+                for row in rows
+            ]
+            for rule in rules:
+                if rule["observed"] is None:
+                    rule["observed"] = _all_pass(rule["rows_seen"])
+                if rule["rows_seen"] and not rule["unexpected_percent"]:
+                    share = rule["unexpected_count"] / rule["rows_seen"]
+                    rule["unexpected_percent"] = round(100 * share, 3)
+            unpacked[group] = rules
+    return unpacked
+
+
 def summarize(rules: Sequence[Mapping[str, Any]]) -> str:
     """One line on verdicts in that form: what is wrong first, or that nothing is.
 
@@ -211,6 +258,10 @@ class CheckVerdict:
             "rules": [verdict.to_json() for verdict in self.rules],
             **({"unexpected_rows": rows} if rows else {}),
         }
+
+
+def _all_pass(rows_seen: int, counted: str = "rows") -> str:
+    return f"all {rows_seen:,} {counted} pass"
 
 
 def _percent(share: float) -> str:

@@ -1,5 +1,6 @@
 """Sessions as tables, and charts as what one sees in them."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
@@ -45,23 +46,47 @@ def elements(svg: str, tag: str) -> list[ElementTree.Element]:
     return list(ElementTree.fromstring(svg).iter(SVG + tag))
 
 
-def texts(svg: str) -> list[str]:
-    """Every text, in drawn order."""
-    return [element.text or "" for element in elements(svg, "text")]
+def texts(svg: str, *, right_of: float = 0) -> list[str]:
+    """Every text from so many pixels on as it is read: line by line, from the left."""
+    found = [
+        (int(one.attrib["y"]), int(one.attrib.get("x", _left(group))), one.text or "")
+        for group in elements(svg, "g")
+        for one in group.findall(SVG + "text")
+    ]
+    lines: list[list[tuple[int, str]]] = []
+    line_at = -10
+    for y, x, text in sorted(found):
+        if y > line_at + 4:
+            line_at = y
+            lines.append([])
+        if x >= 2 * right_of:
+            lines[-1].append((x, text))
+    return [text for line in lines for _, text in sorted(line)]
+
+
+def _left(group: ElementTree.Element) -> str:
+    """Where the texts of a column are."""
+    return group.attrib.get("transform", "translate(0)")[len("translate(") : -1]
 
 
 def boxes(svg: str, fill: str) -> list[tuple[float, float]]:
-    """Left edge and width of every rectangle of a colour."""
-    return [
-        (float(box.attrib["x"]), float(box.attrib["width"]))
-        for box in elements(svg, "rect")
-        if box.attrib["fill"] == fill
-    ]
+    """Left edge and width in pixels of every rectangle of a colour, its round corners included."""
+    found = []
+    for path in elements(svg, "path"):
+        if path.attrib.get("fill") == fill:
+            around = int(path.attrib.get("stroke-width", 0))
+            for left, width in re.findall(r"M(\d+) \d+h(\d+)v\d+h-\d+z", path.attrib["d"]):
+                found.append(((int(left) - around / 2) / 2, (int(width) + around) / 2))
+    return found
 
 
 def strokes(svg: str, colour: str) -> list[str]:
     """The paths that are drawn in a colour."""
-    return [p.attrib["d"] for p in elements(svg, "path") if p.attrib.get("stroke") == colour]
+    return [
+        p.attrib["d"]
+        for p in elements(svg, "path")
+        if p.attrib.get("stroke") == colour and "fill" not in p.attrib
+    ]
 
 
 def svg_in(markdown: str) -> str:

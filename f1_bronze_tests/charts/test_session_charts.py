@@ -72,7 +72,7 @@ def test_season() -> None:
     shown = texts(svg)
     assert shown[:5] == ["Season 2026", "Results of 2 races and the points with sprints", "AUS",
                          "CHI", "points"]  # fmt: skip
-    assert shown[5:] == ["2", "2", "26", "1", "1", "DSQ", "25", "3", "1", "25"]
+    assert shown[5:] == ["2", "2", "26", "1", "1", "DSQ", "25", "3", "1", "25"]  # row by row
     assert len(boxes(svg, "#d9a514")) == 2
     assert draw_season(2026, {}, {}) is None
 

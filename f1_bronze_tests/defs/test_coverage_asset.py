@@ -139,7 +139,7 @@ def test_a_weekend_at_a_glance(
         "🟥🟥",
         "▫️🟧",
     ]
-    assert ['d="M0 6h19"' in maps[0], 'd="M10 6h9"' in maps[2]] == [True, True]
+    assert ["d='M0 6h19'" in maps[0], "d='M10 6h9'" in maps[2]] == [True, True]
     assert all(len(shown) < 1_000 for shown in maps)  # what is longer the UI does not show at once
     troubles = str(metadata["troubles"]).splitlines()
     assert troubles[0].startswith(

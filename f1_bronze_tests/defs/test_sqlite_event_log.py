@@ -14,6 +14,9 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.asset_checks.asset_check_evaluation import (
+    AssetCheckEvaluationPlanned,
+)
 from dagster._core.event_api import PartitionKeyFilter
 from dagster._core.events import StepMaterializationData
 from dagster._core.storage.event_log import SqliteEventLogStorage
@@ -50,6 +53,13 @@ def evaluation(run_id: str, partition: str, **metadata: Any) -> dg.EventLogEntry
         asset_key=KEY, check_name="rules", passed=True, metadata=metadata, partition=partition
     )
     return entry(run_id, dg.DagsterEventType.ASSET_CHECK_EVALUATION, event)
+
+
+def planned(run_id: str, *keys: str) -> dg.EventLogEntry:
+    """A check that is planned for these partitions."""
+    subset = dg.DynamicPartitionsDefinition(name="some").subset_with_partition_keys(keys)
+    event = AssetCheckEvaluationPlanned(asset_key=KEY, check_name="rules", partitions_subset=subset)
+    return entry(run_id, dg.DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED, event)
 
 
 def partitions(log: SqliteEventLogStorage) -> set[str]:
@@ -197,6 +207,48 @@ def test_dagsters_own_class_reads_an_event_without_its_charts(log: SqliteEventLo
     own.wipe_asset(KEY)
     [record] = log.get_records_for_run("run").records
     assert record.partition_key == "2024/a/race"
+
+
+def test_what_is_written_our_way_reads_as_if_dagsters_class_had_written_it(
+    log: SqliteEventLog, tmp_path: Path
+) -> None:
+    """The last materialization of an asset, planned and evaluated checks, in smaller files."""
+    own = SqliteEventLogStorage(str(tmp_path / "own"))
+    plan = planned("run", "2024/a/race", "2024/b/race", "2024/c/race")
+    events = [
+        plan,
+        *(materialization("run", f"2024/{place}/race", picture=CHART) for place in "ab"),
+        *(evaluation("run", f"2024/{place}/race", evidence=CHART) for place in "ab"),
+        evaluation("run", "2024/d/race"),  # was not planned
+    ]
+    for event in events:
+        log.store_event(event)
+        own.store_event(event)
+    for one in (log, own):
+        [record] = one.get_asset_records([KEY])
+        last = record.asset_entry.last_materialization
+        assert last is not None
+        assert last.asset_materialization is not None
+        assert last.asset_materialization.partition == "2024/b/race"
+        assert last.asset_materialization.metadata["picture"] == CHART
+        info = one.get_asset_check_partition_info([CHECK])
+        assert {found.partition_key: found.latest_execution_status.value for found in info} == {
+            "2024/a/race": "SUCCEEDED",
+            "2024/b/race": "SUCCEEDED",
+            "2024/c/race": "PLANNED",
+            "2024/d/race": "SUCCEEDED",
+        }
+        history = one.get_asset_check_execution_history(CHECK, limit=9)
+        assert sorted(found.partition or "" for found in history) == sorted(
+            f"2024/{place}/race" for place in "abcd"
+        )
+    log.dispose()
+    own.dispose()
+    ours, dagsters = (
+        sum(file.stat().st_size for file in Path(folder).glob("*.db"))
+        for folder in (folder_of(log), tmp_path / "own")
+    )
+    assert ours < dagsters / 2
 
 
 def test_threads_take_turns(log: SqliteEventLog) -> None:

@@ -17,7 +17,7 @@ from dagster._core.storage.asset_check_execution_record import (
 from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.dataset import Dataset, RuleGroup
 from f1_bronze.defs.partitions import DATASET_BY_ASSET_KEY, asset_key
-from f1_bronze.quality.verdicts import read_rule, summarize
+from f1_bronze.quality.verdicts import read_rule, summarize, unpack_rules
 
 RULES_CHECK = "rules"
 """The check of every dataset. Releases before it had one for each group of rules, with its name:
@@ -62,18 +62,19 @@ def read_evaluation(evaluation: dg.AssetCheckEvaluation) -> tuple[CheckState, ..
                 unexpected_rows=rows,
             ),
         )
+    by_group = unpack_rules(rules)
     return tuple(
         CheckState(
             check=group.value,
             severity=_worst(listed),
             summary=summarize(listed),
-            rules=[read_rule(rule) for rule in listed],
+            rules=listed,
             unexpected_rows={
                 rule["rule"]: rows[rule["rule"]] for rule in listed if rule["rule"] in rows
             },
         )
         for group in RuleGroup
-        if (listed := rules.get(group.value)) is not None
+        if (listed := by_group.get(group.value)) is not None
     )
 
 

@@ -9,6 +9,7 @@ after and at the same time. docs/adr/0020 has the figures.
 
 import ctypes
 import os
+import sqlite3
 import threading
 import weakref
 from collections import OrderedDict
@@ -22,9 +23,11 @@ from dagster._config.config_schema import UserConfigSchema
 from dagster._core.event_api import EventHandlerFn
 from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS, StepMaterializationData
 from dagster._core.events.log import EventLogEntry
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 from dagster._core.storage.event_log.base import EventLogConnection
 from dagster._core.storage.event_log.schema import (
     AssetCheckExecutionsTable,
+    AssetKeyTable,
     SqlEventLogStorageTable,
 )
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import (
@@ -45,13 +48,19 @@ MOST_FILES_OPEN = 8
 """Runs whose files are kept open besides the index; the one that was used longest ago is closed."""
 
 
+PAGE_SIZE = 1024
+"""Bytes of a page of a new file: what is stored ends half a page before the page does."""
+
 LARGE = 3_000
 """Characters of an event as it is stored, from which on its metadata is stored once."""
 
 _ONCE = {dg.DagsterEventType.ASSET_MATERIALIZATION, dg.DagsterEventType.ASSET_CHECK_EVALUATION}
 _KEPT = "kept_once"
-_NOTE = "The metadata is kept with the asset; see the event on the asset's page."
-_EVENTS, _CHECKS = SqlEventLogStorageTable, AssetCheckExecutionsTable
+_NOTE = "The metadata is kept with the asset."
+_EVENTS, _CHECKS, _ASSETS = SqlEventLogStorageTable, AssetCheckExecutionsTable, AssetKeyTable
+
+_RECORD = '{"__class__":"EventLogRecord","event_log_entry":%s,"storage_id":%d}'
+"""An `EventLogRecord` of an event that is text already."""
 
 
 class SqliteEventLog(SqliteEventLogStorage):
@@ -72,12 +81,13 @@ class SqliteEventLog(SqliteEventLogStorage):
         self._files_lock = threading.Lock()
         self._mine = threading.local()
         """By the name of a file the connection that a thread is using."""
+        self._last = threading.local()
         self._tables: set[str] = set()
         self._has_index_columns = False
         self._inst_data = inst_data
         self._has_folder = base_dir is not None
         if base_dir is not None:
-            super().__init__(base_dir, inst_data)
+            self._start(base_dir)
         # Without it Dagster hands over one by one what a run plans: an event a partition.
         os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "1000")
         LOGS.add(self)
@@ -101,10 +111,14 @@ class SqliteEventLog(SqliteEventLogStorage):
         (`DagsterInstance.from_config`) while the variable is unset or names another home.
         """
         if not self._has_folder:
-            folder = os.path.join(instance.root_directory, "history", "runs")
-            super().__init__(folder, self._inst_data)
+            self._start(os.path.join(instance.root_directory, "history", "runs"))
             self._has_folder = True
         super().register_instance(instance)
+
+    def _start(self, folder: str) -> None:
+        os.makedirs(folder, exist_ok=True)
+        _create(os.path.join(folder, f"{INDEX_SHARD_NAME}.db"))  # or Dagster does, with its pages
+        super().__init__(folder, self._inst_data)
 
     def store_event(self, event: EventLogEntry) -> None:
         """Store it in its run's file, and what concerns an asset in the index with one commit."""
@@ -121,18 +135,98 @@ class SqliteEventLog(SqliteEventLogStorage):
         whole = self._event_to_row(event)
         if len(whole["event"]) < LARGE:
             return False
-        light = {**whole, "event": serialize_value(_without_metadata(event))}
+        light = {**whole, "event": _serialize(_without_metadata(event))}
         is_check = event.dagster_event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION
         with self._connect(event.run_id) as run:
             run.execute(_EVENTS.insert().values(**light))
-        stored = index.execute(_EVENTS.insert().values(**(light if is_check else whole)))
-        number = stored.lastrowid
+        number = index.execute(_EVENTS.insert().values(**(light if is_check else whole))).lastrowid
         if is_check:  # whole in the row of the check
             self.store_asset_check_event(event, number)
         else:
             self._store_asset_event_tags(index, [event], [number])
             self._store_asset_event(index, event, number)
         return True
+
+    def _event_to_row(self, event: EventLogEntry) -> dict[str, Any]:
+        inner = event.dagster_event
+        asset_key = inner.asset_key if inner else None
+        return {
+            "run_id": event.run_id,
+            "event": self._text(event),
+            "dagster_event_type": inner.event_type_value if inner else None,
+            "timestamp": self._time(event),
+            "step_key": inner.step_key if inner else event.step_key,
+            "asset_key": asset_key.to_string() if asset_key else None,
+            "partition": (inner.partition or None) if inner else None,
+        }
+
+    def _text(self, event: EventLogEntry) -> str:
+        """The event as it is stored; the last one of the thread is not written anew."""
+        last = self._last.__dict__
+        if last.get("event") is not event:
+            last.update(event=event, text=_serialize(event))
+        return str(last["text"])
+
+    def _store_asset_event(self, conn: Connection, event: EventLogEntry, event_id: int) -> None:
+        """Replace the row of the asset; Dagster tries to insert a second one first, every time."""
+        if event.dagster_event_type is not dg.DagsterEventType.ASSET_MATERIALIZATION:
+            super()._store_asset_event(conn, event, event_id)
+            return
+        has_columns = self._has_asset_key_index_cols_on_connection(conn)
+        values = self._get_asset_entry_values(_without_metadata(event), event_id, has_columns)
+        values["last_materialization"] = _RECORD % (self._text(event), event_id)
+        key = event.get_dagster_event().asset_key
+        assert key is not None  # it is a materialization
+        row = _ASSETS.update().values(**values).where(_ASSETS.c.asset_key == key.to_string())
+        if not conn.execute(row).rowcount:
+            super()._store_asset_event(conn, event, event_id)
+
+    def _store_asset_check_evaluation_planned(
+        self, event: EventLogEntry, event_id: int | None
+    ) -> None:
+        """A row for each partition, without the names of all the others."""
+        inner = event.get_dagster_event()
+        planned: Any = inner.event_specific_data
+        if planned.partitions_subset is None:
+            super()._store_asset_check_evaluation_planned(event, event_id)
+            return
+        of_one = inner._replace(event_specific_data=copy(planned, partitions_subset=None))
+        row = {
+            "asset_key": planned.asset_key.to_string(),
+            "check_name": planned.check_name,
+            "run_id": event.run_id,
+            "execution_status": AssetCheckExecutionRecordStatus.PLANNED.value,
+            "evaluation_event": _serialize(event._replace(dagster_event=of_one)),
+            "evaluation_event_timestamp": self._time(event),
+            "evaluation_event_storage_id": event_id,
+        }
+        keys = planned.partitions_subset.get_partition_keys()
+        with self.index_connection() as index:
+            index.execute(_CHECKS.insert(), [{**row, "partition": key} for key in keys])
+
+    def _update_asset_check_evaluation(self, event: EventLogEntry, event_id: int | None) -> None:
+        found: Any = event.get_dagster_event().event_specific_data
+        target = found.target_materialization_data
+        status = AssetCheckExecutionRecordStatus
+        planned = (
+            _CHECKS.update()
+            .where(
+                _CHECKS.c.asset_key == found.asset_key.to_string(),
+                _CHECKS.c.check_name == found.check_name,
+                _CHECKS.c.run_id == event.run_id,
+                _CHECKS.c.partition == found.partition,
+            )
+            .values(
+                execution_status=(status.SUCCEEDED if found.passed else status.FAILED).value,
+                evaluation_event=self._text(event),
+                evaluation_event_timestamp=self._time(event),
+                evaluation_event_storage_id=event_id,
+                materialization_event_storage_id=target.storage_id if target else None,
+            )
+        )
+        with self.index_connection() as index:
+            if index.execute(planned).rowcount != 1:
+                super()._update_asset_check_evaluation(event, event_id)
 
     def get_records_for_run(self, *args: Any, **kwargs: Any) -> EventLogConnection:
         """The events of a run, whole."""
@@ -264,6 +358,13 @@ class SqliteEventLog(SqliteEventLogStorage):
         self._mine = threading.local()
 
 
+def _serialize(event: EventLogEntry) -> str:
+    """As Dagster stores it, without spaces and the tags for log lines, which nobody reads back."""
+    if event.dagster_event is not None:
+        event = event._replace(dagster_event=event.dagster_event._replace(logging_tags={}))
+    return serialize_value(event, separators=(",", ":"))
+
+
 def _data(event: EventLogEntry) -> Any:
     """What says the asset and has the metadata: the materialization, or the evaluation."""
     data = event.get_dagster_event().event_specific_data
@@ -271,14 +372,19 @@ def _data(event: EventLogEntry) -> Any:
 
 
 def _without_metadata(event: EventLogEntry) -> EventLogEntry:
+    """The event without what only the other copy has to say."""
     inner, data = event.get_dagster_event(), _data(event)
     metadata = {_KEPT: dg.MetadataValue.text(_NOTE)}
     light: Any = inner.event_specific_data
     if isinstance(data, dg.AssetMaterialization):
-        light = light._replace(materialization=data.with_metadata(metadata))
+        of_asset = dg.AssetMaterialization(
+            data.asset_key, partition=data.partition, metadata=metadata
+        )
+        light = light._replace(materialization=of_asset)
     else:
         light = copy(light, metadata=metadata)
-    return event._replace(dagster_event=inner._replace(event_specific_data=light))
+    inner = inner._replace(event_specific_data=light)
+    return event._replace(dagster_event=inner, user_message="")
 
 
 def _is_light(event: EventLogEntry) -> bool:
@@ -325,6 +431,7 @@ class _File:
             self._engine = None
 
     def _open(self) -> Engine:
+        _create(self._path)
         # Dagster's preparation opens a second connection while it holds the first.
         preparing = self._make_engine(NullPool)
         self._prepare(preparing)
@@ -336,6 +443,21 @@ class _File:
         # Threads share the connection in turn.
         arguments = {"timeout": SECONDS_FOR_A_LOCK, "check_same_thread": False}
         return db.create_engine(self._url, poolclass=pool, connect_args=arguments)
+
+
+def _create(path: str) -> None:
+    """An empty database of small pages if there is none; another process may do the same.
+
+    Most of the twenty tables and indexes of a run's file are empty, and each takes a page.
+    """
+    if os.path.exists(path):
+        return
+    connection = sqlite3.connect(path, timeout=SECONDS_FOR_A_LOCK)
+    try:
+        connection.execute(f"PRAGMA page_size={PAGE_SIZE}")
+        connection.execute("PRAGMA journal_mode=WAL")
+    finally:
+        connection.close()
 
 
 def _inode(path: str) -> int | None:

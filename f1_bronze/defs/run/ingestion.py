@@ -49,7 +49,7 @@ from f1_bronze.defs.run.materialization import (
 from f1_bronze.defs.run.tally import RunTally
 from f1_bronze.lake.errors import LakeError, LakeUnavailable
 from f1_bronze.lake.landing import Candidate, Landing, Revision
-from f1_bronze.openf1.answers import OpenF1Error
+from f1_bronze.openf1.answers import Counters, OpenF1Error
 from f1_bronze.openf1.batches import SessionAnswer, SessionRef, source_query, source_url
 from f1_bronze.openf1.calendar import CalendarSession
 from f1_bronze.openf1.shared_requests import OpenF1
@@ -112,6 +112,7 @@ class Ingestion:
         self._io_manager = io_manager
         self._tally = tally
         self._known_before: set[int] = set()
+        self._recorded_calls: Counters | None = None
         self._pending: dict[tuple[Dataset, SessionPartition], None] = {}
         """What is neither stored nor failed yet, in order."""
 
@@ -288,12 +289,14 @@ class Ingestion:
                     continue
                 prepare_charts(context, dataset, [partition])
             self._checks.add(dataset, partition, landing)
+            calls = self._openf1.unsettled
+            is_recorded, self._recorded_calls = calls == self._recorded_calls, calls
             yield to_materialization(
                 dataset,
                 partition,
                 landing,
                 answer,
-                self._openf1.unsettled,
+                None if is_recorded else calls,
                 upstream[partition],
                 draw_chart(context, dataset, partition, landing.table),
                 naming[partition],

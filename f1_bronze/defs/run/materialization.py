@@ -48,7 +48,7 @@ def to_materialization(
     partition: SessionPartition,
     landing: Landing,
     answer: SessionAnswer,
-    counters: Counters,
+    counters: Counters | None,
     upstream: Mapping[str, str],
     chart: str | None,
     naming: Mapping[str, str],
@@ -56,7 +56,8 @@ def to_materialization(
     """The event of one partition, its content hash as data version.
 
     `upstream` has the tags of `read_upstream_tags`, empty for a dataset without upstream.
-    `counters` is what the run has asked of the API so far: the last event has the run's sums.
+    `counters` is what the run has asked of the API so far, None where an earlier event says it: the
+    last event that has it has the run's sums.
     `chart` is Markdown with an image in it, `naming` that of `provisional_names.describe_naming`.
     """
     changes = landing.changes
@@ -99,7 +100,7 @@ def to_materialization(
             "dagster/column_schema": column_schema(dataset, described=False),
             **_changes_metadata(dataset, landing),
             COUNTED_REQUESTS: answer.api_requests,
-            "api_so_far": dg.MetadataValue.json(counters.to_json()),
+            **({"api_so_far": dg.MetadataValue.json(counters.to_json())} if counters else {}),
         },
         tags={
             "dagster/data_version": landing.content_sha256,
