@@ -1,4 +1,4 @@
-"""f1-bronze doctor: checks that settings, API, lake and Dagster home can be used.
+"""f1-bronze doctor: checks that settings, API, lake, metrics, lineage and Dagster can be used.
 
 Each check is a line: its state, what was seen, and what to do if it is not well.
 """
@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from f1_bronze.lake.stores import ObjectStore
 
 HEARTBEAT_SECONDS = 300
+HOUR = timedelta(hours=1)
+CONSUMER_SECONDS = 10.0
 CONTAINER_LAUNCHERS = {
     "EcsRunLauncher": "task_definition",
     "K8sRunLauncher": "job_image",
@@ -71,9 +74,10 @@ def _failed(check: str, detail: str, remedy: str = "") -> DoctorCheck:
 @click.command()
 @as_json_option
 def doctor(as_json: bool) -> None:
-    """Check settings, API, lake and Dagster home, and say how to fix what fails.
+    """Check settings, API, lake, metrics, lineage and Dagster home; say how to fix what fails.
 
-    Makes one API call; in the lake a small file is written, read, listed and deleted. Exit status:
+    Makes one API call; in the lake a small file is written, read, listed and deleted. CloudWatch
+    and a lineage consumer are asked where they are set, and sent nothing that counts. Exit status:
     0 everything can be used (warnings included), 1 something failed.
     """
     from f1_bronze.cli.console import print_json, stderr, warnings_on
@@ -119,6 +123,7 @@ def _checks(environ: Mapping[str, str], observer: Callable[[str], None]) -> Iter
         yield from _settings(environ)
         yield from _api(settings, observer)
         yield from _lake(settings)
+        yield from _telemetry(settings)
     yield from _dagster()
 
 
@@ -246,6 +251,31 @@ def _tables(store: "ObjectStore") -> Iterator[DoctorCheck]:
         "Add these values to the parameters of the stack of deploy/aws/tables.yaml. "
         "Nothing to do if it has them, or if there is no such stack.",
     )
+
+
+def _telemetry(settings: Settings) -> Iterator[DoctorCheck]:
+    """Whether CloudWatch and the lineage consumer answer; no line for one that is not set."""
+    from f1_bronze.telemetry.lineage.delivery import ConsumerAddressError, HttpConsumer
+    from f1_bronze.telemetry.metrics.cloudwatch import CloudWatchSink
+    from f1_bronze.telemetry.outbound import SinkUnavailable
+
+    if settings.metrics == "cloudwatch":
+        now = datetime.now(UTC)
+        try:
+            CloudWatchSink().between(now - HOUR, now, environment=settings.environment)
+        except SinkUnavailable as error:
+            yield _failed("metrics", str(error))
+        else:
+            yield _ok("metrics", "CloudWatch answers (cloudwatch:GetMetricData)")
+    if settings.lineage_url:
+        try:
+            consumer = HttpConsumer(settings.lineage_url)
+            # No event: a consumer refuses it, after it has looked at the key.
+            consumer.send(b"{}", seconds=CONSUMER_SECONDS)
+        except (ConsumerAddressError, SinkUnavailable) as error:
+            yield _failed("lineage", str(error))
+        else:
+            yield _ok("lineage", f"the consumer {consumer.host} answers")
 
 
 def _dagster() -> Iterator[DoctorCheck]:

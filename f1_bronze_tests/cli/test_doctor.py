@@ -32,6 +32,7 @@ from f1_bronze.simulator.server import Simulator
 
 from ..commands import Run
 from ..servers import PASSWORD, PostgresqlServer
+from ..telemetry.lineage_server import LineageServer
 
 Ask = Callable[..., Result]
 
@@ -352,6 +353,36 @@ def test_login_in_the_lakes_address(ask: Ask) -> None:
     result = ask("--json", F1_BRONZE_LAKE_URI="s3://AKIA123:hunter2@bucket")
     assert failing(result) == ["settings"]
     assert "hunter2" not in result.output
+
+
+def test_metrics_in_cloudwatch(on_s3: tuple[Ask, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where metrics go to CloudWatch it is asked for some; without credentials that fails."""
+    ask, _ = on_s3
+    result = ask("--json", F1_BRONZE_METRICS="cloudwatch")
+    assert (result.exit_code, states(result)["metrics"]) == (0, "ok")
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    result = ask("--json", F1_BRONZE_METRICS="cloudwatch")
+    assert (result.exit_code, failing(result)) == (1, ["metrics"])
+    assert "NoCredentialsError" in checks(result)["metrics"]["detail"]
+
+
+@pytest.mark.parametrize(
+    ("status", "state", "says"),
+    [(422, "ok", "answers"), (401, "failed", "OPENLINEAGE_API_KEY"), (503, "failed", "503")],
+)
+def test_the_lineage_consumer(ask: Ask, status: int, state: str, says: str) -> None:
+    """One that refuses the empty object is there; one that refuses the key, or fails, is named."""
+    server = LineageServer()
+    server.behaviour = lambda _: status
+    try:
+        result = ask("--json", F1_BRONZE_LINEAGE_URL=server.url)
+    finally:
+        server.stop()
+    assert (result.exit_code, states(result)["lineage"]) == (int(state == "failed"), state)
+    assert says in checks(result)["lineage"]["detail"]
+    assert server.taken == []
 
 
 @pytest.fixture
