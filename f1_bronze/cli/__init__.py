@@ -29,7 +29,7 @@ SUMMARIES = {
     "metrics": "Print and plot metrics: of CloudWatch if F1_BRONZE_METRICS says so, else of the "
     "lake.",
     "doctor": "Check settings, API, lake and Dagster home, and say how to fix what fails.",
-    "settings": "List the settings: variable, value, default, meaning.",
+    "settings": "List the settings: variable, value, whether it is the default, meaning.",
     "simulate": "Serve the OpenF1 simulator, on 127.0.0.1 unless --host says otherwise, until "
     "interrupted.",
     "demo": "Tell a story in simulated sessions in data/demo, and open the UI on it with --ui.",

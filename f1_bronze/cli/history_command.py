@@ -19,7 +19,6 @@ from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.settings import Settings
 
 if TYPE_CHECKING:
-    from f1_bronze.defs.record.provisional_names import ProvisionalName
     from f1_bronze.lake.history import Content, History, SetAside
     from f1_bronze.lake.lake import Lake
     from f1_bronze.lake.parquet import StoredFile
@@ -59,24 +58,12 @@ def history(
     except NotInLake as error:
         raise click.UsageError(str(error)) from error
     if content is None:
-        _print_revisions(lake, dataset, SessionPartition.parse(partition_key), found, as_json)
+        _print_revisions(lake, dataset, found, as_json)
     else:
         _print_rows(lake, dataset, found, content, as_json)
 
 
-def _read_provisional(partition: SessionPartition) -> "ProvisionalName | None":
-    """Whether its place names the partition; what Dagster's home here does not know is not said."""
-    from f1_bronze.defs.automation.instance import read_instance
-    from f1_bronze.defs.record.provisional_names import read_all_latest, read_provisional
-
-    with read_instance() as instance:
-        recorded = read_all_latest(instance, [partition.key])
-        return read_provisional(instance, recorded).get(partition.key)
-
-
-def _print_revisions(
-    lake: "Lake", dataset: Dataset, partition: SessionPartition, found: "History", as_json: bool
-) -> None:
+def _print_revisions(lake: "Lake", dataset: Dataset, found: "History", as_json: bool) -> None:
     from f1_bronze.cli.console import print_json, print_rows, stdout
 
     if as_json:
@@ -91,8 +78,6 @@ def _print_revisions(
             "partition does."
         )
     console.print(sentence, soft_wrap=True)
-    if name := _read_provisional(partition):
-        console.print(f"\n{name.text}", style="yellow", soft_wrap=True, markup=False)
     changes = list(_changed_values(dataset, found.contents))
     if changes:
         console.print("\nChanged values:")

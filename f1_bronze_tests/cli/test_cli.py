@@ -9,6 +9,11 @@ import pytest
 from click.testing import CliRunner
 
 from f1_bronze.cli import COMMANDS, SUMMARIES, main
+from f1_bronze.lake.lake import Lake
+from f1_bronze.lake.local import LocalStore
+
+from ..lake.candidates import BAHRAIN, candidate
+from ..lake.examples import lap
 
 HEAVY = {
     *("dagster", "pyarrow", "pandas", "duckdb", "rich", "boto3", "requests", "gql"),
@@ -54,7 +59,8 @@ def test_the_subcommands() -> None:
         (["ingest", "--help"], 0, HEAVY),
         (["settings"], 0, {"dagster", "pyarrow", "pandas"}),
         (["sql", "SELECT 1"], 0, {"dagster"}),
-        (["history", "laps", "2025/bahrain/race"], 2, {"dagster"}),
+        (["history", "laps", BAHRAIN.key], 0, {"dagster"}),
+        (["history", "laps", "2025/monaco/race"], 2, {"dagster"}),
         (["sql", "SELECT nothing"], 2, {"dagster"}),
         (["status", "2025"], 1, NOT_FOR_READING),
         (["report", "2025", "--output", "page.html"], 0, NOT_FOR_READING),
@@ -65,6 +71,7 @@ def test_a_start_imports_what_the_command_needs(
     words: list[str], status: int, absent: set[str], tmp_path: Path
 ) -> None:
     """Help imports nothing heavy, and commands that do not touch Dagster do not import it."""
+    Lake(LocalStore(tmp_path / "data/lake")).land(candidate([lap(1)]))
     program = (
         "import sys\n"
         "from f1_bronze.cli import main\n"

@@ -109,7 +109,6 @@ def test_it_is_shown_to_be_provisional(tmp_path: Path, run: Run, meetings: list[
     assert says in shown
     [session] = run("status", "2025", "--json", **local).data["sessions"]
     assert session["provisional"]["moves_to"] is None
-    assert says in run("history", "results", BY_PLACE, **local).out
     run("report", "2025", "--output", "page.html", **local)
     assert says in (tmp_path / "page.html").read_text()
 
