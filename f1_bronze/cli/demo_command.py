@@ -78,8 +78,8 @@ def demo(ui: bool, port: int, reset: bool, as_json: bool) -> None:
         settings = aim_at(simulator.url, Settings.read())
         status = 0
         if not ui or not stored:
-            chapters = _tell(simulator, story, settings, is_told=stored)
-            status = _print_story(chapters, as_json=as_json, is_told=stored)
+            chapters = _tell_story(simulator, story, settings, is_stored=stored)
+            status = _print_story(chapters, as_json=as_json, is_stored=stored)
         if not ui:
             sys.exit(status)
         if stored:
@@ -112,11 +112,11 @@ def _simulator() -> "Iterator[tuple[Simulator, Story]]":
         yield simulator, story
 
 
-def _tell(
-    simulator: "Simulator", story: "Story", settings: Settings, *, is_told: bool
+def _tell_story(
+    simulator: "Simulator", story: "Story", settings: Settings, *, is_stored: bool
 ) -> "Iterator[_Chapter]":
     """The chapters, each when it has happened; where the lake has them already, a look at them."""
-    if is_told:
+    if is_stored:
         story.plant(simulator.control, is_corrected=True)
         yield _ingest("The weekend once more", settings, _RIGHT, types=_WEEKEND)[0]
         yield _ingest("The other races once more", settings, _DEFECTIVE, _LATE)[0]
@@ -258,15 +258,15 @@ def _ingest(title: str, settings: Settings, *names: str, **how: Any) -> "tuple[_
     return _Chapter(title=title, lines=[line], data={"outcome": outcome.to_json()}), outcome
 
 
-def _print_story(chapters: "Iterator[_Chapter]", *, as_json: bool, is_told: bool) -> int:
+def _print_story(chapters: "Iterator[_Chapter]", *, as_json: bool, is_stored: bool) -> int:
     """Print each chapter when it has happened, or all as JSON; returns the exit status."""
     from f1_bronze.cli.console import print_json
 
-    told = []
+    printed = []
     if not as_json:
         _print_wrapped(_WHERE)
     for number, chapter in enumerate(chapters, 1):
-        told.append(chapter)
+        printed.append(chapter)
         if as_json:
             continue
         click.secho(f"\n{number}. {chapter.title}", bold=True)
@@ -274,7 +274,7 @@ def _print_story(chapters: "Iterator[_Chapter]", *, as_json: bool, is_told: bool
             _print_wrapped(line, "   ")
         for place in chapter.look:
             _print_wrapped(f"Look: {place}", "   ", more="         ")
-    failed = [chapter.title for chapter in told if not chapter.is_as_planned]
+    failed = [chapter.title for chapter in printed if not chapter.is_as_planned]
     status = FAILED if failed else 0
     if as_json:
         print_json(
@@ -289,7 +289,7 @@ def _print_story(chapters: "Iterator[_Chapter]", *, as_json: bool, is_told: bool
                         "look": list(chapter.look),
                         **chapter.data,
                     }
-                    for chapter in told
+                    for chapter in printed
                 ],
             }
         )
@@ -297,7 +297,7 @@ def _print_story(chapters: "Iterator[_Chapter]", *, as_json: bool, is_told: bool
     click.echo()
     if failed:
         _print_wrapped(f"The story went otherwise than planned in: {', '.join(failed)}.")
-    elif is_told:
+    elif is_stored:
         _print_wrapped("The story is in the lake; f1-bronze demo --reset tells it from the start.")
     else:
         _print_wrapped("All came as planned, the red check included: the exit status is 0.")

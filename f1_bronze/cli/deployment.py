@@ -393,7 +393,7 @@ class RunningDeployment:
         while True:
             answer = self._ask(_EVENTS, id=run_id, cursor=cursor, limit=_EVENTS_IN_ONE_REQUEST)
             if answer["runOrError"]["__typename"] != "Run":
-                return events, cursor  # deleted by somebody
+                return events, cursor  # it has been deleted
             page = answer["runOrError"]["eventConnection"]
             events += [read for one in page["events"] if (read := _read_event(one)) is not None]
             cursor = page["cursor"]

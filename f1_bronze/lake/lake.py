@@ -214,8 +214,8 @@ class Lake:
         """Those of the sessions just written that are stored in another partition as well, or
         whose partition has another session: two writers did not see each other.
 
-        Whoever looks after it has written sees what the other has written before, so at least one
-        of two writers finds it.
+        A writer that looks here after it has written sees what the other wrote before, so at least
+        one of two writers finds it.
         """
         places = list(self.places(sorted({partition.year for partition in written})))
         for partition, session_key in written.items():

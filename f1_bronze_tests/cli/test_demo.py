@@ -49,8 +49,8 @@ def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "DAGSTER_DISABLE_TELEMETRY": "1",
         }
         words = [sys.executable, "-m", "f1_bronze.cli", "demo", "--json"]
-        told = subprocess.run(words, cwd=folder, env=environ, check=True, capture_output=True)
-        (folder / "data/demo/told.json").write_bytes(told.stdout)
+        printed = subprocess.run(words, cwd=folder, env=environ, check=True, capture_output=True)
+        (folder / "data/demo/printed.json").write_bytes(printed.stdout)
 
     return made_once(tmp_path_factory, "demo", make)
 
@@ -65,10 +65,10 @@ def test_the_demo_keeps_to_its_folder(demo_folder: Path) -> None:
 def test_the_story(demo_folder: Path) -> None:
     """One check of one race is red and names its row, a correction shows what changed, a session
     is overdue and then arrives; all of it on purpose, so that the exit status is 0."""
-    told = json.loads((demo_folder / "data/demo/told.json").read_text("utf-8"))
-    right, defect, correction, overdue, arrival = told["chapters"]
-    assert told["status"] == 0
-    assert all(chapter["as_planned"] for chapter in told["chapters"])
+    printed = json.loads((demo_folder / "data/demo/printed.json").read_text("utf-8"))
+    right, defect, correction, overdue, arrival = printed["chapters"]
+    assert printed["status"] == 0
+    assert all(chapter["as_planned"] for chapter in printed["chapters"])
     assert right["outcome"]["checks"]["failed"] == 0
     assert defect["outcome"]["checks"]["failed"] == 1
     assert "RED, on purpose: the check of pit_stops, values:" in defect["text"]

@@ -413,7 +413,7 @@ def test_asking_for_fewer_is_advised_only_where_several_were_asked_for() -> None
 
 
 def test_a_split_is_reported() -> None:
-    """Whoever waits learns how many sessions are asked for in halves, and why."""
+    """The log says how many sessions are asked for in halves, and why."""
     messages: list[str] = []
     client = make_client(FakeNetwork([OK]), observer=messages.append)
     client.note_split("laps", 25, "no answer")

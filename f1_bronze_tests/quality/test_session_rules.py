@@ -53,7 +53,7 @@ def test_new_field_that_begins_with_a_dollar() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "told"),
+    ("fields", "said"),
     [
         ({"i1_speed": 280.5}, "i1_speed does not fit in 1 row, for example 280.5; bigint"),
         ({"is_pit_out_lap": 1}, "is_pit_out_lap does not fit in 1 row, for example 1; boolean"),
@@ -64,11 +64,11 @@ def test_new_field_that_begins_with_a_dollar() -> None:
     ],
     ids=["whole number as decimal", "boolean as number", "another offset"],
 )
-def test_retyped_value(fields: dict[str, Any], told: str) -> None:
+def test_retyped_value(fields: dict[str, Any], said: str) -> None:
     """A value that its column could not hold, or not give back, is named with the type."""
     verdict = verdict_on(LAPS, [lap(1), lap(2, **fields)], "no types changed")
     assert verdict.passed is False
-    assert verdict.observed == f"{told} is declared"
+    assert verdict.observed == f"{said} is declared"
     assert verdict.unexpected_rows[0]["lap_number"] == 2
 
 
@@ -126,7 +126,7 @@ def columns(change: Any) -> RuleVerdict:
 
 
 def test_columns_differ() -> None:
-    """Missing, additional, retyped and displaced columns are told apart."""
+    """Missing, additional, retyped and displaced columns are distinguished."""
     assert columns(lambda table: table.drop_columns(["i1_speed"])).observed == "i1_speed is missing"
     assert columns(
         lambda table: table.append_column("tyre", table.column("i1_speed"))

@@ -57,7 +57,7 @@ def test_dropped_rule_is_an_error(spoilt: Mapping[str, Any]) -> None:
 
 
 def test_second_rule_of_a_name_is_an_error() -> None:
-    """Two expectations that claim to be one rule cannot both be told of."""
+    """Two expectations that claim to be one rule cannot both be reported."""
     other = {**_NOT_NULL, "kwargs": {"column": "lap_number"}}
     with pytest.raises(SuiteIncomplete, match=r"lap_number not null|same name"):
         complete_suite("laps", [_NOT_NULL, other])

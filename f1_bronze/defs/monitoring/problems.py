@@ -88,7 +88,7 @@ def list_problems(coverage: Coverage) -> list[Problem]:
 
 
 def _options(cell: Cell, coverage: Coverage) -> tuple[str, ...]:
-    """What `f1-bronze ingest` must be told to come to this cell."""
+    """The options with which `f1-bronze ingest` reaches this cell."""
     options: tuple[str, ...] = ()
     if not coverage.is_ingested(cell.partition):
         options += ("--session-type", cell.partition.session_type)

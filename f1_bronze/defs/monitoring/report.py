@@ -42,7 +42,7 @@ _log = logging.getLogger(__name__)
 
 
 WEEKENDS_CHARTED = 3
-"""How many of the latest Grands Prix have the charts of their sessions in the page, if not told."""
+"""How many of the latest Grands Prix have the charts of their sessions in the page, by default."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -181,7 +181,7 @@ def note_names(
 ) -> list[ProvisionalName]:
     """Record which provisional partitions the calendar names now; those that are new are returned.
 
-    Whoever reads the calendar records it: what is stored may not be stored again for weeks.
+    The reader of the calendar records it: what is stored may not be stored again for weeks.
     Nothing is asked of the record where no partition has the name of its place.
     """
     listed = {

@@ -68,7 +68,7 @@ class SqliteEventLog(SqliteEventLogStorage):
 
     The metadata of a large materialization or evaluation (charts, evidence) is stored once, in the
     index, where Dagster reads it for the asset's pages. The run's file has the event without it,
-    and whoever reads the run's events here gets them whole.
+    and reading the run's events here gives them whole.
 
     Safe with several threads, which take turns at a file, and with several processes, which wait
     for each other's commits. A forked process opens connections of its own.

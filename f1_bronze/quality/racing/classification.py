@@ -189,10 +189,10 @@ def points_add_up(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findings:
         ]
         if not tables:
             continue
-        # The most that anybody has tells the table; where it tells none, it is the usual one.
+        # The winner's points show which table was used; where they show none, it is the usual one.
         most = float(own["points"].max())
-        told = [points for points in tables if any(most == points[0] + more for more in extras)]
-        sums = {sum(points) + more for points in told or tables[:1] for more in extras}
+        used = [points for points in tables if any(most == points[0] + more for more in extras)]
+        sums = {sum(points) + more for points in used or tables[:1] for more in extras}
         expected = min(sums, key=lambda one: (abs(one - total), -one))
         difference = total - expected
         if difference and any(

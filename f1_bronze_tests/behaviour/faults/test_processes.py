@@ -94,7 +94,7 @@ def test_what_is_missing_is_told_and_lands_later(
         }
         assert missing == {("stints", RACE)}
         simulator.control.reset()
-        mended = run(*WEEKEND, "--missing", "--json", **where)
-        assert (mended.status, mended.data["failed"]) == (0, [])
+        repaired = run(*WEEKEND, "--missing", "--json", **where)
+        assert (repaired.status, repaired.data["failed"]) == (0, [])
         assert simulator.control.state()["calls"] == 3
     assert content_of(tmp_path / "data/lake") == weekend
