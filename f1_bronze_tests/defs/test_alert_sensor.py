@@ -4,7 +4,6 @@ import json
 import logging
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -41,11 +40,9 @@ Fails = Callable[..., str]
 
 
 @pytest.fixture
-def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+def instance(disk_instance: dg.DagsterInstance) -> dg.DagsterInstance:
     """An instance that keeps the state of sensors, which an ephemeral one does not."""
-    (tmp_path / "home").mkdir()
-    with dg.DagsterInstance.local_temp(str(tmp_path / "home")) as made:
-        yield made
+    return disk_instance
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,6 @@
 """The state of every dataset of every session, each reached as a user would reach it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -37,13 +37,9 @@ Look = Callable[..., Coverage]
 
 
 @pytest.fixture
-def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+def instance(disk_instance: dg.DagsterInstance) -> dg.DagsterInstance:
     """An instance that keeps the state of sensors, which an ephemeral one does not."""
-    (tmp_path / "home").mkdir()
-    with dg.DagsterInstance.local_temp(
-        str(tmp_path / "home"), overrides={"telemetry": {"enabled": False}}
-    ) as made:
-        yield made
+    return disk_instance
 
 
 @pytest.fixture(autouse=True)

@@ -1,7 +1,7 @@
 """monitoring/coverage: what it shows, what its checks say, and when it is looked at again."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -76,14 +76,10 @@ class Deployment:
 
 
 @pytest.fixture
-def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+def instance(disk_instance: dg.DagsterInstance) -> dg.DagsterInstance:
     """An instance that keeps the state of sensors and knows a weekend's sessions."""
-    (tmp_path / "home").mkdir()
-    with dg.DagsterInstance.local_temp(
-        str(tmp_path / "home"), overrides={"telemetry": {"enabled": False}}
-    ) as made:
-        register(made, [SessionPartition.parse(key) for key in (QUALIFYING, RACE)])
-        yield made
+    register(disk_instance, [SessionPartition.parse(key) for key in (QUALIFYING, RACE)])
+    return disk_instance
 
 
 @pytest.fixture

@@ -1,9 +1,8 @@
 """Once a month what is stored of the running seasons is compared with OpenF1, without noise."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -29,11 +28,9 @@ Materialize = Callable[..., dg.ExecuteInProcessResult]
 
 
 @pytest.fixture
-def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+def instance(disk_instance: dg.DagsterInstance) -> dg.DagsterInstance:
     """An instance on disk, since a schedule's tick opens it by reference."""
-    (tmp_path / "dagster").mkdir()
-    with dg.DagsterInstance.local_temp(str(tmp_path / "dagster")) as made:
-        yield made
+    return disk_instance
 
 
 @pytest.fixture

@@ -1,9 +1,8 @@
 """Which sessions should be stored by now: what the calendar says against Dagster's record."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -29,18 +28,16 @@ Look = Callable[..., list[OverdueSession]]
 
 
 @pytest.fixture
-def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+def instance(disk_instance: dg.DagsterInstance) -> dg.DagsterInstance:
     """An instance whose calendar sensor has seen a weekend, and its race of the week after."""
-    (tmp_path / "home").mkdir()
     sessions = {
         number: SeenSession(key=key, name=key, start=end - timedelta(hours=2), end=end)
         for number, (key, end) in enumerate(ENDS.items())
     }
     next_race = replace(sessions[2], key="2025/saudi_arabian/race", end=SUNDAY + timedelta(days=7))
     cancelled = replace(sessions[2], key="2025/imola/race", cancelled=True)
-    with dg.DagsterInstance.local_temp(str(tmp_path / "home")) as made:
-        remember(made, {**sessions, 98: next_race, 99: cancelled})
-        yield made
+    remember(disk_instance, {**sessions, 98: next_race, 99: cancelled})
+    return disk_instance
 
 
 @pytest.fixture
