@@ -191,7 +191,7 @@ def test_settings_that_cannot_be_used(
     assert "Traceback" not in ran.err
 
 
-def test_unreachable_api(run: Run) -> None:
+def test_unreachable_api(run: Run, no_pauses: None) -> None:
     """An API that is not there is exit status 1, its address and what to check."""
     ran = run(*WEEKEND, OPENF1_URL="http://127.0.0.1:9/v1")
     assert ran.status == 1

@@ -279,6 +279,7 @@ def test_missing_after_the_trouble(
     run: Run,
     simulator: Simulator,
     fast: dict[str, str],
+    no_pauses: None,
     cause: Callable[[Simulator], None],
     status: int,
     says: str,
