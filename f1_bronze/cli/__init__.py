@@ -28,7 +28,8 @@ SUMMARIES = {
     "chart": "Write a chart of KIND of a PARTITION (2025/bahrain/race) as SVG.",
     "metrics": "Print and plot metrics: of CloudWatch if F1_BRONZE_METRICS says so, else of the "
     "lake.",
-    "doctor": "Check settings, API, lake and Dagster home, and say how to fix what fails.",
+    "doctor": "Check settings, API, lake, metrics, lineage and Dagster home; say how to fix what "
+    "fails.",
     "settings": "List the settings: variable, value, whether it is the default, meaning.",
     "simulate": "Serve the OpenF1 simulator, on 127.0.0.1 unless --host says otherwise, until "
     "interrupted.",

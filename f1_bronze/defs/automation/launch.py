@@ -20,7 +20,7 @@ from f1_bronze.defs.partitions import (
     Registered,
     asset_key,
 )
-from f1_bronze.defs.record.command_runs import COMMAND_RUN_TAGS, runs_in_code_location
+from f1_bronze.defs.record.runs import COMMAND_RUN_TAGS, runs_in_code_location
 from f1_bronze.defs.record.tags import (
     BY_COMMAND,
     HISTORICAL_TAG,

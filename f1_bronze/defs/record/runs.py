@@ -1,14 +1,22 @@
 """What a run was to make and what it did, read back from Dagster's event log.
 
-It reads only what was recorded, so it does not matter who started the run, or where.
+It reads only what was recorded, so it does not matter who started the run, or where. Runs of the
+command get here what makes them belong to the code location, as runs from the UI do.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import dagster as dg
+from dagster._core.remote_origin import (
+    RegisteredCodeLocationOrigin,
+    RemoteJobOrigin,
+    RemoteRepositoryOrigin,
+)
 
 from f1_bronze.datasets import DATASETS
 from f1_bronze.datasets.dataset import Dataset
@@ -46,6 +54,17 @@ from f1_bronze.telemetry.run_results import (
     StoredPartition,
     Trigger,
 )
+
+CODE_LOCATION = "f1_bronze"
+"""The name in workspace.yaml and pyproject.toml."""
+
+_ORIGIN = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin(CODE_LOCATION), "__repository__")
+
+COMMAND_RUN_TAGS = {
+    ".dagster/repository": _ORIGIN.get_label(),
+    # A daemon retries crashed runs that have an origin; those of the command are left to people.
+    "dagster/max_retries": "0",
+}
 
 _SEASON_STARTS = 3  # March: until then the season before it is the running one
 
@@ -333,3 +352,20 @@ def _first_line(text: str | None) -> str | None:
 
 def _moment(timestamp: float) -> datetime:
     return datetime.fromtimestamp(timestamp, UTC)
+
+
+@contextmanager
+def runs_in_code_location(instance: dg.DagsterInstance, job_name: str) -> Iterator[None]:
+    """Runs of the job that are created inside have the origin of the code location.
+
+    The UI lists under Timeline, Jobs and Job > Runs what has that origin and `COMMAND_RUN_TAGS`,
+    and re-executes only what has an origin; Dagster gives both to runs from a workspace.
+    """
+    create = instance.create_run_for_job
+    origin = RemoteJobOrigin(_ORIGIN, job_name)
+    # `execute_in_process` hands no origin on, and a run's origin cannot be changed later.
+    instance.create_run_for_job = partial(create, remote_job_origin=origin)  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        del instance.create_run_for_job

@@ -11,16 +11,15 @@ from f1_bronze.quality.racing import (
     grid,
     lap_rules,
     season_rules,
-    session_facts,
     tyre_rules,
     volume,
 )
 from f1_bronze.quality.racing.findings import RacingRule
 
 _FUNCTIONS: tuple[RacingRule, ...] = (
-    session_facts.meeting_known,
-    session_facts.meeting_as_in_sessions,
-    session_facts.dated_within_the_session,
+    season_rules.meeting_known,
+    season_rules.meeting_as_in_sessions,
+    season_rules.dated_within_the_session,
     season_rules.starts_in_its_season,
     season_rules.named_as_its_partition,
     season_rules.type_as_its_name,
