@@ -102,7 +102,7 @@ class StoreFiles:
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
-        self._kept: dict[str, bytes] = {}
+        self._kept: dict[str, pa.Buffer] = {}
         self._failure: LakeError | None = None
 
     @property
@@ -122,8 +122,12 @@ class StoreFiles:
         found.files_of = self
         return found
 
-    def parquet(self, paths: Sequence[str]) -> list[bytes]:
-        """The bytes of Parquet files; `LakeError` when one cannot be had."""
+    def parquet(self, paths: Sequence[str]) -> list[pa.Buffer]:
+        """The bytes of Parquet files; `LakeError` when one cannot be had.
+
+        In memory of Arrow's own: its threads give files back when they please, and if that is when
+        Python ends, giving back Python's memory ends the process (exit status 134).
+        """
         wanted = [path for path in paths if path not in self._kept]
         try:
             for path, data in zip(wanted, self.read(wanted), strict=True):
@@ -141,7 +145,7 @@ class StoreFiles:
     def find_damaged(self) -> None:
         """`TornFile` for the first file whose rows cannot be read, though its footer can."""
         for path, data in self._kept.items():
-            read_table(data, self._store.uri(path))
+            read_table(data.to_pybytes(), self._store.uri(path))
 
     def take_failure(self) -> LakeError | None:
         """The first error as the store raised it, before Arrow and DuckDB reword it.
@@ -151,14 +155,16 @@ class StoreFiles:
         failure, self._failure = self._failure, None
         return failure
 
-    def _whole(self, path: str, data: bytes | None) -> bytes:
+    def _whole(self, path: str, data: bytes | None) -> pa.Buffer:
         if data is None:
             raise LakeError(f"{self._store.uri(path)} went away while it was read. Ask again.")
         try:
             pq.read_metadata(pa.BufferReader(data))
         except (pa.ArrowException, ValueError, OSError) as error:
             raise torn_file(self._store.uri(path)) from error
-        return data
+        copy = pa.BufferOutputStream()
+        copy.write(data)
+        return copy.getvalue()
 
 
 class StoreDataset(pyarrow.dataset.FileSystemDataset):  # type: ignore[misc]  # pyarrow has no types
