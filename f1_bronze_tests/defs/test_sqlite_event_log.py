@@ -186,6 +186,25 @@ def test_charts_and_evidence_are_stored_once(log: SqliteEventLog) -> None:
     assert rows_with_chart(log, "index", "asset_check_executions", "evaluation_event") == 3
 
 
+def test_a_reader_waits_for_the_second_commit(log: SqliteEventLog) -> None:
+    """Between that of the run's file and that of the index there is an event without metadata."""
+    log.store_event(materialization("run", "2024/a/race", picture=CHART, rows=2))
+    index = log.path_for_shard("index")
+    with closing(sqlite3.connect(index)) as other, other:
+        other.execute("CREATE TABLE kept AS SELECT * FROM event_logs")
+        other.execute("DELETE FROM event_logs")
+
+    def commit() -> None:
+        with closing(sqlite3.connect(index)) as other, other:
+            other.execute("INSERT INTO event_logs SELECT * FROM kept")
+
+    later = threading.Timer(0.3, commit)
+    later.start()
+    [record] = log.get_records_for_run("run").records
+    later.join()
+    assert metadata_of(record.event_log_entry)["rows"].value == 2
+
+
 def rows_with_chart(log: SqliteEventLog, shard: str, table: str, column: str) -> int:
     """How many rows of a table hold a chart."""
     with closing(sqlite3.connect(log.path_for_shard(shard))) as connection:

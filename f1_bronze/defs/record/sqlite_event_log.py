@@ -11,6 +11,7 @@ import ctypes
 import os
 import sqlite3
 import threading
+import time
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -43,6 +44,9 @@ from watchdog.events import FileModifiedEvent, FileSystemEvent
 
 SECONDS_FOR_A_LOCK = 30
 """How long a statement waits while other processes write; Dagster's own figure."""
+
+SECONDS_OF_COMMITS = 10.0
+"""How long a reader waits for the second of the two commits of an event."""
 
 MOST_FILES_OPEN = 8
 """Runs whose files are kept open besides the index; the one that was used longest ago is closed."""
@@ -244,17 +248,21 @@ class SqliteEventLog(SqliteEventLogStorage):
         whole: dict[tuple[Any, ...], EventLogEntry] = {}
         for run_id in {event.run_id for event in light}:
             times = [self._time(event) for event in light if event.run_id == run_id]
-            for table, column, time in (
+            for table, column, moment in (
                 (_EVENTS, _EVENTS.c.event, _EVENTS.c.timestamp),
                 (_CHECKS, _CHECKS.c.evaluation_event, _CHECKS.c.evaluation_event_timestamp),
             ):
                 query = db.select(column).where(
-                    table.c.run_id == run_id, time.between(min(times), max(times))
+                    table.c.run_id == run_id, moment.between(min(times), max(times))
                 )
                 with self.index_connection() as index:
                     texts = [text for (text,) in index.execute(query) if len(text) >= LARGE]
                 found = (deserialize_value(text, EventLogEntry) for text in texts)
                 whole |= {_identity(event): event for event in found}
+        now = time.time()
+        if any(now - e.timestamp < SECONDS_OF_COMMITS for e in light if _identity(e) not in whole):
+            time.sleep(0.1)  # its writer has committed the run's file, and not yet the index
+            return self._complete(records)
         return [
             one._replace(event_log_entry=whole.get(_identity(entry), entry))
             if _is_light(entry := one.event_log_entry)
