@@ -52,6 +52,8 @@ class Row:
         wall, cpu: seconds; memory: megabytes at most; calls: of the API.
         records: how many it stored, each equal to the API's.
         requests: to S3, by kind; of the last round.
+        partitions: how many it stored, where sizes are compared.
+        event_log_kb: kilobytes of Dagster's event log a stored partition with its checks.
     """
 
     case: str
@@ -63,6 +65,8 @@ class Row:
     calls: int | None = None
     records: int | None = None
     requests: Mapping[str, int] = field(default_factory=dict)
+    partitions: int | None = None
+    event_log_kb: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
@@ -98,17 +102,22 @@ def standard_cases(season: int, *, patient: bool) -> dict[str, Case]:
 class Bench:
     """Runs cases in a folder that is thrown away, and says what it does."""
 
-    def __init__(self, source: SeasonSource, folder: Path, say: Say, *, rounds: int) -> None:
+    def __init__(self, source: SeasonSource, folder: Path, say: Say, *, rounds: int | None) -> None:
         self._source, self._folder, self._say, self._rounds = source, folder, say, rounds
+
+    def _turns(self, case: str) -> range:
+        """As many rounds as are asked for; else three of a season and one of what takes long."""
+        return range(self._rounds or (3 if case in ("season", "start") else 1))
 
     def run(self, case: Case) -> Iterator[Row]:
         """Each program as often as there are rounds, in turns; outputs are compared each time."""
         expected = expected_records(self._source, case.years, case.types)
         taken: dict[str, list[tuple[Measured, int]]] = {name: [] for name in case.programs}
+        sizes: dict[str, float] = {}
         total = sum(records.total() for records in expected.values())
         with Simulator(self._source, limits=case.limits) as simulator:
             simulator.control.change_behaviour(latency_seconds=case.latency)
-            for number in range(self._rounds):
+            for number in self._turns(case.name):
                 place = self._folder / case.name
                 shutil.rmtree(place, ignore_errors=True)
                 for program in case.programs:
@@ -119,6 +128,8 @@ class Bench:
                     if (stored := self._read(program, case, place)) is not None:
                         compare(program, expected, stored)
                     taken[program].append((used, calls))
+                    if program == OURS:
+                        sizes[program] = _event_log_kb(place / "ours/dagster_home", used)
                     self._say(
                         f"{case.name}, round {number + 1}: {program}: {used.wall:.2f} s, "
                         f"{used.cpu:.2f} s CPU, {used.memory:.0f} MB, {calls} calls"
@@ -129,6 +140,7 @@ class Bench:
                 case.name,
                 program,
                 [used for used, _ in rounds],
+                event_log_kb=sizes.get(program),
                 calls=None if is_floor else rounds[-1][1],
                 records=None if is_floor else total,
             )
@@ -170,7 +182,7 @@ class Bench:
         server, and a proxy the distance."""
         taken: dict[str, list[Measured]] = {}
         counts: dict[str, Mapping[str, int]] = {}
-        for number in range(self._rounds):
+        for number in self._turns("s3"):
             with (
                 Simulator(self._source, limits=None) as simulator,
                 serve_bucket() as (address, bucket),
@@ -211,7 +223,7 @@ class Bench:
             "f1-bronze sql": [*ours, "sql", "SELECT 1"],
         }
         taken: dict[str, list[Measured]] = {}
-        for _ in range(max(3, self._rounds)):
+        for _ in self._turns("start"):
             for program, command in commands.items():
                 taken.setdefault(program, []).append(
                     # Without data `status` ends with 1: something is missing.
@@ -241,6 +253,13 @@ class Bench:
             "s.sort_stats('cumulative').print_stats(40)"
         )
         return measure([sys.executable, "-c", program, str(stats)], environ, place / "logs").out
+
+
+def _event_log_kb(home: Path, used: Measured) -> float:
+    """What a home's event log takes a partition that the command says it stored."""
+    stored = sum(row["sessions"] for row in json.loads(used.out)["datasets"])
+    files = [*(home / "history/runs").glob("*.db*")]
+    return round(sum(file.stat().st_size for file in files) / 1000 / stored, 1)
 
 
 def to_row(case: str, program: str, rounds: Sequence[Measured], **more: Any) -> Row:

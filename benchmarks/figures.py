@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
+from benchmarks import flat
 from benchmarks.cases import AGAIN, BARE, DLT, FLOOR, OURS
 from f1_bronze.charts.palette import GAINED, GRID, MUTED, PANEL
 from f1_bronze.charts.svg import MARGIN, TITLE_HEIGHT, WIDTH, Drawing, vertical_lines
@@ -18,6 +19,7 @@ TITLES = {
     "limits": "The same, under the free limits (3 a second, 30 a minute)",
     "all-types": "A season, sessions of all types, no limits",
     "four-seasons": "Four seasons, sessions of all types, no limits",
+    "flat": "Runs of every size, and a season beside eight others",
     "s3": "A season into a folder and into S3, 30 ms a request",
     "start": "Starting a command",
 }
@@ -32,13 +34,15 @@ def to_markdown(rows: Sequence[Row], about: Mapping[str, str]) -> str:
         busy = f" The machine was busy with other work (load {about['load']}): ratios are rough."
     parts = [
         f"Measured on {about['date']}: {about['machine']}; Python {about['python']}, Dagster "
-        f"{about['dagster']}. Medians of {about['rounds']} rounds in turns; memory is the most of "
-        f"them. Sessions: {about['sessions']}. Take the ratios: seconds belong to a machine."
+        f"{about['dagster']}. Programs in turns, medians of the rounds; memory is their most. "
+        f"Sessions: {about['sessions']}. Take the ratios: seconds belong to a machine."
         f"{busy}"
     ]
     for case, group in groupby(rows, lambda row: row["case"]):
         found = list(group)
-        parts.append(f"### {TITLES[case]}\n\n`make bench CASES={case}`")
+        rounds = max(row["rounds"] for row in found)
+        times = "1 round" if rounds == 1 else f"{rounds} rounds"
+        parts.append(f"### {TITLES[case]}\n\n`make bench CASES={case}`, {times}")
         ours = next((row for row in found if row["program"] == OURS), None)
         columns = ["", "wall s", "CPU s", "memory MB"]
         columns += ["API calls", "ours / this"] if ours else []
@@ -56,9 +60,9 @@ def to_markdown(rows: Sequence[Row], about: Mapping[str, str]) -> str:
             parts.append(f"{records:,} records, the same in each program's files as in the API.")
         parts += _requests(found)
     if about["sessions"] == AS_TITLED and (ratios := _ratios(rows)):
-        lines = [("ratio", "measured", "target"), ("---", "---:", "---:"), *ratios]
+        lines = [("figure", "measured", "target"), ("---", "---:", "---:"), *ratios]
         table = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-        parts.append(f"### Ratios that are to hold\n\n{table}")
+        parts.insert(1, f"### What is to hold\n\n{table}")
     return "\n\n".join(parts) + "\n"
 
 
@@ -87,16 +91,21 @@ def _ratios(rows: Sequence[Row]) -> list[tuple[str, str, str]]:
         found.append(("a season: ours / (bare script + Dagster's floor), wall", sums, "≤ 1.3"))
         cpu = next(r["cpu"] for r in rows if (r["case"], r["program"]) == season[0])
         found.append(("a season: CPU seconds", f"{cpu:.1f}", "≤ 12 (2 idle cores)"))
+    for row in rows:
+        if (row["case"], row["program"]) == season[0] and row.get("event_log_kb"):
+            size = f"{row['event_log_kb']:.1f} kB"
+            found.append(("a season: event log a materialization with its checks", size, "≤ 30 kB"))
     one, four = ("all-types", OURS), ("four-seasons", OURS)
     if one in memory and four in memory:
         ratio = f"{memory[four] / memory[one]:.2f}"
         found.append(("memory: four seasons / one, all types", ratio, "≤ 1.25"))
+        found.append(("memory: four seasons, all types", f"{memory[four]:.0f} MB", "< 450 MB"))
     for turn in ("new", "unchanged"):
         local, distant = ("s3", f"folder, {turn}"), ("s3", f"S3, {turn}")
         if local in wall and distant in wall:
             ratio = f"{wall[distant] / wall[local]:.2f}"
             found.append((f"S3 at 30 ms / folder, {turn}, wall", ratio, "≤ 1.3"))
-    return found
+    return [*found, *flat.ratios([row for row in rows if row["case"] == "flat"])]
 
 
 def to_svg(rows: Sequence[Row], case: str, basis: str) -> str:

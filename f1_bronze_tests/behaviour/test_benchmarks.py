@@ -96,8 +96,12 @@ def test_figures_as_a_table_and_as_a_chart() -> None:
     rows = [
         row("bare script", 1.0),
         row("dlt", 4.0),
-        row("f1-bronze ingest", 12.0),
+        row("f1-bronze ingest", 12.0, event_log_kb=29.3),
         row("Dagster's floor, its storage", 9.0, calls=None, records=None),
+        row("a season of two types, new, beside nothing else", 10.0, case="flat", partitions=240),
+        row("ingest, 10 partitions", 5.0, case="flat", partitions=10),
+        row("ingest, 110 partitions", 7.0, case="flat", partitions=110),
+        row("a season of two types, new, beside all that", 11.0, case="flat", partitions=240),
         row("folder, new", 10.0, case="s3"),
         row("S3, new", 12.5, case="s3", requests={"write partition files": 3}),
     ]
@@ -108,6 +112,11 @@ def test_figures_as_a_table_and_as_a_chart() -> None:
     assert "| S3 at 30 ms / folder, new, wall | 1.25 | ≤ 1.3 |" in text
     assert "| write partition files | 3 |" in text
     assert "30 records, the same in each program's files as in the API." in text
+    assert "a season: event log a materialization with its checks | 29.3 kB | ≤ 30 kB |" in text
+    assert "| CPU of a partition, from 10 to 110 | 20 ms |  |" in text
+    new = "a season of two types, new: beside all that / beside nothing else, CPU"
+    assert f"| {new} | 1.10 | ≤ 1.2 |" in text
+    assert text.index("### What is to hold") < text.index("### A season, qualifying and race")
     assert "busy" not in text
     assert "busy with other work (load 9.5)" in to_markdown(rows, {**ABOUT, "load": "9.5"})
     svg = to_svg(rows, "season", "seen")
