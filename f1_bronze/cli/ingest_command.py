@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import time
@@ -192,6 +193,9 @@ def _execute_runs(
                 break
             if not result.success and len(tally.failures) == failures_before:
                 crashes.append(describe_crash(result))
+            # What it has read hangs in circles of few objects, which Python would not come to soon.
+            del result
+            gc.collect()
         try:
             emit_now(instance, Deployment(settings), runs)
         except (LakeError, SinkUnavailable) as error:

@@ -116,7 +116,7 @@ class Lake:
         if len(candidates) < 2 or min(len(places), len(sessions)) < len(candidates):
             yield from (self._try_to_land(one, accept_loss, None) for one in candidates)
             return
-        with ThreadPoolExecutor(_AT_ONCE) as writers:
+        with self._threads() as writers:
             try:
                 seasons = dict.fromkeys((c.dataset.name, c.partition.year) for c in candidates)
                 listed = writers.map(
@@ -143,6 +143,10 @@ class Lake:
                     yield one.result() if isinstance(one, Future) else one
             finally:
                 writers.shutdown(cancel_futures=True)
+
+    def _threads(self) -> ThreadPoolExecutor:
+        """For requests that overlap; a disk is no faster for ten threads, and each takes memory."""
+        return ThreadPoolExecutor(2 if self.store.uri("").startswith("file:") else _AT_ONCE)
 
     def _find_contradiction(self, candidate: Candidate) -> LakeError | None:
         try:
@@ -261,7 +265,7 @@ class Lake:
             for entry in self.store.list(paths.dataset_folder(dataset.name, year))
             if (place := paths.parse_file_path(entry.path)) and place[1] in wanted
         }
-        with ThreadPoolExecutor(_AT_ONCE) as readers:
+        with self._threads() as readers:
             contents = list(readers.map(self._read_listed, found.values()))
         return {
             partition: read_file(data, self.store.uri(entry.path))
@@ -315,7 +319,7 @@ class Lake:
         """Every dataset's files of these seasons; the listings overlap."""
         seasons = [(dataset.name, year) for year in years for dataset in DATASETS]
         unreadable = ""
-        with ThreadPoolExecutor(_AT_ONCE) as readers:
+        with self._threads() as readers:
             for (name, year), found in zip(
                 seasons, readers.map(self._list_or_error, seasons), strict=True
             ):

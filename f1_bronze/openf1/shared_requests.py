@@ -1,6 +1,8 @@
 """OpenF1 as one process uses it: asked once for what several runs need between them."""
 
+import marshal
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from itertools import chain
@@ -14,6 +16,10 @@ from f1_bronze.openf1.calendar import Calendar, read_calendar
 
 if TYPE_CHECKING:
     from f1_bronze.openf1.client import OpenF1Client
+
+
+_Packed = tuple[SessionAnswer, bytes]
+"""An answer without its records, and these as bytes."""
 
 
 class OpenF1:
@@ -35,7 +41,7 @@ class OpenF1:
         self.base_url = base_url
         """The address of the API, without a slash at the end."""
         self._ahead: dict[Dataset, Iterator[list[SessionAnswer]]] = {}
-        self._kept: dict[tuple[Dataset, int], SessionAnswer] = {}
+        self._kept: dict[tuple[Dataset, int], SessionAnswer | _Packed] = {}
         self._expected: set[tuple[Dataset, int]] = set()
         self._calendars: dict[tuple[int, ...], Calendar] = {}
         self._calendar_cost = Counters()
@@ -105,6 +111,7 @@ class OpenF1:
         others = [ref for ref in refs if (dataset, ref.session_key) not in self._expected]
         asked = fetch_batches(self.client, dataset, others) if others else iter(())
         unasked = {(dataset, ref.session_key) for ref in others}
+        now = {ref.session_key for ref in refs}
         at_hand: list[SessionAnswer] = []
         for ref in refs:
             place = dataset, ref.session_key
@@ -113,9 +120,12 @@ class OpenF1:
                 at_hand = []
             while place not in self._kept:
                 batch = next(asked if place in unasked else self._ahead[dataset])
-                self._kept |= {(dataset, answer.session_key): answer for answer in batch}
+                for answer in batch:
+                    later = answer.session_key not in now
+                    self._kept[dataset, answer.session_key] = _pack(answer) if later else answer
+                batch.clear()  # or its iterator keeps the records until the next one
             self._expected.discard(place)
-            at_hand.append(self._kept.pop(place))
+            at_hand.append(_unpack(self._kept.pop(place)))
         if at_hand:
             yield at_hand
 
@@ -123,3 +133,15 @@ class OpenF1:
         """Give the connections back."""
         if "client" in self.__dict__:
             self.client.close()
+
+
+def _pack(answer: SessionAnswer) -> _Packed:
+    """An answer for a later run: objects take many times the memory of their bytes."""
+    return replace(answer, records=[]), marshal.dumps(answer.records)
+
+
+def _unpack(kept: SessionAnswer | _Packed) -> SessionAnswer:
+    if isinstance(kept, SessionAnswer):
+        return kept
+    answer, records = kept
+    return replace(answer, records=marshal.loads(records))

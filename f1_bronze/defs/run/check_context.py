@@ -1,7 +1,7 @@
 """What rules and charts of a run may look at besides their rows: the run, the lake, the record."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from functools import cache, cached_property
+from functools import cached_property
 
 import dagster as dg
 import pyarrow as pa
@@ -25,6 +25,7 @@ class RunCheckContext:
         self._lake, self._instance = lake, instance
         self._kept: dict[str, dict[SessionPartition, pa.Table]] = {}
         self._latest: dict[str, dict[str, RecordedMaterialization | None]] = {}
+        self._stored: dict[tuple[str, int], set[SessionPartition]] = {}
 
     def keep(self, dataset: Dataset, partition: SessionPartition, table: pa.Table) -> None:
         """Remember what this run has stored, so that it need not be read back."""
@@ -83,9 +84,11 @@ class RunCheckContext:
         stored = self._read_stored(dataset.name, year)
         return [p for p in order[: max(here, default=len(order)) + 1] if p not in stored]
 
-    @cache  # noqa: B019  one object a run
     def _read_stored(self, dataset: str, year: int) -> set[SessionPartition]:
-        return self._lake.stored_partitions(dataset, {year})
+        place = dataset, year
+        if place not in self._stored:
+            self._stored[place] = self._lake.stored_partitions(dataset, {year})
+        return self._stored[place]
 
     @cached_property
     def _registered(self) -> Registered:

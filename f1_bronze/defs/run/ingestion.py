@@ -78,6 +78,7 @@ class _Source:
 
 
 _Answered = tuple[SessionPartition, SessionAnswer]
+_Landed = tuple[SessionPartition, SessionAnswer, Landing | Exception]
 
 
 class Ingestion:
@@ -336,9 +337,7 @@ class Ingestion:
             batch.append((partition, answer))
         yield batch
 
-    def _land_all(
-        self, dataset: Dataset, batches: Iterable[list[_Answered]]
-    ) -> Iterator[tuple[SessionPartition, SessionAnswer, Landing | Exception]]:
+    def _land_all(self, dataset: Dataset, batches: Iterable[list[_Answered]]) -> Iterator[_Landed]:
         """What became of each answer; those that came together are stored side by side."""
         for batch in batches:
             landings = self._io_manager.land_all(
@@ -350,7 +349,7 @@ class Ingestion:
                 accept_loss=self._accept_loss,
             )
             with closing(landings):
-                landed = ((place, one, one.error or next(landings)) for place, one in batch)
+                landed = (_take(answered, landings) for answered in batch)
                 # A backfill requests the stints of the races whose session is on record: a tick of
                 # the daemon between two sessions of a run would cut their run in pieces. So these
                 # are stored first and then recorded one right after the other.
@@ -412,6 +411,14 @@ class Ingestion:
         if tags := plan_later_attempt(self._run, errors, datetime.now(UTC)):
             self._instance.add_run_tags(self._run.run_id, tags)
         return to_failure(failures, self._openf1.unsettled)
+
+
+def _take(answered: _Answered, landings: Iterator[Landing | LakeError]) -> _Landed:
+    """What became of an answer; its records are let go, before more answers are read."""
+    partition, answer = answered
+    landing = answer.error or next(landings)
+    answer.records.clear()
+    return partition, answer, landing
 
 
 def _is_recorded(
