@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -120,4 +121,4 @@ def test_figures_as_a_table_and_as_a_chart() -> None:
     assert "busy" not in text
     assert "busy with other work (load 9.5)" in to_markdown(rows, {**ABOUT, "load": "9.5"})
     svg = to_svg(rows, "season", "seen")
-    assert all(str(one["program"]) in svg for one in rows if one["case"] == "season")
+    assert all(str(one["program"]) in unescape(svg) for one in rows if one["case"] == "season")

@@ -1,5 +1,6 @@
 """The results of checks in Dagster: evaluations, severities, and how a run ends."""
 
+import weakref
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,9 @@ from f1_bronze.defs.checks import evidence, to_evaluation
 from f1_bronze.defs.partitions import RACE_GROUP, SESSION_GROUP, register
 from f1_bronze.defs.record.check_results import checked_keys, read_checks, read_evaluation
 from f1_bronze.defs.record.latest import read_latest
+from f1_bronze.defs.run.check_context import RunCheckContext
 from f1_bronze.defs.run.tally import RunTally
+from f1_bronze.lake.lake import Lake
 from f1_bronze.settings import Settings
 from f1_bronze.simulator.faults import InjectedFault
 from f1_bronze.simulator.server import Simulator
@@ -323,3 +326,12 @@ def test_checks_of_an_older_release_are_read_until_the_partition_is_checked_agai
     states = read_checks(instance, [RACE], with_rules=False)
     assert [one.severity for one in states[RACE, "drivers"]] == [None, None, None]
     assert checked_keys(instance, laps, {RACE}) == {RACE}
+
+
+def test_what_a_run_has_read_is_let_go(instance: dg.DagsterInstance, tmp_path: Path) -> None:
+    """Nothing of the process keeps the tables of a run that has ended."""
+    context = RunCheckContext(Lake.at(str(tmp_path)), instance)
+    assert context.missing_sessions(DATASET["laps"], 2025) == []
+    left = weakref.ref(context)
+    del context
+    assert left() is None

@@ -36,6 +36,7 @@ from f1_bronze.openf1.batches import (
     source_url,
 )
 from f1_bronze.openf1.breaker import Breaker
+from f1_bronze.openf1.shared_requests import OpenF1
 
 from .fakes import (
     BASE_URL,
@@ -499,3 +500,18 @@ def test_rows_of_another_meeting_fail_their_session_alone() -> None:
         "The results of session 9003 came with rows of another meeting: 1 of 2 rows (meeting_key "
         "77 where the calendar has 1203). Nothing of this answer is stored"
     ) in str(answers[3].error)
+
+
+def test_answers_for_a_later_run_wait_as_bytes() -> None:
+    """What one batch brings for two runs is the same for both, and the second's waits packed."""
+    network = FakeNetwork(two_rows_each)
+    openf1 = OpenF1(lambda: make_client(network), base_url=BASE_URL)
+    openf1.expect({LAPS: SEASON})
+    first = list(openf1.answers(LAPS, SEASON[:10]))
+    calls = len(network.requests)
+    assert all(isinstance(kept, tuple) for kept in openf1._kept.values())
+    assert len(openf1._kept) > 0
+    second = list(openf1.answers(LAPS, SEASON[10:]))
+    alone = list(fetch_sessions(make_client(FakeNetwork(two_rows_each)), LAPS, SEASON))
+    assert [one.records for one in (*first, *second)] == [one.records for one in alone]
+    assert calls < 10
