@@ -1,5 +1,6 @@
 """A weekend that was ingested once; each test gets a copy of its lake and Dagster home."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -19,6 +20,8 @@ from .commands import Ran
 from .once import made_once
 
 RACE = SessionPartition.parse("2025/bahrain/race")
+PRINTED = "printed.json"
+"""In the folder: what the command that ingested the weekend has printed, on both streams."""
 DATASET = {dataset.name: dataset for dataset in DATASETS}
 
 
@@ -27,6 +30,12 @@ class Weekend:
     """Bahrain 2025 in a folder of its own: `lake` and `home`."""
 
     folder: Path
+
+    @property
+    def printed(self) -> tuple[str, str]:
+        """What the ingest printed: its table, and its messages."""
+        out, err = json.loads((self.folder / PRINTED).read_text("utf-8"))
+        return out, err
 
     @property
     def lake(self) -> Lake:
@@ -63,21 +72,23 @@ def ingested_weekend(tmp_path_factory: pytest.TempPathFactory) -> Weekend:
 
 
 def _ingest(folder: Path) -> None:
+    """Without any setting, so that it is stored where the demo is; what it printed is kept too."""
     folder.mkdir()
-    environ = {k: v for k, v in os.environ.items() if not k.startswith(("F1_BRONZE_", "AWS_"))}
-    environ |= {
-        "F1_BRONZE_LAKE_URI": str(folder / "lake"),
-        "DAGSTER_HOME": str(folder / "home"),
-        "DAGSTER_DISABLE_TELEMETRY": "1",
-    }
+    settings = ("F1_BRONZE_", "AWS_", "DAGSTER_")
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(settings)}
+    environ |= {"DAGSTER_DISABLE_TELEMETRY": "1", "COLUMNS": "240"}
     words = ["ingest", "2025", "--grand-prix", "bahrain", "--offline"]
-    subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-m", "f1_bronze.cli", *words],
         env=environ,
         cwd=folder,
         check=True,
         capture_output=True,
+        text=True,
     )
+    (folder / PRINTED).write_text(json.dumps([done.stdout, done.stderr]), "utf-8")
+    (folder / "data/demo/lake").rename(folder / "lake")
+    (folder / "data/demo/dagster_home").rename(folder / "home")
 
 
 @pytest.fixture

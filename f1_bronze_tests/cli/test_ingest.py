@@ -12,15 +12,16 @@ from f1_bronze.simulator.sources import RecordedSeasons
 
 from ..commands import Run
 from ..conftest import RECORDINGS, needs_recordings
+from ..weekend import Weekend
 
 WEEKEND = ("ingest", "2025", "--grand-prix", "bahrain")
 
 
-def test_offline_weekend(run_process: Run, tmp_path: Path) -> None:
+def test_offline_weekend(ingested_weekend: Weekend) -> None:
     """Without any server or setting a simulated weekend is stored as the demo, and recorded."""
-    ran = run_process(*WEEKEND, "--offline")
-    assert (ran.status, ran.err) == (0, "Simulated data from the embedded simulator.\n")
-    lines = ran.out.splitlines()
+    out, err = ingested_weekend.printed
+    assert err == "Simulated data from the embedded simulator.\n"
+    lines = out.splitlines()
     assert lines[0].split()[:4] == ["dataset", "sessions", "rows", "new"]
     assert [line.split()[0] for line in lines[1:8]] == [
         "sessions",
@@ -34,11 +35,9 @@ def test_offline_weekend(run_process: Run, tmp_path: Path) -> None:
     race = "year=2025/grand_prix=bahrain/session_type=race"
     assert f"  bronze/pit_stops/{race}/pit_stops_907047.parquet" in lines
     assert lines[-1].startswith("7 API calls for 7 batches (0 retries, ")
-    assert (
-        ds.dataset(tmp_path / "data/demo/lake/bronze/drivers", partitioning="hive").count_rows()
-        == 40
-    )
-    with dg.DagsterInstance.from_config(str(tmp_path / "data/demo/dagster_home")) as instance:
+    folder = ingested_weekend.folder
+    assert ds.dataset(folder / "lake/bronze/drivers", partitioning="hive").count_rows() == 40
+    with dg.DagsterInstance.from_config(str(folder / "home")) as instance:
         jobs = sorted(record.job_name for record in instance.get_runs())
         assert jobs == ["bronze_races", "bronze_sessions"]
         assert instance.get_dynamic_partitions("f1_sessions") == [
