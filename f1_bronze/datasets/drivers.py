@@ -121,6 +121,16 @@ _RULES = (
         why="Reserves take seats in practice and testing; a few without a team are no reason to "
         "look, a grid's are.",
     ),
+    *(
+        warn(
+            f"{column} not null",
+            NotNull(column),
+            mostly=0.5,
+            says=f"At least half of the drivers have {column}.",
+            why="True of every row of 61 sessions.",
+        )
+        for column in ("broadcast_name", "first_name", "last_name", "team_colour")
+    ),
     warn(
         "team_colour six digits",
         Matches("team_colour", r"^[0-9A-Fa-f]{6}$"),
@@ -141,6 +151,15 @@ _RULES = (
         "testing half to twice as many.",
         why="A car that does not start is missing from drivers, as in the 2024 Australian "
         "qualifying and race; reserves take seats in practice and testing.",
+    ),
+    warn(
+        "numbers as in the season",
+        mostly=0.85,
+        usable_from=0.5,
+        says="A number belongs to the driver who has it in most sessions of the season that are "
+        "checked together; of seven drivers one may differ.",
+        why="True of every driver of 60 sessions of 2024. A reserve may take over a number, a "
+        "field that changes its numbers is none.",
     ),
     warn(
         "two cars a team",

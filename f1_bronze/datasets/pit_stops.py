@@ -4,13 +4,14 @@ Under a red flag the whole field waits in the pit lane, so times of many minutes
 Some early races have no rows at all, and a few rows have no lap number.
 """
 
-from f1_bronze.datasets.conditions import Between, TypeIs
+from f1_bronze.datasets.conditions import Between, NotNull, TypeIs
 from f1_bronze.datasets.dataset import (
     DRIVER_NUMBER,
     MEETING_KEY,
     RACE,
     RACE_TYPES,
     SESSION_KEY,
+    SPRINT,
     Dataset,
     Scope,
     Severity,
@@ -81,6 +82,29 @@ _RULES = (
         promised="pit_duration not null",
         why="Both are the same time; pit_duration goes after 2026. 0.1 % of race rows have none, "
         "and no lap either: two cars that never left the grid in Qatar in 2024.",
+    ),
+    warn(
+        "pit lane times agree",
+        usable_from=0.5,
+        says="lane_duration and pit_duration are the same time, where both are there.",
+        why="They are two names of one value: equal in all 36 recorded rows with both.",
+    ),
+    warn(
+        "date not null",
+        NotNull("date"),
+        mostly=0.9,
+        usable_from=0.25,
+        says="Nine visits in ten are dated.",
+        why="True of every visit of 27 sessions.",
+    ),
+    warn(
+        "lap_number not null in sprints",
+        NotNull("lap_number"),
+        mostly=0.8,
+        usable_from=0.25,
+        scope=Scope(SPRINT),
+        says="Four visits in five have a lap.",
+        why="In races 3 % without one was the most; there stints tell where a stop is missing.",
     ),
     *(
         error(

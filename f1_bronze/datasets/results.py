@@ -110,6 +110,35 @@ _RULES = (
         why="In practice and testing several drivers share a car, so there can be more of them "
         "than cars.",
     ),
+    *(
+        warn(
+            f"{column} not null in practice",
+            NotNull(column),
+            mostly=0.5,
+            usable_from=0.5,
+            scope=Scope(PRACTICE_TYPES),
+            says=f"At least half of the drivers of a practice have {column}.",
+            why="Who sets no time has none; with fewer than half there is no order to read.",
+        )
+        for column in ("position", "number_of_laps", "duration", "gap_to_leader")
+    ),
+    warn(
+        "number_of_laps 0 to 250",
+        Between("number_of_laps", 0, 250),
+        usable_from=0.5,
+        scope=Scope(QUALIFYING_TYPES | PRACTICE_TYPES),
+        why="143 laps were the most of a day of testing; races have stricter rules.",
+    ),
+    *(
+        warn(
+            f"{flag} not null",
+            NotNull(flag),
+            mostly=0.5,
+            says=f"At least half of the drivers have the flag {flag}.",
+            why="True of every row of 61 sessions; without the flags nobody can tell who retired.",
+        )
+        for flag in ("dnf", "dns", "dsq")
+    ),
     warn(
         "points not null",
         NotNull("points"),
@@ -132,7 +161,7 @@ _RULES = (
     MEETING_AS_IN_SESSIONS,
     warn(
         "every driver has a result",
-        usable_from=0.5,
+        usable_from=0.6,
         scope=_RACED,
         says="Every driver of the session has a row, also one who did not finish or start.",
         why="True of every race and sprint of 2024. A driver who does not take part in qualifying "

@@ -57,6 +57,7 @@ def shape_rules(
             "keys unique",
             Unique(key),
             severity=repeats,
+            usable_from=0.5 if repeats is Severity.WARN else None,
             says=f"No two rows have the same {', '.join(key)}.",
             why=why_repeats,
         ),

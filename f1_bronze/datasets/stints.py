@@ -140,9 +140,15 @@ _RULES = (
     MEETING_AS_IN_SESSIONS,
     warn(
         "drivers with results have stints",
-        usable_from=0.5,
+        usable_from=0.6,
         says="A driver with number_of_laps in results has a stint.",
         why="True of every driver of 88 races and sprints.",
+    ),
+    warn(
+        "stint numbers contiguous",
+        usable_from=0.5,
+        says="The stints of a driver are 1, 2, 3, … where their laps follow each other.",
+        why="True of all 598 drivers of 30 races and sprints.",
     ),
     warn(
         "stints do not overlap",

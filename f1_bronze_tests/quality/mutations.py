@@ -124,7 +124,11 @@ _GONE = {
 }
 """A field of each dataset that no other rule needs."""
 
-_GONE_TOO = {"stints": frozenset({"stints: tyre age not null"})}
+_GONE_TOO = {
+    "stints": frozenset({"stints: tyre age not null"}),
+    "results": frozenset({"results: dsq not null"}),
+    "pit_stops": frozenset({"pit_stops: date not null"}),
+}
 """What else notices that the field is gone."""
 
 _RETYPED = {
@@ -296,6 +300,12 @@ _RESULTS = (
     ),
     Mutation(
         dataset="results",
+        rule="number_of_laps 0 to 250",
+        of="2025/hungarian/practice_1",
+        records=_last(number_of_laps=-1),
+    ),
+    Mutation(
+        dataset="results",
         rule="position in practice",
         of="2025/hungarian/practice_1",
         records=_set(position=0),
@@ -308,6 +318,32 @@ _RESULTS = (
         records=_set(points=12.5),
         companions=_both("results: points by the table"),
     ),
+)
+
+_MOSTLY_NULL = tuple(
+    Mutation(dataset=dataset, rule=rule, of=of, records=_set(0.6, **{column: None}), severity=worst)
+    for dataset, column, rule, of, worst in (
+        *(
+            ("drivers", column, f"{column} not null", "2025/belgian/race", None)
+            for column in ("broadcast_name", "first_name", "last_name", "team_colour")
+        ),
+        *(
+            ("results", column, f"{column} not null", "2025/belgian/race", None)
+            for column in ("dnf", "dns", "dsq")
+        ),
+        *(
+            (
+                *("results", column, f"{column} not null in practice"),
+                *("2025/hungarian/practice_1", Severity.ERROR),
+            )
+            for column in ("position", "number_of_laps", "duration", "gap_to_leader")
+        ),
+        ("pit_stops", "date", "date not null", "2025/belgian/race", None),
+        (
+            *("pit_stops", "lap_number", "lap_number not null in sprints"),
+            *("2025/miami/sprint", Severity.ERROR),
+        ),
+    )
 )
 
 _LAPS = (
@@ -590,4 +626,14 @@ _UNUSABLE = (
 )
 """Defects of the kind that was only a warning once: all or most of the rows are wrong."""
 
-MUTATIONS = (*_UNUSABLE, *_SHAPE, *_SESSIONS, *_DRIVERS, *_RESULTS, *_LAPS, *_STINTS, *_PIT_STOPS)
+MUTATIONS = (
+    *_UNUSABLE,
+    *_SHAPE,
+    *_MOSTLY_NULL,
+    *_SESSIONS,
+    *_DRIVERS,
+    *_RESULTS,
+    *_LAPS,
+    *_STINTS,
+    *_PIT_STOPS,
+)

@@ -39,6 +39,7 @@ class Plant:
         types: the session types in which it is planted.
         last_year: the last season in which it is a defect.
         dated: whether laps must have a start.
+        swapped_with: the session type of the same meeting that `change` gets as the other session.
     """
 
     dataset: str
@@ -50,6 +51,7 @@ class Plant:
     types: frozenset[str] = CLASSIFIED_TYPES
     last_year: int = 9999
     dated: bool = False
+    swapped_with: str = ""
 
     @property
     def name(self) -> str:
@@ -1465,6 +1467,237 @@ _PIT_STOPS = tuple(
     )
 )
 
+
+def numbers_rotated(records: Records, other: Records, rng: Random) -> Records:
+    """Each driver's rows under the number of the next one."""
+    numbers = sorted({record["driver_number"] for record in records})
+    following = dict(zip(numbers, [*numbers[1:], numbers[0]], strict=True))
+    return [{**r, "driver_number": following[r["driver_number"]]} for r in records]
+
+
+def second_half(records: Records, other: Records, rng: Random) -> Records:
+    """Without the first half of the rows."""
+    return records[len(records) // 2 :]
+
+
+_PRACTICE = frozenset({"practice_1", "practice_2"})
+_NOT_RACED = (
+    (_PRACTICE, "in practice", "lap_duration not null in practice"),
+    (
+        frozenset({"sprint_qualifying"}),
+        "in sprint qualifying",
+        "lap_duration not null in qualifying",
+    ),
+    (frozenset({"qualifying"}), "in qualifying", "lap_duration not null in qualifying"),
+)
+_LAPS_AND_RESULTS = (
+    "laps: best time among laps",
+    "laps: laps near results",
+    "laps: drivers with results have laps",
+    "laps: drivers with laps have results",
+)
+_LAPS_LOST = (*_LAPS_AND_RESULTS, "lap numbers contiguous", "rows as many as usual")
+
+_OUTSIDE_RACES = tuple(
+    Plant(
+        dataset=dataset,
+        what=f"{what}, {where}",
+        change=change,
+        rules=rules if "{}" not in rules[0] else (untimed,),
+        related=related,
+        severity=severity,
+        types=types,
+    )
+    for types, where, untimed in _NOT_RACED
+    for dataset, what, change, rules, related, severity in (
+        (
+            *("laps", "all in milliseconds"),
+            every(lap_duration=_times("lap_duration", 1000)),
+            ("lap_duration 50 s to 2 h",),
+            (),
+            ERROR,
+        ),
+        ("laps", "all untimed", every(lap_duration=None), ("{}",), (), ERROR),
+        (
+            *("laps", "one as text"),
+            one(has("lap_duration"), lap_duration="1:32.5"),
+            ("lap_duration is a number",),
+            ("best time among laps",),
+            ERROR,
+        ),
+        ("laps", "every second", half, ("laps near results",), _LAPS_LOST, ERROR),
+        ("laps", "the first half gone", second_half, ("laps near results",), _LAPS_LOST, ERROR),
+        (
+            *("laps", "a driver gone", without_driver),
+            ("drivers with results have laps",),
+            ("rows as many as usual",),
+            WARN,
+        ),
+        ("laps", "empty", nothing, ("rows where cars drove",), (), ERROR),
+        ("laps", "all twice", all_doubled, ("keys unique",), ("rows as many as usual",), ERROR),
+        ("laps", "another meeting", one(meeting_key=7), ("meeting as in sessions",), (), ERROR),
+        ("laps", "numbers rotated", numbers_rotated, ("best time among laps",), _LAPS_LOST, ERROR),
+        ("laps", "no starts", every(date_start=None), ("laps dated",), (), ERROR),
+        (
+            *("laps", "another session's", of_another_session),
+            ("dated within the session",),
+            (*_LAPS_LOST, "drivers known", "fastest lap plausible", "laps start in order"),
+            ERROR,
+        ),
+        (
+            *("results", "another session's", of_another_session),
+            ("laps: best time among laps",),
+            (*_LAPS_AND_RESULTS, "drivers known"),
+            ERROR,
+        ),
+        (
+            *("results", "numbers rotated", numbers_rotated),
+            ("laps: best time among laps",),
+            (*_LAPS_AND_RESULTS, "positions follow qualifying times"),
+            ERROR,
+        ),
+        (
+            *("results", "the first half gone", second_half),
+            ("laps: drivers with laps have results",),
+            ("positions without gap",),
+            ERROR,
+        ),
+        ("results", "all twice", all_doubled, ("keys unique",), ("rows as many as usual",), ERROR),
+        (
+            "results",
+            "negative laps",
+            one(has("number_of_laps"), number_of_laps=-7),
+            ("number_of_laps 0 to 250",),
+            ("laps: laps near results",),
+            WARN,
+        ),
+        ("results", "no flags", every(dsq=None), ("dsq not null",), (), WARN),
+        (
+            "results",
+            "a text in laps",
+            one(number_of_laps="twelve"),
+            ("numbers are numbers",),
+            ("number_of_laps not null",),
+            ERROR,
+        ),
+        ("drivers", "names rotated", numbers_rotated, ("numbers as in the season",), (), ERROR),
+        ("drivers", "all twice", all_doubled, ("keys unique",), ("rows as many as usual",), ERROR),
+        ("drivers", "no colours", every(team_colour=None), ("team_colour not null",), (), WARN),
+        (
+            "drivers",
+            "another meeting",
+            every(meeting_key=7),
+            ("meeting as in sessions",),
+            (),
+            ERROR,
+        ),
+    )
+) + tuple(
+    Plant(
+        dataset="results",
+        what=f"{column} unknown in practice",
+        change=every(**{column: None}),
+        rules=(f"{column} not null in practice",),
+        severity=ERROR,
+        types=_PRACTICE,
+    )
+    for column in ("position", "number_of_laps", "duration")
+)
+
+_SWAPPED = tuple(
+    Plant(
+        dataset=dataset,
+        what=f"those of {other} in {own}",
+        change=of_another_session,
+        rules=rules,
+        related=related,
+        severity=ERROR,
+        types=frozenset({own}),
+        swapped_with=other,
+    )
+    for dataset, own, other, rules, related in (
+        ("results", "qualifying", "sprint_qualifying", _LAPS_AND_RESULTS[:1], _LAPS_AND_RESULTS),
+        ("results", "sprint_qualifying", "qualifying", _LAPS_AND_RESULTS[:1], _LAPS_AND_RESULTS),
+        (
+            *("results", "practice_1", "practice_2"),
+            _LAPS_AND_RESULTS[:1],
+            (*_LAPS_AND_RESULTS, "drivers known"),
+        ),
+        (
+            *("results", "sprint", "race"),
+            ("points by the table",),
+            (
+                *("points add up", "laps: laps as in results", "laps: as many laps as in results"),
+                *("laps: lap times as race time", "laps: drivers with results have laps"),
+                "stints: drivers with results have stints",
+            ),
+        ),
+        (
+            *("stints", "sprint", "race"),
+            ("last stint reaches the last lap",),
+            (*_STINTS_AND_STOPS, "drivers with results have stints", "rows as many as usual"),
+        ),
+        (
+            *("laps", "sprint_qualifying", "qualifying"),
+            ("dated within the session",),
+            (*_LAPS_LOST, "fastest lap plausible"),
+        ),
+    )
+)
+
+_IN_SPRINTS = (
+    Plant(
+        dataset="pit_stops",
+        what="no dates in sprints",
+        change=every(date=None),
+        rules=("date not null",),
+        severity=ERROR,
+        types=RACE_TYPES - RACE,
+    ),
+    Plant(
+        dataset="pit_stops",
+        what="no laps in sprints",
+        change=every(lap_number=None),
+        rules=("lap_number not null in sprints",),
+        related=("keys unique",),
+        severity=ERROR,
+        types=RACE_TYPES - RACE,
+    ),
+    Plant(
+        dataset="stints",
+        what="numbers doubled",
+        change=every(stint_number=_times("stint_number", 2)),
+        rules=("stint numbers contiguous",),
+        severity=ERROR,
+        types=RACE_TYPES,
+    ),
+    Plant(
+        dataset="laps",
+        what="all in milliseconds in sprints",
+        change=every(lap_duration=_times("lap_duration", 1000)),
+        rules=("lap_duration 50 s to 2 h",),
+        severity=ERROR,
+        types=RACE_TYPES - RACE,
+    ),
+    Plant(
+        dataset="laps",
+        what="every second in sprints",
+        change=half,
+        rules=("as many laps as in results",),
+        related=("lap numbers contiguous", "laps as in results", "rows as many as usual"),
+        severity=ERROR,
+        types=RACE_TYPES - RACE,
+    ),
+    Plant(
+        dataset="laps",
+        what="empty in sprints",
+        change=nothing,
+        rules=("rows where cars drove",),
+        severity=ERROR,
+        types=RACE_TYPES - RACE,
+    ),
+)
+
 PLANTS = (
     *_SESSIONS,
     *_DRIVERS,
@@ -1473,4 +1706,7 @@ PLANTS = (
     *_LAPS,
     *_STINTS,
     *_PIT_STOPS,
+    *_OUTSIDE_RACES,
+    *_SWAPPED,
+    *_IN_SPRINTS,
 )

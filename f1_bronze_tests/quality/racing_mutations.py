@@ -12,7 +12,7 @@ from typing import Any
 from f1_bronze.datasets.partition import SessionPartition
 
 from .fake_lake import FakeLake, Records
-from .racing_fixtures import QUALIFYING, RACE, SPRINT, RacingSessions
+from .racing_fixtures import QUALIFYING, RACE, RACE_2026, SPRINT, RacingSessions
 
 Identity = tuple[object, ...]
 IMOLA = SessionPartition.parse("2024/emilia_romagna/race")
@@ -70,6 +70,54 @@ def _emptied(partition: SessionPartition, other: str = "", **values: Any) -> Mut
     return Mutation(
         identity=("drivers_who_drove",), change=change, arrange=arrange, partition=partition
     )
+
+
+def _others_names(records: Records, lake: FakeLake) -> list[Identity]:
+    acronyms = [record["name_acronym"] for record in records]
+    for record, acronym in zip(records, [*acronyms[1:], acronyms[0]], strict=True):
+        record["name_acronym"] = acronym
+    return [(record["driver_number"],) for record in records]
+
+
+def _other_results(**changes: Callable[[Any], Any]) -> Mutation:
+    """Other values in the results of a qualifying; who has both is named."""
+
+    def alter(rows: Records) -> Records:
+        return [{**row, **{name: f(row[name]) for name, f in changes.items()}} for row in rows]
+
+    def change(records: Records, lake: FakeLake) -> list[Identity]:
+        timed = {r["driver_number"] for r in records if r["lap_duration"] is not None}
+        results = lake.records["results"][QUALIFYING]
+        return [(r["driver_number"],) for r in results if r["driver_number"] in timed]
+
+    return Mutation(
+        identity=_DRIVER,
+        change=change,
+        arrange=lambda racing: racing.but_with("results", QUALIFYING, alter),
+        partition=QUALIFYING,
+    )
+
+
+def _later(times: list[float | None]) -> list[float | None]:
+    return [time and time + 0.05 for time in times]
+
+
+def _no_starts(records: Records, lake: FakeLake) -> list[Identity]:
+    for record in records:
+        record["date_start"] = None
+    return [(len(records),)]
+
+
+def _even_stints(records: Records, lake: FakeLake) -> list[Identity]:
+    for record in records:
+        record["stint_number"] *= 2
+    return [(record["driver_number"], record["stint_number"]) for record in records]
+
+
+def _two_times_in_the_lane(records: Records, lake: FakeLake) -> list[Identity]:
+    visit = next(r for r in records if r.get("lane_duration") and r.get("pit_duration"))
+    visit["pit_duration"] += 1
+    return [(visit["driver_number"], visit["lap_number"])]
 
 
 def _added_for_nobody(records: Records, lake: FakeLake) -> list[Identity]:
@@ -472,6 +520,7 @@ RACING_MUTATIONS: Mapping[tuple[str, str], Mutation] = {
     ("drivers", "meeting as in sessions"): _MEETING,
     ("drivers", "meeting known"): _MEETING_KNOWN,
     ("drivers", "rows as many as usual"): _AS_USUAL,
+    ("drivers", "numbers as in the season"): Mutation(identity=_DRIVER, change=_others_names),
     ("results", "drivers known"): _KNOWN,
     ("results", "every driver has a result"): Mutation(
         identity=_DRIVER, change=_the_last_result_is_lost
@@ -515,6 +564,9 @@ RACING_MUTATIONS: Mapping[tuple[str, str], Mutation] = {
     ),
     ("results", "rows as many as usual"): _AS_USUAL,
     ("laps", "drivers known"): _KNOWN,
+    ("laps", "laps near results"): _other_results(number_of_laps=lambda laps: laps + 10),
+    ("laps", "best time among laps"): _other_results(duration=_later),
+    ("laps", "laps dated"): Mutation(identity=("laps_without_start",), change=_no_starts),
     ("laps", "at least one row outside races"): _emptied(QUALIFYING, "results", number_of_laps=0),
     ("laps", "rows where cars drove"): _emptied(QUALIFYING),
     ("laps", "lap numbers contiguous"): Mutation(identity=_LAP, change=_tenth_laps_are_lost),
@@ -568,6 +620,7 @@ RACING_MUTATIONS: Mapping[tuple[str, str], Mutation] = {
     ("stints", "drivers with results have stints"): Mutation(
         identity=_DRIVER, change=_a_driver_is_lost
     ),
+    ("stints", "stint numbers contiguous"): Mutation(identity=_STINT, change=_even_stints),
     ("stints", "stints have laps"): Mutation(identity=_STINT, change=_a_stint_without_laps),
     ("stints", "stints do not overlap"): Mutation(identity=_STINT, change=_a_stint_overlaps),
     ("stints", "stints follow each other"): Mutation(
@@ -581,6 +634,9 @@ RACING_MUTATIONS: Mapping[tuple[str, str], Mutation] = {
     ),
     ("stints", "rows as many as usual"): _AS_USUAL,
     ("pit_stops", "drivers known"): _KNOWN,
+    ("pit_stops", "pit lane times agree"): Mutation(
+        identity=_LAP, change=_two_times_in_the_lane, partition=RACE_2026
+    ),
     ("pit_stops", "at least one row"): _emptied(RACE, "stints", stint_number=1),
     ("pit_stops", "rows where cars drove"): _emptied(RACE),
     ("pit_stops", "stops end stints"): Mutation(

@@ -20,7 +20,9 @@ from f1_bronze.openf1.calendar import CalendarSession
 from f1_bronze.openf1.partition_names import is_place_name
 
 GRAND_PRIX = "grand_prix"
-"""Metadata of sessions: the name of the Grand Prix, where a meeting gave it."""
+"""Metadata of sessions: the name of the Grand Prix, where a meeting gave it.
+
+Of other datasets too where that is the name of the place."""
 
 NAMED_BY_PLACE = "named_by_place"
 """Metadata of every dataset of a session that its place names, with what to do; absent else."""
@@ -69,15 +71,21 @@ def describe_naming(
 ) -> dict[SessionPartition, dict[str, str]]:
     """The metadata that says by what each partition is named, for its next materialization.
 
-    Datasets other than `sessions` have it only where a place is what names them.
+    Datasets other than `sessions` have it only where the partition has the name of its place.
 
     Args:
         instance: whose record may know better than the calendar of today.
         dataset: that is being stored.
         listed: the sessions as the calendar lists them; None where it was not read.
     """
-    asked = {p.key for p, one in listed.items() if one is None or _may_be_provisional(one)}
-    recorded = read_latest(instance, SESSIONS, asked)
+    doubtful = {p.key for p, one in listed.items() if one is not None and _may_be_provisional(one)}
+    unread = {p.key for p, one in listed.items() if one is None}
+    recorded = read_latest(instance, SESSIONS, unread)
+    if doubtful:
+        for events in read_all_latest(instance, doubtful).values():
+            for key, event in events.items():
+                if key not in recorded or event.value(GRAND_PRIX) is not None:
+                    recorded[key] = event
     noted = _read_noted(instance, _marked(recorded))
     naming = {
         p: _describe_one(one, p, recorded.get(p.key), is_settled=noted.get(p.key) == p)
@@ -85,7 +93,10 @@ def describe_naming(
     }
     if dataset is SESSIONS:
         return naming
-    return {p: words if NAMED_BY_PLACE in words else {} for p, words in naming.items()}
+    return {
+        p: words if NAMED_BY_PLACE in words or p.key in doubtful else {}
+        for p, words in naming.items()
+    }
 
 
 def _describe_one(

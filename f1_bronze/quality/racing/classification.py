@@ -5,7 +5,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from f1_bronze.datasets.dataset import RACE_TYPES
+from f1_bronze.datasets.dataset import QUALIFYING_TYPES, RACE_TYPES
 from f1_bronze.datasets.partition import SessionPartition
 from f1_bronze.quality.racing.findings import DRIVER, CheckedSessions, Findings, per_session
 
@@ -337,6 +337,24 @@ def seconds(column: "pd.Series[Any]") -> "pd.Series[float]":
     import pandas as pd
 
     return pd.to_numeric(column, errors="coerce").astype("float64")
+
+
+def best_times(results: "pd.DataFrame") -> "pd.Series[float]":
+    """The best time of each row outside races; NaN where there is none.
+
+    What is no time as that type of session has it is another rule's.
+    """
+    best = results["duration"].map(_best_time, na_action="ignore").astype("float64")
+    in_three = results["duration"].fillna("").str.startswith("[")
+    return best.where(in_three == results["session_type"].isin(QUALIFYING_TYPES))
+
+
+def _best_time(text: str) -> float | None:
+    value = json.loads(text)
+    if not isinstance(value, list):
+        return float(value) if isinstance(value, int | float) else None
+    times = [time for time in value if time is not None]
+    return min(times, default=None) if _are_times(value) else None
 
 
 def _laps_down(gap: "pd.Series[Any]") -> "pd.Series[float]":

@@ -76,6 +76,10 @@ class CheckedSessions:
             )
         return self._frames[dataset.name]
 
+    def tables(self, dataset: Dataset) -> dict[int, pa.Table]:
+        """What is stored of each session in a dataset, by session_key, as it is stored."""
+        return {self._keys[partition]: one for partition, one in self._stored(dataset).items()}
+
     def stored(self, dataset: Dataset) -> frozenset[int]:
         """Keys of the sessions that are stored in a dataset, with rows or without."""
         return frozenset(self._keys[partition] for partition in self._stored(dataset))

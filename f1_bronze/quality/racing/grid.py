@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _FIRST_YEAR_OF_22_CARS = 2026
+_ENOUGH_SESSIONS = 3
 _TESTING = "testing|day_"
 
 
@@ -100,6 +101,27 @@ def acronyms_differ(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findings
         failing=named.loc[shared, [*DRIVER, "name_acronym", "full_name"]],
         checked=per_session(named),
         things="drivers",
+    )
+
+
+def numbers_as_in_the_season(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findings:
+    """A number is the driver's who has it in most sessions of the season checked with this one."""
+    # What is no acronym is another rule's.
+    named = rows[rows["name_acronym"].fillna("").str.fullmatch("[A-Z]{3}")]
+    named = named.drop_duplicates([*DRIVER, "name_acronym"])
+    number = ["year", "driver_number"]
+    usual = named.groupby(number)["name_acronym"].agg(lambda names: names.mode().iloc[0])
+    count = named.groupby(number)["session_key"].nunique()
+    known = named.merge(usual.rename("usual_acronym").reset_index(), on=number)
+    known = known.merge(count.rename("sessions").reset_index(), on=number)
+    known = known[known["sessions"] >= _ENOUGH_SESSIONS]
+    wrong = known["name_acronym"] != known["usual_acronym"]
+    few = set(rows["session_key"]) - set(known["session_key"])
+    return Findings(
+        failing=known.loc[wrong, [*DRIVER, "name_acronym", "usual_acronym"]],
+        checked=per_session(known),
+        things="drivers",
+        not_checked=dict.fromkeys(few, f"fewer than {_ENOUGH_SESSIONS} sessions were checked"),
     )
 
 

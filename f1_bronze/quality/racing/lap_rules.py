@@ -1,13 +1,16 @@
 """Rules of `laps`: numbers, times, speeds, and what results say about them."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from f1_bronze.datasets.dataset import PRACTICE_TYPES, RACE_TYPES
+from f1_bronze.datasets.laps import LAPS
 from f1_bronze.datasets.results import RESULTS
 from f1_bronze.quality.racing.classification import (
     FASTEST_LAP_SEASONS,
     FULL_POINTS,
     WINNING_TIME,
+    best_times,
     seconds,
 )
 from f1_bronze.quality.racing.findings import DRIVER, CheckedSessions, Findings, per_session
@@ -22,6 +25,7 @@ MOST_LAPS = 100  # of anybody where it counts
 
 _LAP = [*DRIVER, "lap_number"]
 _SECTORS = ["duration_sector_1", "duration_sector_2", "duration_sector_3"]
+_SEGMENTS = ["segments_sector_1", "segments_sector_2", "segments_sector_3"]
 _SPEEDS = ["i1_speed", "i2_speed", "st_speed"]
 
 _SECTOR_TOLERANCE = 0.01 + 1e-6  # seconds; the little more is what binary floats round away
@@ -33,6 +37,12 @@ _FAR_OFF = 1.0  # seconds between a lap and its sectors
 _A_LITTLE_OFF = 0.05  # share of the laps
 _ADDED = (-5.0, 90.0)  # seconds by which a race time is longer than its laps
 _ENOUGH_LAPS, _ANY_FASTEST = 100, 240  # km/h that some car reaches in so many laps
+_MOSTLY_RAW = 0.4  # share of the laps without it
+_MISSING_IN_PRACTICE = 0.95  # share of the laps
+_ANY_FASTEST_AT = {"st_speed": 240, "i1_speed": 160, "i2_speed": 160}  # the same, place by place
+_LAPS_APART = 3  # between the laps and their count in results, outside races
+_SAME_TIME = 0.002  # seconds
+_ENOUGH_TIMED = 0.65  # share of the laps
 _LATE_START = 30.0  # seconds between the end of a lap and the start of the next
 _ENOUGH_SEEN = 3
 _ANY_CIRCUIT = (50.0, 240.0)  # seconds, from a short dry circuit to the longest in heavy rain
@@ -135,8 +145,11 @@ def with_possible_laps(laps: "pd.DataFrame") -> "pd.DataFrame":
 
 def sectors_add_up(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findings:
     """The three sectors make the lap, to a hundredth of a second."""
-    timed = rows[rows["lap_duration"].between(*POSSIBLE) & rows[_SECTORS].notna().all(axis=1)]
+    negative = (rows[_SECTORS] < 0).any(axis=1)
+    whole = rows["lap_duration"].between(*POSSIBLE) & rows[_SECTORS].notna().all(axis=1)
+    timed = rows[whole | negative]
     off = timed[_SECTORS].sum(axis=1) - timed["lap_duration"]
+    off = off.mask(negative & ~whole, -_FAR_OFF)  # of a lap without a time it is off all the same
     wrong = timed.assign(seconds_off=off.round(3))[off.abs() > _SECTOR_TOLERANCE]
     wrong = wrong[[*_LAP, *_SECTORS, "lap_duration", "seconds_off"]]
     checked, failed = per_session(timed), per_session(wrong)
@@ -188,12 +201,13 @@ def sectors_and_speeds_known(rows: "pd.DataFrame", sessions: CheckedSessions) ->
     import pandas as pd
 
     limits = dict.fromkeys(_SECTORS, 0.5) | dict.fromkeys(_SPEEDS, 0.7)
+    practice = set(rows.loc[_in_practice(rows), "session_key"])
     missing = rows[list(limits)].isna().astype("float64").groupby(rows["session_key"]).mean()
     failing = [
         (int(str(key)), column, f"{100 * share:.0f} %")
         for column, limit in limits.items()
         for key, share in missing[column].items()
-        if share >= limit
+        if share >= (_MISSING_IN_PRACTICE if key in practice else limit)
     ]
     return Findings(
         failing=pd.DataFrame(failing, columns=["session_key", "column", "missing"]),
@@ -202,23 +216,96 @@ def sectors_and_speeds_known(rows: "pd.DataFrame", sessions: CheckedSessions) ->
     )
 
 
+def laps_dated(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findings:
+    """Where most laps have mini-sectors, most have a start: rebuilt laps have neither."""
+    import pandas as pd
+
+    # Lists are in the tables alone.
+    raw = {
+        key: table
+        for key, table in sessions.tables(LAPS).items()
+        if any(table[name].null_count <= _MOSTLY_RAW * table.num_rows for name in _SEGMENTS)
+    }
+    checked = {key: table.num_rows for key, table in raw.items()}
+    failed = {key: table["date_start"].null_count for key, table in raw.items()}
+    failing = [(key, laps, checked[key]) for key, laps in failed.items()]
+    failing = [one for one in failing if one[1] > (1 - _MOSTLY_RAW) * one[2]]
+    return Findings(
+        failing=pd.DataFrame(failing, columns=["session_key", "laps_without_start", "laps"]),
+        checked=checked,
+        failed={key: lost for key, lost, _ in failing},
+        things="laps",
+    )
+
+
 def top_speed_plausible(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findings:
     """Somewhere on a lap a car is faster than it ever is in miles per hour."""
+    import pandas as pd
+
     measured = rows[rows[_SPEEDS].notna().any(axis=1)]
     fastest = measured[_SPEEDS].max(axis=1).groupby(measured["session_key"]).max()
     counts = per_session(measured)
     enough = [counts[int(str(key))] >= _ENOUGH_LAPS for key in fastest.index]
     known = fastest[enough].rename("fastest").reset_index()
     # A car that does not move is another rule's.
-    wrong = known["fastest"].between(_SLOWEST, _ANY_FASTEST, inclusive="neither")
+    slow = known["fastest"].between(_SLOWEST, _ANY_FASTEST, inclusive="neither")
+    wrong = [known[slow], *_slow_traps(rows, set(known.loc[~slow, "session_key"]))]
     return Findings(
-        failing=known[wrong],
+        failing=pd.concat(wrong, ignore_index=True),
         checked=dict.fromkeys(known["session_key"].tolist(), 1),
         things="sessions",
         observed={
             int(key): f"at most {speed:.0f} km/h"
             for key, speed in zip(known["session_key"], known["fastest"], strict=True)
         },
+    )
+
+
+def _slow_traps(rows: "pd.DataFrame", keys: set[int]) -> Iterator["pd.DataFrame"]:
+    """The places at which nobody is fast in a session in which somebody is at another one."""
+    for column, least in _ANY_FASTEST_AT.items():
+        measured = rows[rows[column].notna() & rows["session_key"].isin(keys)]
+        by_session = measured.groupby("session_key")[column]
+        fastest = by_session.max()[by_session.size() >= _ENOUGH_LAPS].rename("fastest")
+        slow = fastest[fastest.between(_SLOWEST, least, inclusive="neither")].reset_index()
+        yield slow.assign(at=column)
+
+
+def laps_near_results(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findings:
+    """Outside races a driver has about as many laps as results count."""
+    mine, results, reasons = sessions.compare(rows, RESULTS)
+    driven = mine.drop_duplicates(_LAP).groupby(DRIVER).size().rename("laps").reset_index()
+    counted = results.loc[results["number_of_laps"].notna(), [*DRIVER, "number_of_laps"]]
+    merged = counted.drop_duplicates(DRIVER).merge(driven, on=DRIVER)
+    apart = (merged["laps"] - merged["number_of_laps"]).abs()
+    return Findings(
+        failing=merged[apart > _LAPS_APART],
+        checked=per_session(merged),
+        things="drivers",
+        not_checked=reasons,
+    )
+
+
+def best_time_among_laps(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findings:
+    """Outside races a driver's best time in results is the time of one of the laps."""
+    # Impossible times are another rule's.
+    timed = rows[rows["lap_duration"].between(*POSSIBLE)]
+    share = per_session(timed)
+    few = {k for k, laps in per_session(rows).items() if share.get(k, 0) < _ENOUGH_TIMED * laps}
+    timed = timed[~timed["session_key"].isin(few)]
+    mine, results, reasons = sessions.compare(timed, RESULTS)
+    best = results.assign(best_time=best_times(results)).drop_duplicates(DRIVER)
+    best = best.loc[best["best_time"].notna(), [*DRIVER, "best_time"]]
+    pairs = best.merge(mine[[*DRIVER, "lap_duration"]], on=DRIVER)
+    pairs = pairs.assign(apart=(pairs["lap_duration"] - pairs["best_time"]).abs())
+    nearest = pairs.sort_values("apart").drop_duplicates(DRIVER)
+    return Findings(
+        failing=nearest.loc[
+            nearest["apart"] > _SAME_TIME, [*DRIVER, "best_time", "lap_duration"]
+        ].rename(columns={"lap_duration": "nearest_lap"}),
+        checked=per_session(nearest),
+        things="drivers",
+        not_checked=reasons | dict.fromkeys(few, "too many laps have no possible time"),
     )
 
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 _STINT = [*DRIVER, "stint_number"]
 _STOP = [*DRIVER, "lap_number"]
 _LAPS_OFF = 1
+_MOST_STINTS = 10
+_SAME_TIME = 0.1 + 1e-6  # seconds
 _EARLY, _LATE = 5, 60  # seconds between a stop and its lap
 _ANOTHER_SESSION = 6 * 3600  # seconds
 
@@ -42,6 +44,27 @@ def stints_follow_each_other(rows: "pd.DataFrame", sessions: CheckedSessions) ->
             for key, count in shared.groupby(known["session_key"]).sum().items()
             if count
         },
+    )
+
+
+def stint_numbers_contiguous(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findings:
+    """The stints of a driver are 1, 2, 3, …; a stint that is missing altogether is another rule's.
+
+    There the laps have a hole too.
+    """
+    stints = rows[[*_STINT, "lap_start", "lap_end"]].drop_duplicates(_STINT).sort_values(_STINT)
+    place = stints.groupby(DRIVER).cumcount() + 1
+    before = stints.groupby(DRIVER)["lap_end"].shift(fill_value=0)
+    follows = (stints["lap_start"] - before).between(0, 1)
+    whole = follows.groupby([stints[name] for name in DRIVER]).transform("all")
+    # A number out of its bounds is another rule's.
+    odd = ~stints["stint_number"].between(1, _MOST_STINTS)
+    whole &= ~odd.groupby([stints[name] for name in DRIVER]).transform("any")
+    wrong = stints.assign(stint_number_expected=place)[place.ne(stints["stint_number"]) & whole]
+    return Findings(
+        failing=wrong[[*_STINT, "stint_number_expected"]],
+        checked=per_session(stints),
+        things="stints",
     )
 
 
@@ -183,6 +206,19 @@ def stops_in_their_lap(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findi
         checked=per_session(stops),
         things="stops",
         not_checked=reasons,
+    )
+
+
+def pit_lane_times_agree(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findings:
+    """The two names of the time in the pit lane have one value."""
+    # Times out of the ordinary are other rules'.
+    usual = [rows[name].between(1, 60) for name in ("lane_duration", "pit_duration")]
+    both = rows[usual[0] & usual[1]]
+    apart = (both["lane_duration"] - both["pit_duration"]).abs()
+    return Findings(
+        failing=both.loc[apart > _SAME_TIME, [*_STOP, "lane_duration", "pit_duration"]],
+        checked=per_session(both),
+        things="visits",
     )
 
 
