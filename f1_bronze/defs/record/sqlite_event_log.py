@@ -3,8 +3,9 @@
 Dagster's own class builds an engine and a connection for every statement, so that nothing that
 SQLAlchemy compiles is used again, and commits an evaluation three times. This one keeps a
 connection for each database file that is in use and commits what one event writes to the index at
-once. Files, tables and contents are those of Dagster's class, which can be used on them before,
-after and at the same time. docs/adr/0020 has the figures.
+once. Files and tables are those of Dagster's class, which can be used on them before, after and at
+the same time; only the page of a run shows it large events without their metadata, which it finds
+on the asset's pages. docs/adr/0020 has the figures.
 """
 
 import ctypes
@@ -50,7 +51,6 @@ SECONDS_OF_COMMITS = 10.0
 
 MOST_FILES_OPEN = 8
 """Runs whose files are kept open besides the index; the one that was used longest ago is closed."""
-
 
 PAGE_SIZE = 1024
 """Bytes of a page of a new file: what is stored ends half a page before the page does."""

@@ -224,7 +224,8 @@ def laps_dated(rows: "pd.DataFrame", sessions: CheckedSessions) -> Findings:
     raw = {
         key: table
         for key, table in sessions.tables(LAPS).items()
-        if any(table[name].null_count <= _MOSTLY_RAW * table.num_rows for name in _SEGMENTS)
+        if table.num_rows
+        and any(table[name].null_count <= _MOSTLY_RAW * table.num_rows for name in _SEGMENTS)
     }
     checked = {key: table.num_rows for key, table in raw.items()}
     failed = {key: table["date_start"].null_count for key, table in raw.items()}
