@@ -116,7 +116,7 @@ def evidence(dataset: Dataset, verdicts: Sequence[CheckVerdict]) -> str:
         ["result", "rule", "observed", "unexpected", "seen", "group"],
         [[line[0], ", ".join(names), *line[1:5]] for line, names in lines.items()],
         widest=_WIDEST_LIST,
-    )
+    ).replace(" | ", "|")  # a fifth of a kilobyte in each evaluation
     parts = [table]
     for _, rule in rules:
         if rule.passed is not False:
