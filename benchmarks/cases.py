@@ -239,7 +239,7 @@ class Bench:
         with Simulator(self._source, limits=None) as simulator:
             environ = ingest_environ(simulator.url, place, None)
             stats = place / "stats"
-            place.mkdir(parents=True)
+            place.mkdir(parents=True, exist_ok=True)
             _, *words = ingest_command(str(season), types)
             measure(
                 [sys.executable, "-m", "cProfile", "-o", str(stats), *words],
