@@ -88,6 +88,8 @@ def verify(seasons: tuple[int, ...], repair: bool, as_json: bool) -> None:
         checked = check_lake(lake.store, seasons)
         lines += [_lake_line(lake, finding, repair=repair) for finding in checked.findings]
         lines += _unregistered(instance, checked.sound, repair=repair)
+        # Before the checks, which look for holes among what is registered.
+        lines += _given_up(instance, lake, seasons, repair=repair)
         for dataset in _DATASET:
             files = [file for file in checked.sound if file.dataset == dataset]
             recorded = _recorded(instance, dataset, seasons)
@@ -101,7 +103,6 @@ def verify(seasons: tuple[int, ...], repair: bool, as_json: bool) -> None:
         lines += _unchecked(instance, lake, settings, seasons, lines, repair=repair)
         # One line for a move, and not for each thing that it takes.
         lines = [one for one in lines if not (_is_repaired(one) and one.partition in moved)]
-        lines += _given_up(instance, lake, seasons, repair=repair)
     status = FAILED if any(line.state is FindingState.WRONG for line in lines) else 0
     if as_json:
         _print_json(lake, checked, lines, status)
