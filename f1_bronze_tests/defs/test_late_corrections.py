@@ -17,6 +17,8 @@ from f1_bronze.simulator.server import Simulator
 
 from .ticks import Ticks, launch, rechecked, utc
 
+pytestmark = pytest.mark.slow
+
 APRIL, MAY, SECOND_OF_MAY = utc(2025, 4, 7, 6), utc(2025, 5, 5, 6), utc(2025, 5, 12, 6)
 QUALIFYING, RACE, RACE_KEY = "2025/australian/qualifying", "2025/australian/race", 907017
 OF_SESSIONS = ["sessions", "drivers", "results", "laps"]

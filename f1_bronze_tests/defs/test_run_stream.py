@@ -157,6 +157,7 @@ def test_a_late_commit_is_not_missed() -> None:
     assert sensor.delivered == [8, 7]
 
 
+@pytest.mark.slow
 def test_a_tick_costs_the_same_whatever_the_history() -> None:
     """In normal work the position follows: after 100,000 runs that ended while the sensor ticked
     each minute, a tick reads the last minutes alone and the cursor is short."""

@@ -45,6 +45,7 @@ def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
         yield cloud
 
 
+@pytest.mark.slow
 def test_templates_are_sound() -> None:
     """cfn-lint finds nothing, remarks included, in any template here."""
     pytest.importorskip("cfnlint")

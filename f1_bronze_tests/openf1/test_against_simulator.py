@@ -82,6 +82,7 @@ def not_as_in(
     ]
 
 
+@pytest.mark.slow
 def test_a_season_comes_whole_and_within_the_limits(
     stand_in: Simulator, shared_time: FakeTime
 ) -> None:

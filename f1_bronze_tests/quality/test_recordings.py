@@ -28,6 +28,7 @@ def lake() -> FakeLake:
     return recorded(RECORDINGS)
 
 
+@pytest.mark.slow
 def test_only_true_findings(lake: FakeLake) -> None:
     """No ERROR on a session that can be used, and no warning where nothing is wrong."""
     failed = {
@@ -40,6 +41,7 @@ def test_only_true_findings(lake: FakeLake) -> None:
     assert failed == dict.fromkeys(TRUE_WARNINGS, Severity.WARN)
 
 
+@pytest.mark.slow
 def test_shares_are_the_committed_ones(lake: FakeLake) -> None:
     """Every rule's measured share is the committed one, so the page of rules has it too."""
     committed = json.loads(_COMMITTED.read_text("utf-8"))

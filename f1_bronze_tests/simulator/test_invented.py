@@ -28,6 +28,7 @@ def every_lap(seasons: InventedSeasons) -> Iterator[Record]:
             yield from seasons.rows("laps", key)
 
 
+@pytest.mark.slow
 def test_sectors_add_up_to_the_lap(seasons: InventedSeasons) -> None:
     """Where all four are there they agree to a thousandth of a second."""
     checked = 0
@@ -148,6 +149,7 @@ def test_points_of_earlier_seasons(seasons: InventedSeasons) -> None:
         assert points == scale + [0.0] * (20 - len(scale))
 
 
+@pytest.mark.slow
 def test_stints_of_a_driver_nobody_knows_follow_each_other(seasons: InventedSeasons) -> None:
     """They are one driver's stints once more, under a number that is not in drivers."""
     orphans = 0
@@ -332,6 +334,7 @@ def test_starting_is_free_and_a_race_is_quick() -> None:
     assert time.perf_counter() - began < 2
 
 
+@pytest.mark.slow
 def test_every_session_of_every_year_can_be_made() -> None:
     """One session of each kind and year, all endpoints, never an error."""
     everything = InventedSeasons(seed=11, keep=5)
