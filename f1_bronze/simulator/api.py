@@ -19,6 +19,7 @@ from f1_bronze.simulator.sources import LISTINGS, SESSION_ENDPOINTS, Record, Sea
 
 BASE_PATH = "/v1"
 TOKEN_PATH = "/token"
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _SESSION_FIELDS = ("session_key", "meeting_key")
 _UNANSWERED = (Transmission.RESET_BEFORE, Transmission.REFUSED)
 
@@ -206,7 +207,12 @@ class Api:
 
 
 def _date(session: Record, field: str) -> datetime:
-    return datetime.fromisoformat(session[field])
+    """When a session begins or ends; long ago where its record does not say so in ISO 8601."""
+    try:
+        moment = datetime.fromisoformat(session[field])
+    except (KeyError, TypeError, ValueError):
+        return _LONG_AGO
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _endpoint(path: str) -> str:

@@ -71,7 +71,7 @@ class RecordedSeasons:
             if endpoint not in self._listings:
                 files = sorted((self._path / endpoint).glob("*.json"))
                 rows = [row for file in files for row in self._read(endpoint, file.stem)]
-                rows.sort(key=lambda row: str(row["date_start"]))
+                rows.sort(key=lambda row: str(row.get("date_start")))
                 self._listings[endpoint] = tuple(rows)
             return self._listings[endpoint]
 

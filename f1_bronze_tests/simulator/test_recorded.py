@@ -53,6 +53,26 @@ def test_an_unlisted_session_can_be_asked_for_by_key(simulate: Simulate, tmp_pat
     assert answer.json() == [{"session_key": 7, "lap_number": 2}]
 
 
+DATELESS = {"session_key": 5, "meeting_key": 9, "year": 2024}
+
+
+def test_dates_that_are_none_harm_no_other_session(simulate: Simulate, tmp_path: Path) -> None:
+    """A damaged calendar is served as it is, and so are the rows of all its sessions."""
+    ends = ["yesterday", None, "2024-03-02T17:00:00", "2024-03-02T17:00:00+00:00"]
+    calendar = [
+        {"session_key": key, "meeting_key": 9, "year": 2024, "date_start": end, "date_end": end}
+        for key, end in enumerate(ends, start=1)
+    ]
+    write(tmp_path / "sessions/2024.json", [*calendar, DATELESS])
+    for key in range(1, 6):
+        write(tmp_path / f"laps/{key}.json", [{"session_key": key, "lap_number": 1}])
+    sim = simulate(RecordedSeasons(tmp_path))
+    asked = "&".join(f"session_key={key}" for key in range(1, 6))
+    answer = requests.get(f"{sim.url}/laps?{asked}", timeout=5)
+    assert (answer.status_code, len(answer.json())) == (200, 5)
+    assert len(requests.get(f"{sim.url}/sessions?year=2024", timeout=5).json()) == 5
+
+
 @recordings
 def test_a_recorded_race_is_served_whole(simulate: Simulate) -> None:
     """Melbourne 2024: 998 laps of 19 drivers, equal to the file row by row."""
