@@ -42,7 +42,7 @@ def test_every_step(tmp_path: Path) -> None:
     with Simulator(RecordedSeasons(RECORDINGS), behaviour=Behaviour(limits=None)) as simulator:
         environ = {k: v for k, v in os.environ.items() if not k.startswith("F1_BRONZE_")}
         environ.pop("DAGSTER_HOME", None)
-        environ["COLUMNS"] = "120"  # a terminal that the tables fit
+        environ["COLUMNS"] = "200"  # a terminal that the tables fit
         environ |= {
             "F1_BRONZE_OPENF1_URL": simulator.url,
             "F1_BRONZE_RATE_STORE": f"file:{tmp_path / 'calls'}",
