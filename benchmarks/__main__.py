@@ -3,7 +3,7 @@
 Each program is a process of its own, measured from its start to its end. What it stored is read
 back and compared with what the API has, record for record, before its time counts.
 
-    make bench                      # all cases, some 20 minutes on two idle cores
+    make bench                      # all cases, about an hour on two idle cores
     make bench CASES=season         # one of them; several with commas
     make bench QUICK=1              # one round of the smallest, a minute: does it run at all?
     make bench OUT=docs/performance # where the results go; default build/bench
@@ -39,7 +39,7 @@ def main(words: list[str] | None = None) -> None:
     names = [*standard_cases(2025, patient=False), *_OTHERS]
     parser.add_argument("--cases", default="", help=f"with commas: {', '.join(names)}")
     parser.add_argument("--rounds", type=int, help="of each program; 3 of a season, else 1")
-    parser.add_argument("--season", type=int, default=2025, help="the last of four")
+    parser.add_argument("--season", type=int, default=2025, help="which; four are 3 to 6 earlier")
     parser.add_argument("--out", type=Path, default=Path("build/bench"), help="for the results")
     parser.add_argument("--recorded", type=Path, help="folder of recorded answers")
     parser.add_argument("--quick", action="store_true", help="one round, one season, one type")
