@@ -19,6 +19,7 @@ from f1_bronze.telemetry.metrics.cloudwatch import CloudWatchSink
 from f1_bronze.telemetry.metrics.measurement import run_metrics
 from f1_bronze.telemetry.outbound import Dropped, Sent, SinkUnavailable
 
+from ..servers import serve_moto
 from .metric_examples import MONDAY, RUN, WEEKEND, FakeCloudWatch, finished
 from .test_metric_batches import ONE
 
@@ -167,15 +168,9 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def moto(monkeypatch: pytest.MonkeyPatch, credentials: None) -> Iterator[Any]:
     """moto's server, found by the standard chain; a client to look with."""
-    from moto.server import ThreadedMotoServer
-
-    running = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    running.start()
-    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://{}:{}".format(*running.get_host_and_port()))
-    try:
+    with serve_moto() as address:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", address)
         yield boto3.client("cloudwatch")
-    finally:
-        running.stop()
 
 
 def test_through_a_server(moto: Any) -> None:
@@ -183,7 +178,8 @@ def test_through_a_server(moto: Any) -> None:
 
     moto adds up all series whose dimensions hold those asked for, so it is asked for the finest.
     """
-    now = datetime.now(UTC).replace(microsecond=0)
+    # Servers of one process share what moto holds: this is out of the sight of `test_read_back`.
+    now = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=5)
     run = finished(ended_at=now, stored=WEEKEND.stored, checks=WEEKEND.checks, api=WEEKEND.api)
     outcomes = CloudWatchSink().send(run_metrics(run, environment="production"))
     assert {type(outcome) for outcome in outcomes} == {Sent}
