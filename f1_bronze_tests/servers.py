@@ -1,4 +1,4 @@
-"""Servers for tests, each a process on a free loopback port: PostgreSQL, ministack, Swift.
+"""Servers for tests, each on a free loopback port: PostgreSQL, moto, ministack, Swift.
 
 A test that needs one is skipped, with the reason, where the machine has none. ministack and Swift
 live in an environment of their own beside the tests' (`.venv/servers`, made by `make test-marked`),
@@ -29,6 +29,12 @@ import pytest
 SWIFT = Path(__file__).with_name("swift_server.py")
 ROOT = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
 """The login of ministack's root, which may do everything."""
+MOTO_KEYS = {
+    "AWS_ACCESS_KEY_ID": "dummy-id",
+    "AWS_SECRET_ACCESS_KEY": "dummy-secret",
+    "AWS_DEFAULT_REGION": "us-east-1",
+}
+"""What the AWS chain needs to ask moto, which takes any login."""
 PASSWORD = "hunter2/@:%"  # every character of it needs care in an address
 
 
@@ -192,6 +198,30 @@ def python_with(module: str) -> str:
     if other.exists() and subprocess.run(looked, capture_output=True, check=False).returncode == 0:
         return str(other)
     pytest.skip(f"{module} is not installed here: make test-marked installs it")
+
+
+@contextmanager
+def serve_moto(bucket: str = "") -> Iterator[str]:
+    """The address of moto's server, a thread of this process; with a bucket if one is named."""
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    try:
+        address = "http://{}:{}".format(*server.get_host_and_port())
+        if bucket:
+            import boto3
+
+            boto3.client(
+                "s3",
+                endpoint_url=address,
+                region_name=MOTO_KEYS["AWS_DEFAULT_REGION"],
+                aws_access_key_id=MOTO_KEYS["AWS_ACCESS_KEY_ID"],
+                aws_secret_access_key=MOTO_KEYS["AWS_SECRET_ACCESS_KEY"],
+            ).create_bucket(Bucket=bucket)
+        yield address
+    finally:
+        server.stop()
 
 
 @contextmanager

@@ -3,20 +3,15 @@
 from collections import Counter
 from collections.abc import Iterator
 
-import boto3
 import pytest
 
 from benchmarks.s3_proxy import S3Proxy, serve_proxy
 from f1_bronze.lake import lake as lakes
 
 from ..commands import Run
+from ..servers import MOTO_KEYS, serve_moto
 
 BUCKET = "a-season"
-KEYS = {
-    "AWS_ACCESS_KEY_ID": "dummy-id",
-    "AWS_SECRET_ACCESS_KEY": "dummy-secret",
-    "AWS_DEFAULT_REGION": "us-east-1",
-}
 MOST_BESIDES = 60
 """Requests of a command with its two runs, however many partitions they store: listings of each
 dataset, the runs' lineage, checks, metrics."""
@@ -25,23 +20,8 @@ dataset, the runs' lineage, checks, metrics."""
 @pytest.fixture
 def proxy() -> Iterator[S3Proxy]:
     """The way to an S3 with an empty bucket."""
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    try:
-        address = "http://{}:{}".format(*server.get_host_and_port())
-        boto3.client(
-            "s3",
-            endpoint_url=address,
-            region_name="us-east-1",
-            aws_access_key_id="dummy-id",
-            aws_secret_access_key="dummy-secret",
-        ).create_bucket(Bucket=BUCKET)
-        with serve_proxy(address, delay=0) as running:
-            yield running
-    finally:
-        server.stop()
+    with serve_moto(BUCKET) as address, serve_proxy(address, delay=0) as running:
+        yield running
 
 
 @pytest.mark.slow
@@ -50,7 +30,7 @@ def test_requests_of_a_season(
 ) -> None:
     """At most 4 a stored partition, of which none is read before it is written, and at most 1 an
     unchanged one; the lineage of a run is a file for each dataset."""
-    lake = {"LAKE_URI": f"s3://{BUCKET}/f1", "AWS_ENDPOINT_URL": proxy.url, **KEYS}
+    lake = {"LAKE_URI": f"s3://{BUCKET}/f1", "AWS_ENDPOINT_URL": proxy.url, **MOTO_KEYS}
     stored = run("ingest", "2025", "--json", **fast, **lake)
     assert stored.status == 0, stored.err
     partitions = sum(row["new"] for row in stored.data["datasets"])

@@ -20,7 +20,7 @@ import requests
 
 from f1_bronze.lake.s3 import S3Store
 
-from ..servers import ROOT, serve_ministack
+from ..servers import ROOT, serve_ministack, serve_moto
 
 TEMPLATES = Path(__file__).parents[2] / "deploy" / "aws"
 Keys = dict[str, str]
@@ -126,17 +126,13 @@ def ministack_cloud(folder: Path) -> Iterator[Cloud]:
 @contextmanager
 def moto_cloud(_: Path) -> Iterator[Cloud]:
     """moto, enforcing while nobody is root."""
-    from moto.server import ThreadedMotoServer
-
-    running = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    running.start()
-    cloud = Cloud(url="http://{}:{}".format(*running.get_host_and_port()), knows_conditions=False)
-    cloud._enforce("0")
-    try:
-        yield cloud
-    finally:
-        cloud._enforce("inf")
-        running.stop()
+    with serve_moto() as address:
+        cloud = Cloud(url=address, knows_conditions=False)
+        cloud._enforce("0")
+        try:
+            yield cloud
+        finally:
+            cloud._enforce("inf")
 
 
 CLOUDS = {"ministack": ministack_cloud, "moto": moto_cloud}

@@ -11,19 +11,15 @@ import pytest
 from f1_bronze.lake.local import LocalStore
 from f1_bronze.lake.s3 import S3Store
 
+from ..servers import serve_moto
 from .fakes import RecordingStore, TickingClock
 
 
 @pytest.fixture(scope="session")
 def s3_address() -> Iterator[str]:
     """The address of moto's server; one for all tests of this process."""
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with serve_moto() as address:
+        yield address
 
 
 @pytest.fixture(scope="session")

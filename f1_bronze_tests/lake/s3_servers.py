@@ -15,7 +15,7 @@ import requests
 
 from f1_bronze.lake.s3 import S3Store
 
-from ..servers import ROOT, serve_ministack, serve_swift
+from ..servers import ROOT, serve_ministack, serve_moto, serve_swift
 
 Keys = tuple[str, str]
 
@@ -66,18 +66,13 @@ def _two_users(url: str, root: dict[str, str]) -> tuple[Keys, Keys]:
 
 @contextmanager
 def _moto(_: Path) -> Iterator[Server]:
-    from moto.server import ThreadedMotoServer
-
-    running = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    running.start()
-    url = "http://{}:{}".format(*running.get_host_and_port())
-    owner, stranger = _two_users(url, ROOT)
-    requests.post(f"{url}/moto-api/reset-auth", data="0", timeout=5).raise_for_status()
-    try:
-        yield Server(url=url, bucket="", owner=owner, stranger=stranger)
-    finally:
-        requests.post(f"{url}/moto-api/reset-auth", data="inf", timeout=5)
-        running.stop()
+    with serve_moto() as url:
+        owner, stranger = _two_users(url, ROOT)
+        requests.post(f"{url}/moto-api/reset-auth", data="0", timeout=5).raise_for_status()
+        try:
+            yield Server(url=url, bucket="", owner=owner, stranger=stranger)
+        finally:
+            requests.post(f"{url}/moto-api/reset-auth", data="inf", timeout=5)
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from f1_bronze.telemetry.outbound import Dropped, Sent, SinkUnavailable
 
 from ..deploy.clouds import Cloud, ministack_cloud
 from ..deploy.monitoring import deploy
+from ..servers import serve_moto
 from .lineage_server import closed_port
 
 ARN = "arn:aws:sns:eu-west-1:123456789012:f1-bronze-alarms"
@@ -38,14 +39,9 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def moto(monkeypatch: pytest.MonkeyPatch, credentials: None) -> Iterator[str]:
     """The address of moto's server, which the standard chain has."""
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    url = "http://{}:{}".format(*server.get_host_and_port())
-    monkeypatch.setenv("AWS_ENDPOINT_URL", url)
-    yield url
-    server.stop()
+    with serve_moto() as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+        yield url
 
 
 def test_through_a_server(moto: str) -> None:

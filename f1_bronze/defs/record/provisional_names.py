@@ -78,7 +78,7 @@ def describe_naming(
         dataset: that is being stored.
         listed: the sessions as the calendar lists them; None where it was not read.
     """
-    doubtful = {p.key for p, one in listed.items() if one is not None and _may_be_provisional(one)}
+    doubtful = {p.key for p, one in listed.items() if one and is_place_name(p, one.record)}
     unread = {p.key for p, one in listed.items() if one is None}
     recorded = read_latest(instance, SESSIONS, unread)
     if doubtful:
@@ -127,11 +127,6 @@ def _is_provisional(session: CalendarSession, *, was_marked: bool) -> bool:
     if session.named == session.partition:
         return False
     return was_marked or is_place_name(session.partition, session.record)
-
-
-def _may_be_provisional(session: CalendarSession) -> bool:
-    """Whether what the record says of a session's name matters: seldom, so it is seldom asked."""
-    return is_place_name(session.partition, session.record)
 
 
 def read_provisional(
@@ -198,7 +193,7 @@ def note_names(
     listed = {
         one.partition.key: one
         for one in sessions
-        if one.named is not None and _may_be_provisional(one)
+        if one.named is not None and is_place_name(one.partition, one.record)
     }
     recorded = read_all_latest(instance, listed)
     known = set().union(*recorded.values())

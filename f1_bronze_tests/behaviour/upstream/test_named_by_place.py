@@ -18,6 +18,7 @@ from f1_bronze_tests.behaviour.upstream.season import (
     serve,
 )
 from f1_bronze_tests.commands import Ran, Run
+from f1_bronze_tests.servers import MOTO_KEYS, serve_moto
 
 pytestmark = pytest.mark.slow
 
@@ -46,26 +47,8 @@ def lake(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[str, s
     if request.param == "local":
         yield {"LAKE_URI": str(tmp_path / "lake")}
         return
-    import boto3
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    address = "http://{}:{}".format(*server.get_host_and_port())
-    keys = {
-        "AWS_ACCESS_KEY_ID": "dummy-id",
-        "AWS_SECRET_ACCESS_KEY": "dummy-secret",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }
-    boto3.client(
-        "s3",
-        endpoint_url=address,
-        region_name="us-east-1",
-        aws_access_key_id="dummy-id",
-        aws_secret_access_key="dummy-secret",
-    ).create_bucket(Bucket="moved")
-    yield {"LAKE_URI": "s3://moved/f1", "AWS_ENDPOINT_URL": address, **keys}
-    server.stop()
+    with serve_moto("moved") as address:
+        yield {"LAKE_URI": "s3://moved/f1", "AWS_ENDPOINT_URL": address, **MOTO_KEYS}
 
 
 def settings(openf1_url: str, lake: dict[str, str]) -> dict[str, str]:
